@@ -1,1 +1,21 @@
-export {};
+// The order's lifecycle: states, allowed moves, jobs, deadlines.
+export {
+  isFinal,
+  mayMove,
+  ORDER_LIFECYCLE,
+  ORDER_STATES,
+  PAYMENT_WINDOW_MS,
+  type LifecycleRow,
+  type OrderState,
+  type RejectionReason,
+  REJECTION_REASONS,
+} from './order-lifecycle.ts';
+
+// Stock: who gets what is on the shelf.
+export {
+  allot,
+  type Allotment,
+  type AllottedLine,
+  type LockedProduct,
+  type OrderToAllot,
+} from './allotment.ts';

@@ -1,0 +1,12 @@
+import type { OrderView } from '@antrean/db';
+import type { Producer, Redis, StatusRecords } from '@antrean/queue';
+import type { ApiConfig } from './config.ts';
+
+export interface ApiDependencies {
+  config: ApiConfig;
+  redis: Redis;
+  records: StatusRecords;
+  producer: Producer;
+  /** For orders whose status record has left Redis; rejects while PostgreSQL is away. */
+  readOrder(orderId: string): Promise<OrderView | undefined>;
+}

@@ -1,0 +1,15 @@
+import closeWithGrace from 'close-with-grace';
+import pino from 'pino';
+import { readConfig, type ApiConfig } from './config.ts';
+import { startApi } from './server.ts';
+
+let config: ApiConfig;
+try {
+  config = readConfig(process.env);
+} catch (error) {
+  console.error((error as Error).message);
+  process.exit(1);
+}
+const log = pino({ name: 'api', level: config.LOG_LEVEL });
+const api = await startApi(config, log);
+closeWithGrace({ delay: config.SHUTDOWN_DEADLINE_MS + 5_000, logger: log }, async () => api.stop());

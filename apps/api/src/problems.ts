@@ -1,0 +1,72 @@
+import type { FastifyReply } from 'fastify';
+
+/** Every error the API answers: its stable code, HTTP status, and the general title. */
+const PROBLEMS = {
+  malformed_body: { status: 400, title: 'The body is not valid JSON.' },
+  invalid_request: { status: 400, title: 'The request does not have the form this route asks for.' },
+  idempotency_key_missing: { status: 400, title: 'An order needs an Idempotency-Key header.' },
+  unauthorized: { status: 401, title: 'The key is missing or not valid.' },
+  forbidden: { status: 403, title: 'This key may not do that.' },
+  not_found: { status: 404, title: 'There is nothing here.' },
+  body_too_large: { status: 413, title: 'The body is larger than 64 KiB.' },
+  unsupported_media_type: { status: 415, title: 'The body must be application/json.' },
+  idempotency_key_reused: { status: 422, title: 'This Idempotency-Key was used with another body.' },
+  rate_limited: { status: 429, title: 'Too many requests.' },
+  internal_error: { status: 500, title: 'Something went wrong on our side.' },
+  temporarily_unavailable: {
+    status: 503,
+    title: 'The order could not be taken just now. Ask again with the same key.',
+  },
+} as const;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+
+export class Problem extends Error {
+  readonly code: ProblemCode;
+  readonly errors: readonly { path: string; message: string }[] | undefined;
+
+  constructor(code: ProblemCode, detail?: string, errors?: readonly { path: string; message: string }[]) {
+    super(detail ?? PROBLEMS[code].title);
+    this.code = code;
+    this.errors = errors;
+  }
+
+  get status(): number {
+    return PROBLEMS[this.code].status;
+  }
+}
+
+/** RFC 9457. Never carries a stack trace or a library's own message. */
+export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
+  if (problem.status === 503) void reply.header('retry-after', '1');
+  return reply
+    .code(problem.status)
+    .type('application/problem+json')
+    .send({
+      type: `urn:antrean:problem:${problem.code}`,
+      title: PROBLEMS[problem.code].title,
+      status: problem.status,
+      code: problem.code,
+      detail: problem.message,
+      ...(problem.errors === undefined ? {} : { errors: problem.errors }),
+    });
+}
+
+const FASTIFY_CODES: Readonly<Record<string, ProblemCode>> = {
+  FST_ERR_CTP_INVALID_JSON_BODY: 'malformed_body',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'malformed_body',
+  FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'malformed_body',
+};
+
+export function toProblem(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  const { code, statusCode } = (error ?? {}) as { code?: unknown; statusCode?: unknown };
+  const known = typeof code === 'string' ? FASTIFY_CODES[code] : undefined;
+  if (known !== undefined) return new Problem(known);
+  if (statusCode === 429) return new Problem('rate_limited');
+  if (typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500)
+    return new Problem('invalid_request');
+  return new Problem('internal_error');
+}

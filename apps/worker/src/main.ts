@@ -1,0 +1,15 @@
+import closeWithGrace from 'close-with-grace';
+import pino from 'pino';
+import { readConfig, type WorkerConfig } from './config.ts';
+import { startWorker } from './worker.ts';
+
+let config: WorkerConfig;
+try {
+  config = readConfig(process.env);
+} catch (error) {
+  console.error((error as Error).message);
+  process.exit(1);
+}
+const log = pino({ name: 'worker', level: config.LOG_LEVEL });
+const worker = await startWorker(config, log);
+closeWithGrace({ delay: config.SHUTDOWN_DEADLINE_MS + 5_000, logger: log }, async () => worker.stop());

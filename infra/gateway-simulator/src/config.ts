@@ -1,0 +1,37 @@
+import { z } from 'zod';
+
+const environment = z.object({
+  SIMULATOR_PORT: z.coerce.number().int().min(0).max(65_535).default(4010),
+  SIMULATOR_HOST: z.string().default('127.0.0.1'),
+  PUBLIC_URL: z.url().optional(),
+  MIDTRANS_SERVER_KEY: z.string().min(1).default('SB-Mid-server-antrean-demo'),
+  XENDIT_SECRET_KEY: z.string().min(1).default('xnd_development_antrean_demo'),
+  XENDIT_CALLBACK_TOKEN: z.string().min(1).default('antrean-demo-callback-token'),
+  MIDTRANS_WEBHOOK_URL: z.url().default('http://127.0.0.1:3000/v1/webhooks/midtrans'),
+  XENDIT_WEBHOOK_URL: z.url().default('http://127.0.0.1:3000/v1/webhooks/xendit'),
+});
+
+export interface SimulatorConfig {
+  publicUrl: string;
+  midtransServerKey: string;
+  xenditSecretKey: string;
+  xenditCallbackToken: string;
+  midtransWebhookUrl: string;
+  xenditWebhookUrl: string;
+  /** Waits between webhook tries; its length is the number of retries. */
+  webhookRetryDelaysMs?: readonly number[];
+}
+
+export function readConfig(env: NodeJS.ProcessEnv): SimulatorConfig & { host: string; port: number } {
+  const e = environment.parse(env);
+  return {
+    host: e.SIMULATOR_HOST,
+    port: e.SIMULATOR_PORT,
+    publicUrl: (e.PUBLIC_URL ?? `http://127.0.0.1:${e.SIMULATOR_PORT}`).replace(/\/+$/, ''),
+    midtransServerKey: e.MIDTRANS_SERVER_KEY,
+    xenditSecretKey: e.XENDIT_SECRET_KEY,
+    xenditCallbackToken: e.XENDIT_CALLBACK_TOKEN,
+    midtransWebhookUrl: e.MIDTRANS_WEBHOOK_URL,
+    xenditWebhookUrl: e.XENDIT_WEBHOOK_URL,
+  };
+}

@@ -1,0 +1,319 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import type { RunningService } from './postgres.ts';
+import {
+  freePort,
+  guard,
+  isProcessIn,
+  type Log,
+  prepareGuardian,
+  release,
+  repoRoot,
+  stopPid,
+  Tail,
+} from './process.ts';
+
+export type RedisOptions = {
+  dir: string;
+  port?: number;
+  /** false: nothing is written to disk, for tests. */
+  durable: boolean;
+  log?: Log;
+};
+
+type Server = { file: string; libraries: string | undefined };
+
+const IMAGE = 'redis:8.2.1-alpine';
+
+function onPath(name: string): string | undefined {
+  for (const directory of (process.env.PATH ?? '').split(path.delimiter)) {
+    if (directory === '') continue;
+    const file = path.join(directory, name);
+    try {
+      accessSync(file, constants.X_OK);
+      return file;
+    } catch {
+      // not here
+    }
+  }
+  return undefined;
+}
+
+async function command(file: string, args: string[]): Promise<void> {
+  const child = spawn(file, args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' },
+  });
+  if (child.pid !== undefined) guard(child.pid, 'SIGTERM');
+  const tail = new Tail();
+  child.stdout.on('data', (chunk: Buffer) => tail.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => tail.push(chunk));
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', resolve);
+  });
+  if (child.pid !== undefined) await release(child.pid);
+  if (code !== 0) throw new Error(`${file} ended with code ${code}:\n${tail.text()}`);
+}
+
+function unpackedServer(root: string): Server | undefined {
+  const file = path.join(root, 'usr/bin/redis-server');
+  if (!existsSync(file)) return undefined;
+  const libraries: string[] = [];
+  for (const lib of ['usr/lib', 'lib']) {
+    const directory = path.join(root, lib);
+    if (!existsSync(directory)) continue;
+    libraries.push(directory);
+    for (const entry of readdirSync(directory)) {
+      if (entry.includes('-linux-')) libraries.push(path.join(directory, entry));
+    }
+  }
+  return { file, libraries: libraries.join(':') };
+}
+
+/** The distribution's package, downloaded and unpacked beside the repository; the system stays untouched. */
+async function debianServer(log: Log | undefined): Promise<Server> {
+  const home = path.join(repoRoot, '.local/redis-server');
+  const root = path.join(home, 'root');
+  const present = unpackedServer(root);
+  if (present !== undefined) return present;
+  log?.("Redis is not installed: unpacking the distribution's package under .local/redis-server (once)");
+  mkdirSync(home, { recursive: true });
+  const work = mkdtempSync(path.join(home, 'work-'));
+  try {
+    const state = path.join(work, 'state');
+    const cache = path.join(work, 'cache');
+    const fresh = path.join(work, 'root');
+    mkdirSync(path.join(state, 'lists/partial'), { recursive: true });
+    mkdirSync(path.join(cache, 'archives/partial'), { recursive: true });
+    mkdirSync(fresh);
+    const options = [
+      `Dir::State=${state}`,
+      'Dir::State::status=/var/lib/dpkg/status',
+      `Dir::State::lists=${state}/lists`,
+      `Dir::State::extended_states=${state}/extended_states`,
+      `Dir::Cache=${cache}`,
+      `Dir::Cache::archives=${cache}/archives`,
+      `Dir::Log=${work}`,
+      'Debug::NoLocking=1',
+      'APT::Sandbox::User=root',
+      'Acquire::Languages=none',
+      'Acquire::Retries=2',
+    ].flatMap((option) => ['-o', option]);
+    await command('apt-get', [...options, 'update']);
+    await command('apt-get', [
+      ...options,
+      'install',
+      '--download-only',
+      '-y',
+      '--no-install-recommends',
+      'redis-server',
+    ]);
+    for (const name of readdirSync(path.join(cache, 'archives'))) {
+      if (name.endsWith('.deb')) {
+        await command('dpkg-deb', ['-x', path.join(cache, 'archives', name), fresh]);
+      }
+    }
+    if (unpackedServer(fresh) === undefined) throw new Error('The package holds no redis-server.');
+    try {
+      renameSync(fresh, root);
+    } catch (error) {
+      if (unpackedServer(root) === undefined) throw error; // else another process was faster
+    }
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+  const server = unpackedServer(root);
+  if (server === undefined) throw new Error('The unpacked redis-server has disappeared.');
+  return server;
+}
+
+function settings(options: RedisOptions): string[] {
+  const persistence = options.durable
+    ? ['--appendonly', 'yes', '--appendfsync', 'always']
+    : ['--appendonly', 'no', '--save', ''];
+  return [...persistence, '--maxmemory-policy', 'noeviction', '--daemonize', 'no', '--logfile', ''];
+}
+
+/** Throws unless the server really works with the settings that we rely on. */
+async function verify(client: Redis, options: RedisOptions): Promise<void> {
+  const expected: Record<string, string> = {
+    'maxmemory-policy': 'noeviction',
+    ...(options.durable ? { appendonly: 'yes', appendfsync: 'always' } : { appendonly: 'no', save: '' }),
+  };
+  for (const [name, value] of Object.entries(expected)) {
+    const answer = (await client.call('CONFIG', 'GET', name)) as string[];
+    if (answer[1] !== value) {
+      throw new Error(`Redis works with ${name} "${answer[1] ?? ''}" instead of "${value}".`);
+    }
+  }
+}
+
+async function untilReady(url: string, options: RedisOptions, ended: () => boolean): Promise<boolean> {
+  const end = Date.now() + 30_000;
+  while (!ended() && Date.now() < end) {
+    const client = new Redis(url, { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0 });
+    client.on('error', () => {});
+    try {
+      await client.connect(); // resolves only after loading has ended
+    } catch {
+      client.disconnect();
+      await sleep(50);
+      continue;
+    }
+    try {
+      await verify(client, options);
+      return true;
+    } finally {
+      client.disconnect();
+    }
+  }
+  return false;
+}
+
+async function clearStale(dir: string, log: Log | undefined): Promise<void> {
+  const pidFile = path.join(dir, 'redis.pid');
+  if (!existsSync(pidFile)) return;
+  const pid = Number(readFileSync(pidFile, 'utf8').trim());
+  if (Number.isInteger(pid) && pid > 1 && isProcessIn(pid, /redis|valkey/, dir)) {
+    log?.(`stopping the Redis that an earlier run left behind (process ${pid})`);
+    await stopPid(pid, [
+      ['SIGTERM', 10_000],
+      ['SIGKILL', 5000],
+    ]);
+  }
+  rmSync(pidFile, { force: true });
+}
+
+async function startServer(server: Server, dir: string, options: RedisOptions): Promise<RunningService> {
+  await clearStale(dir, options.log);
+  const refused = new Set<number>();
+  for (;;) {
+    const port = await freePort(options.port, refused);
+    const child = spawn(
+      server.file,
+      [
+        ...['--bind', '127.0.0.1', '--port', `${port}`, '--dir', dir],
+        ...['--pidfile', path.join(dir, 'redis.pid')],
+        ...settings(options),
+      ],
+      {
+        cwd: dir,
+        env: { ...process.env, ...(server.libraries ? { LD_LIBRARY_PATH: server.libraries } : {}) },
+        stdio: ['ignore', 'pipe', 'pipe'],
+        detached: true,
+      },
+    );
+    const tail = new Tail();
+    let failure: Error | undefined;
+    child.once('error', (error) => {
+      failure = error;
+    });
+    child.stdout.on('data', (chunk: Buffer) => tail.push(chunk, options.log));
+    child.stderr.on('data', (chunk: Buffer) => tail.push(chunk, options.log));
+    const pid = child.pid;
+    if (pid !== undefined) guard(pid, 'SIGTERM');
+    const stop = async (): Promise<void> => {
+      if (pid === undefined) return;
+      if (child.exitCode === null && child.signalCode === null) {
+        await stopPid(pid, [
+          ['SIGTERM', 10_000],
+          ['SIGKILL', 5000],
+        ]);
+      }
+      await release(pid);
+    };
+    const url = `redis://127.0.0.1:${port}`;
+    const ended = (): boolean =>
+      failure !== undefined || child.exitCode !== null || child.signalCode !== null;
+    let ready = false;
+    try {
+      ready = await untilReady(url, options, ended);
+    } catch (error) {
+      await stop();
+      throw error;
+    }
+    if (ready) return { url, stop };
+    await stop();
+    if (/Address already in use/.test(tail.text()) && refused.size < 5) {
+      refused.add(port);
+      continue;
+    }
+    throw new Error(`Redis did not start${failure ? ` (${failure.message})` : ''}:\n${tail.text()}`);
+  }
+}
+
+/** undefined when no container engine answers. */
+async function startContainer(dir: string, options: RedisOptions): Promise<RunningService | undefined> {
+  const { GenericContainer, getContainerRuntimeClient } = await import('testcontainers');
+  try {
+    await getContainerRuntimeClient();
+  } catch {
+    return undefined;
+  }
+  // The engine publishes the port on every interface, hence a password.
+  const password = randomBytes(18).toString('hex');
+  let container = new GenericContainer(IMAGE)
+    .withExposedPorts(6379)
+    .withCommand(['redis-server', '--requirepass', password, ...settings(options)]);
+  if (options.durable) container = container.withBindMounts([{ source: dir, target: '/data', mode: 'rw' }]);
+  const started = await container.start();
+  const stop = async (): Promise<void> => {
+    await started.stop();
+  };
+  const url = `redis://:${password}@${started.getHost()}:${started.getMappedPort(6379)}`;
+  try {
+    if (await untilReady(url, options, () => false)) return { url, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  await stop();
+  throw new Error(`Redis in a container (${IMAGE}) did not get ready.`);
+}
+
+export async function startRedis(options: RedisOptions): Promise<RunningService> {
+  prepareGuardian();
+  mkdirSync(path.join(options.dir, 'redis'), { recursive: true });
+  const dir = realpathSync(path.join(options.dir, 'redis'));
+  const installed = onPath('redis-server') ?? onPath('valkey-server');
+  if (installed !== undefined) return startServer({ file: installed, libraries: undefined }, dir, options);
+
+  let why = '';
+  if (onPath('apt-get') !== undefined && onPath('dpkg-deb') !== undefined) {
+    let server: Server | undefined;
+    try {
+      server = await debianServer(options.log);
+      const check = spawnSync(server.file, ['--version'], {
+        env: { ...process.env, LD_LIBRARY_PATH: server.libraries },
+        encoding: 'utf8',
+      });
+      if (check.status !== 0) throw new Error(`The unpacked redis-server does not run: ${check.stderr}`);
+    } catch (error) {
+      why = `\nThe distribution's package was tried: ${error instanceof Error ? error.message : String(error)}`;
+      server = undefined;
+    }
+    if (server !== undefined) return startServer(server, dir, options);
+  }
+  const contained = await startContainer(dir, options);
+  if (contained !== undefined) return contained;
+  throw new Error(
+    `Redis was not found. Install redis-server or valkey-server (for example \`brew install redis\`, ` +
+      `\`dnf install valkey\`), start Docker, or set REDIS_URL to a Redis of your own.${why}`,
+  );
+}

@@ -1,0 +1,275 @@
+// Starts the whole system on this machine: PostgreSQL, Redis, the gateway simulator, the API, the worker.
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { migrateToLatest, seedDemoCatalogue } from '@antrean/db';
+import { putStorefrontKey } from '@antrean/queue';
+import { Redis } from 'ioredis';
+import { claimInstance, leaveInstance, localDirectory, publishAddresses } from './instance.ts';
+import { freePort, guard, release, repoRoot, stopPid } from './process.ts';
+import { type Services, startServices } from './services.ts';
+
+const logs = path.join(localDirectory, 'logs');
+
+type App = {
+  name: string;
+  pid: number;
+  logFile: string;
+  /** What ended it, once it has. */
+  ended: string | undefined;
+};
+
+class Stopping extends Error {}
+
+let stopping = false;
+let services: Services | undefined;
+const apps: App[] = [];
+let wake: () => void = () => {};
+const woken = new Promise<void>((resolve) => {
+  wake = resolve;
+});
+
+function requestStop(): void {
+  if (!stopping) console.log('\nStopping …');
+  stopping = true;
+  wake();
+}
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, requestStop);
+process.on('disconnect', requestStop);
+// Whoever reads our output may be gone before us.
+process.stdout.on('error', () => {});
+process.stderr.on('error', () => {});
+
+async function step<T>(label: string, work: () => Promise<T>): Promise<T> {
+  if (stopping) throw new Stopping();
+  const begin = Date.now();
+  try {
+    const result = await work();
+    if (!stopping) console.log(`  ✓ ${label} (${((Date.now() - begin) / 1000).toFixed(1)} s)`);
+    return result;
+  } catch (error) {
+    if (stopping || error instanceof Stopping) throw new Stopping();
+    console.error(`  ✗ ${label}`);
+    throw error;
+  }
+}
+
+/** A random value that stays the same between runs. */
+function kept(name: string, prefix = ''): string {
+  const file = path.join(localDirectory, name);
+  if (!existsSync(file)) {
+    writeFileSync(file, `${prefix}${randomBytes(24).toString('base64url')}\n`, { mode: 0o600 });
+  }
+  return readFileSync(file, 'utf8').trim();
+}
+
+function lastLines(file: string): string {
+  if (!existsSync(file)) return '(no log)';
+  return readFileSync(file, 'utf8').trimEnd().split('\n').slice(-20).join('\n');
+}
+
+function startApp(name: string, entry: string, env: Record<string, string>): App {
+  const logFile = path.join(logs, `${name}.log`);
+  const out = openSync(logFile, 'w');
+  const child = spawn(process.execPath, [path.join(repoRoot, entry)], {
+    cwd: repoRoot,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', out, out],
+    detached: true,
+  });
+  closeSync(out);
+  const app: App = { name, pid: child.pid ?? 0, logFile, ended: undefined };
+  const end = (how: string): void => {
+    app.ended = how;
+    wake();
+  };
+  child.once('error', (error) => end(error.message));
+  child.once('exit', (code, signal) => end(signal === null ? `exit code ${code}` : `signal ${signal}`));
+  if (child.pid !== undefined) {
+    guard(child.pid, 'SIGTERM', true);
+    apps.push(app);
+  }
+  return app;
+}
+
+function assertAlive(app: App): void {
+  if (app.ended === undefined) return;
+  throw new Error(
+    `The ${app.name} ended unexpectedly (${app.ended}). The end of ${app.logFile}:\n${lastLines(app.logFile)}`,
+  );
+}
+
+async function untilHealthy(app: App, url: string): Promise<void> {
+  const end = Date.now() + 60_000;
+  let last = 'no answer';
+  while (Date.now() < end) {
+    if (stopping) throw new Stopping();
+    assertAlive(app);
+    try {
+      const response = await fetch(url, { signal: AbortSignal.timeout(2000) });
+      const body = await response.text();
+      if (response.ok) return;
+      last = `HTTP ${response.status} ${body.slice(0, 300)}`;
+    } catch (error) {
+      last = error instanceof Error ? error.message : String(error);
+    }
+    await sleep(100);
+  }
+  throw new Error(
+    `The ${app.name} was not ready within 60 s: ${url}: ${last}\nThe end of ${app.logFile}:\n${lastLines(app.logFile)}`,
+  );
+}
+
+async function stopEverything(): Promise<void> {
+  await Promise.all(
+    apps.map(async (app) => {
+      await stopPid(app.pid, [
+        ['SIGTERM', 15_000],
+        ['SIGKILL', 3000],
+      ]);
+      try {
+        process.kill(-app.pid, 'SIGKILL'); // whatever it started and left
+      } catch {
+        // nothing left
+      }
+      await release(app.pid);
+    }),
+  );
+  await services?.stop();
+  leaveInstance();
+}
+
+async function main(): Promise<void> {
+  mkdirSync(logs, { recursive: true });
+  console.log('Starting Antrean …');
+  const serviceLog = path.join(logs, 'services.log');
+  writeFileSync(serviceLog, '');
+  const running = await step('PostgreSQL and Redis', async () => {
+    services = await startServices({
+      dir: localDirectory,
+      durable: true,
+      log: (line) => {
+        writeFileSync(serviceLog, `${line}\n`, { flag: 'a' });
+        if (line.startsWith('Redis is not installed')) console.log(`    ${line}`);
+      },
+    });
+    return services;
+  });
+  const { databaseUrl, redisUrl } = running;
+  await step('database migrated', () => migrateToLatest(databaseUrl));
+  await step('demo catalogue', () => seedDemoCatalogue(databaseUrl));
+  const key = kept('demo-key', 'sk_demo_');
+  await step('demo storefront key', async () => {
+    const redis = new Redis(redisUrl);
+    try {
+      await putStorefrontKey(redis, { key, storefrontId: 'demo', kind: 'secret', name: 'Demo storefront' });
+    } finally {
+      redis.disconnect();
+    }
+  });
+
+  const taken = new Set<number>();
+  const port = async (preferred: number): Promise<number> => {
+    const free = await freePort(preferred, taken);
+    taken.add(free);
+    return free;
+  };
+  const apiPort = await port(3000);
+  const workerPort = await port(3001);
+  const simulatorPort = await port(4010);
+  const api = `http://127.0.0.1:${apiPort}`;
+  const worker = `http://127.0.0.1:${workerPort}`;
+  const simulator = `http://127.0.0.1:${simulatorPort}`;
+  const keys = {
+    MIDTRANS_SERVER_KEY: kept('midtrans-server-key', 'SB-Mid-server-'),
+    XENDIT_SECRET_KEY: kept('xendit-secret-key', 'xnd_development_'),
+    XENDIT_CALLBACK_TOKEN: kept('xendit-callback-token'),
+  };
+  const shared = {
+    ...keys,
+    API_PORT: `${apiPort}`,
+    API_HOST: '127.0.0.1',
+    PUBLIC_URL: api,
+    REDIS_URL: redisUrl,
+    DATABASE_URL: databaseUrl,
+    STATUS_TOKEN_SECRET: kept('status-token-secret'),
+    MIDTRANS_BASE_URL: simulator,
+    XENDIT_BASE_URL: simulator,
+  };
+
+  await step('gateway simulator', () =>
+    untilHealthy(
+      startApp('simulator', 'infra/gateway-simulator/src/main.ts', {
+        ...keys,
+        SIMULATOR_PORT: `${simulatorPort}`,
+        MIDTRANS_WEBHOOK_URL: `${api}/webhooks/midtrans`,
+        XENDIT_WEBHOOK_URL: `${api}/webhooks/xendit`,
+      }),
+      `${simulator}/health/live`,
+    ),
+  );
+  await step('API', () =>
+    untilHealthy(startApp('api', 'apps/api/src/main.ts', shared), `${api}/health/ready`),
+  );
+  await step('worker', () =>
+    untilHealthy(
+      startApp('worker', 'apps/worker/src/main.ts', { ...shared, WORKER_HEALTH_PORT: `${workerPort}` }),
+      `${worker}/health/ready`,
+    ),
+  );
+  if (stopping) throw new Stopping();
+
+  publishAddresses({ api, worker, simulator, databaseUrl, redisUrl });
+  const order = JSON.stringify({
+    customer: { name: 'Siti Rahma', email: 'siti@example.com', phone: '+6281234567890' },
+    items: [{ sku: 'KOPI-GAYO-250', quantity: 1 }],
+    paymentMethod: 'online',
+  });
+  console.log(`
+Antrean runs.
+  API         ${api}
+  Worker      ${worker}/health/ready
+  Simulator   ${simulator}
+  PostgreSQL  ${databaseUrl}
+  Redis       ${redisUrl}
+  Logs        ${path.relative(process.cwd(), logs) || logs}/
+  Demo key    ${key}
+
+Place an order:
+  curl -sS ${api}/v1/orders \\
+    -H 'Authorization: Bearer ${key}' \\
+    -H "Idempotency-Key: demo-$(date +%s%N)" \\
+    -H 'content-type: application/json' \\
+    -d '${order}'
+
+Stop with Ctrl-C. Start afresh with: npm run reset`);
+
+  await woken;
+  for (const app of stopping ? [] : apps) assertAlive(app);
+}
+
+const other = claimInstance();
+if (other !== undefined) {
+  const where = other.addresses.api === undefined ? '' : ` at ${other.addresses.api}`;
+  console.error(`Antrean already runs${where} (process ${other.pid}). Stop it first: kill ${other.pid}`);
+  process.exit(1);
+}
+let code = 0;
+try {
+  await main();
+} catch (error) {
+  if (!(error instanceof Stopping)) {
+    code = 1;
+    console.error(`\n${error instanceof Error ? error.message : String(error)}\nStopping everything else …`);
+  }
+}
+try {
+  await stopEverything();
+} catch (error) {
+  code = 1;
+  console.error(`Stopping failed: ${error instanceof Error ? error.message : String(error)}`);
+}
+if (code === 0) console.log('Stopped.');
+process.exit(code);

@@ -1,0 +1,134 @@
+import { randomBytes } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
+import { readConfig as readApiConfig, startApi } from '@antrean/api';
+import { addProducts, auditStock, openDatabase, type SeedProduct } from '@antrean/db';
+import { buildSimulator } from '@antrean/gateway-simulator';
+import { openFailFastRedis, putStorefrontKey, waitForRedis } from '@antrean/queue';
+import { readConfig as readWorkerConfig, startWorker } from '@antrean/worker';
+import pino from 'pino';
+import { expect, vi } from 'vitest';
+import { createTestDatabase } from '../src/test-database.ts';
+
+const MIDTRANS_SERVER_KEY = 'SB-Mid-server-test';
+const XENDIT_SECRET_KEY = 'xnd_development_test';
+const XENDIT_CALLBACK_TOKEN = 'callback-token';
+
+export interface OrderAnswer {
+  orderId: string;
+  status: string;
+  reason?: string;
+  total?: number;
+  payment?: { gateway: string; url: string };
+}
+
+/** API, worker and simulator, wired as in production, on a database and a queue prefix of their own. */
+export async function openShop(
+  services: { databaseAdminUrl: string; templateDatabase: string; redisUrl: string },
+  products: readonly SeedProduct[],
+) {
+  const log = pino({ level: 'silent' });
+  const prefix = `test-${randomBytes(6).toString('hex')}`;
+  const database = await createTestDatabase(services.databaseAdminUrl, services.templateDatabase);
+  const db = openDatabase({ url: database.url, maxConnections: 2 });
+  await addProducts(db, products);
+  const redis = openFailFastRedis(services.redisUrl);
+  await waitForRedis(redis, 5_000);
+  const key = `sk_test_${randomBytes(16).toString('hex')}`;
+  await putStorefrontKey(redis, { key, storefrontId: 'toko', kind: 'secret', name: 'test' }, prefix);
+  const env = {
+    DATABASE_URL: database.url,
+    REDIS_URL: services.redisUrl,
+    QUEUE_PREFIX: prefix,
+    PUBLIC_URL: 'http://127.0.0.1:3000',
+    STATUS_TOKEN_SECRET: randomBytes(32).toString('hex'),
+    MIDTRANS_SERVER_KEY,
+    XENDIT_SECRET_KEY,
+    XENDIT_CALLBACK_TOKEN,
+    API_PORT: '0',
+    WORKER_HEALTH_PORT: '0',
+    SWEEP_INTERVAL_MS: '100',
+    RATE_LIMIT_PER_MINUTE: '100000',
+  };
+  const api = await startApi(readApiConfig(env), log);
+  const simulator = buildSimulator({
+    publicUrl: 'http://pay.test',
+    midtransServerKey: MIDTRANS_SERVER_KEY,
+    xenditSecretKey: XENDIT_SECRET_KEY,
+    xenditCallbackToken: XENDIT_CALLBACK_TOKEN,
+    midtransWebhookUrl: `${api.url}/v1/webhooks/midtrans`,
+    xenditWebhookUrl: `${api.url}/v1/webhooks/xendit`,
+    webhookRetryDelaysMs: [50, 100, 200],
+  });
+  await simulator.listen({ host: '127.0.0.1', port: 0 });
+  const gatewayUrl = `http://127.0.0.1:${(simulator.server.address() as AddressInfo).port}`;
+  const startOneWorker = (midtransUrl = gatewayUrl) =>
+    startWorker(
+      readWorkerConfig({ ...env, MIDTRANS_BASE_URL: midtransUrl, XENDIT_BASE_URL: gatewayUrl }),
+      log,
+    );
+  let worker = await startOneWorker();
+
+  const placeRaw = (body: unknown, headers: Record<string, string> = {}) =>
+    fetch(`${api.url}/v1/orders`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${key}`,
+        'content-type': 'application/json',
+        'idempotency-key': randomBytes(8).toString('hex'),
+        ...headers,
+      },
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+    });
+  const read = async (orderId: string): Promise<OrderAnswer> => {
+    const answer = await fetch(`${api.url}/v1/orders/${orderId}`, {
+      headers: { authorization: `Bearer ${key}` },
+    });
+    return (await answer.json()) as OrderAnswer;
+  };
+  return {
+    api,
+    db,
+    redis,
+    prefix,
+    gatewayUrl,
+    read,
+    placeRaw,
+    audit: () => auditStock(db),
+    stopWorker: () => worker.stop(),
+    startWorkerAgain: async () => {
+      worker = await startOneWorker();
+    },
+    /** Places an order while the worker's Midtrans address refuses connections. */
+    async placeWithMidtransAway(body: unknown) {
+      await worker.stop();
+      worker = await startOneWorker('http://127.0.0.1:9');
+      const placed = (await (await placeRaw(body)).json()) as { orderId: string };
+      await vi.waitFor(async () => expect((await read(placed.orderId)).status).toBe('awaiting_payment'), {
+        timeout: 20_000,
+      });
+      await worker.stop();
+      worker = await startOneWorker();
+      return placed;
+    },
+    pay: (attemptId: string) =>
+      fetch(`${gatewayUrl}/__sim/pay`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ orderId: attemptId }),
+      }),
+    async close() {
+      await worker.stop();
+      await simulator.close();
+      await api.stop();
+      redis.disconnect();
+      await db.destroy();
+      await database.drop();
+    },
+  };
+}
+
+export const anOrder = (sku: string, quantity = 1) => ({
+  customer: { name: 'Siti Rahayu', email: 'siti@example.test', phone: '+62 812 3456 7890' },
+  items: [{ sku, quantity }],
+  paymentMethod: 'online',
+});

@@ -1,0 +1,188 @@
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
+import { anOrder, openShop } from './shop.ts';
+
+type Placed = { orderId: string; statusUrl: string; position: number; status: string };
+let shop: Awaited<ReturnType<typeof openShop>>;
+
+beforeAll(async () => {
+  shop = await openShop(
+    {
+      databaseAdminUrl: inject('databaseAdminUrl'),
+      templateDatabase: inject('templateDatabase'),
+      redisUrl: inject('redisUrl'),
+    },
+    ['KOPI', 'TEH', 'HOT', 'GULA'].map((sku) => ({
+      sku,
+      name: sku,
+      description: '',
+      priceRupiah: 50_000,
+      onHand: sku === 'HOT' ? 20 : 100,
+    })),
+  );
+});
+afterAll(() => shop.close());
+
+const until = (orderId: string, status: string) =>
+  vi.waitFor(
+    async () => {
+      const order = await shop.read(orderId);
+      expect(order.status).toBe(status);
+      return order;
+    },
+    { timeout: 20_000, interval: 20 },
+  );
+const place = async (body: unknown, headers?: Record<string, string>) => {
+  const answer = await shop.placeRaw(body, headers);
+  expect(answer.status).toBe(202);
+  return (await answer.json()) as Placed;
+};
+
+describe('the way of an order', () => {
+  it('goes from HTTP to paid through Midtrans', async () => {
+    const placed = await place(anOrder('KOPI', 2));
+    expect(placed).toMatchObject({ status: 'queued', position: expect.any(Number) });
+    const waiting = await until(placed.orderId, 'awaiting_payment');
+    expect(waiting).toMatchObject({
+      total: 100_000,
+      payment: { gateway: 'midtrans', url: expect.any(String) },
+    });
+    expect((await shop.pay(`${placed.orderId}-1`)).status).toBe(200);
+    await until(placed.orderId, 'paid');
+    expect((await shop.audit()).find(({ sku }) => sku === 'KOPI')).toMatchObject({
+      onHand: 100,
+      reserved: 0,
+      committed: 2,
+      ledgerReserved: 0,
+      ledgerCommitted: 2,
+    });
+  });
+
+  it('lets a browser poll with the token alone, and nobody without one', async () => {
+    const placed = await place(anOrder('KOPI'));
+    const { pathname, search } = new URL(placed.statusUrl);
+    expect((await fetch(`${shop.api.url}${pathname}${search}`)).status).toBe(200);
+    expect((await fetch(`${shop.api.url}${pathname}?token=wrong`)).status).toBe(401);
+    expect((await fetch(`${shop.api.url}${pathname}`)).status).toBe(401);
+  });
+
+  it('makes one order of the same key sent twenty times at once, and refuses another body under it', async () => {
+    const headers = { 'idempotency-key': 'klik-ganda' };
+    const placed = await Promise.all(Array.from({ length: 20 }, () => place(anOrder('TEH', 3), headers)));
+    expect(new Set(placed.map(({ orderId }) => orderId)).size).toBe(1);
+    await until(placed[0]?.orderId ?? '', 'awaiting_payment');
+    expect((await shop.audit()).find(({ sku }) => sku === 'TEH')?.reserved).toBe(3);
+    const other = await shop.placeRaw(anOrder('TEH', 4), headers);
+    expect(other.status).toBe(422);
+    expect(await other.json()).toMatchObject({ code: 'idempotency_key_reused' });
+  });
+
+  it('never oversells a product that 80 buyers want at once', async () => {
+    const placed = await Promise.all(Array.from({ length: 80 }, () => place(anOrder('HOT'))));
+    await vi.waitFor(
+      async () => {
+        const states = await Promise.all(
+          placed.map(async ({ orderId }) => (await shop.read(orderId)).status),
+        );
+        expect(states.filter((s) => s === 'awaiting_payment')).toHaveLength(20);
+        expect(states.filter((s) => s === 'rejected')).toHaveLength(60);
+      },
+      { timeout: 20_000, interval: 50 },
+    );
+    expect((await shop.audit()).find(({ sku }) => sku === 'HOT')).toMatchObject({
+      reserved: 20,
+      ledgerReserved: 20,
+    });
+  });
+
+  it('rejects an unknown product after accepting it', async () => {
+    const placed = await place(anOrder('TIDAK-ADA'));
+    expect(await until(placed.orderId, 'rejected')).toMatchObject({ reason: 'unknown_product' });
+  });
+
+  it('refuses bad input with a stable code and no stack trace', async () => {
+    const cases: [unknown, Record<string, string>, number, string][] = [
+      [{ ...anOrder('KOPI'), extra: 1 }, {}, 400, 'invalid_request'],
+      [anOrder('KOPI', 0), {}, 400, 'invalid_request'],
+      ['{"a":', {}, 400, 'malformed_body'],
+      [anOrder('KOPI'), { authorization: '' }, 401, 'unauthorized'],
+      [anOrder('KOPI'), { authorization: 'Bearer sk_test_00000000000000000' }, 401, 'unauthorized'],
+      [anOrder('KOPI'), { 'idempotency-key': '' }, 400, 'idempotency_key_missing'],
+      [JSON.stringify({ note: 'x'.repeat(70_000) }), {}, 413, 'body_too_large'],
+    ];
+    for (const [body, headers, status, code] of cases) {
+      const answer = await shop.placeRaw(body, headers);
+      const problem = (await answer.json()) as { code: string };
+      expect([answer.status, problem.code]).toEqual([status, code]);
+      expect(answer.headers.get('content-type')).toContain('application/problem+json');
+      expect(JSON.stringify(problem)).not.toContain('node_modules');
+    }
+  });
+
+  it('answers 404 for an order that was never accepted', async () => {
+    expect(await shop.read('00000000-0000-8000-8000-000000000000')).toMatchObject({ code: 'not_found' });
+  });
+
+  it('refuses a webhook that is not signed by the gateway', async () => {
+    const forged = {
+      order_id: 'x-1',
+      status_code: '200',
+      gross_amount: '1.00',
+      signature_key: '00',
+      transaction_status: 'settlement',
+    };
+    const answer = await fetch(`${shop.api.url}/v1/webhooks/midtrans`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(forged),
+    });
+    expect(answer.status).toBe(401);
+  });
+
+  it('goes to Xendit when Midtrans cannot be reached, and is paid there', async () => {
+    const placed = await shop.placeWithMidtransAway(anOrder('GULA'));
+    const waiting = await until(placed.orderId, 'awaiting_payment');
+    expect(waiting.payment?.gateway).toBe('xendit');
+    expect((await shop.pay(`${placed.orderId}-2`)).status).toBe(200);
+    await until(placed.orderId, 'paid');
+  });
+
+  it('keeps orders accepted while no worker runs, and finishes them when one starts', async () => {
+    await shop.stopWorker();
+    const placed = await place(anOrder('GULA'));
+    expect((await shop.read(placed.orderId)).status).toBe('queued');
+    await shop.startWorkerAgain();
+    await until(placed.orderId, 'awaiting_payment');
+  });
+
+  it('sweeps an order whose next job was lost', async () => {
+    const placed = await place(anOrder('GULA'));
+    await until(placed.orderId, 'awaiting_payment');
+    // As if the worker had died between the commit and the next job: back to reserved, overdue, with no job.
+    await shop.db.deleteFrom('paymentAttempts').where('orderId', '=', placed.orderId).execute();
+    await shop.db
+      .updateTable('orders')
+      .set((eb) => ({ state: 'reserved', version: eb('version', '+', 1), dueAt: new Date() }))
+      .where('id', '=', placed.orderId)
+      .execute();
+    await vi.waitFor(
+      async () => {
+        const order = await shop.db
+          .selectFrom('orders')
+          .select(['state', 'sweepRound'])
+          .where('id', '=', placed.orderId)
+          .executeTakeFirstOrThrow();
+        expect(order).toMatchObject({ state: 'awaiting_payment', sweepRound: 1 });
+      },
+      { timeout: 20_000, interval: 50 },
+    );
+  });
+
+  it('refuses to change or delete a row of the ledger', async () => {
+    await expect(shop.db.deleteFrom('inventoryMovements').execute()).rejects.toThrow(
+      'never changed or deleted',
+    );
+    await expect(
+      shop.db.updateTable('inventoryMovements').set({ reservedDelta: 0 }).execute(),
+    ).rejects.toThrow('never changed');
+  });
+});

@@ -1,0 +1,101 @@
+import { type Kysely, sql } from 'kysely';
+import { openDatabase } from './database.ts';
+import type { Database } from './schema.ts';
+
+export interface SeedProduct {
+  sku: string;
+  name: string;
+  description: string;
+  priceRupiah: number;
+  onHand: number;
+}
+
+const DEMO_CATALOGUE: readonly SeedProduct[] = [
+  {
+    sku: 'KOPI-GAYO-250',
+    name: 'Kopi Gayo 250 g',
+    description: 'Kopi arabika dari Aceh Tengah, sangrai sedang.',
+    priceRupiah: 85_000,
+    onHand: 500,
+  },
+  {
+    sku: 'BATIK-PARANG-M',
+    name: 'Kemeja Batik Parang, M',
+    description: 'Katun cap dari Pekalongan.',
+    priceRupiah: 275_000,
+    onHand: 120,
+  },
+  {
+    sku: 'SAMBAL-ROA-150',
+    name: 'Sambal Roa 150 g',
+    description: 'Sambal ikan roa dari Manado.',
+    priceRupiah: 42_000,
+    onHand: 800,
+  },
+  {
+    sku: 'TENUN-IKAT-SYAL',
+    name: 'Syal Tenun Ikat',
+    description: 'Tenun tangan dari Sumba Timur.',
+    priceRupiah: 320_000,
+    onHand: 60,
+  },
+  {
+    sku: 'SEPATU-KANVAS-42',
+    name: 'Sepatu Kanvas Obral, 42',
+    description: 'Barang obral: stok terbatas.',
+    priceRupiah: 149_000,
+    onHand: 50,
+  },
+];
+
+/** Adds products that are not there yet, each with its opening stock and the ledger row that explains it. */
+export async function addProducts(db: Kysely<Database>, products: readonly SeedProduct[]): Promise<void> {
+  for (const product of products) {
+    await sql`
+      with new_product as (
+        insert into products (sku, name, description, price_rupiah)
+        values (${product.sku}, ${product.name}, ${product.description}, ${product.priceRupiah})
+        on conflict (sku) do nothing returning id
+      ), new_stock as (
+        insert into stock (product_id, on_hand, reserved, committed)
+        select id, ${product.onHand}, 0, 0 from new_product returning product_id, on_hand
+      )
+      insert into inventory_movements (product_id, kind, on_hand_delta, actor, reason)
+      select product_id, 'receive', on_hand, 'seed', 'opening stock' from new_stock where on_hand > 0`.execute(
+      db,
+    );
+  }
+}
+
+export async function seedDemoCatalogue(databaseUrl: string): Promise<void> {
+  const db = openDatabase({ url: databaseUrl, maxConnections: 1 });
+  try {
+    await addProducts(db, DEMO_CATALOGUE);
+  } finally {
+    await db.destroy();
+  }
+}
+
+export interface StockAudit {
+  sku: string;
+  onHand: number;
+  reserved: number;
+  committed: number;
+  ledgerOnHand: number;
+  ledgerReserved: number;
+  ledgerCommitted: number;
+}
+
+/** Counters beside the sums of the ledger: equal for every product, or something is wrong. */
+export async function auditStock(db: Kysely<Database>, sku?: string): Promise<StockAudit[]> {
+  const { rows } = await sql<StockAudit>`
+    select p.sku, s.on_hand, s.reserved, s.committed,
+           coalesce(sum(m.on_hand_delta), 0)::int as ledger_on_hand,
+           coalesce(sum(m.reserved_delta), 0)::int as ledger_reserved,
+           coalesce(sum(m.committed_delta), 0)::int as ledger_committed
+    from stock s join products p on p.id = s.product_id
+    left join inventory_movements m on m.product_id = s.product_id
+    where ${sku ?? null}::text is null or p.sku = ${sku ?? null}
+    group by p.sku, s.product_id order by p.sku`.execute(db);
+  return rows;
+}

@@ -1,0 +1,99 @@
+import type { ColumnType, Generated, JSONColumnType } from 'kysely';
+import type { OrderState } from '@antrean/domain';
+
+/** Money is integer rupiah everywhere; `bigint` columns arrive as numbers (see database.ts). */
+export interface Database {
+  products: {
+    id: Generated<number>;
+    sku: string;
+    name: string;
+    description: string;
+    priceRupiah: number;
+  };
+  /** Apart from `products`, so that a foreign key to a product never meets the stock lock. */
+  stock: {
+    productId: number;
+    onHand: number;
+    reserved: number;
+    committed: number;
+    shortfall: Generated<number>;
+  };
+  orders: {
+    id: string;
+    storefrontId: string;
+    idempotencyKey: string;
+    fingerprint: string;
+    requestId: string;
+    state: OrderState;
+    reason: string | null;
+    version: number;
+    paymentMethod: 'online' | 'bank_transfer';
+    customer: JSONColumnType<{ id?: string; name: string; email: string; phone: string }>;
+    shippingAddress: JSONColumnType<Record<string, unknown>> | null;
+    note: string | null;
+    shippingFeeRupiah: number;
+    totalRupiah: number | null;
+    acceptedAt: Date;
+    /** When the customer must have paid. */
+    payBefore: Date | null;
+    /** When the sweeper looks at the order again; null in a final state. */
+    dueAt: Date | null;
+    sweepRound: Generated<number>;
+    updatedAt: ColumnType<Date, Date | undefined, Date>;
+  };
+  orderItems: {
+    orderId: string;
+    lineNo: number;
+    productId: number | null;
+    sku: string;
+    name: string | null;
+    quantity: number;
+    unitPriceRupiah: number | null;
+  };
+  inventoryMovements: {
+    id: Generated<number>;
+    productId: number;
+    orderId: string | null;
+    kind: string;
+    onHandDelta: number;
+    reservedDelta: number;
+    committedDelta: number;
+    actor: string;
+    reason: string;
+    at: Generated<Date>;
+  };
+  paymentAttempts: {
+    id: string;
+    orderId: string;
+    number: number;
+    gateway: string;
+    state: PaymentAttemptState;
+    amountRupiah: number;
+    url: string | null;
+    gatewayRef: string | null;
+    failureCode: string | null;
+    expiresAt: Date;
+    createdAt: Generated<Date>;
+    updatedAt: ColumnType<Date, Date | undefined, Date>;
+  };
+  paymentEvents: {
+    id: Generated<number>;
+    gateway: string;
+    dedupeKey: string;
+    attemptId: string;
+    payload: JSONColumnType<Record<string, unknown>>;
+    outcome: string | null;
+    receivedAt: Generated<Date>;
+  };
+}
+
+export type PaymentAttemptState =
+  | 'created'
+  | 'sent'
+  | 'active'
+  | 'declined'
+  | 'not_sent'
+  | 'unknown'
+  | 'paid'
+  | 'closed'
+  | 'abandoned';

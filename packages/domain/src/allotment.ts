@@ -1,0 +1,87 @@
+import type { RejectionReason } from './order-lifecycle.ts';
+
+/** A product as the batch has locked it. Quantities in units, price in integer rupiah. */
+export interface LockedProduct {
+  readonly productId: number;
+  readonly sku: string;
+  readonly name: string;
+  readonly unitPriceRupiah: number;
+  readonly available: number;
+}
+
+export interface OrderToAllot {
+  readonly orderId: string;
+  readonly items: readonly { readonly sku: string; readonly quantity: number }[];
+  readonly shippingFeeRupiah: number;
+  /** What the storefront showed the buyer, in rupiah; a different total rejects the order. */
+  readonly expectedTotalRupiah?: number | undefined;
+}
+
+export interface AllottedLine {
+  readonly productId: number | null;
+  readonly sku: string;
+  readonly name: string | null;
+  readonly quantity: number;
+  readonly unitPriceRupiah: number | null;
+}
+
+export type Allotment =
+  | {
+      readonly kind: 'reserved';
+      readonly orderId: string;
+      readonly totalRupiah: number;
+      readonly lines: readonly AllottedLine[];
+    }
+  | {
+      readonly kind: 'rejected';
+      readonly orderId: string;
+      readonly reason: RejectionReason;
+      readonly totalRupiah: number | null;
+      readonly lines: readonly AllottedLine[];
+    };
+
+/**
+ * Allots locked stock to orders in the order given: all lines of an order or none, quantities of one
+ * product summed within an order. Pure and deterministic; the counters it implies never go below zero.
+ */
+export function allot(orders: readonly OrderToAllot[], products: readonly LockedProduct[]): Allotment[] {
+  const bySku = new Map(products.map((product) => [product.sku, product]));
+  const left = new Map(products.map((product) => [product.productId, product.available]));
+  return orders.map((order): Allotment => {
+    const lines = order.items.map((item): AllottedLine => {
+      const product = bySku.get(item.sku);
+      return {
+        productId: product?.productId ?? null,
+        sku: item.sku,
+        name: product?.name ?? null,
+        quantity: item.quantity,
+        unitPriceRupiah: product?.unitPriceRupiah ?? null,
+      };
+    });
+    const wanted = new Map<number, number>();
+    let totalRupiah = order.shippingFeeRupiah;
+    for (const line of lines) {
+      if (line.productId === null || line.unitPriceRupiah === null) {
+        return {
+          kind: 'rejected',
+          orderId: order.orderId,
+          reason: 'unknown_product',
+          totalRupiah: null,
+          lines,
+        };
+      }
+      wanted.set(line.productId, (wanted.get(line.productId) ?? 0) + line.quantity);
+      totalRupiah += line.unitPriceRupiah * line.quantity;
+    }
+    if (order.expectedTotalRupiah !== undefined && order.expectedTotalRupiah !== totalRupiah) {
+      return { kind: 'rejected', orderId: order.orderId, reason: 'price_changed', totalRupiah, lines };
+    }
+    for (const [productId, quantity] of wanted) {
+      if ((left.get(productId) ?? 0) < quantity) {
+        return { kind: 'rejected', orderId: order.orderId, reason: 'out_of_stock', totalRupiah, lines };
+      }
+    }
+    for (const [productId, quantity] of wanted) left.set(productId, (left.get(productId) ?? 0) - quantity);
+    return { kind: 'reserved', orderId: order.orderId, totalRupiah, lines };
+  });
+}

@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest';
+import { isFinal, mayMove, ORDER_LIFECYCLE, ORDER_STATES, type OrderState } from './order-lifecycle.ts';
+
+describe('the order lifecycle', () => {
+  it('reaches every state from queued', () => {
+    const seen = new Set<OrderState>(['queued']);
+    for (const state of seen) for (const next of ORDER_LIFECYCLE[state].next) seen.add(next);
+    expect([...seen].sort()).toEqual([...ORDER_STATES].sort());
+  });
+
+  it('has a way to a final state from every state', () => {
+    const ends = new Set<OrderState>(ORDER_STATES.filter(isFinal));
+    let grew = true;
+    while (grew) {
+      grew = false;
+      for (const state of ORDER_STATES) {
+        if (!ends.has(state) && ORDER_LIFECYCLE[state].next.some((next) => ends.has(next))) {
+          ends.add(state);
+          grew = true;
+        }
+      }
+    }
+    expect(ends.size).toBe(ORDER_STATES.length);
+  });
+
+  it('names a job for every state that is not final', () => {
+    for (const state of ORDER_STATES) {
+      if (!isFinal(state)) expect(ORDER_LIFECYCLE[state].job, state).toBeDefined();
+    }
+  });
+
+  it('never leaves paid and never returns to queued', () => {
+    for (const state of ORDER_STATES) {
+      expect(mayMove('paid', state)).toBe(false);
+      expect(mayMove(state, 'queued')).toBe(false);
+    }
+  });
+});

@@ -1,0 +1,53 @@
+/**
+ * The lifecycle of an order: each state, the states it may move to, the job that moves it next, and how
+ * long it may stay before the sweeper adds that job again. Everything that changes an order asks this table.
+ */
+export const ORDER_STATES = [
+  'queued',
+  'rejected',
+  'reserved',
+  'awaiting_payment',
+  'closing',
+  'paid',
+  'expired',
+] as const;
+
+export type OrderState = (typeof ORDER_STATES)[number];
+
+/** Why an order was rejected. */
+export const REJECTION_REASONS = [
+  'out_of_stock',
+  'price_changed',
+  'unknown_product',
+  'internal_error',
+] as const;
+export type RejectionReason = (typeof REJECTION_REASONS)[number];
+
+export interface LifecycleRow {
+  readonly next: readonly OrderState[];
+  /** The job that moves an order out of this state; absent where only an outside event does. */
+  readonly job?: 'reserve-order' | 'create-payment' | 'close-payment';
+  /** The sweeper adds `job` again when the order has been in this state for longer than this. */
+  readonly overdueAfterMs?: number;
+}
+
+export const ORDER_LIFECYCLE: Readonly<Record<OrderState, LifecycleRow>> = {
+  queued: { next: ['rejected', 'reserved'], job: 'reserve-order' },
+  rejected: { next: [] },
+  reserved: { next: ['awaiting_payment', 'closing'], job: 'create-payment', overdueAfterMs: 10_000 },
+  awaiting_payment: { next: ['paid', 'closing'], job: 'close-payment' },
+  closing: { next: ['paid', 'expired'], job: 'close-payment', overdueAfterMs: 60_000 },
+  paid: { next: [] },
+  expired: { next: [] },
+};
+
+export function mayMove(from: OrderState, to: OrderState): boolean {
+  return ORDER_LIFECYCLE[from].next.includes(to);
+}
+
+export function isFinal(state: OrderState): boolean {
+  return ORDER_LIFECYCLE[state].next.length === 0;
+}
+
+/** How long a customer has to pay, from the reservation on. Gateways accept 5 minutes at the least. */
+export const PAYMENT_WINDOW_MS = 30 * 60_000;

@@ -1,0 +1,27 @@
+declare module 'midtrans-client' {
+  interface Transaction {
+    status(id: string): Promise<unknown>;
+    cancel(id: string): Promise<unknown>;
+    expire(id: string): Promise<unknown>;
+  }
+  class Snap {
+    constructor(o: { isProduction: boolean; serverKey: string; clientKey?: string });
+    apiConfig: { getCoreApiBaseUrl(): string; getSnapApiBaseUrl(): string };
+    httpClient: {
+      http_client: {
+        defaults: {
+          timeout?: number;
+          proxy?: unknown;
+          maxRedirects?: number;
+          maxContentLength?: number;
+          httpAgent?: unknown;
+          httpsAgent?: unknown;
+        };
+      };
+    };
+    transaction: Transaction;
+    createTransaction(p: Record<string, unknown>): Promise<unknown>;
+  }
+  const client: { Snap: typeof Snap };
+  export default client;
+}

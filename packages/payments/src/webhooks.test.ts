@@ -1,0 +1,88 @@
+import { describe, expect, it } from 'vitest';
+import { parseXenditInvoiceEvent, verifyMidtransNotification, verifyXenditToken } from './webhooks.ts';
+
+const key = 'SB-Mid-server-DUMMYKEY1234567890';
+const signed = (statusCode: string, signature: string, grossAmount = '150000.00') => ({
+  order_id: 'INV-2026-000123-1',
+  status_code: statusCode,
+  gross_amount: grossAmount,
+  signature_key: signature,
+  transaction_id: '7b0f7c52-3a61-4a57-9a0e-3f8f6e0b1c2d',
+  transaction_status: 'settlement',
+});
+const vectors: [string, string][] = [
+  [
+    '200',
+    '893bf1c3bdae81e6a4355e3bc3d6f16487989272527b16601225ef7527f8b22a25c4c7bbadc8721c3baff5f83b6a1dd1fb653e28b565d6449094ffab6a0b1aa9',
+  ],
+  [
+    '201',
+    'ad4559bca4c48737504ca84e9ada992c0cd6a8162f49f8ff94c98f4d651fba534c295eeb460d7868a6566280803d2a5f61dd3200f4a064c4a9172f63b5605237',
+  ],
+  [
+    '202',
+    'fea6a53ce19005dc3a1dd1f35790d2adceffcc4c8a31a59ce09ded6513a73a7df151e893471473fb057305bab3454e6182e0582d562779c3ff5c1339bdb31414',
+  ],
+  [
+    '407',
+    '06c966fee4bb511e95d30d7f036f84aa17700a9c87dd11b9ffe7c1840a7d0a71440315fe22b02b6863ae4aa2179bf668d4d4a74ea7d306aff23b2b4ebeeb2bde',
+  ],
+];
+const wrongAmount =
+  'f9b7ef142b25b51a0e2eec1b0dd2be7a2f7c9a42a93440786b9431020ad9f5bc9915688c1af7ad33f5e8bb77813b5fb0562a375b42b5dfd8a6e7141cc665b0ad';
+
+describe('verifyMidtransNotification', () => {
+  it.each(vectors)('accepts the worked example for status code %s', (code, signature) => {
+    expect(verifyMidtransNotification(signed(code, signature), ['another key', key])).toEqual({
+      orderId: 'INV-2026-000123-1',
+      transactionId: '7b0f7c52-3a61-4a57-9a0e-3f8f6e0b1c2d',
+      transactionStatus: 'settlement',
+      statusCode: code,
+      grossAmount: '150000.00',
+    });
+  });
+
+  it.each([
+    ['a signature over another amount text', signed('200', wrongAmount), [key]],
+    ['another amount', signed('200', vectors[0]?.[1] ?? '', '1.00'), [key]],
+    ['a signature that is not hex', signed('200', 'zz'.repeat(64)), [key]],
+    ['a short signature', signed('200', 'ab'), [key]],
+    ['another key', signed('200', vectors[0]?.[1] ?? ''), ['SB-Mid-server-other']],
+    ['no key', signed('200', vectors[0]?.[1] ?? ''), []],
+    ['an empty body', {}, [key]],
+    ['null', null, [key]],
+  ])('refuses %s', (_name, body, keys) => {
+    expect(verifyMidtransNotification(body, keys)).toBeNull();
+  });
+});
+
+describe('verifyXenditToken', () => {
+  it('accepts any current token and nothing else', () => {
+    expect(verifyXenditToken('new', ['old', 'new'])).toBe(true);
+    expect(verifyXenditToken('other', ['old', 'new'])).toBe(false);
+    expect(verifyXenditToken('', [''])).toBe(false);
+    expect(verifyXenditToken(undefined, ['old'])).toBe(false);
+    expect(verifyXenditToken(['old'], ['old'])).toBe(false);
+  });
+});
+
+describe('parseXenditInvoiceEvent', () => {
+  it('reads an invoice event', () => {
+    expect(parseXenditInvoiceEvent({ id: 'a', external_id: 'b', status: 'PAID', payment_id: 'p' })).toEqual({
+      id: 'a',
+      externalId: 'b',
+      status: 'PAID',
+      paymentId: 'p',
+    });
+    expect(parseXenditInvoiceEvent({ id: 'a', external_id: 'b', status: 'EXPIRED' })).toEqual({
+      id: 'a',
+      externalId: 'b',
+      status: 'EXPIRED',
+    });
+  });
+
+  it('gives null for other shapes', () => {
+    expect(parseXenditInvoiceEvent({ event: 'refund.succeeded', data: {} })).toBeNull();
+    expect(parseXenditInvoiceEvent('PAID')).toBeNull();
+  });
+});

@@ -1,0 +1,46 @@
+import { Redis } from 'ioredis';
+
+export type { Redis } from 'ioredis';
+
+/** Prefix of every key of ours and of BullMQ's; tests take one of their own. */
+export const DEFAULT_PREFIX = 'antrean';
+
+/**
+ * For producers and status records: fails within a second when Redis is down or frozen, instead of queueing
+ * commands in memory. A command that timed out may still have been executed.
+ */
+export function openFailFastRedis(url: string): Redis {
+  const redis = new Redis(url, {
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 1,
+    commandTimeout: 1_000,
+    connectTimeout: 2_000,
+    retryStrategy: (attempt) => Math.min(attempt * 50, 1_000),
+  });
+  // Every command reports its own failure; without a listener ioredis prints each reconnect.
+  redis.on('error', () => undefined);
+  return redis;
+}
+
+/** For BullMQ's workers, which block on Redis: no command timeout, endless retries. */
+export function openWorkerRedis(url: string): Redis {
+  const redis = new Redis(url, { maxRetriesPerRequest: null });
+  redis.on('error', () => undefined);
+  return redis;
+}
+
+/** Resolves when the connection is usable; rejects after the deadline. */
+export async function waitForRedis(redis: Redis, timeoutMs: number): Promise<void> {
+  if (redis.status === 'ready') return;
+  await new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(() => {
+      redis.off('ready', ready);
+      reject(new Error(`Redis did not answer within ${timeoutMs} ms; check REDIS_URL and that Redis runs.`));
+    }, timeoutMs);
+    const ready = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    redis.once('ready', ready);
+  });
+}

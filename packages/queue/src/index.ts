@@ -1,0 +1,28 @@
+// The job catalogue.
+export {
+  acceptedOrderSchema,
+  type AcceptedOrder,
+  type JobName,
+  type JobPayload,
+  JOBS,
+  orderJobId,
+  type QueueName,
+  QUEUES,
+} from './catalogue.ts';
+
+// Connections.
+export { DEFAULT_PREFIX, openFailFastRedis, type Redis, waitForRedis } from './connections.ts';
+
+// Adding and working jobs.
+export { createProducer, type Producer } from './producer.ts';
+export {
+  type Handler,
+  type Handlers,
+  type RunningWorkers,
+  startWorkers,
+  type WorkerOptions,
+} from './worker.ts';
+
+// What Redis holds beside the queues.
+export { type OrderStatus, StatusRecords } from './status-records.ts';
+export { findStorefront, putStorefrontKey, type Storefront } from './storefront-keys.ts';

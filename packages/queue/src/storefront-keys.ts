@@ -1,0 +1,29 @@
+import { createHash } from 'node:crypto';
+import type { Redis } from 'ioredis';
+import { DEFAULT_PREFIX } from './connections.ts';
+
+export interface Storefront {
+  storefrontId: string;
+  kind: 'secret' | 'publishable';
+  name: string;
+}
+
+const digest = (key: string): string => createHash('sha256').update(key).digest('hex');
+
+/** Only the hash of a key is kept. Keys are random with 128 bits at least, so a plain hash is enough. */
+export async function putStorefrontKey(
+  redis: Redis,
+  { key, ...storefront }: Storefront & { key: string },
+  prefix: string = DEFAULT_PREFIX,
+): Promise<void> {
+  await redis.hset(`${prefix}:storefront-keys`, digest(key), JSON.stringify(storefront));
+}
+
+export async function findStorefront(
+  redis: Redis,
+  prefix: string,
+  key: string,
+): Promise<Storefront | undefined> {
+  const found = await redis.hget(`${prefix}:storefront-keys`, digest(key));
+  return found === null ? undefined : (JSON.parse(found) as Storefront);
+}

@@ -1,0 +1,94 @@
+import { type Job, UnrecoverableError, Worker } from 'bullmq';
+import { JOBS, type JobName, type JobPayload, type QueueName } from './catalogue.ts';
+import { openWorkerRedis, type Redis } from './connections.ts';
+
+export type Handler<N extends JobName> = (
+  payload: JobPayload<N>,
+  context: { jobId: string; attempt: number },
+) => Promise<void>;
+/** One handler for every job of the catalogue: a missing one does not compile. */
+export type Handlers = { readonly [N in JobName]: Handler<N> };
+
+export interface WorkerOptions {
+  redisUrl: string;
+  prefix: string;
+  concurrency: Readonly<Record<QueueName, number>>;
+  handlers: Handlers;
+  onFailed(failure: { jobId: string; name: string; attempt: number; error: Error; final: boolean }): void;
+  onError(error: Error): void;
+}
+
+export interface RunningWorkers {
+  /** Stops taking jobs and waits for those under way, at most `deadlineMs`; what is left resumes elsewhere. */
+  stop(deadlineMs: number): Promise<void>;
+}
+
+/**
+ * One BullMQ worker a queue. Lock and stall times: a killed worker's jobs resume within
+ * lockDuration + 2 × stalledInterval = 15 s. maxStalledCount is high since a crash is no fault of the job.
+ */
+export async function startWorkers(options: WorkerOptions): Promise<RunningWorkers> {
+  const connections: Redis[] = [];
+  const workers: Worker[] = [];
+  for (const [queue, concurrency] of Object.entries(options.concurrency)) {
+    const connection = openWorkerRedis(options.redisUrl);
+    connections.push(connection);
+    const worker = new Worker(queue, (job: Job) => run(options.handlers, job), {
+      connection,
+      prefix: options.prefix,
+      concurrency,
+      lockDuration: 7_000,
+      stalledInterval: 4_000,
+      maxStalledCount: 1_000,
+      removeOnComplete: { count: 1_000 },
+      removeOnFail: { count: 10_000 },
+    });
+    worker.on('error', options.onError);
+    worker.on('failed', (job, error) => {
+      const attempt = job?.attemptsMade ?? 0;
+      options.onFailed({
+        jobId: job?.id ?? 'unknown',
+        name: job?.name ?? 'unknown',
+        attempt,
+        error,
+        final: error instanceof UnrecoverableError || attempt >= (job?.opts.attempts ?? 1),
+      });
+    });
+    workers.push(worker);
+  }
+  await Promise.all(workers.map((worker) => worker.waitUntilReady()));
+  return {
+    async stop(deadlineMs) {
+      let timer: NodeJS.Timeout | undefined;
+      const deadline = new Promise<'deadline'>((resolve) => {
+        timer = setTimeout(() => resolve('deadline'), deadlineMs);
+      });
+      const drained = Promise.all(workers.map((worker) => worker.close())).then(() => 'drained' as const);
+      const outcome = await Promise.race([drained, deadline]);
+      clearTimeout(timer);
+      if (outcome === 'deadline') await Promise.all(workers.map((worker) => worker.close(true)));
+      for (const connection of connections) connection.disconnect();
+    },
+  };
+}
+
+/** A payload that does not parse can never succeed: it goes to the failed set at once, with its reason. */
+async function run(handlers: Handlers, job: Job): Promise<void> {
+  if (!isJobName(job.name)) throw new UnrecoverableError(`No job of the catalogue is called ${job.name}.`);
+  await dispatch(handlers, job.name, job);
+}
+
+async function dispatch<N extends JobName>(handlers: Handlers, name: N, job: Job): Promise<void> {
+  const parsed = JOBS[name].payload.safeParse(job.data);
+  if (!parsed.success) {
+    const where = parsed.error.issues.map(
+      (issue) => `${issue.path.join('.') || 'payload'}: ${issue.message}`,
+    );
+    throw new UnrecoverableError(`The payload of ${name} does not parse (${where.join('; ')}).`);
+  }
+  await handlers[name](parsed.data as JobPayload<N>, { jobId: job.id ?? '', attempt: job.attemptsMade + 1 });
+}
+
+function isJobName(name: string): name is JobName {
+  return Object.hasOwn(JOBS, name);
+}
