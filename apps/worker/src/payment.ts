@@ -30,7 +30,7 @@ export interface PaymentDependencies {
 }
 
 /** The gateway could not be reached or did not answer clearly: the job is tried again, then swept. */
-export class PaymentNotReadyError extends Error {
+class PaymentNotReadyError extends Error {
   readonly code = 'payment_not_ready';
 }
 

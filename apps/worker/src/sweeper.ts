@@ -11,7 +11,7 @@ export interface Sweeper {
 }
 
 /** Adds again the job of every order that sits past its deadline. Returns how many there were. */
-export async function sweepOnce(db: Kysely<Database>, producer: Producer, log: Logger): Promise<number> {
+async function sweepOnce(db: Kysely<Database>, producer: Producer, log: Logger): Promise<number> {
   const overdue = await claimOverdue(db, { limit: BATCH, nextDueAt: new Date(Date.now() + NEXT_LOOK_MS) });
   for (const order of overdue) {
     const { job } = ORDER_LIFECYCLE[order.state];

@@ -153,7 +153,7 @@ function spawnAs(place: Place, file: string, args: string[], cwd: string): Child
     env: { ...env, LC_ALL: 'C' },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true, // Ctrl-C in the terminal is ours to handle
-    ...(place.account ?? {}),
+    ...place.account,
   });
 }
 

@@ -55,7 +55,7 @@ export async function freePort(preferred = 0, taken: ReadonlySet<number> = new S
 }
 
 /** Waits until the process is gone; false when it still lives after the time. */
-export async function waitGone(pid: number, milliseconds: number): Promise<boolean> {
+async function waitGone(pid: number, milliseconds: number): Promise<boolean> {
   const end = Date.now() + milliseconds;
   while (isAlive(pid)) {
     if (Date.now() > end) return false;

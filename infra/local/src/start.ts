@@ -204,8 +204,8 @@ async function main(): Promise<void> {
       startApp('simulator', 'infra/gateway-simulator/src/main.ts', {
         ...keys,
         SIMULATOR_PORT: `${simulatorPort}`,
-        MIDTRANS_WEBHOOK_URL: `${api}/webhooks/midtrans`,
-        XENDIT_WEBHOOK_URL: `${api}/webhooks/xendit`,
+        MIDTRANS_WEBHOOK_URL: `${api}/v1/webhooks/midtrans`,
+        XENDIT_WEBHOOK_URL: `${api}/v1/webhooks/xendit`,
       }),
       `${simulator}/health/live`,
     ),

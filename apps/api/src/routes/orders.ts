@@ -209,7 +209,10 @@ async function readStatus(deps: ApiDependencies, request: FastifyRequest, orderI
   };
 }
 
-function toPublic({ storefrontId: _, ...status }: OrderStatus): Omit<OrderStatus, 'storefrontId'> {
+function toPublic({
+  storefrontId: _storefrontId,
+  ...status
+}: OrderStatus): Omit<OrderStatus, 'storefrontId'> {
   return status;
 }
 
