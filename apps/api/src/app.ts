@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { ApiDependencies } from './dependencies.ts';
 import { Problem, sendProblem, toProblem } from './problems.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -13,7 +13,7 @@ export async function buildApp(deps: ApiDependencies, log: FastifyBaseLogger): P
   const app = Fastify({
     loggerInstance: log,
     genReqId: () => randomUUID(),
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: 64 * 1024,
     requestTimeout: 10_000,
     forceCloseConnections: true,

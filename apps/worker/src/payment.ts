@@ -51,6 +51,7 @@ export async function createPayment(
   if (order.state !== 'reserved' || order.totalRupiah === null || order.payBefore === null) {
     return publish(deps, orderId);
   }
+  if (order.payBefore.getTime() <= Date.now()) return closePayment(deps, { orderId, requestId });
   const attempts = await attemptsOfOrder(db, orderId);
   const resumable = attempts.find(({ state }) => state === 'sent' || state === 'unknown');
   if (order.paymentMethod === 'bank_transfer') {
@@ -135,8 +136,8 @@ export async function closePayment(deps: PaymentDependencies, { orderId }: JobPa
   }
   await db.transaction().execute(async (trx) => {
     const locked = await lockOrder(trx, orderId);
-    if (locked?.state === 'awaiting_payment') {
-      await moveOrder(trx, orderId, 'awaiting_payment', 'closing', {
+    if (locked?.state === 'reserved' || locked?.state === 'awaiting_payment') {
+      await moveOrder(trx, orderId, locked.state, 'closing', {
         dueAt: new Date(Date.now() + CLOSE_GRACE_MS),
       });
     }
@@ -158,7 +159,11 @@ export async function closePayment(deps: PaymentDependencies, { orderId }: JobPa
     );
     const locked = await lockOrder(trx, orderId);
     if (locked?.state !== 'closing') return;
-    if (live !== undefined) await moveAttempt(trx, live.id, ['active'], 'closed');
+    for (const { id } of attempts) {
+      await moveAttempt(trx, id, ['active'], 'closed');
+      // Its link never reached a customer, so nobody can pay it.
+      await moveAttempt(trx, id, ['created', 'sent', 'unknown'], 'abandoned');
+    }
     await moveOrder(trx, orderId, 'closing', 'expired', { dueAt: null });
     await moveStock(
       trx,

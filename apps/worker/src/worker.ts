@@ -1,11 +1,12 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { openDatabase } from '@antrean/db';
+import { isDatabaseUnavailable, openDatabase } from '@antrean/db';
 import { createMidtransGateway, createXenditGateway, withBreaker } from '@antrean/payments';
 import {
   type AcceptedOrder,
   createProducer,
   openFailFastRedis,
+  RetryLaterError,
   startWorkers,
   StatusRecords,
   waitForRedis,
@@ -58,12 +59,12 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Ru
     concurrency: { orders: config.RESERVE_CONCURRENCY, payments: 20, 'payment-events': 20 },
     handlers: {
       'reserve-order': async (order) => {
-        await reservations.submit(order);
+        await whileDatabaseAnswers(() => reservations.submit(order));
         log.debug({ orderId: order.orderId, requestId: order.requestId }, 'order handled');
       },
-      'create-payment': (job) => createPayment(payments, job),
-      'close-payment': (job) => closePayment(payments, job),
-      'apply-payment-event': (event) => applyPaymentEvent(payments, event),
+      'create-payment': (job) => whileDatabaseAnswers(() => createPayment(payments, job)),
+      'close-payment': (job) => whileDatabaseAnswers(() => closePayment(payments, job)),
+      'apply-payment-event': (event) => whileDatabaseAnswers(() => applyPaymentEvent(payments, event)),
     },
     onFailed: ({ error, ...failure }) =>
       log[failure.final ? 'error' : 'warn']({ ...failure, reason: error.message }, 'job failed'),
@@ -95,4 +96,16 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Ru
     healthPort: (health.address() as AddressInfo).port,
     stop: () => (stopping ??= stop()),
   };
+}
+
+const DATABASE_PAUSE_MS = 1_000;
+
+/** PostgreSQL being away is no fault of the job: it waits, and burns no attempt. */
+async function whileDatabaseAnswers(work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!isDatabaseUnavailable(error)) throw error;
+    throw new RetryLaterError('PostgreSQL does not answer; the job waits.', DATABASE_PAUSE_MS, error);
+  }
 }

@@ -61,9 +61,9 @@ export async function openShop(
   });
   await simulator.listen({ host: '127.0.0.1', port: 0 });
   const gatewayUrl = `http://127.0.0.1:${(simulator.server.address() as AddressInfo).port}`;
-  const startOneWorker = (midtransUrl = gatewayUrl) =>
+  const startOneWorker = (midtransUrl = gatewayUrl, overrides: Record<string, string> = {}) =>
     startWorker(
-      readWorkerConfig({ ...env, MIDTRANS_BASE_URL: midtransUrl, XENDIT_BASE_URL: gatewayUrl }),
+      readWorkerConfig({ ...env, MIDTRANS_BASE_URL: midtransUrl, XENDIT_BASE_URL: gatewayUrl, ...overrides }),
       log,
     );
   let worker = await startOneWorker();
@@ -95,8 +95,8 @@ export async function openShop(
     placeRaw,
     audit: () => auditStock(db),
     stopWorker: () => worker.stop(),
-    startWorkerAgain: async () => {
-      worker = await startOneWorker();
+    startWorkerAgain: async (overrides?: Record<string, string>) => {
+      worker = await startOneWorker(gatewayUrl, overrides);
     },
     /** Places an order while the worker's Midtrans address refuses connections. */
     async placeWithMidtransAway(body: unknown) {

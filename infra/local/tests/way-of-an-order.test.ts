@@ -1,3 +1,4 @@
+import { createProducer } from '@antrean/queue';
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { anOrder, openShop } from './shop.ts';
 
@@ -103,6 +104,7 @@ describe('the way of an order', () => {
     const cases: [unknown, Record<string, string>, number, string][] = [
       [{ ...anOrder('KOPI'), extra: 1 }, {}, 400, 'invalid_request'],
       [anOrder('KOPI', 0), {}, 400, 'invalid_request'],
+      [{ ...anOrder('KOPI'), note: 'a\u0000b' }, {}, 400, 'invalid_request'],
       ['{"a":', {}, 400, 'malformed_body'],
       [anOrder('KOPI'), { authorization: '' }, 401, 'unauthorized'],
       [anOrder('KOPI'), { authorization: 'Bearer sk_test_00000000000000000' }, 401, 'unauthorized'],
@@ -152,6 +154,47 @@ describe('the way of an order', () => {
     expect((await shop.read(placed.orderId)).status).toBe('queued');
     await shop.startWorkerAgain();
     await until(placed.orderId, 'awaiting_payment');
+  });
+
+  it('burns no attempt while PostgreSQL is away, and finishes the order when it is back', async () => {
+    await shop.stopWorker();
+    await shop.startWorkerAgain({ DATABASE_URL: 'postgres://nobody@127.0.0.1:9/away' });
+    const placed = await place(anOrder('GULA'));
+    const job = `${shop.prefix}:orders:reserve-order-${placed.orderId}-v0-r0`;
+    await vi.waitFor(
+      async () => expect(Number(await shop.redis.hget(job, 'ats'))).toBeGreaterThanOrEqual(2),
+      { timeout: 20_000, interval: 50 },
+    );
+    expect(Number((await shop.redis.hget(job, 'atm')) ?? 0)).toBe(0);
+    await shop.stopWorker();
+    await shop.startWorkerAgain();
+    await until(placed.orderId, 'awaiting_payment');
+  });
+
+  it('sends a payload that does not parse to the failed set with its reason, and works on', async () => {
+    const producer = createProducer(shop.redis, shop.prefix);
+    await producer.add('create-payment', { orderId: 'not-an-id', requestId: 'r' }, 'poisoned');
+    await vi.waitFor(async () => {
+      expect(await shop.redis.zscore(`${shop.prefix}:payments:failed`, 'poisoned')).not.toBeNull();
+    });
+    expect(await shop.redis.hget(`${shop.prefix}:payments:poisoned`, 'failedReason')).toContain('orderId');
+    await producer.close();
+    const placed = await place(anOrder('GULA'));
+    await until(placed.orderId, 'awaiting_payment');
+  });
+
+  it('lets the stock of an order go that was not paid in time', async () => {
+    const placed = await place(anOrder('GULA', 7));
+    await until(placed.orderId, 'awaiting_payment');
+    const reserved = async () => (await shop.audit()).find(({ sku }) => sku === 'GULA')?.reserved ?? 0;
+    const before = await reserved();
+    await shop.db
+      .updateTable('orders')
+      .set({ payBefore: new Date(Date.now() - 3_600_000), dueAt: new Date() })
+      .where('id', '=', placed.orderId)
+      .execute();
+    await until(placed.orderId, 'expired');
+    expect(await reserved()).toBe(before - 7);
   });
 
   it('sweeps an order whose next job was lost', async () => {

@@ -28,3 +28,15 @@ export function openDatabase({ url, maxConnections }: DatabaseOptions): Kysely<D
     plugins: [new CamelCasePlugin({ maintainNestedObjectKeys: true })],
   });
 }
+
+/** Node's and PostgreSQL's codes for "the database is not to be had just now": refused, lost, shutting down. */
+const UNAVAILABLE = /^(ECONN|ETIMEDOUT|EPIPE|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|08|57P0|53300)/;
+
+export function isDatabaseUnavailable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if (error instanceof AggregateError) return error.errors.some(isDatabaseUnavailable);
+  const { code } = error as { code?: unknown };
+  return typeof code === 'string'
+    ? UNAVAILABLE.test(code)
+    : /connection (terminated|timeout)|timeout exceeded/i.test(error.message);
+}

@@ -1,5 +1,5 @@
 // Opening and migrating.
-export { openDatabase, type DatabaseOptions } from './database.ts';
+export { isDatabaseUnavailable, openDatabase, type DatabaseOptions } from './database.ts';
 export { migrateToLatest } from './migrate.ts';
 export type { Database, PaymentAttemptState } from './schema.ts';
 

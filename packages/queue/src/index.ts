@@ -18,6 +18,7 @@ export { createProducer, type Producer } from './producer.ts';
 export {
   type Handler,
   type Handlers,
+  RetryLaterError,
   type RunningWorkers,
   startWorkers,
   type WorkerOptions,

@@ -1,4 +1,4 @@
-import { type Job, UnrecoverableError, Worker } from 'bullmq';
+import { DelayedError, type Job, UnrecoverableError, Worker } from 'bullmq';
 import { JOBS, type JobName, type JobPayload, type QueueName } from './catalogue.ts';
 import { openWorkerRedis, type Redis } from './connections.ts';
 
@@ -6,6 +6,17 @@ export type Handler<N extends JobName> = (
   payload: JobPayload<N>,
   context: { jobId: string; attempt: number },
 ) => Promise<void>;
+/** Thrown by a handler when nothing is wrong with the job: it comes back after `delayMs` and no attempt is used up. */
+export class RetryLaterError extends Error {
+  readonly code = 'retry_later';
+  readonly delayMs: number;
+
+  constructor(message: string, delayMs: number, cause?: unknown) {
+    super(message, { cause });
+    this.delayMs = delayMs;
+  }
+}
+
 /** One handler for every job of the catalogue: a missing one does not compile. */
 export type Handlers = { readonly [N in JobName]: Handler<N> };
 
@@ -33,7 +44,7 @@ export async function startWorkers(options: WorkerOptions): Promise<RunningWorke
   for (const [queue, concurrency] of Object.entries(options.concurrency)) {
     const connection = openWorkerRedis(options.redisUrl);
     connections.push(connection);
-    const worker = new Worker(queue, (job: Job) => run(options.handlers, job), {
+    const worker = new Worker(queue, (job: Job, token?: string) => run(options.handlers, job, token), {
       connection,
       prefix: options.prefix,
       concurrency,
@@ -73,9 +84,15 @@ export async function startWorkers(options: WorkerOptions): Promise<RunningWorke
 }
 
 /** A payload that does not parse can never succeed: it goes to the failed set at once, with its reason. */
-async function run(handlers: Handlers, job: Job): Promise<void> {
+async function run(handlers: Handlers, job: Job, token: string | undefined): Promise<void> {
   if (!isJobName(job.name)) throw new UnrecoverableError(`No job of the catalogue is called ${job.name}.`);
-  await dispatch(handlers, job.name, job);
+  try {
+    await dispatch(handlers, job.name, job);
+  } catch (error) {
+    if (!(error instanceof RetryLaterError)) throw error;
+    await job.moveToDelayed(Date.now() + error.delayMs, token);
+    throw new DelayedError(error.message);
+  }
 }
 
 async function dispatch<N extends JobName>(handlers: Handlers, name: N, job: Job): Promise<void> {

@@ -11,7 +11,15 @@ import type { ApiDependencies } from '../dependencies.ts';
 import { Problem } from '../problems.ts';
 import { deriveOrderId, fingerprintOf, statusToken, statusTokenMatches } from '../tokens.ts';
 
-const text = (max: number) => z.string().trim().normalize().min(1).max(max);
+/** Normalised, and without control characters: PostgreSQL refuses U+0000, and no page should meet the others. */
+const text = (max: number) =>
+  z
+    .string()
+    .trim()
+    .normalize()
+    .min(1)
+    .max(max)
+    .regex(/^\P{Cc}*$/u, 'must not contain control characters');
 const rupiah = z.int().nonnegative().max(1_000_000_000_000);
 
 const orderBody = z.strictObject({
