@@ -63,6 +63,7 @@ function manifestHash() {
 let current; // the child that signals go to
 let lastSignal = 0;
 let interrupted = false;
+// npm itself, as the scripts replace their shell (exec): when npm is killed, nothing of ours stays.
 const parent = process.ppid;
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
