@@ -63,6 +63,38 @@ export async function reserveBatch(
   return batch.map(() => undefined);
 }
 
+/**
+ * Ends an order that could not be reserved for 15 minutes: no accepted order is without an end. U+0000 is
+ * taken out, as PostgreSQL cannot store it. Run twice, it finds the order there.
+ */
+export async function rejectUnreservable(
+  { db, records }: ReserveDependencies,
+  order: AcceptedOrder,
+): Promise<void> {
+  const storable = JSON.parse(JSON.stringify(order).replaceAll('\\u0000', '')) as AcceptedOrder;
+  await db.transaction().execute(async (trx) => {
+    if ((await existingOrderIds(trx, [order.orderId])).size > 0) return;
+    const lines = storable.items.map((item) => ({
+      ...item,
+      productId: null,
+      name: null,
+      unitPriceRupiah: null,
+    }));
+    const { orderId } = order;
+    await insertAllotted(
+      trx,
+      [
+        {
+          order: { ...storable, acceptedAt: new Date(order.acceptedAtMs) },
+          allotment: { kind: 'rejected', orderId, reason: 'internal_error', totalRupiah: null, lines },
+        },
+      ],
+      { payBefore: new Date(), dueAt: new Date() },
+    );
+  });
+  await records.publish((await readOrders(db, [order.orderId])).map(toRecord));
+}
+
 async function reserveInTransaction(
   trx: Parameters<typeof lockStock>[0],
   batch: readonly AcceptedOrder[],

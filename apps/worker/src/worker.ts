@@ -4,6 +4,7 @@ import { isDatabaseUnavailable, openDatabase } from '@antrean/db';
 import { createMidtransGateway, createXenditGateway, withBreaker } from '@antrean/payments';
 import {
   type AcceptedOrder,
+  JOBS,
   createProducer,
   openFailFastRedis,
   RetryLaterError,
@@ -15,7 +16,7 @@ import type { Logger } from 'pino';
 import { Coalescer } from './coalescer.ts';
 import type { WorkerConfig } from './config.ts';
 import { applyPaymentEvent, closePayment, createPayment } from './payment.ts';
-import { reserveBatch } from './reserve-order.ts';
+import { rejectUnreservable, reserveBatch } from './reserve-order.ts';
 import { startSweeper } from './sweeper.ts';
 
 export interface RunningWorker {
@@ -58,8 +59,25 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Ru
     prefix: config.QUEUE_PREFIX,
     concurrency: { orders: config.RESERVE_CONCURRENCY, payments: 20, 'payment-events': 20 },
     handlers: {
-      'reserve-order': async (order) => {
-        await whileDatabaseAnswers(() => reservations.submit(order));
+      'reserve-order': async (order, { attempt }) => {
+        try {
+          await whileDatabaseAnswers(() => reservations.submit(order));
+        } catch (error) {
+          if (error instanceof RetryLaterError) throw error;
+          log.error(
+            { err: error, orderId: order.orderId, requestId: order.requestId, attempt },
+            'order cannot be reserved',
+          );
+          if (Date.now() - order.acceptedAtMs > ACCEPTANCE_DEADLINE_MS) {
+            return rejectUnreservable({ db, records, producer }, order);
+          }
+          if (attempt < JOBS['reserve-order'].attempts) throw error;
+          throw new RetryLaterError(
+            'The order could not be reserved; it is tried again slowly.',
+            SLOW_RETRY_MS,
+            error,
+          );
+        }
         log.debug({ orderId: order.orderId, requestId: order.requestId }, 'order handled');
       },
       'create-payment': (job) => whileDatabaseAnswers(() => createPayment(payments, job)),
@@ -99,6 +117,10 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Ru
 }
 
 const DATABASE_PAUSE_MS = 1_000;
+/** An order that cannot be reserved for this long ends as `rejected: internal_error`. */
+const ACCEPTANCE_DEADLINE_MS = 15 * 60_000;
+/** Between tries once the attempts of `reserve-order` are used up. */
+const SLOW_RETRY_MS = 30_000;
 
 /** PostgreSQL being away is no fault of the job: it waits, and burns no attempt. */
 async function whileDatabaseAnswers(work: () => Promise<void>): Promise<void> {

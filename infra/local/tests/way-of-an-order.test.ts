@@ -183,6 +183,30 @@ describe('the way of an order', () => {
     await until(placed.orderId, 'awaiting_payment');
   });
 
+  it('ends an order that cannot be reserved for 15 minutes, and reserves its neighbours in the batch', async () => {
+    const producer = createProducer(shop.redis, shop.prefix);
+    const orderId = '11111111-1111-8111-8111-111111111111';
+    const poisoned = {
+      ...anOrder('GULA'),
+      orderId,
+      paymentMethod: 'online' as const,
+      storefrontId: 'toko',
+      idempotencyKey: 'k',
+      fingerprint: 'f',
+      requestId: 'r',
+      acceptedAtMs: Date.now() - 16 * 60_000,
+      shippingFeeRupiah: 0,
+      note: 'PostgreSQL cannot store this: \u0000',
+    };
+    const [placed] = await Promise.all([
+      place(anOrder('GULA')),
+      producer.add('reserve-order', poisoned, `reserve-order-${orderId}-v0-r0`),
+    ]);
+    await producer.close();
+    expect(await until(orderId, 'rejected')).toMatchObject({ reason: 'internal_error' });
+    await until(placed.orderId, 'awaiting_payment');
+  });
+
   it('lets the stock of an order go that was not paid in time', async () => {
     const placed = await place(anOrder('GULA', 7));
     await until(placed.orderId, 'awaiting_payment');
