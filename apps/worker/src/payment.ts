@@ -1,5 +1,6 @@
 import {
   attemptById,
+  claimAttempt,
   type Database,
   insertAttempt,
   type Kysely,
@@ -35,6 +36,8 @@ class PaymentNotReadyError extends Error {
 }
 
 const CLOSE_GRACE_MS = 60_000;
+/** An attempt whose outcome stays unknown for this long makes way for the next gateway. */
+const ABANDON_UNKNOWN_AFTER_MS = 90_000;
 
 /**
  * Gets a payable instrument for a reserved order: Midtrans, else Xendit; the attempt's row is committed
@@ -59,6 +62,7 @@ export async function createPayment(
       resumable ?? (await newAttempt(db, order, attempts.length + 1, 'bank_transfer', order.totalRupiah));
     return activate(deps, attempt, {});
   }
+  if (resumable !== undefined && !(await claimAttempt(db, resumable.id))) return;
   const tried = new Set(
     attempts.filter((a) => a !== resumable && a.state !== 'not_sent').map((a) => a.gateway),
   );
@@ -89,15 +93,26 @@ export async function createPayment(
       case 'active':
         return activate(deps, attempt, { url: outcome.url, gatewayRef: outcome.gatewayRef });
       case 'unknown':
+        if (Date.now() - attempt.createdAt.getTime() > ABANDON_UNKNOWN_AFTER_MS) {
+          // No customer ever received its link, so it cannot be paid; a late answer finds the row changed.
+          await moveAttempt(db, attempt.id, ['sent'], 'abandoned', { failureCode: outcome.code });
+          number = Math.max(number, attempts.length + 1);
+          break;
+        }
         await moveAttempt(db, attempt.id, ['sent'], 'unknown', { failureCode: outcome.code });
         throw new PaymentNotReadyError(
           `${gateway.name} did not answer clearly (${outcome.code}); the same attempt is tried again.`,
         );
       case 'declined':
-      case 'not_sent':
-        await moveAttempt(db, attempt.id, ['sent', 'unknown'], outcome.kind, { failureCode: outcome.code });
+      case 'not_sent': {
+        // Not sent this time, but perhaps the time before: what is left of that was never handed out.
+        const sentBefore = outcome.kind === 'not_sent' && attempt === resumable;
+        await moveAttempt(db, attempt.id, ['sent'], sentBefore ? 'abandoned' : outcome.kind, {
+          failureCode: outcome.code,
+        });
         number = Math.max(number, attempts.length + 1);
         break;
+      }
       default:
         outcome satisfies never;
     }
@@ -194,7 +209,7 @@ async function newAttempt(
     expiresAt: order.payBefore ?? new Date(),
   };
   await db.transaction().execute((trx) => insertAttempt(trx, attempt));
-  return { ...attempt, url: null, gatewayRef: null };
+  return { ...attempt, url: null, gatewayRef: null, createdAt: new Date() };
 }
 
 async function activate(

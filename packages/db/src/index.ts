@@ -30,6 +30,7 @@ export {
 export {
   attemptById,
   attemptsOfOrder,
+  claimAttempt,
   insertAttempt,
   moveAttempt,
   type PaymentAttempt,

@@ -12,6 +12,7 @@ export interface PaymentAttempt {
   url: string | null;
   gatewayRef: string | null;
   expiresAt: Date;
+  createdAt: Date;
 }
 
 const COLUMNS = [
@@ -24,6 +25,7 @@ const COLUMNS = [
   'url',
   'gatewayRef',
   'expiresAt',
+  'createdAt',
 ] as const;
 
 export async function attemptsOfOrder(db: Queryable, orderId: string): Promise<PaymentAttempt[]> {
@@ -48,6 +50,21 @@ export async function insertAttempt(
   >,
 ): Promise<void> {
   await trx.insertInto('paymentAttempts').values(attempt).execute();
+}
+
+/** Longer than a call to a gateway can take, so that an older `sent` belongs to nobody any more. */
+const CALL_LEASE_SECONDS = 30;
+
+/**
+ * Claims an attempt for another call to its gateway. Returns false while somebody else's call may be under way:
+ * two calls at once would make Snap withdraw the link that the other has just handed out.
+ */
+export async function claimAttempt(db: Queryable, id: string): Promise<boolean> {
+  const { numAffectedRows } = await sql`
+    update payment_attempts set state = 'sent', updated_at = now()
+    where id = ${id} and (state = 'unknown'
+      or (state = 'sent' and updated_at < now() - make_interval(secs => ${CALL_LEASE_SECONDS})))`.execute(db);
+  return numAffectedRows === 1n;
 }
 
 /** Compare-and-set: returns false when the attempt was no longer in one of `from`. */
