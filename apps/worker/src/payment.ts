@@ -64,14 +64,17 @@ export async function createPayment(
   }
   if (resumable !== undefined && !(await claimAttempt(db, resumable.id))) return;
   const tried = new Set(
-    attempts.filter((a) => a !== resumable && a.state !== 'not_sent').map((a) => a.gateway),
+    attempts
+      .filter((a) => a !== resumable && a.state !== 'not_sent' && a.state !== 'abandoned')
+      .map((a) => a.gateway),
   );
-  let number = attempts.length;
+  let number = Math.max(0, ...attempts.map((attempt) => attempt.number));
+  let resumedHasEnded = false;
   for (const gateway of deps.gateways) {
     if (
       resumable === undefined
         ? tried.has(gateway.name)
-        : resumable.gateway !== gateway.name && number === attempts.length
+        : resumable.gateway !== gateway.name && !resumedHasEnded
     )
       continue;
     const attempt =
@@ -96,7 +99,7 @@ export async function createPayment(
         if (Date.now() - attempt.createdAt.getTime() > ABANDON_UNKNOWN_AFTER_MS) {
           // No customer ever received its link, so it cannot be paid; a late answer finds the row changed.
           await moveAttempt(db, attempt.id, ['sent'], 'abandoned', { failureCode: outcome.code });
-          number = Math.max(number, attempts.length + 1);
+          resumedHasEnded = true;
           break;
         }
         await moveAttempt(db, attempt.id, ['sent'], 'unknown', { failureCode: outcome.code });
@@ -110,7 +113,7 @@ export async function createPayment(
         await moveAttempt(db, attempt.id, ['sent'], sentBefore ? 'abandoned' : outcome.kind, {
           failureCode: outcome.code,
         });
-        number = Math.max(number, attempts.length + 1);
+        resumedHasEnded = true;
         break;
       }
       default:

@@ -64,14 +64,16 @@ export async function reserveBatch(
 }
 
 /**
- * Ends an order that could not be reserved for 15 minutes: no accepted order is without an end. U+0000 is
- * taken out, as PostgreSQL cannot store it. Run twice, it finds the order there.
+ * Ends an order that could not be reserved for 15 minutes: no accepted order is without an end. U+0000 and lone
+ * surrogates are taken out, as PostgreSQL cannot store them. Run twice, it finds the order there.
  */
 export async function rejectUnreservable(
   { db, records }: ReserveDependencies,
   order: AcceptedOrder,
 ): Promise<void> {
-  const storable = JSON.parse(JSON.stringify(order).replaceAll('\\u0000', '')) as AcceptedOrder;
+  const storable = JSON.parse(JSON.stringify(order), (_key, value: unknown) =>
+    typeof value === 'string' ? value.replaceAll('\0', '').toWellFormed() : value,
+  ) as AcceptedOrder;
   await db.transaction().execute(async (trx) => {
     if ((await existingOrderIds(trx, [order.orderId])).size > 0) return;
     const lines = storable.items.map((item) => ({

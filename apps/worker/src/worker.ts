@@ -69,7 +69,13 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Ru
             'order cannot be reserved',
           );
           if (Date.now() - order.acceptedAtMs > ACCEPTANCE_DEADLINE_MS) {
-            return rejectUnreservable({ db, records, producer }, order);
+            return rejectUnreservable({ db, records, producer }, order).catch((cause: unknown) => {
+              throw new RetryLaterError(
+                'The order could not be ended; it is tried again.',
+                SLOW_RETRY_MS,
+                cause,
+              );
+            });
           }
           if (attempt < JOBS['reserve-order'].attempts) throw error;
           throw new RetryLaterError(

@@ -106,6 +106,7 @@ describe('the way of an order', () => {
       [{ ...anOrder('KOPI'), extra: 1 }, {}, 400, 'invalid_request'],
       [anOrder('KOPI', 0), {}, 400, 'invalid_request'],
       [{ ...anOrder('KOPI'), note: 'a\u0000b' }, {}, 400, 'invalid_request'],
+      [{ ...anOrder('KOPI'), note: 'a\ud800b' }, {}, 400, 'invalid_request'],
       ['{"a":', {}, 400, 'malformed_body'],
       [anOrder('KOPI'), { authorization: '' }, 401, 'unauthorized'],
       [anOrder('KOPI'), { authorization: 'Bearer sk_test_00000000000000000' }, 401, 'unauthorized'],
@@ -197,7 +198,7 @@ describe('the way of an order', () => {
       requestId: 'r',
       acceptedAtMs: Date.now() - 16 * 60_000,
       shippingFeeRupiah: 0,
-      note: 'PostgreSQL cannot store this: \u0000',
+      note: 'PostgreSQL cannot store this: \u0000 nor this: \ud800',
     };
     const [placed] = await Promise.all([
       place(anOrder('GULA')),

@@ -19,7 +19,8 @@ const text = (max: number) =>
     .normalize()
     .min(1)
     .max(max)
-    .regex(/^\P{Cc}*$/u, 'must not contain control characters');
+    .regex(/^\P{Cc}*$/u, 'must not contain control characters')
+    .refine((value) => value.isWellFormed(), 'must be well-formed Unicode');
 const rupiah = z.int().nonnegative().max(1_000_000_000_000);
 
 const orderBody = z.strictObject({
@@ -190,7 +191,11 @@ async function readStatus(deps: ApiDependencies, request: FastifyRequest, orderI
   const byToken =
     typeof token === 'string' && statusTokenMatches(deps.config.STATUS_TOKEN_SECRET, orderId, token);
   const storefront = byToken ? undefined : await authenticate(deps, request);
-  const record = await deps.records.read(orderId).catch(() => undefined);
+  let redisAnswered = true;
+  const record = await deps.records.read(orderId).catch(() => {
+    redisAnswered = false;
+    return undefined;
+  });
   if (record !== undefined) {
     if (storefront !== undefined && record.storefrontId !== storefront.storefrontId) throw unknown;
     return toPublic(record);
@@ -199,6 +204,10 @@ async function readStatus(deps: ApiDependencies, request: FastifyRequest, orderI
     request.log.error({ err: error }, 'order could not be read');
     throw new Problem('temporarily_unavailable', 'The order cannot be read just now. Ask again in a moment.');
   });
+  if (view === undefined && !redisAnswered) {
+    // It may be queued, which only Redis knows: a 404 would make a storefront order again.
+    throw new Problem('temporarily_unavailable', 'The order cannot be read just now. Ask again in a moment.');
+  }
   if (view === undefined || (storefront !== undefined && view.storefrontId !== storefront.storefrontId))
     throw unknown;
   return {
