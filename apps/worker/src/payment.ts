@@ -36,6 +36,10 @@ class PaymentNotReadyError extends Error {
 }
 
 const CLOSE_GRACE_MS = 60_000;
+/** How long the stock of an unpaid order is held at most while its gateway is down or undecided. */
+const MAX_CLOSE_GRACE_MS = 3_600_000;
+/** Snap makes no link that ends sooner, and one that outlives its order could be paid too late. */
+const MIN_INSTRUMENT_MS = 5 * 60_000;
 /** An attempt whose outcome stays unknown for this long makes way for the next gateway. */
 const ABANDON_UNKNOWN_AFTER_MS = 90_000;
 
@@ -68,6 +72,10 @@ export async function createPayment(
       .filter((a) => a !== resumable && a.state !== 'not_sent' && a.state !== 'abandoned')
       .map((a) => a.gateway),
   );
+  if (order.payBefore.getTime() - Date.now() < MIN_INSTRUMENT_MS) {
+    log.warn({ orderId, requestId }, 'too late for a payment link; the order ends at its deadline');
+    return;
+  }
   let number = Math.max(0, ...attempts.map((attempt) => attempt.number));
   let resumedHasEnded = false;
   for (const gateway of deps.gateways) {
@@ -132,7 +140,12 @@ export async function createPayment(
 export async function applyPaymentEvent(deps: PaymentDependencies, event: JobPayload<'apply-payment-event'>) {
   await storePaymentEvent(deps.db, event);
   const attempt = await attemptById(deps.db, event.attemptId);
-  const outcome = attempt === undefined ? 'unknown_order' : await settle(deps, attempt, event.payload);
+  const outcome = attempt === undefined ? 'unknown_order' : await settle(deps, attempt);
+  if (claimsSuccess(event.payload) && (outcome === 'pending' || outcome === 'not_started')) {
+    throw new PaymentNotReadyError(
+      `${event.gateway} announced the payment of ${event.attemptId} but does not confirm it yet.`,
+    );
+  }
   if (outcome === 'unknown_order')
     deps.log.warn({ attemptId: event.attemptId, gateway: event.gateway }, 'event for an unknown order');
   await recordEventOutcome(deps.db, { ...event, outcome });
@@ -147,11 +160,6 @@ export async function closePayment(deps: PaymentDependencies, { orderId }: JobPa
   const { db } = deps;
   const [order] = await readOrders(db, [orderId]);
   if (order?.payBefore == null || order.payBefore.getTime() > Date.now()) return;
-  const attempts = await attemptsOfOrder(db, orderId);
-  const live = attempts.find(({ state }) => state === 'active');
-  if (live !== undefined && live.gateway !== 'bank_transfer') {
-    if ((await settle(deps, live, {})) === 'paid') return;
-  }
   await db.transaction().execute(async (trx) => {
     const locked = await lockOrder(trx, orderId);
     if (locked?.state === 'reserved' || locked?.state === 'awaiting_payment') {
@@ -161,13 +169,12 @@ export async function closePayment(deps: PaymentDependencies, { orderId }: JobPa
     }
   });
   await publish(deps, orderId);
-  if (order.payBefore.getTime() + CLOSE_GRACE_MS > Date.now()) return;
-  if (live !== undefined && live.gateway !== 'bank_transfer') {
-    const truth = await statusOf(deps, live);
-    if (truth.kind === 'unknown')
-      throw new PaymentNotReadyError(`${live.gateway} does not answer; the stock stays held.`);
-    if (truth.kind === 'paid') return;
-  }
+  const asked = (await attemptsOfOrder(db, orderId)).find(
+    ({ state, gateway }) => state === 'active' && gateway !== 'bank_transfer',
+  );
+  const lateMs = Date.now() - order.payBefore.getTime();
+  if (asked !== undefined && !(await isOver(deps, asked, lateMs))) return;
+  if (lateMs < CLOSE_GRACE_MS) return;
   await db.transaction().execute(async (trx) => {
     const held = await productsOfOrder(trx, orderId);
     await lockStock(
@@ -177,6 +184,12 @@ export async function closePayment(deps: PaymentDependencies, { orderId }: JobPa
     );
     const locked = await lockOrder(trx, orderId);
     if (locked?.state !== 'closing') return;
+    const attempts = await attemptsOfOrder(trx, orderId);
+    // One that became active since was not asked about: the sweeper brings the order back.
+    const unasked = attempts.some(
+      ({ id, state, gateway }) => state === 'active' && gateway !== 'bank_transfer' && id !== asked?.id,
+    );
+    if (unasked) return;
     for (const { id } of attempts) {
       await moveAttempt(trx, id, ['active'], 'closed');
       // Its link never reached a customer, so nobody can pay it.
@@ -186,13 +199,35 @@ export async function closePayment(deps: PaymentDependencies, { orderId }: JobPa
     await moveStock(
       trx,
       held.map((line) => ({ ...line, orderId, kind: 'release' as const })),
-      {
-        actor: 'worker',
-        reason: 'not paid in time',
-      },
+      { actor: 'worker', reason: 'not paid in time' },
     );
   });
   await publish(deps, orderId);
+}
+
+/** Whether an instrument past its deadline can be paid no more, or the order has waited long enough for it. */
+async function isOver(deps: PaymentDependencies, attempt: PaymentAttempt, lateMs: number): Promise<boolean> {
+  const patienceIsOver = lateMs > MAX_CLOSE_GRACE_MS;
+  let outcome: string;
+  try {
+    outcome = await settle(deps, attempt);
+  } catch (error) {
+    if (!patienceIsOver || !(error instanceof PaymentNotReadyError)) throw error;
+    outcome = 'unknown';
+  }
+  if (outcome === 'closed' || outcome === 'not_started') return true;
+  if (outcome === 'paid') return false;
+  if (patienceIsOver)
+    deps.log.error(
+      { attemptId: attempt.id, outcome },
+      'order expires although its gateway does not call it over',
+    );
+  return patienceIsOver;
+}
+
+function claimsSuccess(payload: Readonly<Record<string, unknown>>): boolean {
+  const claimed = payload.transaction_status ?? payload.status;
+  return typeof claimed === 'string' && /^(settlement|capture|paid|settled)$/i.test(claimed);
 }
 
 async function newAttempt(
@@ -229,26 +264,17 @@ async function activate(
   await publish(deps, attempt.orderId);
 }
 
-async function statusOf(deps: PaymentDependencies, attempt: PaymentAttempt, transactionId?: unknown) {
+async function statusOf(deps: PaymentDependencies, attempt: PaymentAttempt) {
   const gateway = deps.gateways.find(({ name }) => name === attempt.gateway);
   if (gateway === undefined) throw new Error(`No gateway is called ${attempt.gateway}.`);
-  const ref =
-    typeof transactionId === 'string'
-      ? transactionId
-      : attempt.gateway === 'xendit'
-        ? attempt.gatewayRef
-        : null;
+  const ref = attempt.gateway === 'xendit' ? attempt.gatewayRef : null;
   return gateway.status({ attemptId: attempt.id, ...(ref === null ? {} : { gatewayRef: ref }) });
 }
 
 /** Asks the gateway, and moves order, attempt and stock to paid when it says so and the amount is right. */
-async function settle(
-  deps: PaymentDependencies,
-  attempt: PaymentAttempt,
-  payload: Readonly<Record<string, unknown>>,
-): Promise<string> {
+async function settle(deps: PaymentDependencies, attempt: PaymentAttempt): Promise<string> {
   const { db, log } = deps;
-  const truth = await statusOf(deps, attempt, payload.transaction_id);
+  const truth = await statusOf(deps, attempt);
   if (truth.kind === 'unknown')
     throw new PaymentNotReadyError(
       `${attempt.gateway} does not say what became of ${attempt.id} (${truth.code}).`,
@@ -270,12 +296,14 @@ async function settle(
     );
     const order = await lockOrder(trx, attempt.orderId);
     if (order === undefined) return 'unknown_order';
-    if (order.state === 'paid') return 'paid';
-    const from = order.state;
-    if (!canBePaid(from)) return `paid_after_${from}`;
-    await moveAttempt(trx, attempt.id, ['sent', 'unknown', 'active'], 'paid', {
+    // Whatever we had made of the attempt: the money has come. False only if that is known already.
+    const isNews = await moveAttempt(trx, attempt.id, UNPAID_ATTEMPT_STATES, 'paid', {
       gatewayRef: truth.gatewayRef,
     });
+    if (!isNews) return 'paid';
+    const from = order.state;
+    if (from === 'paid') return 'second_payment';
+    if (!canBePaid(from)) return `paid_after_${from}`;
     // The payment beat the answer to our own call: the order passes through awaiting_payment.
     if (from === 'reserved')
       await moveOrder(trx, attempt.orderId, 'reserved', 'awaiting_payment', { dueAt: null });
@@ -292,11 +320,22 @@ async function settle(
     );
     return 'paid';
   });
-  if (outcome.startsWith('paid_after_'))
-    log.error({ attemptId: attempt.id, outcome }, 'payment after the order ended');
+  if (outcome !== 'paid')
+    log.error({ attemptId: attempt.id, outcome }, 'a payment came that must be returned');
   await publish(deps, attempt.orderId);
   return outcome;
 }
+
+const UNPAID_ATTEMPT_STATES = [
+  'created',
+  'sent',
+  'active',
+  'declined',
+  'not_sent',
+  'unknown',
+  'closed',
+  'abandoned',
+] as const;
 
 function canBePaid(state: OrderState): boolean {
   return state === 'reserved' || ORDER_LIFECYCLE[state].next.includes('paid');

@@ -150,6 +150,9 @@ describe.each(['midtrans', 'xendit'] as const)('%s adapter', (name) => {
     for (let i = 0; i < 5; i += 1)
       expect(await g.create(request(`pay-${name}-5`))).toMatchObject({ kind: 'not_sent' });
     expect(await g.create(request(`pay-${name}-5`))).toEqual({ kind: 'not_sent', code: 'breaker_open' });
+    // Asking has a breaker of its own, so it still goes to the gateway.
+    for (let i = 0; i < 5; i += 1)
+      expect(await g.status({ attemptId: 'a' })).toEqual({ kind: 'unknown', code: 'ECONNREFUSED' });
     expect(await g.status({ attemptId: 'a' })).toEqual({ kind: 'unknown', code: 'breaker_open' });
   });
 });

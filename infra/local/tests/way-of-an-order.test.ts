@@ -223,6 +223,42 @@ describe('the way of an order', () => {
     expect(await Promise.all([claimAttempt(shop.db, id), claimAttempt(shop.db, id)])).toContain(false);
   });
 
+  it('records a second payment of a paid order as money to return', async () => {
+    const placed = await place(anOrder('KOPI'));
+    await until(placed.orderId, 'awaiting_payment');
+    // As if an earlier attempt had been given up, and is paid all the same after the order was.
+    await shop.db
+      .updateTable('paymentAttempts')
+      .set({ state: 'abandoned' })
+      .where('id', '=', `${placed.orderId}-1`)
+      .execute();
+    await shop.db.updateTable('orders').set({ state: 'paid' }).where('id', '=', placed.orderId).execute();
+    expect((await shop.pay(`${placed.orderId}-1`)).status).toBe(200);
+    await vi.waitFor(
+      async () => {
+        const event = await shop.db
+          .selectFrom('paymentEvents')
+          .select('outcome')
+          .where('attemptId', '=', `${placed.orderId}-1`)
+          .executeTakeFirst();
+        expect(event?.outcome).toBe('second_payment');
+      },
+      { timeout: 20_000 },
+    );
+  });
+
+  it('streams each change of an order and ends when the order is paid', async () => {
+    const placed = await place(anOrder('KOPI'));
+    await until(placed.orderId, 'awaiting_payment');
+    const { pathname, search } = new URL(placed.statusUrl);
+    const stream = await fetch(`${shop.api.url}${pathname}/events${search}`);
+    expect(stream.headers.get('content-type')).toContain('text/event-stream');
+    expect((await shop.pay(`${placed.orderId}-1`)).status).toBe(200);
+    const text = await stream.text();
+    expect(text).toContain('"status":"awaiting_payment"');
+    expect(text.trimEnd()).toMatch(/event: status\ndata: \{.*"status":"paid".*\}$/);
+  });
+
   it('lets the stock of an order go that was not paid in time', async () => {
     const placed = await place(anOrder('GULA', 7));
     await until(placed.orderId, 'awaiting_payment');

@@ -1,19 +1,30 @@
 import { ConsecutiveBreaker, circuitBreaker, handleWhenResult, isBrokenCircuitError } from 'cockatiel';
 import type { PaymentGateway } from './gateway.ts';
 
-const failed = (r: unknown): boolean =>
-  typeof r === 'object' && r !== null && 'kind' in r && (r.kind === 'unknown' || r.kind === 'not_sent');
+/** Answers of a gateway that works: they concern one order, or our pace. */
+const ANSWERS = new Set(['duplicate_order_id', 'already_exists', 'wrong_order', 'bad_amount', 'http_429']);
+
+const failed = (result: unknown): boolean => {
+  const { kind, code } = (result ?? {}) as { kind?: unknown; code?: unknown };
+  return (kind === 'unknown' || kind === 'not_sent') && !(typeof code === 'string' && ANSWERS.has(code));
+};
+
+const newPolicy = () =>
+  circuitBreaker(handleWhenResult(failed), { halfOpenAfter: 10_000, breaker: new ConsecutiveBreaker(5) });
 
 /**
  * Stops calling a gateway after five failures in a row and lets one call through every ten seconds.
  * While open, create says not_sent and status says unknown, both with code breaker_open.
  */
 export function withBreaker(g: PaymentGateway): PaymentGateway {
-  const policy = circuitBreaker(handleWhenResult(failed), {
-    halfOpenAfter: 10_000,
-    breaker: new ConsecutiveBreaker(5),
-  });
-  const guarded = async <T, O>(run: () => Promise<T>, whenOpen: O): Promise<T | O> => {
+  // Apart, so that asking goes on while creating fails.
+  const creating = newPolicy();
+  const asking = newPolicy();
+  const guarded = async <T, O>(
+    policy: ReturnType<typeof newPolicy>,
+    run: () => Promise<T>,
+    whenOpen: O,
+  ): Promise<T | O> => {
     try {
       return await policy.execute(run);
     } catch (e) {
@@ -23,7 +34,7 @@ export function withBreaker(g: PaymentGateway): PaymentGateway {
   };
   return {
     name: g.name,
-    create: (r) => guarded(() => g.create(r), { kind: 'not_sent' as const, code: 'breaker_open' }),
-    status: (q) => guarded(() => g.status(q), { kind: 'unknown' as const, code: 'breaker_open' }),
+    create: (r) => guarded(creating, () => g.create(r), { kind: 'not_sent' as const, code: 'breaker_open' }),
+    status: (q) => guarded(asking, () => g.status(q), { kind: 'unknown' as const, code: 'breaker_open' }),
   };
 }

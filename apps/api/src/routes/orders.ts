@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { isFinal, ORDER_STATES } from '@antrean/domain';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import {
@@ -155,23 +157,32 @@ export function orderRoutes(app: FastifyInstance, deps: ApiDependencies): void {
     '/v1/orders/:orderId/events',
     async (request, reply) => {
       const { orderId } = request.params;
-      let last = JSON.stringify(await readStatus(deps, request, orderId, request.query.token));
+      let seen = await readStatus(deps, request, orderId, request.query.token);
       reply.hijack();
-      reply.raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
-      reply.raw.write(`event: status\ndata: ${last}\n\n`);
-      const timer = setInterval(() => {
-        records.read(orderId).then(
-          (record) => {
-            const now = record === undefined ? last : JSON.stringify(toPublic(record));
-            reply.raw.write(now === last ? ': still here\n\n' : `event: status\ndata: ${now}\n\n`);
-            last = now;
-          },
-          () => reply.raw.end(),
-        );
-      }, 1_000);
-      reply.raw.once('close', () => clearInterval(timer));
+      const { raw } = reply;
+      raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+      raw.write(`event: status\ndata: ${JSON.stringify(seen)}\n\n`);
+      const endsAt = Date.now() + MAX_STREAM_MS;
+      const left = new AbortController();
+      raw.once('close', () => left.abort());
+      while (!isSettled(seen.status) && Date.now() < endsAt && !left.signal.aborted) {
+        await delay(1_000);
+        const record = await records.read(orderId).catch(() => undefined);
+        const now = record === undefined ? seen : toPublic(record);
+        const changed = JSON.stringify(now) !== JSON.stringify(seen);
+        raw.write(changed ? `event: status\ndata: ${JSON.stringify(now)}\n\n` : ': still here\n\n');
+        seen = now;
+      }
+      raw.end();
     },
   );
+}
+
+/** A browser's EventSource connects again by itself. */
+const MAX_STREAM_MS = 10 * 60_000;
+
+function isSettled(status: string): boolean {
+  return ORDER_STATES.some((state) => state === status && isFinal(state));
 }
 
 async function authenticate(deps: ApiDependencies, request: FastifyRequest): Promise<Storefront> {
