@@ -4,9 +4,7 @@ import rateLimit from '@fastify/rate-limit';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { ApiDependencies } from './dependencies.ts';
 import { Problem, sendProblem, toProblem } from './problems.ts';
-import { healthRoutes } from './routes/health.ts';
-import { orderRoutes } from './routes/orders.ts';
-import { webhookRoutes } from './routes/webhooks.ts';
+import { registerRoutes } from './routes/index.ts';
 
 /** Builds the API without listening. */
 export async function buildApp(deps: ApiDependencies, log: FastifyBaseLogger): Promise<FastifyInstance> {
@@ -36,8 +34,6 @@ export async function buildApp(deps: ApiDependencies, log: FastifyBaseLogger): P
     skipOnError: true,
     allowList: (request) => request.url.startsWith('/v1/webhooks/'),
   });
-  orderRoutes(app, deps);
-  webhookRoutes(app, deps);
-  healthRoutes(app, deps);
+  registerRoutes(app, deps);
   return app;
 }

@@ -1,4 +1,4 @@
-import type { OrderView } from '@antrean/db';
+import type { StoredOrder } from '@antrean/db';
 import type { Producer, Redis, StatusRecords } from '@antrean/queue';
 import type { ApiConfig } from './config.ts';
 
@@ -8,5 +8,5 @@ export interface ApiDependencies {
   records: StatusRecords;
   producer: Producer;
   /** For orders whose status record has left Redis; rejects while PostgreSQL is away. */
-  readOrder(orderId: string): Promise<OrderView | undefined>;
+  readOrder(orderId: string): Promise<StoredOrder | undefined>;
 }

@@ -10,6 +10,11 @@ try {
   console.error((error as Error).message);
   process.exit(1);
 }
-const log = pino({ name: 'worker', level: config.LOG_LEVEL });
+const log = pino({
+  name: 'worker',
+  level: config.LOG_LEVEL,
+  // PostgreSQL quotes the offending row in these, with the customer's name and address.
+  redact: ['err.detail', 'err.where'],
+});
 const worker = await startWorker(config, log);
 closeWithGrace({ delay: config.SHUTDOWN_DEADLINE_MS + 5_000, logger: log }, async () => worker.stop());

@@ -1,5 +1,5 @@
 import { claimOverdue, type Database, type Kysely } from '@antrean/db';
-import { ORDER_LIFECYCLE } from '@antrean/domain';
+import { lifecycleOf } from '@antrean/domain';
 import { orderJobId, type Producer } from '@antrean/queue';
 import type { Logger } from 'pino';
 
@@ -14,7 +14,7 @@ export interface Sweeper {
 async function sweepOnce(db: Kysely<Database>, producer: Producer, log: Logger): Promise<number> {
   const overdue = await claimOverdue(db, { limit: BATCH, nextDueAt: new Date(Date.now() + NEXT_LOOK_MS) });
   for (const order of overdue) {
-    const { job } = ORDER_LIFECYCLE[order.state];
+    const { job } = lifecycleOf(order.state);
     if (job === undefined || job === 'reserve-order') continue;
     await producer.add(job, { orderId: order.orderId, requestId: order.requestId }, orderJobId(job, order));
     log.info(

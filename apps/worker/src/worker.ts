@@ -1,13 +1,11 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { isDatabaseUnavailable, openDatabase } from '@antrean/db';
+import { openDatabase } from '@antrean/db';
 import { createMidtransGateway, createXenditGateway, withBreaker } from '@antrean/payments';
 import {
   type AcceptedOrder,
-  JOBS,
   createProducer,
   openFailFastRedis,
-  RetryLaterError,
   startWorkers,
   StatusRecords,
   waitForRedis,
@@ -15,8 +13,12 @@ import {
 import type { Logger } from 'pino';
 import { Coalescer } from './coalescer.ts';
 import type { WorkerConfig } from './config.ts';
-import { applyPaymentEvent, closePayment, createPayment } from './payment.ts';
-import { rejectUnreservable, reserveBatch } from './reserve-order.ts';
+import type { JobDependencies } from './dependencies.ts';
+import { applyPaymentEvent } from './jobs/apply-payment-event.ts';
+import { closePayment } from './jobs/close-payment.ts';
+import { createPayment } from './jobs/create-payment.ts';
+import { reserveBatch, reserveOrder } from './jobs/reserve-order.ts';
+import { whileDatabaseAnswers } from './retries.ts';
 import { startSweeper } from './sweeper.ts';
 
 export interface RunningWorker {
@@ -48,9 +50,9 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Ru
       }),
     ),
   ];
-  const payments = { db, records, gateways, log };
+  const deps: JobDependencies = { db, records, producer, gateways, log };
   const reservations = new Coalescer<AcceptedOrder, void>({
-    run: (batch) => reserveBatch({ db, records, producer }, batch),
+    run: (batch) => reserveBatch(deps, batch),
     maxBatchSize: config.RESERVE_BATCH_SIZE,
     maxWaitMs: 3,
   });
@@ -59,36 +61,10 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Ru
     prefix: config.QUEUE_PREFIX,
     concurrency: { orders: config.RESERVE_CONCURRENCY, payments: 20, 'payment-events': 20 },
     handlers: {
-      'reserve-order': async (order, { attempt }) => {
-        try {
-          await whileDatabaseAnswers(() => reservations.submit(order));
-        } catch (error) {
-          if (error instanceof RetryLaterError) throw error;
-          log.error(
-            { err: error, orderId: order.orderId, requestId: order.requestId, attempt },
-            'order cannot be reserved',
-          );
-          if (Date.now() - order.acceptedAtMs > ACCEPTANCE_DEADLINE_MS) {
-            return rejectUnreservable({ db, records, producer }, order).catch((cause: unknown) => {
-              throw new RetryLaterError(
-                'The order could not be ended; it is tried again.',
-                SLOW_RETRY_MS,
-                cause,
-              );
-            });
-          }
-          if (attempt < JOBS['reserve-order'].attempts) throw error;
-          throw new RetryLaterError(
-            'The order could not be reserved; it is tried again slowly.',
-            SLOW_RETRY_MS,
-            error,
-          );
-        }
-        log.debug({ orderId: order.orderId, requestId: order.requestId }, 'order handled');
-      },
-      'create-payment': (job) => whileDatabaseAnswers(() => createPayment(payments, job)),
-      'close-payment': (job) => whileDatabaseAnswers(() => closePayment(payments, job)),
-      'apply-payment-event': (event) => whileDatabaseAnswers(() => applyPaymentEvent(payments, event)),
+      'reserve-order': (order, { attempt }) => reserveOrder(deps, reservations, order, attempt),
+      'create-payment': (job) => whileDatabaseAnswers(() => createPayment(deps, job)),
+      'close-payment': (job) => whileDatabaseAnswers(() => closePayment(deps, job)),
+      'apply-payment-event': (event) => whileDatabaseAnswers(() => applyPaymentEvent(deps, event)),
     },
     onFailed: ({ error, ...failure }) =>
       log[failure.final ? 'error' : 'warn']({ ...failure, reason: error.message }, 'job failed'),
@@ -120,20 +96,4 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Ru
     healthPort: (health.address() as AddressInfo).port,
     stop: () => (stopping ??= stop()),
   };
-}
-
-const DATABASE_PAUSE_MS = 1_000;
-/** An order that cannot be reserved for this long ends as `rejected: internal_error`. */
-const ACCEPTANCE_DEADLINE_MS = 15 * 60_000;
-/** Between tries once the attempts of `reserve-order` are used up. */
-const SLOW_RETRY_MS = 30_000;
-
-/** PostgreSQL being away is no fault of the job: it waits, and burns no attempt. */
-async function whileDatabaseAnswers(work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    if (!isDatabaseUnavailable(error)) throw error;
-    throw new RetryLaterError('PostgreSQL does not answer; the job waits.', DATABASE_PAUSE_MS, error);
-  }
 }

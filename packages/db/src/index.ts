@@ -21,9 +21,9 @@ export {
   lockOrder,
   moveOrder,
   type NewOrder,
-  type OrderView,
   productsOfOrder,
   readOrders,
+  type StoredOrder,
 } from './orders.ts';
 
 // Payments.

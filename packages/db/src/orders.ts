@@ -1,5 +1,5 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
-import { type Allotment, mayMove, type OrderState } from '@antrean/domain';
+import { type Allotment, mayMove, type OrderState, type OrderView } from '@antrean/domain';
 import type { Database } from './schema.ts';
 
 type Queryable = Kysely<Database>;
@@ -76,27 +76,20 @@ export async function insertAllotted(
     select * from json_populate_recordset(null::order_items, ${JSON.stringify(lines)}::json)`.execute(trx);
 }
 
-export interface OrderView {
-  orderId: string;
+export interface StoredOrder extends OrderView {
   storefrontId: string;
   requestId: string;
   fingerprint: string;
-  state: OrderState;
-  reason: string | null;
   version: number;
   sweepRound: number;
   paymentMethod: 'online' | 'bank_transfer';
   customer: { name: string; email: string; phone: string };
-  totalRupiah: number | null;
   payBefore: Date | null;
-  updatedAt: Date;
-  items: { sku: string; name: string | null; quantity: number; unitPriceRupiah: number | null }[];
-  payment: { gateway: string; url: string | null; expiresAt: string } | null;
 }
 
 /** Orders with their lines and their live or paid payment attempt, in one statement. Unknown ids are absent. */
-export async function readOrders(db: Queryable, orderIds: readonly string[]): Promise<OrderView[]> {
-  const { rows } = await sql<OrderView>`
+export async function readOrders(db: Queryable, orderIds: readonly string[]): Promise<StoredOrder[]> {
+  const { rows } = await sql<StoredOrder>`
     select o.id as order_id, o.storefront_id, o.request_id, o.fingerprint, o.state, o.reason, o.version, o.sweep_round,
            o.payment_method, o.customer, o.total_rupiah, o.pay_before, o.updated_at,
            (select json_agg(json_build_object('sku', i.sku, 'name', i.name, 'quantity', i.quantity,

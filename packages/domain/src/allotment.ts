@@ -18,12 +18,23 @@ export interface OrderToAllot {
 }
 
 export interface AllottedLine {
-  readonly productId: number | null;
+  readonly productId: number;
   readonly sku: string;
-  readonly name: string | null;
+  readonly name: string;
   readonly quantity: number;
-  readonly unitPriceRupiah: number | null;
+  readonly unitPriceRupiah: number;
 }
+
+/** A line of a rejected order: of a product that nobody knows there is only what was asked for. */
+export type RejectedLine =
+  | AllottedLine
+  | {
+      readonly productId: null;
+      readonly sku: string;
+      readonly name: null;
+      readonly quantity: number;
+      readonly unitPriceRupiah: null;
+    };
 
 export type Allotment =
   | {
@@ -37,7 +48,7 @@ export type Allotment =
       readonly orderId: string;
       readonly reason: RejectionReason;
       readonly totalRupiah: number | null;
-      readonly lines: readonly AllottedLine[];
+      readonly lines: readonly RejectedLine[];
     };
 
 /**
@@ -48,40 +59,32 @@ export function allot(orders: readonly OrderToAllot[], products: readonly Locked
   const bySku = new Map(products.map((product) => [product.sku, product]));
   const left = new Map(products.map((product) => [product.productId, product.available]));
   return orders.map((order): Allotment => {
-    const lines = order.items.map((item): AllottedLine => {
-      const product = bySku.get(item.sku);
-      return {
-        productId: product?.productId ?? null,
-        sku: item.sku,
-        name: product?.name ?? null,
-        quantity: item.quantity,
-        unitPriceRupiah: product?.unitPriceRupiah ?? null,
-      };
+    const { orderId } = order;
+    const lines = order.items.map(({ sku, quantity }): RejectedLine => {
+      const product = bySku.get(sku);
+      if (product === undefined) return { productId: null, sku, name: null, quantity, unitPriceRupiah: null };
+      const { productId, name, unitPriceRupiah } = product;
+      return { productId, sku, name, quantity, unitPriceRupiah };
     });
+    const known = lines.filter((line) => line.productId !== null);
+    if (known.length < lines.length) {
+      return { kind: 'rejected', orderId, reason: 'unknown_product', totalRupiah: null, lines };
+    }
     const wanted = new Map<number, number>();
     let totalRupiah = order.shippingFeeRupiah;
-    for (const line of lines) {
-      if (line.productId === null || line.unitPriceRupiah === null) {
-        return {
-          kind: 'rejected',
-          orderId: order.orderId,
-          reason: 'unknown_product',
-          totalRupiah: null,
-          lines,
-        };
-      }
-      wanted.set(line.productId, (wanted.get(line.productId) ?? 0) + line.quantity);
-      totalRupiah += line.unitPriceRupiah * line.quantity;
+    for (const { productId, quantity, unitPriceRupiah } of known) {
+      wanted.set(productId, (wanted.get(productId) ?? 0) + quantity);
+      totalRupiah += unitPriceRupiah * quantity;
     }
     if (order.expectedTotalRupiah !== undefined && order.expectedTotalRupiah !== totalRupiah) {
-      return { kind: 'rejected', orderId: order.orderId, reason: 'price_changed', totalRupiah, lines };
+      return { kind: 'rejected', orderId, reason: 'price_changed', totalRupiah, lines };
     }
     for (const [productId, quantity] of wanted) {
       if ((left.get(productId) ?? 0) < quantity) {
-        return { kind: 'rejected', orderId: order.orderId, reason: 'out_of_stock', totalRupiah, lines };
+        return { kind: 'rejected', orderId, reason: 'out_of_stock', totalRupiah, lines };
       }
     }
     for (const [productId, quantity] of wanted) left.set(productId, (left.get(productId) ?? 0) - quantity);
-    return { kind: 'reserved', orderId: order.orderId, totalRupiah, lines };
+    return { kind: 'reserved', orderId, totalRupiah, lines: known };
   });
 }

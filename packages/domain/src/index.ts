@@ -1,6 +1,7 @@
 // The order's lifecycle: states, allowed moves, jobs, deadlines.
 export {
   isFinal,
+  lifecycleOf,
   mayMove,
   ORDER_LIFECYCLE,
   ORDER_STATES,
@@ -17,5 +18,9 @@ export {
   type Allotment,
   type AllottedLine,
   type LockedProduct,
+  type RejectedLine,
   type OrderToAllot,
 } from './allotment.ts';
+
+// How an order is shown.
+export { orderStatusOf, type OrderStatus, type OrderView } from './order-status.ts';

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { isFinal, mayMove, ORDER_LIFECYCLE, ORDER_STATES, type OrderState } from './order-lifecycle.ts';
+import { isFinal, lifecycleOf, mayMove, ORDER_STATES, type OrderState } from './order-lifecycle.ts';
 
 describe('the order lifecycle', () => {
   it('reaches every state from queued', () => {
     const seen = new Set<OrderState>(['queued']);
-    for (const state of seen) for (const next of ORDER_LIFECYCLE[state].next) seen.add(next);
+    for (const state of seen) for (const next of lifecycleOf(state).next) seen.add(next);
     expect([...seen].sort()).toEqual([...ORDER_STATES].sort());
   });
 
@@ -14,7 +14,7 @@ describe('the order lifecycle', () => {
     while (grew) {
       grew = false;
       for (const state of ORDER_STATES) {
-        if (!ends.has(state) && ORDER_LIFECYCLE[state].next.some((next) => ends.has(next))) {
+        if (!ends.has(state) && lifecycleOf(state).next.some((next) => ends.has(next))) {
           ends.add(state);
           grew = true;
         }
@@ -25,7 +25,7 @@ describe('the order lifecycle', () => {
 
   it('names a job for every state that is not final', () => {
     for (const state of ORDER_STATES) {
-      if (!isFinal(state)) expect(ORDER_LIFECYCLE[state].job, state).toBeDefined();
+      if (!isFinal(state)) expect(lifecycleOf(state).job, state).toBeDefined();
     }
   });
 

@@ -31,7 +31,7 @@ export interface LifecycleRow {
   readonly overdueAfterMs?: number;
 }
 
-export const ORDER_LIFECYCLE: Readonly<Record<OrderState, LifecycleRow>> = {
+export const ORDER_LIFECYCLE = {
   queued: { next: ['rejected', 'reserved'], job: 'reserve-order' },
   rejected: { next: [] },
   reserved: { next: ['awaiting_payment', 'closing'], job: 'create-payment', overdueAfterMs: 10_000 },
@@ -39,14 +39,19 @@ export const ORDER_LIFECYCLE: Readonly<Record<OrderState, LifecycleRow>> = {
   closing: { next: ['paid', 'expired'], job: 'close-payment', overdueAfterMs: 60_000 },
   paid: { next: [] },
   expired: { next: [] },
-};
+} as const satisfies Readonly<Record<OrderState, LifecycleRow>>;
+
+/** The row of a state, with every field a state may have. */
+export function lifecycleOf(state: OrderState): LifecycleRow {
+  return ORDER_LIFECYCLE[state];
+}
 
 export function mayMove(from: OrderState, to: OrderState): boolean {
-  return ORDER_LIFECYCLE[from].next.includes(to);
+  return lifecycleOf(from).next.includes(to);
 }
 
 export function isFinal(state: OrderState): boolean {
-  return ORDER_LIFECYCLE[state].next.length === 0;
+  return lifecycleOf(state).next.length === 0;
 }
 
 /** How long a customer has to pay, from the reservation on. Gateways accept 5 minutes at the least. */

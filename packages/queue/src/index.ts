@@ -25,5 +25,5 @@ export {
 } from './worker.ts';
 
 // What Redis holds beside the queues.
-export { type OrderStatus, StatusRecords } from './status-records.ts';
+export { type StatusRecord, StatusRecords } from './status-records.ts';
 export { findStorefront, putStorefrontKey, type Storefront } from './storefront-keys.ts';

@@ -1,34 +1,33 @@
+import type { OrderStatus } from '@antrean/domain';
 import type { Redis } from 'ioredis';
 
-/** What a customer or storefront reads of an order. Money in integer rupiah, times ISO 8601 UTC. */
-export interface OrderStatus {
-  orderId: string;
+/** A status record: what is shown of the order, and what only we read. */
+export interface StatusRecord {
+  status: OrderStatus;
   storefrontId: string;
-  status: string;
-  reason?: string;
-  total?: number;
-  items: { sku: string; quantity: number; name?: string; unitPrice?: number }[];
-  payment?: { gateway: string; url?: string; expiresAt: string };
-  updatedAt: string;
+  /** Of the accepted body; the same key with another body is a conflict. */
+  fingerprint: string;
+  /** The order's version; 0 while it is queued. */
+  version: number;
 }
 
 const RECORD_TTL_SECONDS = 48 * 3600;
 
-/** Sets the record if there is none; otherwise returns the fingerprint and status of the one there. */
+/** Sets the record if there is none; otherwise returns the one there. */
 const ACCEPT = `
 if redis.call('EXISTS', KEYS[1]) == 1 then
-  return redis.call('HMGET', KEYS[1], 'fingerprint', 'status')
+  return redis.call('HMGET', KEYS[1], 'status', 'storefront', 'fingerprint', 'version')
 end
-redis.call('HSET', KEYS[1], 'version', '0', 'fingerprint', ARGV[1], 'status', ARGV[2])
-redis.call('EXPIRE', KEYS[1], ARGV[3])
-return {}`;
+redis.call('HSET', KEYS[1], 'status', ARGV[1], 'storefront', ARGV[2], 'fingerprint', ARGV[3], 'version', ARGV[4])
+redis.call('EXPIRE', KEYS[1], ARGV[5])
+return false`;
 
 /** Replaces the record only by a higher version: a worker that was paused cannot publish the past. */
 const PUBLISH = `
 local version = redis.call('HGET', KEYS[1], 'version')
-if version and tonumber(version) >= tonumber(ARGV[1]) then return 0 end
-redis.call('HSET', KEYS[1], 'version', ARGV[1], 'fingerprint', ARGV[2], 'status', ARGV[3])
-redis.call('EXPIRE', KEYS[1], ARGV[4])
+if version and tonumber(version) >= tonumber(ARGV[4]) then return 0 end
+redis.call('HSET', KEYS[1], 'status', ARGV[1], 'storefront', ARGV[2], 'fingerprint', ARGV[3], 'version', ARGV[4])
+redis.call('EXPIRE', KEYS[1], ARGV[5])
 return 1`;
 
 export class StatusRecords {
@@ -40,44 +39,24 @@ export class StatusRecords {
     this.#prefix = prefix;
   }
 
-  async accept(
-    status: OrderStatus,
-    fingerprint: string,
-  ): Promise<{ kind: 'new' } | { kind: 'replay'; fingerprint: string; status: OrderStatus }> {
-    const known = (await this.#redis.eval(
-      ACCEPT,
-      1,
-      this.#key(status.orderId),
-      fingerprint,
-      JSON.stringify(status),
-      RECORD_TTL_SECONDS,
-    )) as string[];
-    const [knownFingerprint, knownStatus] = known;
-    if (knownFingerprint === undefined || knownStatus === undefined) return { kind: 'new' };
-    return { kind: 'replay', fingerprint: knownFingerprint, status: JSON.parse(knownStatus) as OrderStatus };
+  /** Makes the record of a new order; returns the one that is there when the order is known already. */
+  async accept(record: StatusRecord): Promise<StatusRecord | undefined> {
+    const known = await this.#redis.eval(ACCEPT, 1, this.#key(record.status.orderId), ...fields(record));
+    return Array.isArray(known) ? parse(known) : undefined;
   }
 
-  async read(orderId: string): Promise<OrderStatus | undefined> {
-    const status = await this.#redis.hget(this.#key(orderId), 'status');
-    return status === null ? undefined : (JSON.parse(status) as OrderStatus);
+  async read(orderId: string): Promise<StatusRecord | undefined> {
+    return parse(
+      await this.#redis.hmget(this.#key(orderId), 'status', 'storefront', 'fingerprint', 'version'),
+    );
   }
 
   /** In one round trip, whatever the number of orders. */
-  async publish(
-    records: readonly { status: OrderStatus; version: number; fingerprint: string }[],
-  ): Promise<void> {
+  async publish(records: readonly StatusRecord[]): Promise<void> {
     if (records.length === 0) return;
     const pipeline = this.#redis.pipeline();
-    for (const { status, version, fingerprint } of records) {
-      pipeline.eval(
-        PUBLISH,
-        1,
-        this.#key(status.orderId),
-        version,
-        fingerprint,
-        JSON.stringify(status),
-        RECORD_TTL_SECONDS,
-      );
+    for (const record of records) {
+      pipeline.eval(PUBLISH, 1, this.#key(record.status.orderId), ...fields(record));
     }
     for (const [error] of (await pipeline.exec()) ?? []) if (error) throw error;
   }
@@ -95,4 +74,13 @@ export class StatusRecords {
   #key(orderId: string): string {
     return `${this.#prefix}:order:${orderId}`;
   }
+}
+
+function fields({ status, storefrontId, fingerprint, version }: StatusRecord): (string | number)[] {
+  return [JSON.stringify(status), storefrontId, fingerprint, version, RECORD_TTL_SECONDS];
+}
+
+function parse([status, storefrontId, fingerprint, version]: (string | null)[]): StatusRecord | undefined {
+  if (status == null || storefrontId == null || fingerprint == null) return undefined;
+  return { status: JSON.parse(status) as OrderStatus, storefrontId, fingerprint, version: Number(version) };
 }

@@ -1,0 +1,55 @@
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { type OrderStatus, orderStatusOf } from '@antrean/domain';
+import { authenticate } from './authenticate.ts';
+import type { ApiDependencies } from './dependencies.ts';
+import { Problem } from './problems.ts';
+import { statusTokenMatches } from './tokens.ts';
+
+export interface StatusRequest {
+  Params: { orderId: string };
+  Querystring: { token?: unknown };
+}
+
+/**
+ * The status of an order, for its storefront's key or for whoever has its token. From Redis while the record
+ * lives, else from PostgreSQL. Throws `unauthorized`, `not_found` or `temporarily_unavailable`.
+ */
+export async function readStatus(
+  deps: ApiDependencies,
+  request: FastifyRequest<StatusRequest>,
+): Promise<OrderStatus> {
+  const { orderId } = request.params;
+  const notFound = new Problem('not_found', 'No order of this id was accepted.');
+  const unavailable = new Problem(
+    'temporarily_unavailable',
+    'The order cannot be read just now. Ask again in a moment.',
+  );
+  if (!z.uuid().safeParse(orderId).success) throw notFound;
+  const { token } = request.query;
+  const hasToken =
+    typeof token === 'string' && statusTokenMatches(deps.config.STATUS_TOKEN_SECRET, orderId, token);
+  const storefrontId = hasToken ? undefined : (await authenticate(deps, request)).storefrontId;
+  const mayRead = (owner: string) => storefrontId === undefined || storefrontId === owner;
+
+  let redisAnswered = true;
+  const record = await deps.records.read(orderId).catch((error: unknown) => {
+    request.log.error({ err: error, orderId }, 'status record could not be read');
+    redisAnswered = false;
+    return undefined;
+  });
+  if (record !== undefined) {
+    if (!mayRead(record.storefrontId)) throw notFound;
+    return record.status;
+  }
+  const order = await deps.readOrder(orderId).catch((error: unknown) => {
+    request.log.error({ err: error, orderId }, 'order could not be read');
+    throw unavailable;
+  });
+  if (order === undefined) {
+    // Without Redis it may be queued: a 404 would make a storefront order again.
+    throw redisAnswered ? notFound : unavailable;
+  }
+  if (!mayRead(order.storefrontId)) throw notFound;
+  return orderStatusOf(order);
+}

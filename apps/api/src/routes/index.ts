@@ -1,0 +1,18 @@
+import type { FastifyInstance } from 'fastify';
+import type { ApiDependencies } from '../dependencies.ts';
+import { healthRoutes } from './health.ts';
+import { midtransWebhookRoute } from './midtrans-webhook.ts';
+import { orderEventsRoute } from './order-events.ts';
+import { placeOrderRoute } from './place-order.ts';
+import { readOrderRoute } from './read-order.ts';
+import { xenditWebhookRoute } from './xendit-webhook.ts';
+
+/** Every route there is. */
+export function registerRoutes(app: FastifyInstance, deps: ApiDependencies): void {
+  placeOrderRoute(app, deps);
+  readOrderRoute(app, deps);
+  orderEventsRoute(app, deps);
+  midtransWebhookRoute(app, deps);
+  xenditWebhookRoute(app, deps);
+  healthRoutes(app, deps);
+}

@@ -1,0 +1,30 @@
+import { type Database, type Kysely, readOrders, type StoredOrder } from '@antrean/db';
+import { orderStatusOf } from '@antrean/domain';
+import type { PaymentGateway } from '@antrean/payments';
+import type { Producer, StatusRecord, StatusRecords } from '@antrean/queue';
+import type { Logger } from 'pino';
+
+/** What job handlers work with. */
+export interface JobDependencies {
+  db: Kysely<Database>;
+  records: StatusRecords;
+  producer: Producer;
+  /** In the order of preference. */
+  gateways: readonly PaymentGateway[];
+  log: Logger;
+}
+
+export function recordOf(order: StoredOrder): StatusRecord {
+  const { storefrontId, fingerprint, version } = order;
+  return { status: orderStatusOf(order), storefrontId, fingerprint, version };
+}
+
+/** Shows pollers what PostgreSQL says of these orders now. */
+export async function publishOrders(
+  { db, records }: Pick<JobDependencies, 'db' | 'records'>,
+  orderIds: readonly string[],
+): Promise<StoredOrder[]> {
+  const orders = await readOrders(db, orderIds);
+  await records.publish(orders.map(recordOf));
+  return orders;
+}

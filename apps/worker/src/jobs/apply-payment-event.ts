@@ -1,0 +1,34 @@
+import { attemptById, recordEventOutcome, storePaymentEvent } from '@antrean/db';
+import type { JobPayload } from '@antrean/queue';
+import type { JobDependencies } from '../dependencies.ts';
+import { PaymentNotReadyError, settlePayment } from '../settle-payment.ts';
+
+/**
+ * Applies a webhook: stores the event once, then asks the gateway for the truth, as no gateway signs the status
+ * itself. Run twice, it stores nothing new and finds the order paid.
+ */
+export async function applyPaymentEvent(
+  deps: JobDependencies,
+  event: JobPayload<'apply-payment-event'>,
+): Promise<void> {
+  await storePaymentEvent(deps.db, event);
+  const attempt = await attemptById(deps.db, event.attemptId);
+  if (attempt === undefined) {
+    const { attemptId, gateway, requestId } = event;
+    deps.log.error({ attemptId, gateway, requestId }, 'a payment event for an order that nobody knows');
+    await recordEventOutcome(deps.db, { ...event, outcome: 'unknown_order' });
+    return;
+  }
+  const outcome = await settlePayment(deps, attempt);
+  if (claimsSuccess(event.payload) && (outcome === 'pending' || outcome === 'not_started')) {
+    throw new PaymentNotReadyError(
+      `${event.gateway} announced the payment of ${event.attemptId} but does not confirm it yet.`,
+    );
+  }
+  await recordEventOutcome(deps.db, { ...event, outcome });
+}
+
+function claimsSuccess(payload: Readonly<Record<string, unknown>>): boolean {
+  const claimed = payload.transaction_status ?? payload.status;
+  return typeof claimed === 'string' && /^(settlement|capture|paid|settled)$/i.test(claimed);
+}

@@ -1,0 +1,159 @@
+import {
+  existingOrderIds,
+  insertAllotted,
+  lockStock,
+  type Movement,
+  moveStock,
+  readOrders,
+} from '@antrean/db';
+import { allot, ORDER_LIFECYCLE, PAYMENT_WINDOW_MS } from '@antrean/domain';
+import { type AcceptedOrder, JOBS, orderJobId, RetryLaterError } from '@antrean/queue';
+import type { Coalescer } from '../coalescer.ts';
+import { type JobDependencies, publishOrders, recordOf } from '../dependencies.ts';
+import { retryingTransaction, whileDatabaseAnswers } from '../retries.ts';
+
+/** An order that cannot be reserved for this long ends as `rejected: internal_error`. */
+const ACCEPTANCE_DEADLINE_MS = 15 * 60_000;
+/** Between tries once the attempts of the job are used up. */
+const SLOW_RETRY_MS = 30_000;
+
+/**
+ * Reserves an order together with whatever else waits. Run twice, it finds the order there, publishes it again
+ * and adds the next job again, whose id is the same. An order always comes to an end: one that fails again and
+ * again is tried slowly, and rejected past the acceptance deadline.
+ */
+export async function reserveOrder(
+  deps: JobDependencies,
+  reservations: Coalescer<AcceptedOrder, void>,
+  order: AcceptedOrder,
+  attempt: number,
+): Promise<void> {
+  try {
+    await whileDatabaseAnswers(() => reservations.submit(order));
+  } catch (error) {
+    if (error instanceof RetryLaterError) throw error;
+    const { orderId, requestId } = order;
+    deps.log.error({ err: error, orderId, requestId, attempt }, 'order cannot be reserved');
+    if (Date.now() - order.acceptedAtMs > ACCEPTANCE_DEADLINE_MS) {
+      await rejectUnreservable(deps, order).catch((cause: unknown) => {
+        throw new RetryLaterError('The order could not be ended; it is tried again.', SLOW_RETRY_MS, cause);
+      });
+    } else if (attempt < JOBS['reserve-order'].attempts) {
+      throw error;
+    } else {
+      throw new RetryLaterError('The order could not be reserved; it is tried again.', SLOW_RETRY_MS, error);
+    }
+  }
+}
+
+/** Reserves a batch in one transaction, then publishes what became of each order and adds its next job. */
+export async function reserveBatch(deps: JobDependencies, batch: readonly AcceptedOrder[]): Promise<void[]> {
+  const { db, log, producer, records } = deps;
+  const startedAt = performance.now();
+  await retryingTransaction(() => db.transaction().execute((trx) => reserveInTransaction(trx, batch)));
+  const orders = await readOrders(
+    db,
+    batch.map(({ orderId }) => orderId),
+  );
+  await Promise.all([
+    records.publish(orders.map(recordOf)),
+    records.publishDrainRate((batch.length * 1_000) / Math.max(performance.now() - startedAt, 1)),
+    ...orders
+      .filter(({ state }) => state === 'reserved')
+      .map(({ orderId, requestId, version, sweepRound }) =>
+        producer.add(
+          'create-payment',
+          { orderId, requestId },
+          orderJobId('create-payment', { orderId, version, sweepRound }),
+        ),
+      ),
+  ]);
+  const stored = new Map(orders.map((order) => [order.orderId, order]));
+  for (const { orderId, requestId, fingerprint } of batch) {
+    const order = stored.get(orderId);
+    log.info(
+      { orderId, requestId, state: order?.state, reason: order?.reason ?? undefined },
+      'order handled',
+    );
+    if (order !== undefined && order.fingerprint !== fingerprint) {
+      log.error(
+        { orderId, requestId },
+        'an Idempotency-Key came again with another body long after; the first order stands',
+      );
+    }
+  }
+  return batch.map(() => undefined);
+}
+
+async function reserveInTransaction(
+  trx: Parameters<typeof lockStock>[0],
+  batch: readonly AcceptedOrder[],
+): Promise<void> {
+  const skus = [...new Set(batch.flatMap((order) => order.items.map((item) => item.sku)))];
+  const products = await lockStock(trx, skus, { nowait: true });
+  // Two jobs of one order may be in one batch; orders that are there already stay as they are.
+  const seen = await existingOrderIds(
+    trx,
+    batch.map(({ orderId }) => orderId),
+  );
+  const fresh: AcceptedOrder[] = [];
+  for (const order of batch) {
+    if (!seen.has(order.orderId)) fresh.push(order);
+    seen.add(order.orderId);
+  }
+  if (fresh.length === 0) return;
+  fresh.sort((a, b) => a.acceptedAtMs - b.acceptedAtMs);
+  const allotments = new Map(allot(fresh, products).map((allotment) => [allotment.orderId, allotment]));
+  const allotted = fresh.flatMap((order) => {
+    const allotment = allotments.get(order.orderId);
+    return allotment === undefined
+      ? []
+      : [{ order: { ...order, acceptedAt: new Date(order.acceptedAtMs) }, allotment }];
+  });
+  const now = Date.now();
+  await insertAllotted(trx, allotted, {
+    payBefore: new Date(now + PAYMENT_WINDOW_MS),
+    dueAt: new Date(now + ORDER_LIFECYCLE.reserved.overdueAfterMs),
+  });
+  const movements: Movement[] = [];
+  for (const { allotment } of allotted) {
+    if (allotment.kind === 'rejected') continue;
+    const quantities = new Map<number, number>();
+    for (const { productId, quantity } of allotment.lines) {
+      quantities.set(productId, (quantities.get(productId) ?? 0) + quantity);
+    }
+    for (const [productId, quantity] of quantities) {
+      movements.push({ productId, orderId: allotment.orderId, kind: 'reserve', quantity });
+    }
+  }
+  await moveStock(trx, movements, { actor: 'worker', reason: 'order reserved' });
+}
+
+/** U+0000 and lone surrogates are taken out, as PostgreSQL cannot store them. */
+async function rejectUnreservable(deps: JobDependencies, order: AcceptedOrder): Promise<void> {
+  const storable = JSON.parse(JSON.stringify(order), (_key, value: unknown) =>
+    typeof value === 'string' ? value.replaceAll('\0', '').toWellFormed() : value,
+  ) as AcceptedOrder;
+  const { orderId } = order;
+  await deps.db.transaction().execute(async (trx) => {
+    if ((await existingOrderIds(trx, [orderId])).has(orderId)) return;
+    const lines = storable.items.map((item) => ({
+      ...item,
+      productId: null,
+      name: null,
+      unitPriceRupiah: null,
+    }));
+    const acceptedAt = new Date(order.acceptedAtMs);
+    await insertAllotted(
+      trx,
+      [
+        {
+          order: { ...storable, acceptedAt },
+          allotment: { kind: 'rejected', orderId, reason: 'internal_error', totalRupiah: null, lines },
+        },
+      ],
+      { payBefore: acceptedAt, dueAt: acceptedAt },
+    );
+  });
+  await publishOrders(deps, [orderId]);
+}
