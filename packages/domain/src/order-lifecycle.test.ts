@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { isFinal, lifecycleOf, mayMove, ORDER_STATES, type OrderState } from './order-lifecycle.ts';
 
@@ -27,6 +28,16 @@ describe('the order lifecycle', () => {
     for (const state of ORDER_STATES) {
       if (!isFinal(state)) expect(lifecycleOf(state).job, state).toBeDefined();
     }
+  });
+
+  it('is drawn in the documentation as it is', () => {
+    const page = readFileSync(new URL('../../../docs/architecture.md', import.meta.url), 'utf8');
+    const diagram = /```mermaid\n(.*?)```/s.exec(page)?.[1] ?? '';
+    const drawn = [...diagram.matchAll(/^ *([a-z_]+) --> ([a-z_]+)$/gm)].map(
+      ([, from, to]) => `${from} -> ${to}`,
+    );
+    const table = ORDER_STATES.flatMap((from) => lifecycleOf(from).next.map((to) => `${from} -> ${to}`));
+    expect(drawn.sort()).toEqual(table.sort());
   });
 
   it('never leaves paid and never returns to queued', () => {

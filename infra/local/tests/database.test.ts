@@ -1,0 +1,175 @@
+import { randomUUID } from 'node:crypto';
+import {
+  addProducts,
+  auditStock,
+  claimOverdue,
+  type Database,
+  insertAllotted,
+  insertAttempt,
+  type Kysely,
+  lockStock,
+  moveOrder,
+  moveStock,
+  openDatabase,
+  storePaymentEvent,
+} from '@antrean/db';
+import { allot } from '@antrean/domain';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../src/test-database.ts';
+
+let database: TestDatabase;
+let db: Kysely<Database>;
+beforeAll(async () => {
+  database = await createTestDatabase(inject('databaseAdminUrl'), inject('templateDatabase'));
+  db = openDatabase({ url: database.url, maxConnections: 4 });
+  await addProducts(
+    db,
+    ['KOPI', 'TEH'].map((sku) => ({ sku, name: sku, description: '', priceRupiah: 50_000, onHand: 10 })),
+  );
+});
+afterAll(async () => {
+  await db.destroy();
+  await database.drop();
+});
+
+/** An order for KOPI, in the database and reserved. */
+async function reserved(quantity: number, dueAt = new Date(Date.now() + 60_000)): Promise<string> {
+  const orderId = randomUUID();
+  await db.transaction().execute(async (trx) => {
+    const products = await lockStock(trx, ['KOPI'], { nowait: false });
+    const order = { orderId, items: [{ sku: 'KOPI', quantity }], shippingFeeRupiah: 0 };
+    const [allotment] = allot([order], products);
+    if (allotment?.kind !== 'reserved') throw new Error('not enough KOPI left for this test');
+    await insertAllotted(
+      trx,
+      [
+        {
+          order: {
+            ...order,
+            storefrontId: 'toko',
+            idempotencyKey: orderId,
+            fingerprint: 'f',
+            requestId: 'r',
+            paymentMethod: 'online',
+            customer: { name: 'Siti', email: 'siti@example.test', phone: '0812' },
+            acceptedAt: new Date(),
+          },
+          allotment,
+        },
+      ],
+      { payBefore: new Date(Date.now() + 60_000), dueAt },
+    );
+    const movements = allotment.lines.map(({ productId }) => ({
+      productId,
+      orderId,
+      kind: 'reserve' as const,
+      quantity,
+    }));
+    await moveStock(trx, movements, { actor: 'test', reason: 'test' });
+  });
+  return orderId;
+}
+
+const productId = async () =>
+  (await db.selectFrom('products').select('id').where('sku', '=', 'KOPI').executeTakeFirstOrThrow()).id;
+
+describe('the database', () => {
+  it('refuses counters that oversell, whatever the code says', async () => {
+    const id = await productId();
+    await expect(
+      db.updateTable('stock').set({ reserved: 11 }).where('productId', '=', id).execute(),
+    ).rejects.toMatchObject({ code: '23514', constraint: 'stock_never_oversold' });
+    await expect(
+      db.updateTable('stock').set({ committed: -1 }).where('productId', '=', id).execute(),
+    ).rejects.toMatchObject({ code: '23514' });
+  });
+
+  it('moves stock once for an order, however often it is asked', async () => {
+    const orderId = await reserved(2);
+    const again = [{ productId: await productId(), orderId, kind: 'reserve' as const, quantity: 2 }];
+    await expect(
+      db.transaction().execute((trx) => moveStock(trx, again, { actor: 'test', reason: 'repeated' })),
+    ).rejects.toMatchObject({ code: '23505', constraint: 'inventory_movements_once' });
+    const [kopi] = await auditStock(db, 'KOPI');
+    expect(kopi).toMatchObject({ reserved: 2, ledgerReserved: 2, onHand: 10, ledgerOnHand: 10 });
+  });
+
+  it('keeps every row of the ledger', async () => {
+    const ledger = () => db.selectFrom('inventoryMovements').selectAll().execute();
+    const before = await ledger();
+    await expect(db.deleteFrom('inventoryMovements').execute()).rejects.toThrow('never changed or deleted');
+    await expect(db.updateTable('inventoryMovements').set({ actor: 'x' }).execute()).rejects.toThrow(
+      'never changed',
+    );
+    expect(await ledger()).toEqual(before);
+  });
+
+  it('says at once that a stock row is locked, or waits, as asked', async () => {
+    const { promise: release, resolve } = Promise.withResolvers<void>();
+    const { promise: locked, resolve: hasLocked } = Promise.withResolvers<void>();
+    const holder = db.transaction().execute(async (trx) => {
+      await lockStock(trx, ['KOPI'], { nowait: true });
+      hasLocked();
+      await release;
+    });
+    await locked;
+    await expect(
+      db.transaction().execute((trx) => lockStock(trx, ['TEH', 'KOPI'], { nowait: true })),
+    ).rejects.toMatchObject({ code: '55P03' });
+    const waiting = db.transaction().execute((trx) => lockStock(trx, ['KOPI'], { nowait: false }));
+    resolve();
+    await holder;
+    expect(await waiting).toHaveLength(1);
+  });
+
+  it('locks stock in product order, so that two batches never wait for each other in a circle', async () => {
+    const lock = (skus: string[]) =>
+      db.transaction().execute((trx) => lockStock(trx, skus, { nowait: false }));
+    const rows = await lock(['TEH', 'KOPI']);
+    expect(rows.map(({ sku }) => sku)).toEqual(['KOPI', 'TEH']);
+    const rounds = Array.from({ length: 40 }, (_, i) =>
+      lock(i % 2 === 0 ? ['KOPI', 'TEH'] : ['TEH', 'KOPI']),
+    );
+    expect(await Promise.all(rounds)).toHaveLength(40);
+  });
+
+  it('refuses a second live payment attempt of an order', async () => {
+    const orderId = await reserved(1);
+    const attempt = (number: number) => ({
+      id: `${orderId}-${number}`,
+      orderId,
+      number,
+      gateway: 'midtrans',
+      state: 'sent' as const,
+      amountRupiah: 50_000,
+      expiresAt: new Date(),
+    });
+    const insert = (number: number) => db.transaction().execute((trx) => insertAttempt(trx, attempt(number)));
+    await insert(1);
+    await expect(insert(2)).rejects.toMatchObject({ code: '23505', constraint: 'payment_attempts_one_live' });
+  });
+
+  it('moves an order only along the lifecycle, and only from the state it is in', async () => {
+    const orderId = await reserved(1);
+    const move = (from: 'reserved' | 'closing', to: 'closing' | 'paid') =>
+      db.transaction().execute((trx) => moveOrder(trx, orderId, from, to, { dueAt: null }));
+    await expect(move('reserved', 'paid')).rejects.toThrow('no move from reserved to paid');
+    expect(await move('closing', 'paid')).toBe(false);
+    expect(await move('reserved', 'closing')).toBe(true);
+  });
+
+  it('claims an overdue order for one sweeper only, and raises its round', async () => {
+    const orderId = await reserved(1, new Date(Date.now() - 1_000));
+    const claim = () => claimOverdue(db, { limit: 10, nextDueAt: new Date(Date.now() + 60_000) });
+    const claims = (await Promise.all([claim(), claim(), claim()]))
+      .flat()
+      .filter((o) => o.orderId === orderId);
+    expect(claims).toMatchObject([{ orderId, sweepRound: 1 }]);
+  });
+
+  it('stores a payment event once', async () => {
+    const event = { gateway: 'xendit', dedupeKey: 'inv/PAID', attemptId: 'a', payload: { status: 'PAID' } };
+    expect(await storePaymentEvent(db, event)).toEqual({ fresh: true });
+    expect(await storePaymentEvent(db, event)).toEqual({ fresh: false });
+  });
+});

@@ -1,0 +1,56 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import {
+  openFailFastRedis,
+  type Redis,
+  StatusRecords,
+  type StatusRecord,
+  waitForRedis,
+} from '@antrean/queue';
+
+let redis: Redis;
+let records: StatusRecords;
+beforeAll(async () => {
+  redis = openFailFastRedis(inject('redisUrl'));
+  await waitForRedis(redis, 5_000);
+  records = new StatusRecords(redis, `test-${randomBytes(6).toString('hex')}`);
+});
+afterAll(() => redis.disconnect());
+
+const record = (
+  orderId: string,
+  version: number,
+  status: StatusRecord['status']['status'],
+): StatusRecord => ({
+  status: { orderId, status, items: [{ sku: 'KOPI', quantity: 1 }], updatedAt: '2026-11-23T00:00:00.000Z' },
+  storefrontId: 'toko',
+  fingerprint: 'f',
+  version,
+});
+
+describe('status records', () => {
+  it('are made once: the second accept answers the first record', async () => {
+    expect(await records.accept(record('a', 0, 'queued'))).toBeUndefined();
+    await records.publish([record('a', 1, 'reserved')]);
+    expect(await records.accept(record('a', 0, 'queued'))).toEqual(record('a', 1, 'reserved'));
+  });
+
+  it('make one new record of fifty concurrent accepts', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, () => records.accept(record('b', 0, 'queued'))),
+    );
+    expect(answers.filter((answer) => answer === undefined)).toHaveLength(1);
+  });
+
+  it('are replaced by a higher version only, whatever the order in which workers publish', async () => {
+    await records.publish([record('c', 3, 'paid')]);
+    await records.publish([record('c', 2, 'awaiting_payment'), record('c', 3, 'expired')]);
+    expect((await records.read('c'))?.status.status).toBe('paid');
+    await records.publish([record('c', 10, 'expired')]);
+    expect((await records.read('c'))?.status.status).toBe('expired');
+  });
+
+  it('are absent for an order that nobody knows', async () => {
+    expect(await records.read('nobody')).toBeUndefined();
+  });
+});
