@@ -1,7 +1,7 @@
 import closeWithGrace from 'close-with-grace';
 import pino from 'pino';
 import { readConfig, type ApiConfig } from './config.ts';
-import { startApi } from './server.ts';
+import { type RunningApi, startApi } from './server.ts';
 
 let config: ApiConfig;
 try {
@@ -16,5 +16,7 @@ const log = pino({
   // PostgreSQL quotes the offending row in these, with the customer's name and address.
   redact: ['err.detail', 'err.where'],
 });
-const api = await startApi(config, log);
-closeWithGrace({ delay: config.SHUTDOWN_DEADLINE_MS + 5_000, logger: log }, async () => api.stop());
+// Before starting, so that a signal that comes meanwhile is not lost.
+let api: RunningApi | undefined;
+closeWithGrace({ delay: config.SHUTDOWN_DEADLINE_MS + 5_000, logger: log }, async () => api?.stop());
+api = await startApi(config, log);

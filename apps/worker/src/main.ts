@@ -1,7 +1,7 @@
 import closeWithGrace from 'close-with-grace';
 import pino from 'pino';
 import { readConfig, type WorkerConfig } from './config.ts';
-import { startWorker } from './worker.ts';
+import { type RunningWorker, startWorker } from './worker.ts';
 
 let config: WorkerConfig;
 try {
@@ -16,5 +16,7 @@ const log = pino({
   // PostgreSQL quotes the offending row in these, with the customer's name and address.
   redact: ['err.detail', 'err.where'],
 });
-const worker = await startWorker(config, log);
-closeWithGrace({ delay: config.SHUTDOWN_DEADLINE_MS + 5_000, logger: log }, async () => worker.stop());
+// Before starting, so that a signal that comes meanwhile is not lost.
+let worker: RunningWorker | undefined;
+closeWithGrace({ delay: config.SHUTDOWN_DEADLINE_MS + 5_000, logger: log }, async () => worker?.stop());
+worker = await startWorker(config, log);

@@ -185,6 +185,37 @@ describe('the way of an order', () => {
     await until(placed.orderId, 'awaiting_payment');
   });
 
+  it('reserves an order once, though its job runs three times', async () => {
+    const body = anOrder('TEH', 2);
+    const placed = await place(body);
+    await until(placed.orderId, 'awaiting_payment');
+    const before = (await shop.audit()).find(({ sku }) => sku === 'TEH');
+    const producer = createProducer(shop.redis, shop.prefix);
+    const again = {
+      ...body,
+      orderId: placed.orderId,
+      paymentMethod: 'online' as const,
+      storefrontId: 'toko',
+      idempotencyKey: 'again',
+      fingerprint: 'f',
+      requestId: 'r',
+      acceptedAtMs: Date.now(),
+      shippingFeeRupiah: 0,
+    };
+    const jobs = ['again-1', 'again-2'];
+    await Promise.all(jobs.map((id) => producer.add('reserve-order', again, id)));
+    await producer.close();
+    await vi.waitFor(
+      async () => {
+        for (const id of jobs) {
+          expect(await shop.redis.zscore(`${shop.prefix}:orders:completed`, id)).not.toBeNull();
+        }
+      },
+      { timeout: 20_000 },
+    );
+    expect((await shop.audit()).find(({ sku }) => sku === 'TEH')).toEqual(before);
+  });
+
   it('ends an order that cannot be reserved for 15 minutes, and reserves its neighbours in the batch', async () => {
     const producer = createProducer(shop.redis, shop.prefix);
     const orderId = '11111111-1111-8111-8111-111111111111';
