@@ -46,7 +46,7 @@ function manifestHash() {
   for (const group of ['apps', 'packages', 'infra']) {
     const groupDir = path.join(root, group);
     if (!existsSync(groupDir)) continue;
-    for (const name of readdirSync(groupDir).sort()) {
+    for (const name of readdirSync(groupDir).toSorted()) {
       const file = path.join(group, name, 'package.json');
       if (existsSync(path.join(root, file))) files.push(file);
     }

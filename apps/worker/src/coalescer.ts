@@ -13,7 +13,7 @@ export interface CoalescerOptions<T, R> {
  */
 export class Coalescer<T, R> {
   readonly #options: CoalescerOptions<T, R>;
-  #waiting: { input: T; resolve(result: R): void; reject(error: unknown): void }[] = [];
+  #waiting: { input: T; resolve: (result: R) => void; reject: (error: unknown) => void }[] = [];
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
 
@@ -54,7 +54,7 @@ export class Coalescer<T, R> {
   }
 
   async #runBatch(
-    batch: { input: T; resolve(result: R): void; reject(error: unknown): void }[],
+    batch: { input: T; resolve: (result: R) => void; reject: (error: unknown) => void }[],
   ): Promise<void> {
     try {
       const results = await this.#options.run(batch.map(({ input }) => input));

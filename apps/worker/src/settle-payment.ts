@@ -65,6 +65,7 @@ export async function settlePayment(deps: JobDependencies, attempt: PaymentAttem
     return 'amount_mismatch';
   }
   const settlement = await db.transaction().execute(async (trx): Promise<Settlement> => {
+    const why = { actor: attempt.gateway, reason: `the gateway confirmed ${attempt.id}` };
     const lines = await productsOfOrder(trx, attempt.orderId);
     const skus = lines.map(({ sku }) => sku);
     await lockStock(trx, skus, { nowait: false });
@@ -77,15 +78,15 @@ export async function settlePayment(deps: JobDependencies, attempt: PaymentAttem
     // The payment may beat the answer to our own call: the order passes through awaiting_payment.
     let { state } = order;
     if (state === 'reserved') {
-      await moveOrder(trx, attempt.orderId, 'reserved', 'awaiting_payment', { dueAt: null });
+      await moveOrder(trx, attempt.orderId, 'reserved', 'awaiting_payment', { ...why, dueAt: null });
       state = 'awaiting_payment';
     }
     if (!mayMove(state, 'paid')) return 'paid_too_late';
-    await moveOrder(trx, attempt.orderId, state, 'paid', { dueAt: null });
+    await moveOrder(trx, attempt.orderId, state, 'paid', { ...why, dueAt: null });
     await moveStock(
       trx,
       lines.map((line) => ({ ...line, orderId: attempt.orderId, kind: 'commit' as const })),
-      { actor: attempt.gateway, reason: 'payment confirmed by the gateway' },
+      why,
     );
     return 'paid';
   });

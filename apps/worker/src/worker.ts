@@ -72,10 +72,13 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Ru
   });
   const sweeper = startSweeper(db, producer, log, config.SWEEP_INTERVAL_MS);
   const health = createServer((request, response) => {
-    if (request.url === '/health/live') return void response.writeHead(200).end('ok');
-    Promise.all([redis.ping(), db.selectNoFrom((eb) => eb.lit(1).as('one')).execute()]).then(
-      () => response.writeHead(200).end('ready'),
-      () => response.writeHead(503).end('not ready'),
+    const isReady =
+      request.url === '/health/live'
+        ? Promise.resolve()
+        : Promise.all([redis.ping(), db.selectNoFrom((eb) => eb.lit(1).as('one')).execute()]);
+    isReady.then(
+      () => response.writeHead(200).end('ok'),
+      () => response.writeHead(503).end('Redis or PostgreSQL does not answer'),
     );
   });
   await new Promise<void>((resolve, reject) => {

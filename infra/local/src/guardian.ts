@@ -9,6 +9,7 @@ type Child = { pid: number; signal: NodeJS.Signals; group: boolean; started: str
 
 const children = new Map<number, Child>();
 const directories = new Set<string>();
+const containers = new Set<string>();
 let done = false;
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
@@ -39,6 +40,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   const [word, first = '', second = '', third = ''] = line.split(' ');
   if (word === 'done') done = true;
   else if (word === 'directory') directories.add(line.slice('directory '.length));
+  else if (word === 'container') containers.add(first);
   else if (word === 'add') {
     const pid = Number(first);
     children.set(pid, {
@@ -50,6 +52,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   } else if (word === 'remove') {
     children.delete(Number(first));
     directories.delete(line.slice('remove '.length));
+    containers.delete(first);
   }
 }
 
@@ -63,5 +66,9 @@ if (!done) {
     [...children.values()].filter((child) => !child.group),
     10_000,
   );
+  for (const container of containers) {
+    const { removeContainer } = await import('./containers.ts'); // seldom needed and slow to load
+    await removeContainer(container).catch(() => {});
+  }
   for (const directory of directories) rmSync(directory, { recursive: true, force: true });
 }

@@ -29,9 +29,15 @@ import {
   shortHash,
   stopPid,
   Tail,
+  whenEnded,
 } from './process.ts';
 
-export type RunningService = { url: string; stop(): Promise<void> };
+export type RunningService = {
+  url: string;
+  /** Resolves with the reason when the service ends; never for one that is not ours. */
+  ended: Promise<string>;
+  stop(): Promise<void>;
+};
 
 export type PostgresOptions = {
   dir: string;
@@ -247,6 +253,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningSe
       data,
     );
     const tail = new Tail();
+    const ended = whenEnded(child);
     let failure: Error | undefined;
     child.once('error', (error) => {
       failure = error;
@@ -272,12 +279,9 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningSe
     const url = (database: string): string => `postgres://${USER}:${password}@127.0.0.1:${port}/${database}`;
     const end = Date.now() + 60_000;
     let client: pg.Client | undefined;
-    while (
-      failure === undefined &&
-      child.exitCode === null &&
-      child.signalCode === null &&
-      Date.now() < end
-    ) {
+    const isRunning = (): boolean =>
+      failure === undefined && child.exitCode === null && child.signalCode === null;
+    while (isRunning() && Date.now() < end) {
       client = await tryConnect(url('postgres'));
       if (client !== undefined) break;
       await sleep(50);
@@ -299,6 +303,6 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningSe
       throw error;
     }
     await client.end();
-    return { url: url(DATABASE), stop };
+    return { url: url(DATABASE), ended, stop };
   }
 }

@@ -80,6 +80,14 @@ export async function stopPid(
   }
 }
 
+/** Resolves with what ended the process, once it has ended. */
+export function whenEnded(child: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
+    child.once('error', (error) => resolve(error.message));
+    child.once('exit', (code, signal) => resolve(signal === null ? `exit code ${code}` : `signal ${signal}`));
+  });
+}
+
 /** Keeps the last lines of what a process prints. */
 export class Tail {
   readonly lines: string[] = [];
@@ -139,7 +147,13 @@ export function guardDirectory(directory: string): void {
   tellGuardian(`directory ${directory}`);
 }
 
-/** The process has ended or the directory is removed; the guardian leaves when nothing is left to guard. */
+/** A container that is removed if we are killed. */
+export function guardContainer(name: string): void {
+  guarded.add(name);
+  tellGuardian(`container ${name}`);
+}
+
+/** The process has ended or the directory or container is removed; the guardian leaves when nothing is left to guard. */
 export async function release(what: number | string): Promise<void> {
   if (!guarded.delete(`${what}`)) return;
   tellGuardian(`remove ${what}`);

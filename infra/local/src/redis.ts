@@ -15,10 +15,12 @@ import {
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import { hasEngine, runContainer } from './containers.ts';
 import type { RunningService } from './postgres.ts';
 import {
   freePort,
   guard,
+  guardDirectory,
   isProcessIn,
   type Log,
   prepareGuardian,
@@ -26,6 +28,7 @@ import {
   repoRoot,
   stopPid,
   Tail,
+  whenEnded,
 } from './process.ts';
 
 export type RedisOptions = {
@@ -95,6 +98,7 @@ async function debianServer(log: Log | undefined): Promise<Server> {
   log?.("Redis is not installed: unpacking the distribution's package under .local/redis-server (once)");
   mkdirSync(home, { recursive: true });
   const work = mkdtempSync(path.join(home, 'work-'));
+  guardDirectory(work);
   try {
     const state = path.join(work, 'state');
     const cache = path.join(work, 'cache');
@@ -137,6 +141,7 @@ async function debianServer(log: Log | undefined): Promise<Server> {
     }
   } finally {
     rmSync(work, { recursive: true, force: true });
+    await release(work);
   }
   const server = unpackedServer(root);
   if (server === undefined) throw new Error('The unpacked redis-server has disappeared.');
@@ -220,6 +225,7 @@ async function startServer(server: Server, dir: string, options: RedisOptions): 
       },
     );
     const tail = new Tail();
+    const ending = whenEnded(child);
     let failure: Error | undefined;
     child.once('error', (error) => {
       failure = error;
@@ -248,7 +254,7 @@ async function startServer(server: Server, dir: string, options: RedisOptions): 
       await stop();
       throw error;
     }
-    if (ready) return { url, stop };
+    if (ready) return { url, ended: ending, stop };
     await stop();
     if (/Address already in use/.test(tail.text()) && refused.size < 5) {
       refused.add(port);
@@ -258,33 +264,25 @@ async function startServer(server: Server, dir: string, options: RedisOptions): 
   }
 }
 
-/** undefined when no container engine answers. */
-async function startContainer(dir: string, options: RedisOptions): Promise<RunningService | undefined> {
-  const { GenericContainer, getContainerRuntimeClient } = await import('testcontainers');
-  try {
-    await getContainerRuntimeClient();
-  } catch {
-    return undefined;
-  }
+async function startContainer(dir: string, options: RedisOptions): Promise<RunningService> {
+  options.log?.(`Redis is not installed: starting it in a container (${IMAGE})`);
   // The engine publishes the port on every interface, hence a password.
   const password = randomBytes(18).toString('hex');
-  let container = new GenericContainer(IMAGE)
-    .withExposedPorts(6379)
-    .withCommand(['redis-server', '--requirepass', password, ...settings(options)]);
-  if (options.durable) container = container.withBindMounts([{ source: dir, target: '/data', mode: 'rw' }]);
-  const started = await container.start();
-  const stop = async (): Promise<void> => {
-    await started.stop();
-  };
-  const url = `redis://:${password}@${started.getHost()}:${started.getMappedPort(6379)}`;
+  const container = await runContainer(['redis-server', '--requirepass', password, ...settings(options)], {
+    image: IMAGE,
+    dir,
+    durable: options.durable,
+    log: options.log,
+  });
+  const { ended, stop } = container;
+  const url = `redis://:${password}@${container.host}:${container.port}`;
   try {
-    if (await untilReady(url, options, () => false)) return { url, stop };
+    if (await untilReady(url, options, () => false)) return { url, ended, stop };
+    throw new Error(`It does not answer at ${container.host}:${container.port}.\n${container.output()}`);
   } catch (error) {
     await stop();
     throw error;
   }
-  await stop();
-  throw new Error(`Redis in a container (${IMAGE}) did not get ready.`);
 }
 
 export async function startRedis(options: RedisOptions): Promise<RunningService> {
@@ -310,10 +308,15 @@ export async function startRedis(options: RedisOptions): Promise<RunningService>
     }
     if (server !== undefined) return startServer(server, dir, options);
   }
-  const contained = await startContainer(dir, options);
-  if (contained !== undefined) return contained;
+  if (await hasEngine()) {
+    try {
+      return await startContainer(dir, options);
+    } catch (error) {
+      why += `\nA container of ${IMAGE} was tried: ${error instanceof Error ? error.message : String(error)}`;
+    }
+  }
   throw new Error(
-    `Redis was not found. Install redis-server or valkey-server (for example \`brew install redis\`, ` +
+    'Redis was not found. Install redis-server or valkey-server (for example `brew install redis`, ' +
       `\`dnf install valkey\`), start Docker, or set REDIS_URL to a Redis of your own.${why}`,
   );
 }

@@ -1,16 +1,72 @@
+import { Redis } from 'ioredis';
+import pg from 'pg';
 import { type PostgresOptions, type RunningService, startPostgres } from './postgres.ts';
 import type { Log } from './process.ts';
 import { startRedis } from './redis.ts';
 
 export type ServicesOptions = { dir: string; durable: boolean; log?: Log };
 
-export type Services = { databaseUrl: string; redisUrl: string; stop(): Promise<void> };
+export type Services = {
+  databaseUrl: string;
+  redisUrl: string;
+  /** Resolves when one of them ends; says which and why. */
+  ended: Promise<string>;
+  stop(): Promise<void>;
+};
 
-const nothing = async (): Promise<void> => {};
+async function connectPostgres(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5000 });
+  client.on('error', () => {});
+  try {
+    await client.connect();
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
 
-function given(name: string): RunningService | undefined {
-  const url = process.env[name];
-  return url === undefined || url === '' ? undefined : { url, stop: nothing };
+async function connectRedis(url: string): Promise<void> {
+  const client = new Redis(url, {
+    lazyConnect: true,
+    connectTimeout: 5000,
+    commandTimeout: 5000,
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => null,
+  });
+  let reason: Error | undefined;
+  client.on('error', (error: Error) => {
+    reason ??= error;
+  });
+  try {
+    await client.connect();
+    await client.ping();
+  } catch (error) {
+    throw reason ?? error;
+  } finally {
+    client.disconnect();
+  }
+}
+
+/** The service of an environment variable; fails within seconds when nothing answers there. */
+async function given(
+  name: string,
+  url: string,
+  connect: (url: string) => Promise<void>,
+): Promise<RunningService> {
+  try {
+    await connect(url);
+  } catch (error) {
+    const reasons = error instanceof AggregateError ? error.errors : [error];
+    const why = reasons
+      .map((each) => (each instanceof Error ? each.message : String(each)).replace(/\.$/, ''))
+      .join('; ');
+    throw new Error(
+      `${name} is set, but does not work: ${why}. Correct it, or unset it to start an own one.`,
+      {
+        cause: error,
+      },
+    );
+  }
+  return { url, ended: new Promise(() => {}), stop: async () => {} };
 }
 
 /** PostgreSQL and Redis: those of DATABASE_URL and REDIS_URL where set, else own ones on 127.0.0.1. */
@@ -22,9 +78,10 @@ export async function startServices(options: ServicesOptions): Promise<Services>
     ...(durable ? { port } : {}),
     ...(log ? { log } : {}),
   });
+  const { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl } = process.env;
   const [postgres, redis] = await Promise.allSettled([
-    given('DATABASE_URL') ?? startPostgres(withPort(15_432)),
-    given('REDIS_URL') ?? startRedis(withPort(16_379)),
+    databaseUrl ? given('DATABASE_URL', databaseUrl, connectPostgres) : startPostgres(withPort(15_432)),
+    redisUrl ? given('REDIS_URL', redisUrl, connectRedis) : startRedis(withPort(16_379)),
   ]);
   if (postgres.status === 'rejected' || redis.status === 'rejected') {
     if (redis.status === 'fulfilled') await redis.value.stop();
@@ -34,6 +91,10 @@ export async function startServices(options: ServicesOptions): Promise<Services>
   return {
     databaseUrl: postgres.value.url,
     redisUrl: redis.value.url,
+    ended: Promise.race([
+      postgres.value.ended.then((how) => `PostgreSQL ended unexpectedly (${how}).`),
+      redis.value.ended.then((how) => `Redis ended unexpectedly (${how}).`),
+    ]),
     async stop() {
       try {
         await redis.value.stop();

@@ -1,13 +1,14 @@
 // Starts the whole system on this machine: PostgreSQL, Redis, the gateway simulator, the API, the worker.
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { migrateToLatest, seedDemoCatalogue } from '@antrean/db';
 import { putStorefrontKey } from '@antrean/queue';
 import { Redis } from 'ioredis';
 import { claimInstance, leaveInstance, localDirectory, publishAddresses } from './instance.ts';
+import { processIdentity } from './liveness.ts';
 import { freePort, guard, release, repoRoot, stopPid } from './process.ts';
 import { type Services, startServices } from './services.ts';
 
@@ -21,6 +22,11 @@ type App = {
   ended: string | undefined;
 };
 
+const STOP_APP = [
+  ['SIGTERM', 15_000],
+  ['SIGKILL', 3000],
+] as const;
+
 class Stopping extends Error {}
 
 let stopping = false;
@@ -31,9 +37,18 @@ const woken = new Promise<void>((resolve) => {
   wake = resolve;
 });
 
+let stopRequested = 0;
+
 function requestStop(): void {
-  if (!stopping) console.log('\nStopping …');
+  if (stopping) {
+    // A download may take its time: whoever asks again is not kept waiting. One signal may come twice at once.
+    if (Date.now() - stopRequested < 1000) return;
+    console.log('Stopping at once …');
+    process.exit(1); // the guardian ends what still runs
+  }
+  console.log('\nStopping …');
   stopping = true;
+  stopRequested = Date.now();
   wake();
 }
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, requestStop);
@@ -70,6 +85,22 @@ function lastLines(file: string): string {
   return readFileSync(file, 'utf8').trimEnd().split('\n').slice(-20).join('\n');
 }
 
+function pidFile(name: string): string {
+  return path.join(localDirectory, `${name}.pid`);
+}
+
+/** Stops an app of an earlier run; one is left only where the guardian was killed as well. */
+async function stopLeftover(name: string): Promise<void> {
+  const file = pidFile(name);
+  if (!existsSync(file)) return;
+  const [pid, started] = readFileSync(file, 'utf8').trim().split(' ');
+  if (started !== undefined && processIdentity(Number(pid))?.started === started) {
+    console.log(`    stopping the ${name} that an earlier run left behind (process ${pid})`);
+    await stopPid(Number(pid), STOP_APP);
+  }
+  rmSync(file, { force: true });
+}
+
 function startApp(name: string, entry: string, env: Record<string, string>): App {
   const logFile = path.join(logs, `${name}.log`);
   const out = openSync(logFile, 'w');
@@ -89,6 +120,7 @@ function startApp(name: string, entry: string, env: Record<string, string>): App
   child.once('exit', (code, signal) => end(signal === null ? `exit code ${code}` : `signal ${signal}`));
   if (child.pid !== undefined) {
     guard(child.pid, 'SIGTERM', true);
+    writeFileSync(pidFile(name), `${child.pid} ${processIdentity(child.pid)?.started ?? ''}\n`);
     apps.push(app);
   }
   return app;
@@ -125,16 +157,14 @@ async function untilHealthy(app: App, url: string): Promise<void> {
 async function stopEverything(): Promise<void> {
   await Promise.all(
     apps.map(async (app) => {
-      await stopPid(app.pid, [
-        ['SIGTERM', 15_000],
-        ['SIGKILL', 3000],
-      ]);
+      await stopPid(app.pid, STOP_APP);
       try {
         process.kill(-app.pid, 'SIGKILL'); // whatever it started and left
       } catch {
         // nothing left
       }
       await release(app.pid);
+      rmSync(pidFile(app.name), { force: true });
     }),
   );
   await services?.stop();
@@ -146,6 +176,7 @@ async function main(): Promise<void> {
   console.log('Starting Antrean …');
   const serviceLog = path.join(logs, 'services.log');
   writeFileSync(serviceLog, '');
+  await Promise.all(['simulator', 'api', 'worker'].map(stopLeftover));
   const running = await step('PostgreSQL and Redis', async () => {
     services = await startServices({
       dir: localDirectory,
@@ -158,13 +189,19 @@ async function main(): Promise<void> {
     return services;
   });
   const { databaseUrl, redisUrl } = running;
+  let serviceEnd: string | undefined;
+  void running.ended.then((how) => {
+    serviceEnd = how;
+    wake();
+  });
   await step('database migrated', () => migrateToLatest(databaseUrl));
   await step('demo catalogue', () => seedDemoCatalogue(databaseUrl));
   const key = kept('demo-key', 'sk_demo_');
   await step('demo storefront key', async () => {
     const redis = new Redis(redisUrl);
+    const storefront = { key, storefrontId: 'demo', kind: 'secret', name: 'Demo storefront' } as const;
     try {
-      await putStorefrontKey(redis, { key, storefrontId: 'demo', kind: 'secret', name: 'Demo storefront' });
+      await putStorefrontKey(redis, storefront, process.env.QUEUE_PREFIX);
     } finally {
       redis.disconnect();
     }
@@ -247,7 +284,11 @@ Place an order:
 Stop with Ctrl-C. Start afresh with: npm run reset`);
 
   await woken;
-  for (const app of stopping ? [] : apps) assertAlive(app);
+  if (stopping) return;
+  if (serviceEnd !== undefined) {
+    throw new Error(`${serviceEnd} The end of ${serviceLog}:\n${lastLines(serviceLog)}`);
+  }
+  for (const app of apps) assertAlive(app);
 }
 
 const other = claimInstance();

@@ -152,10 +152,23 @@ describe('the database', () => {
   it('moves an order only along the lifecycle, and only from the state it is in', async () => {
     const orderId = await reserved(1);
     const move = (from: 'reserved' | 'closing', to: 'closing' | 'paid') =>
-      db.transaction().execute((trx) => moveOrder(trx, orderId, from, to, { dueAt: null }));
+      db
+        .transaction()
+        .execute((trx) => moveOrder(trx, orderId, from, to, { actor: 'test', reason: 'test', dueAt: null }));
     await expect(move('reserved', 'paid')).rejects.toThrow('no move from reserved to paid');
     expect(await move('closing', 'paid')).toBe(false);
     expect(await move('reserved', 'closing')).toBe(true);
+    const history = await db
+      .selectFrom('orderTransitions')
+      .select(['version', 'fromState', 'toState', 'actor'])
+      .where('orderId', '=', orderId)
+      .orderBy('version')
+      .execute();
+    expect(history).toEqual([
+      { version: 1, fromState: 'queued', toState: 'reserved', actor: 'worker' },
+      { version: 2, fromState: 'reserved', toState: 'closing', actor: 'test' },
+    ]);
+    await expect(db.deleteFrom('orderTransitions').execute()).rejects.toThrow('never changed or deleted');
   });
 
   it('claims an overdue order for one sweeper only, and raises its round', async () => {

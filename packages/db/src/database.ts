@@ -2,9 +2,6 @@ import { CamelCasePlugin, Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import type { Database } from './schema.ts';
 
-/** bigint columns hold rupiah and row ids, far below 2^53. */
-const BIGINT_OID = 20;
-
 export interface DatabaseOptions {
   url: string;
   maxConnections: number;
@@ -15,9 +12,10 @@ export function openDatabase({ url, maxConnections }: DatabaseOptions): Kysely<D
     connectionString: url,
     max: maxConnections,
     connectionTimeoutMillis: 5_000,
+    // bigint columns hold rupiah and row ids, far below 2^53.
     types: {
       getTypeParser: (oid, format) =>
-        oid === BIGINT_OID && format !== 'binary' ? Number : pg.types.getTypeParser(oid, format),
+        oid === pg.types.builtins.INT8 && format !== 'binary' ? Number : pg.types.getTypeParser(oid, format),
     },
   });
   // An idle connection that PostgreSQL closes is replaced at the next query; without a listener it would

@@ -16,9 +16,12 @@ export async function migrateToLatest(databaseUrl: string): Promise<void> {
     if (error !== undefined) {
       const failed =
         results?.find((result) => result.status === 'Error')?.migrationName ?? 'before the first';
-      throw new Error(`Migration ${failed} failed; nothing of it was kept. ${String(error)}`, {
-        cause: error,
-      });
+      throw new Error(
+        `Migration ${failed} failed; nothing of it was kept. ${error instanceof Error ? error.message : JSON.stringify(error)}`,
+        {
+          cause: error,
+        },
+      );
     }
   } finally {
     await db.destroy();

@@ -57,7 +57,12 @@ export async function insertAllotted(
     updated_at: new Date(),
   }));
   await sql`
-    insert into orders select * from json_populate_recordset(null::orders, ${JSON.stringify(orders)}::json)`.execute(
+    with inserted as (
+      insert into orders select * from json_populate_recordset(null::orders, ${JSON.stringify(orders)}::json)
+      returning id, version, state, reason
+    )
+    insert into order_transitions (order_id, version, from_state, to_state, actor, reason)
+    select id, version, 'queued', state, 'worker', coalesce(reason, 'stock allotted') from inserted`.execute(
     trx,
   );
   const lines = batch.flatMap(({ order, allotment }) =>
@@ -118,25 +123,26 @@ export async function lockOrder(
 }
 
 /**
- * Moves an order from one state to another and raises its version. Returns false when the order was no
- * longer in `from`. A move that the lifecycle does not allow is a bug and throws.
+ * Moves an order from one state to another, raises its version and writes down who did it and why. Returns false
+ * when the order was no longer in `from`. A move that the lifecycle does not allow is a bug and throws.
  */
 export async function moveOrder(
   trx: Transaction<Database>,
   orderId: string,
   from: OrderState,
   to: OrderState,
-  { dueAt }: { dueAt: Date | null },
+  { actor, reason, dueAt }: { actor: string; reason: string; dueAt: Date | null },
 ): Promise<boolean> {
   if (!mayMove(from, to))
     throw new Error(`The lifecycle has no move from ${from} to ${to} (order ${orderId}).`);
-  const result = await trx
-    .updateTable('orders')
-    .set((eb) => ({ state: to, version: eb('version', '+', 1), dueAt, updatedAt: new Date() }))
-    .where('id', '=', orderId)
-    .where('state', '=', from)
-    .executeTakeFirst();
-  return result.numUpdatedRows === 1n;
+  const { numAffectedRows } = await sql`
+    with moved as (
+      update orders set state = ${to}, version = version + 1, due_at = ${dueAt}, updated_at = now()
+      where id = ${orderId} and state = ${from} returning id, version
+    )
+    insert into order_transitions (order_id, version, from_state, to_state, actor, reason)
+    select id, version, ${from}, ${to}, ${actor}, ${reason} from moved`.execute(trx);
+  return numAffectedRows === 1n;
 }
 
 /** What an order holds of each product, in product order. */

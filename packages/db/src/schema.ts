@@ -50,6 +50,15 @@ export interface Database {
     quantity: number;
     unitPriceRupiah: number | null;
   };
+  orderTransitions: {
+    orderId: string;
+    version: number;
+    fromState: OrderState;
+    toState: OrderState;
+    actor: string;
+    reason: string;
+    at: Generated<Date>;
+  };
   inventoryMovements: {
     id: Generated<number>;
     productId: number;

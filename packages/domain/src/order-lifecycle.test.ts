@@ -6,7 +6,7 @@ describe('the order lifecycle', () => {
   it('reaches every state from queued', () => {
     const seen = new Set<OrderState>(['queued']);
     for (const state of seen) for (const next of lifecycleOf(state).next) seen.add(next);
-    expect([...seen].sort()).toEqual([...ORDER_STATES].sort());
+    expect([...seen].toSorted()).toEqual(ORDER_STATES.toSorted());
   });
 
   it('has a way to a final state from every state', () => {
@@ -37,7 +37,7 @@ describe('the order lifecycle', () => {
       ([, from, to]) => `${from} -> ${to}`,
     );
     const table = ORDER_STATES.flatMap((from) => lifecycleOf(from).next.map((to) => `${from} -> ${to}`));
-    expect(drawn.sort()).toEqual(table.sort());
+    expect(drawn.toSorted()).toEqual(table.toSorted());
   });
 
   it('never leaves paid and never returns to queued', () => {

@@ -2,10 +2,13 @@ import { DelayedError, type Job, UnrecoverableError, Worker } from 'bullmq';
 import { JOBS, type JobName, type JobPayload, type QueueName } from './catalogue.ts';
 import { openWorkerRedis, type Redis } from './connections.ts';
 
-export type Handler<N extends JobName> = (
-  payload: JobPayload<N>,
-  context: { jobId: string; attempt: number },
-) => Promise<void>;
+interface JobContext {
+  jobId: string;
+  /** 1 at the first try. */
+  attempt: number;
+}
+
+export type Handler<N extends JobName> = (payload: JobPayload<N>, context: JobContext) => Promise<void>;
 /** Thrown by a handler when nothing is wrong with the job: it comes back after `delayMs` and no attempt is used up. */
 export class RetryLaterError extends Error {
   readonly code = 'retry_later';
@@ -25,8 +28,8 @@ export interface WorkerOptions {
   prefix: string;
   concurrency: Readonly<Record<QueueName, number>>;
   handlers: Handlers;
-  onFailed(failure: { jobId: string; name: string; attempt: number; error: Error; final: boolean }): void;
-  onError(error: Error): void;
+  onFailed: (failure: { jobId: string; name: string; attempt: number; error: Error; final: boolean }) => void;
+  onError: (error: Error) => void;
 }
 
 export interface RunningWorkers {
@@ -86,24 +89,22 @@ export async function startWorkers(options: WorkerOptions): Promise<RunningWorke
 /** A payload that does not parse can never succeed: it goes to the failed set at once, with its reason. */
 async function run(handlers: Handlers, job: Job, token: string | undefined): Promise<void> {
   if (!isJobName(job.name)) throw new UnrecoverableError(`No job of the catalogue is called ${job.name}.`);
+  const parsed = JOBS[job.name].payload.safeParse(job.data);
+  if (!parsed.success) {
+    const where = parsed.error.issues.map(
+      (issue) => `${issue.path.join('.') || 'payload'}: ${issue.message}`,
+    );
+    throw new UnrecoverableError(`The payload of ${job.name} does not parse (${where.join('; ')}).`);
+  }
+  // The payload was parsed with the schema of the same name, which the type of `handlers` pairs it with.
+  const handle = handlers[job.name] as (payload: unknown, context: JobContext) => Promise<void>;
   try {
-    await dispatch(handlers, job.name, job);
+    await handle(parsed.data, { jobId: job.id ?? '', attempt: job.attemptsMade + 1 });
   } catch (error) {
     if (!(error instanceof RetryLaterError)) throw error;
     await job.moveToDelayed(Date.now() + error.delayMs, token);
     throw new DelayedError(error.message);
   }
-}
-
-async function dispatch<N extends JobName>(handlers: Handlers, name: N, job: Job): Promise<void> {
-  const parsed = JOBS[name].payload.safeParse(job.data);
-  if (!parsed.success) {
-    const where = parsed.error.issues.map(
-      (issue) => `${issue.path.join('.') || 'payload'}: ${issue.message}`,
-    );
-    throw new UnrecoverableError(`The payload of ${name} does not parse (${where.join('; ')}).`);
-  }
-  await handlers[name](parsed.data as JobPayload<N>, { jobId: job.id ?? '', attempt: job.attemptsMade + 1 });
 }
 
 function isJobName(name: string): name is JobName {

@@ -17,6 +17,7 @@ import { PaymentNotReadyError, settlePayment } from '../settle-payment.ts';
 const CLOSE_GRACE_MS = 60_000;
 /** How long the stock of an unpaid order is held at most while its gateway is down or undecided. */
 const MAX_CLOSE_GRACE_MS = 3_600_000;
+const WHY = { actor: 'worker', reason: 'not paid in time' };
 
 /**
  * Past its deadline an order is closed: the gateway is asked once more, and only an instrument that can be paid
@@ -33,7 +34,10 @@ export async function closePayment(
   await db.transaction().execute(async (trx) => {
     const locked = await lockOrder(trx, orderId);
     if (locked?.state !== 'reserved' && locked?.state !== 'awaiting_payment') return;
-    await moveOrder(trx, orderId, locked.state, 'closing', { dueAt: new Date(Date.now() + CLOSE_GRACE_MS) });
+    await moveOrder(trx, orderId, locked.state, 'closing', {
+      ...WHY,
+      dueAt: new Date(Date.now() + CLOSE_GRACE_MS),
+    });
   });
   await publishOrders(deps, [orderId]);
 
@@ -56,11 +60,11 @@ export async function closePayment(
       // Its link never reached a customer, so nobody can pay it.
       await moveAttempt(trx, id, ['created', 'sent', 'unknown'], 'abandoned');
     }
-    await moveOrder(trx, orderId, 'closing', 'expired', { dueAt: null });
+    await moveOrder(trx, orderId, 'closing', 'expired', { ...WHY, dueAt: null });
     await moveStock(
       trx,
       held.map((line) => ({ ...line, orderId, kind: 'release' as const })),
-      { actor: 'worker', reason: 'not paid in time' },
+      WHY,
     );
   });
   await publishOrders(deps, [orderId]);

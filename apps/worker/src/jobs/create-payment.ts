@@ -123,7 +123,11 @@ async function handOut(
     const order = await lockOrder(trx, attempt.orderId);
     if (order?.state !== 'reserved') return;
     if (!(await moveAttempt(trx, attempt.id, ['sent', 'unknown'], 'active', instrument))) return;
-    await moveOrder(trx, attempt.orderId, 'reserved', 'awaiting_payment', { dueAt: attempt.expiresAt });
+    await moveOrder(trx, attempt.orderId, 'reserved', 'awaiting_payment', {
+      actor: 'worker',
+      reason: `${attempt.id} handed out`,
+      dueAt: attempt.expiresAt,
+    });
   });
   await publishOrders(deps, [attempt.orderId]);
 }

@@ -97,12 +97,11 @@ async function reserveInTransaction(
     batch.map(({ orderId }) => orderId),
   );
   const fresh: AcceptedOrder[] = [];
-  for (const order of batch) {
+  for (const order of batch.toSorted((a, b) => a.acceptedAtMs - b.acceptedAtMs)) {
     if (!seen.has(order.orderId)) fresh.push(order);
     seen.add(order.orderId);
   }
   if (fresh.length === 0) return;
-  fresh.sort((a, b) => a.acceptedAtMs - b.acceptedAtMs);
   const allotments = new Map(allot(fresh, products).map((allotment) => [allotment.orderId, allotment]));
   const allotted = fresh.flatMap((order) => {
     const allotment = allotments.get(order.orderId);

@@ -82,6 +82,21 @@ export async function up(db: Kysely<never>): Promise<void> {
   await sql`
     create trigger inventory_movements_no_truncate before truncate on inventory_movements
       execute function refuse_change()`.execute(db);
+  // What happened to an order, row by row: from what, to what, who, why.
+  await sql`
+    create table order_transitions (
+      order_id uuid not null references orders (id),
+      version integer not null,
+      from_state text not null,
+      to_state text not null,
+      actor text not null,
+      reason text not null,
+      at timestamptz not null default now(),
+      primary key (order_id, version)
+    )`.execute(db);
+  await sql`
+    create trigger order_transitions_append_only before update or delete on order_transitions
+      for each row execute function refuse_change()`.execute(db);
   await sql`
     create table payment_attempts (
       id text primary key,
