@@ -29,7 +29,7 @@ export async function buildApp(deps: ApiDependencies, log: FastifyBaseLogger): P
   await app.register(rateLimit, {
     max: deps.config.RATE_LIMIT_PER_MINUTE,
     timeWindow: 60_000,
-    redis: deps.redis,
+    redis: deps.rateLimitRedis,
     nameSpace: `${deps.config.QUEUE_PREFIX}:rate:`,
     skipOnError: true,
     allowList: (request) => request.url.startsWith('/v1/webhooks/'),

@@ -5,6 +5,8 @@ import type { ApiConfig } from './config.ts';
 export interface ApiDependencies {
   config: ApiConfig;
   redis: Redis;
+  /** Apart, and impatient: a limit that cannot be counted is let through. */
+  rateLimitRedis: Redis;
   records: StatusRecords;
   producer: Producer;
   /** For orders whose status record has left Redis; rejects while PostgreSQL is away. */

@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { openDatabase, readOrders } from '@antrean/db';
-import { createProducer, openFailFastRedis, StatusRecords } from '@antrean/queue';
+import { createProducer, openFailFastRedis, openImpatientRedis, StatusRecords } from '@antrean/queue';
 import type { Logger } from 'pino';
 import { buildApp } from './app.ts';
 import type { ApiConfig } from './config.ts';
@@ -12,17 +12,19 @@ export interface RunningApi {
 
 export async function startApi(config: ApiConfig, log: Logger): Promise<RunningApi> {
   const redis = openFailFastRedis(config.REDIS_URL);
+  const rateLimitRedis = openImpatientRedis(config.REDIS_URL);
   const db = openDatabase({ url: config.DATABASE_URL, maxConnections: 5 });
   const producer = createProducer(redis, config.QUEUE_PREFIX);
   const records = new StatusRecords(redis, config.QUEUE_PREFIX);
   const readOrder = async (orderId: string) => (await readOrders(db, [orderId]))[0];
-  const app = await buildApp({ config, redis, records, producer, readOrder }, log);
+  const app = await buildApp({ config, redis, rateLimitRedis, records, producer, readOrder }, log);
   await app.listen({ host: config.API_HOST, port: config.API_PORT });
   let stopping: Promise<void> | undefined;
   const stop = async () => {
     await app.close();
     await producer.close();
     redis.disconnect();
+    rateLimitRedis.disconnect();
     await db.destroy();
   };
   return {

@@ -62,7 +62,7 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Ru
     concurrency: { orders: config.RESERVE_CONCURRENCY, payments: 20, 'payment-events': 20 },
     handlers: {
       'reserve-order': (order, { attempt }) => reserveOrder(deps, reservations, order, attempt),
-      'create-payment': (job) => whileDatabaseAnswers(() => createPayment(deps, job)),
+      'create-payment': (job, { jobId }) => whileDatabaseAnswers(() => createPayment(deps, job, jobId)),
       'close-payment': (job) => whileDatabaseAnswers(() => closePayment(deps, job)),
       'apply-payment-event': (event) => whileDatabaseAnswers(() => applyPaymentEvent(deps, event)),
     },

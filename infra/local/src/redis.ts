@@ -274,13 +274,13 @@ async function startContainer(dir: string, options: RedisOptions): Promise<Runni
     durable: options.durable,
     log: options.log,
   });
-  const { ended, stop } = container;
   const url = `redis://:${password}@${container.host}:${container.port}`;
   try {
-    if (await untilReady(url, options, () => false)) return { url, ended, stop };
+    if (await untilReady(url, options, () => false))
+      return { url, ended: container.ended, stop: () => container.stop() };
     throw new Error(`It does not answer at ${container.host}:${container.port}.\n${container.output()}`);
   } catch (error) {
-    await stop();
+    await container.stop();
     throw error;
   }
 }

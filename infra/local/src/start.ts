@@ -190,10 +190,10 @@ async function main(): Promise<void> {
   });
   const { databaseUrl, redisUrl } = running;
   let serviceEnd: string | undefined;
-  void running.ended.then((how) => {
-    serviceEnd = how;
+  void (async () => {
+    serviceEnd = await running.ended;
     wake();
-  });
+  })();
   await step('database migrated', () => migrateToLatest(databaseUrl));
   await step('demo catalogue', () => seedDemoCatalogue(databaseUrl));
   const key = kept('demo-key', 'sk_demo_');

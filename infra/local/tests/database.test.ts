@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto';
 import {
   addProducts,
   auditStock,
+  claimAttempt,
   claimOverdue,
   type Database,
+  endCall,
   insertAllotted,
   insertAttempt,
   type Kysely,
@@ -135,18 +137,45 @@ describe('the database', () => {
 
   it('refuses a second live payment attempt of an order', async () => {
     const orderId = await reserved(1);
-    const attempt = (number: number) => ({
-      id: `${orderId}-${number}`,
-      orderId,
-      number,
-      gateway: 'midtrans',
-      state: 'sent' as const,
-      amountRupiah: 50_000,
-      expiresAt: new Date(),
-    });
-    const insert = (number: number) => db.transaction().execute((trx) => insertAttempt(trx, attempt(number)));
+    const insert = (number: number) =>
+      insertAttempt(
+        db,
+        {
+          id: `${orderId}-${number}`,
+          orderId,
+          number,
+          gateway: 'midtrans',
+          amountRupiah: 50_000,
+          expiresAt: new Date(),
+        },
+        'job',
+      );
     await insert(1);
     await expect(insert(2)).rejects.toMatchObject({ code: '23505', constraint: 'payment_attempts_one_live' });
+  });
+
+  it('lets one call at a time be made for an attempt, and discards the answer of an older one', async () => {
+    const orderId = await reserved(1);
+    const id = `${orderId}-1`;
+    const first = await insertAttempt(
+      db,
+      { id, orderId, number: 1, gateway: 'midtrans', amountRupiah: 50_000, expiresAt: new Date() },
+      'job-1',
+    );
+    expect(await claimAttempt(db, id, 'job-2')).toBeUndefined();
+    // The worker of job-1 died, or was paused: the job runs again.
+    const second = await claimAttempt(db, id, 'job-1');
+    expect(second?.callNo).toBe(2);
+    expect(await endCall(db, first, 'active', { url: 'http://dead.test' })).toBe(false);
+    expect(await endCall(db, { id, callNo: 2 }, 'unknown')).toBe(true);
+    const claims = await Promise.all([claimAttempt(db, id, 'job-3'), claimAttempt(db, id, 'job-4')]);
+    expect(claims.filter((claim) => claim !== undefined)).toHaveLength(1);
+    await db
+      .updateTable('paymentAttempts')
+      .set({ updatedAt: new Date(Date.now() - 60_000) })
+      .where('id', '=', id)
+      .execute();
+    expect((await claimAttempt(db, id, 'job-5'))?.callNo).toBe(4);
   });
 
   it('moves an order only along the lifecycle, and only from the state it is in', async () => {

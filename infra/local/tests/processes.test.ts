@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
-import { describe, expect, inject, it } from 'vitest';
+import { describe, expect, inject, it, vi } from 'vitest';
 import { repoRoot } from '../src/process.ts';
 import { createTestDatabase } from '../src/test-database.ts';
+import { anOrder, openShop } from './shop.ts';
 
 const env = {
   ...process.env,
@@ -70,4 +71,52 @@ describe('the processes', () => {
     expect({ code, signal }).toEqual({ code: 0, signal: null });
     await database.drop();
   });
+
+  it.each(['SIGTERM', 'SIGKILL'] as const)(
+    'a worker that gets %s in the middle of 300 orders leaves none behind',
+    async (signal) => {
+      const shop = await openShop(
+        {
+          databaseAdminUrl: inject('databaseAdminUrl'),
+          templateDatabase: inject('templateDatabase'),
+          redisUrl: inject('redisUrl'),
+        },
+        [{ sku: 'HOT', name: 'Hot', description: '', priceRupiah: 10_000, onHand: 100 }],
+      );
+      await shop.stopWorker();
+      const answers = await Promise.all(Array.from({ length: 300 }, () => shop.placeRaw(anOrder('HOT'))));
+      const orders = (await Promise.all(answers.map((answer) => answer.json()))) as { orderId: string }[];
+      const statuses = async () =>
+        (await Promise.all(orders.map(({ orderId }) => shop.read(orderId)))).map((o) => o.status);
+
+      const { child } = start('worker', {
+        ...shop.workerEnv,
+        RESERVE_BATCH_SIZE: '10',
+        RESERVE_CONCURRENCY: '20',
+      });
+      await vi.waitFor(
+        async () => expect((await statuses()).some((status) => status !== 'queued')).toBe(true),
+        {
+          timeout: 20_000,
+          interval: 5,
+        },
+      );
+      child.kill(signal);
+      await once(child, 'exit');
+      expect(await statuses()).toContain('queued');
+
+      await shop.startWorkerAgain();
+      await vi.waitFor(
+        async () => {
+          const all = await statuses();
+          expect(all.filter((status) => status === 'awaiting_payment')).toHaveLength(100);
+          expect(all.filter((status) => status === 'rejected')).toHaveLength(200);
+        },
+        { timeout: 60_000, interval: 200 },
+      );
+      expect(await shop.audit()).toMatchObject([{ onHand: 100, reserved: 100, ledgerReserved: 100 }]);
+      await shop.close();
+    },
+    100_000,
+  );
 });

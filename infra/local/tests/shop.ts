@@ -90,7 +90,8 @@ export async function openShop(
     db,
     redis,
     prefix,
-    gatewayUrl,
+    /** The environment of a worker of this shop in a process of its own. */
+    workerEnv: { ...env, MIDTRANS_BASE_URL: gatewayUrl, XENDIT_BASE_URL: gatewayUrl },
     read,
     placeRaw,
     audit: () => auditStock(db),

@@ -1,4 +1,3 @@
-import { claimAttempt } from '@antrean/db';
 import { createProducer } from '@antrean/queue';
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { anOrder, openShop } from './shop.ts';
@@ -238,20 +237,6 @@ describe('the way of an order', () => {
     await producer.close();
     expect(await until(orderId, 'rejected')).toMatchObject({ reason: 'internal_error' });
     await until(placed.orderId, 'awaiting_payment');
-  });
-
-  it('makes no second call for an attempt whose call may be under way', async () => {
-    const placed = await place(anOrder('GULA'));
-    await until(placed.orderId, 'awaiting_payment');
-    const id = `${placed.orderId}-1`;
-    const set = (state: 'sent' | 'unknown', updatedAt: Date) =>
-      shop.db.updateTable('paymentAttempts').set({ state, updatedAt }).where('id', '=', id).execute();
-    await set('sent', new Date());
-    expect(await claimAttempt(shop.db, id)).toBe(false);
-    await set('sent', new Date(Date.now() - 60_000));
-    expect(await claimAttempt(shop.db, id)).toBe(true);
-    await set('unknown', new Date());
-    expect(await Promise.all([claimAttempt(shop.db, id), claimAttempt(shop.db, id)])).toContain(false);
   });
 
   it('records a second payment of a paid order as money to return', async () => {

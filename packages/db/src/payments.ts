@@ -1,7 +1,8 @@
-import { type Kysely, sql, type Transaction } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import type { Database, PaymentAttemptState } from './schema.ts';
 
 type Queryable = Kysely<Database>;
+
 export interface PaymentAttempt {
   id: string;
   orderId: string;
@@ -13,6 +14,8 @@ export interface PaymentAttempt {
   gatewayRef: string | null;
   expiresAt: Date;
   createdAt: Date;
+  /** Which call to the gateway this is: the answer of an older one is discarded. */
+  callNo: number;
 }
 
 const COLUMNS = [
@@ -26,6 +29,7 @@ const COLUMNS = [
   'gatewayRef',
   'expiresAt',
   'createdAt',
+  'callNo',
 ] as const;
 
 export async function attemptsOfOrder(db: Queryable, orderId: string): Promise<PaymentAttempt[]> {
@@ -41,30 +45,75 @@ export async function attemptById(db: Queryable, id: string): Promise<PaymentAtt
   return db.selectFrom('paymentAttempts').select(COLUMNS).where('id', '=', id).executeTakeFirst();
 }
 
-/** The unique index on live attempts refuses a second one (SQLSTATE 23505). */
+export type NewAttempt = Pick<
+  PaymentAttempt,
+  'id' | 'orderId' | 'number' | 'gateway' | 'amountRupiah' | 'expiresAt'
+>;
+
+/**
+ * Makes the row of an attempt whose first call the job `jobId` is about to make. The unique index on live
+ * attempts refuses a second one (SQLSTATE 23505).
+ */
 export async function insertAttempt(
-  trx: Transaction<Database>,
-  attempt: Pick<
-    PaymentAttempt,
-    'id' | 'orderId' | 'number' | 'gateway' | 'state' | 'amountRupiah' | 'expiresAt'
-  >,
-): Promise<void> {
-  await trx.insertInto('paymentAttempts').values(attempt).execute();
+  db: Queryable,
+  attempt: NewAttempt,
+  jobId: string,
+): Promise<PaymentAttempt> {
+  return db
+    .insertInto('paymentAttempts')
+    .values({ ...attempt, state: 'sent', calledBy: jobId })
+    .returning(COLUMNS)
+    .executeTakeFirstOrThrow();
 }
 
 /** Longer than a call to a gateway can take, so that an older `sent` belongs to nobody any more. */
 const CALL_LEASE_SECONDS = 30;
 
 /**
- * Claims an attempt for another call to its gateway. Returns false while somebody else's call may be under way:
- * two calls at once would make Snap withdraw the link that the other has just handed out.
+ * Claims an unfinished attempt for another call to its gateway. Undefined while another job's call may be under
+ * way: two calls at once would make Snap withdraw the link that the other has just handed out. A job that runs
+ * again, as its worker died, takes over its own call at once.
  */
-export async function claimAttempt(db: Queryable, id: string): Promise<boolean> {
-  const { numAffectedRows } = await sql`
-    update payment_attempts set state = 'sent', updated_at = now()
-    where id = ${id} and (state = 'unknown'
-      or (state = 'sent' and updated_at < now() - make_interval(secs => ${CALL_LEASE_SECONDS})))`.execute(db);
-  return numAffectedRows === 1n;
+export async function claimAttempt(
+  db: Queryable,
+  id: string,
+  jobId: string,
+): Promise<PaymentAttempt | undefined> {
+  return db
+    .updateTable('paymentAttempts')
+    .set((eb) => ({ state: 'sent', calledBy: jobId, callNo: eb('callNo', '+', 1), updatedAt: new Date() }))
+    .where('id', '=', id)
+    .where((eb) =>
+      eb.or([
+        eb('state', '=', 'unknown'),
+        eb.and([
+          eb('state', '=', 'sent'),
+          eb.or([
+            eb('calledBy', '=', jobId),
+            eb('updatedAt', '<', new Date(Date.now() - CALL_LEASE_SECONDS * 1_000)),
+          ]),
+        ]),
+      ]),
+    )
+    .returning(COLUMNS)
+    .executeTakeFirst();
+}
+
+/** Writes down what a call came to. Returns false when another call has taken over meanwhile. */
+export async function endCall(
+  db: Queryable,
+  { id, callNo }: Pick<PaymentAttempt, 'id' | 'callNo'>,
+  to: 'active' | 'declined' | 'not_sent' | 'unknown' | 'abandoned',
+  set: { url?: string; gatewayRef?: string; failureCode?: string } = {},
+): Promise<boolean> {
+  const result = await db
+    .updateTable('paymentAttempts')
+    .set({ state: to, ...set, updatedAt: new Date() })
+    .where('id', '=', id)
+    .where('state', '=', 'sent')
+    .where('callNo', '=', callNo)
+    .executeTakeFirst();
+  return result.numUpdatedRows === 1n;
 }
 
 /** Compare-and-set: returns false when the attempt was no longer in one of `from`. */
@@ -73,7 +122,7 @@ export async function moveAttempt(
   id: string,
   from: readonly PaymentAttemptState[],
   to: PaymentAttemptState,
-  set: { url?: string; gatewayRef?: string; failureCode?: string } = {},
+  set: { gatewayRef?: string } = {},
 ): Promise<boolean> {
   const result = await db
     .updateTable('paymentAttempts')

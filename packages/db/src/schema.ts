@@ -81,6 +81,8 @@ export interface Database {
     url: string | null;
     gatewayRef: string | null;
     failureCode: string | null;
+    callNo: Generated<number>;
+    calledBy: string;
     expiresAt: Date;
     createdAt: Generated<Date>;
     updatedAt: ColumnType<Date, Date | undefined, Date>;

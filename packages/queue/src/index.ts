@@ -11,7 +11,13 @@ export {
 } from './catalogue.ts';
 
 // Connections.
-export { DEFAULT_PREFIX, openFailFastRedis, type Redis, waitForRedis } from './connections.ts';
+export {
+  DEFAULT_PREFIX,
+  openFailFastRedis,
+  openImpatientRedis,
+  type Redis,
+  waitForRedis,
+} from './connections.ts';
 
 // Adding and working jobs.
 export { createProducer, type Producer } from './producer.ts';

@@ -1,14 +1,14 @@
 import {
   attemptsOfOrder,
   claimAttempt,
+  endCall,
   insertAttempt,
   lockOrder,
-  moveAttempt,
   moveOrder,
   type PaymentAttempt,
   readOrders,
 } from '@antrean/db';
-import type { JobPayload } from '@antrean/queue';
+import { type JobPayload, RetryLaterError } from '@antrean/queue';
 import { type JobDependencies, publishOrders } from '../dependencies.ts';
 import { PaymentNotReadyError } from '../settle-payment.ts';
 import { closePayment } from './close-payment.ts';
@@ -17,13 +17,19 @@ import { closePayment } from './close-payment.ts';
 const MIN_INSTRUMENT_MS = 5 * 60_000;
 /** An attempt whose outcome stays unknown for this long makes way for the next gateway. */
 const ABANDON_UNKNOWN_AFTER_MS = 90_000;
+/** While another job's call may be under way. */
+const LOOK_AGAIN_MS = 5_000;
 
 /**
  * Gets a payable instrument for a reserved order: Midtrans, else Xendit; the attempt's row is committed
  * before the call. Run twice, it resumes the attempt it finds, under the same id. Another gateway is tried only
  * after an attempt that left nothing payable in a customer's hands.
  */
-export async function createPayment(deps: JobDependencies, job: JobPayload<'create-payment'>): Promise<void> {
+export async function createPayment(
+  deps: JobDependencies,
+  job: JobPayload<'create-payment'>,
+  jobId: string,
+): Promise<void> {
   const { db, gateways, log } = deps;
   const { orderId, requestId } = job;
   const [order] = await readOrders(db, [orderId]);
@@ -40,37 +46,37 @@ export async function createPayment(deps: JobDependencies, job: JobPayload<'crea
   let number = Math.max(0, ...attempts.map((attempt) => attempt.number));
   const newAttempt = async (gateway: string): Promise<PaymentAttempt> => {
     number += 1;
-    const attempt = {
-      id: `${orderId}-${number}`,
-      orderId,
-      number,
-      gateway,
-      state: 'sent' as const,
-      amountRupiah: totalRupiah,
-      expiresAt: payBefore,
-    };
-    await db.transaction().execute((trx) => insertAttempt(trx, attempt));
-    return { ...attempt, url: null, gatewayRef: null, createdAt: new Date() };
+    const id = `${orderId}-${number}`;
+    const attempt = { id, orderId, number, gateway, amountRupiah: totalRupiah, expiresAt: payBefore };
+    return insertAttempt(db, attempt, jobId);
   };
   const unfinished = attempts.find(({ state }) => state === 'sent' || state === 'unknown');
 
   if (order.paymentMethod === 'bank_transfer') {
-    return handOut(deps, unfinished ?? (await newAttempt('bank_transfer')), {});
+    const attempt =
+      unfinished === undefined
+        ? await newAttempt('bank_transfer')
+        : await claimAttempt(db, unfinished.id, jobId);
+    if (attempt !== undefined) await handOut(deps, attempt, {});
+    return;
   }
   if (leftMs < MIN_INSTRUMENT_MS) {
     log.warn({ orderId, requestId }, 'too late for a payment link; the order ends at its deadline');
     return;
   }
-  if (unfinished !== undefined && !(await claimAttempt(db, unfinished.id))) return;
+  const claimed = unfinished === undefined ? undefined : await claimAttempt(db, unfinished.id, jobId);
+  if (unfinished !== undefined && claimed === undefined) {
+    throw new RetryLaterError(`Another call for ${unfinished.id} may be under way.`, LOOK_AGAIN_MS);
+  }
 
-  const resumed = gateways.find(({ name }) => name === unfinished?.gateway);
+  const resumed = gateways.find(({ name }) => name === claimed?.gateway);
   const declined = new Set(
     attempts.filter(({ state }) => state === 'declined').map(({ gateway }) => gateway),
   );
   const others = gateways.filter((gateway) => gateway !== resumed && !declined.has(gateway.name));
   for (const gateway of resumed === undefined ? others : [resumed, ...others]) {
-    const isResumed = gateway === resumed && unfinished !== undefined;
-    const attempt = isResumed ? unfinished : await newAttempt(gateway.name);
+    const isResumed = gateway === resumed && claimed !== undefined;
+    const attempt = isResumed ? claimed : await newAttempt(gateway.name);
     const outcome = await gateway.create({
       attemptId: attempt.id,
       amountRupiah: totalRupiah,
@@ -82,30 +88,21 @@ export async function createPayment(deps: JobDependencies, job: JobPayload<'crea
       { orderId, requestId, attemptId: attempt.id, gateway: gateway.name, outcome: outcome.kind },
       'payment asked for',
     );
-    switch (outcome.kind) {
-      case 'active':
-        return handOut(deps, attempt, { url: outcome.url, gatewayRef: outcome.gatewayRef });
-      case 'declined':
-        await moveAttempt(db, attempt.id, ['sent'], 'declined', { failureCode: outcome.code });
-        break;
-      case 'not_sent':
-        // Not sent this time, but perhaps the time before: what that left behind was never handed out.
-        await moveAttempt(db, attempt.id, ['sent'], isResumed ? 'abandoned' : 'not_sent', {
-          failureCode: outcome.code,
-        });
-        break;
-      case 'unknown':
-        if (Date.now() - attempt.createdAt.getTime() < ABANDON_UNKNOWN_AFTER_MS) {
-          await moveAttempt(db, attempt.id, ['sent'], 'unknown', { failureCode: outcome.code });
-          throw new PaymentNotReadyError(
-            `${gateway.name} did not answer clearly (${outcome.code}); the same attempt is tried again.`,
-          );
-        }
-        // No customer ever received its link, so it cannot be paid; a late answer finds the row changed.
-        await moveAttempt(db, attempt.id, ['sent'], 'abandoned', { failureCode: outcome.code });
-        break;
-      default:
-        outcome satisfies never;
+    if (outcome.kind === 'active') {
+      return handOut(deps, attempt, { url: outcome.url, gatewayRef: outcome.gatewayRef });
+    }
+    const isOld = Date.now() - attempt.createdAt.getTime() > ABANDON_UNKNOWN_AFTER_MS;
+    // `abandoned` is safe, as no customer ever received the link of a call whose outcome we do not know; a late
+    // answer finds the row changed. Not sent this time, an attempt may have been sent the time before.
+    const ended =
+      (outcome.kind === 'unknown' && isOld) || (outcome.kind === 'not_sent' && isResumed)
+        ? 'abandoned'
+        : outcome.kind;
+    if (!(await endCall(db, attempt, ended, { failureCode: outcome.code }))) return;
+    if (ended === 'unknown') {
+      throw new PaymentNotReadyError(
+        `${gateway.name} did not answer clearly (${outcome.code}); the same attempt is tried again.`,
+      );
     }
   }
   throw new PaymentNotReadyError(
@@ -122,7 +119,7 @@ async function handOut(
   await deps.db.transaction().execute(async (trx) => {
     const order = await lockOrder(trx, attempt.orderId);
     if (order?.state !== 'reserved') return;
-    if (!(await moveAttempt(trx, attempt.id, ['sent', 'unknown'], 'active', instrument))) return;
+    if (!(await endCall(trx, attempt, 'active', instrument))) return;
     await moveOrder(trx, attempt.orderId, 'reserved', 'awaiting_payment', {
       actor: 'worker',
       reason: `${attempt.id} handed out`,

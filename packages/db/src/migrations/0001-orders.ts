@@ -109,6 +109,8 @@ export async function up(db: Kysely<never>): Promise<void> {
       url text,
       gateway_ref text,
       failure_code text,
+      call_no integer not null default 1,
+      called_by text not null,
       expires_at timestamptz not null,
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now(),
