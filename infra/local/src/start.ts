@@ -5,7 +5,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, write
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { migrateToLatest, seedDemoCatalogue } from '@antrean/db';
-import { putStorefrontKey } from '@antrean/queue';
+import { DEFAULT_PREFIX, putStorefrontKey } from '@antrean/queue';
 import { Redis } from 'ioredis';
 import { claimInstance, leaveInstance, localDirectory, publishAddresses } from './instance.ts';
 import { processIdentity } from './liveness.ts';
@@ -199,9 +199,12 @@ async function main(): Promise<void> {
   const key = kept('demo-key', 'sk_demo_');
   await step('demo storefront key', async () => {
     const redis = new Redis(redisUrl);
-    const storefront = { key, storefrontId: 'demo', kind: 'secret', name: 'Demo storefront' } as const;
     try {
-      await putStorefrontKey(redis, storefront, process.env.QUEUE_PREFIX);
+      await putStorefrontKey(redis, process.env.QUEUE_PREFIX ?? DEFAULT_PREFIX, key, {
+        storefrontId: 'demo',
+        kind: 'secret',
+        name: 'Demo storefront',
+      });
     } finally {
       redis.disconnect();
     }

@@ -34,7 +34,7 @@ export async function openShop(
   const redis = openFailFastRedis(services.redisUrl);
   await waitForRedis(redis, 5_000);
   const key = `sk_test_${randomBytes(16).toString('hex')}`;
-  await putStorefrontKey(redis, { key, storefrontId: 'toko', kind: 'secret', name: 'test' }, prefix);
+  await putStorefrontKey(redis, prefix, key, { storefrontId: 'toko', kind: 'secret', name: 'test' });
   const env = {
     DATABASE_URL: database.url,
     REDIS_URL: services.redisUrl,

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import { DEFAULT_PREFIX } from './connections.ts';
 
 export interface Storefront {
   storefrontId: string;
@@ -13,8 +12,9 @@ const digest = (key: string): string => createHash('sha256').update(key).digest(
 /** Only the hash of a key is kept. Keys are random with 128 bits at least, so a plain hash is enough. */
 export async function putStorefrontKey(
   redis: Redis,
-  { key, ...storefront }: Storefront & { key: string },
-  prefix: string = DEFAULT_PREFIX,
+  prefix: string,
+  key: string,
+  storefront: Storefront,
 ): Promise<void> {
   await redis.hset(`${prefix}:storefront-keys`, digest(key), JSON.stringify(storefront));
 }
