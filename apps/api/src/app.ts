@@ -3,7 +3,7 @@ import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { ApiDependencies } from './dependencies.ts';
-import { Problem, sendProblem, toProblem } from './problems.ts';
+import { endWithProblem, Problem, sendProblem, toProblem } from './problems.ts';
 import { registerRoutes } from './routes/index.ts';
 
 /** Builds the API without listening. */
@@ -11,10 +11,12 @@ export async function buildApp(deps: ApiDependencies, log: FastifyBaseLogger): P
   const app = Fastify({
     loggerInstance: log,
     genReqId: () => randomUUID(),
-    logController: new LogController({ disableRequestLogging: true }),
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     bodyLimit: 64 * 1024,
     requestTimeout: 10_000,
     forceCloseConnections: true,
+    frameworkErrors: (error, _request, reply) => void sendProblem(reply, toProblem(error)),
+    clientErrorHandler: (_error, socket) => endWithProblem(socket),
   });
   app.setErrorHandler((error, request, reply) => {
     const problem = toProblem(error);

@@ -1,6 +1,8 @@
+import { commonConfig, parseConfig } from '@antrean/process';
 import { z } from 'zod';
 
 const schema = z.object({
+  ...commonConfig,
   API_HOST: z.string().default('127.0.0.1'),
   API_PORT: z.coerce.number().int().min(0).max(65_535).default(3000),
   /** Where customers' browsers reach this API; status addresses start with it. */
@@ -12,17 +14,10 @@ const schema = z.object({
   STATUS_TOKEN_SECRET: z.string().min(32),
   MIDTRANS_SERVER_KEY: z.string().min(1),
   XENDIT_CALLBACK_TOKEN: z.string().min(1),
-  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
-  SHUTDOWN_DEADLINE_MS: z.coerce.number().int().min(100).default(10_000),
   RATE_LIMIT_PER_MINUTE: z.coerce.number().int().min(1).default(6_000),
 });
 
 export type ApiConfig = z.infer<typeof schema>;
 
-/** Throws with every bad value named: an unparsable value never means its default. */
-export function readConfig(env: NodeJS.ProcessEnv): ApiConfig {
-  const parsed = schema.safeParse(env);
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
-  throw new Error(`The API cannot start with this configuration:\n${problems.join('\n')}`);
-}
+/** Throws with every bad value named. */
+export const readConfig = (env: NodeJS.ProcessEnv): ApiConfig => parseConfig('The API', schema, env);

@@ -1,7 +1,9 @@
+import type { Writable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
 
 /** Every error the API answers: its stable code, HTTP status, and the general title. */
 const PROBLEMS = {
+  malformed_request: { status: 400, title: 'The request is not valid HTTP.' },
   malformed_body: { status: 400, title: 'The body is not valid JSON.' },
   invalid_request: { status: 400, title: 'The request does not have the form this route asks for.' },
   idempotency_key_missing: { status: 400, title: 'An order needs an Idempotency-Key header.' },
@@ -37,19 +39,32 @@ export class Problem extends Error {
 }
 
 /** RFC 9457. Never carries a stack trace or a library's own message. */
+function bodyOf(problem: Problem) {
+  return {
+    type: `urn:antrean:problem:${problem.code}`,
+    title: PROBLEMS[problem.code].title,
+    status: problem.status,
+    code: problem.code,
+    detail: problem.message,
+    ...(problem.errors === undefined ? {} : { errors: problem.errors }),
+  };
+}
+
+const MEDIA_TYPE = 'application/problem+json';
+
 export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
   if (problem.status === 503) void reply.header('retry-after', '1');
-  return reply
-    .code(problem.status)
-    .type('application/problem+json')
-    .send({
-      type: `urn:antrean:problem:${problem.code}`,
-      title: PROBLEMS[problem.code].title,
-      status: problem.status,
-      code: problem.code,
-      detail: problem.message,
-      ...(problem.errors === undefined ? {} : { errors: problem.errors }),
-    });
+  return reply.code(problem.status).type(MEDIA_TYPE).send(bodyOf(problem));
+}
+
+/** For what is not even HTTP, so that there is no reply to send with. */
+export function endWithProblem(socket: Writable): void {
+  if (!socket.writable) return;
+  const body = JSON.stringify(bodyOf(new Problem('malformed_request')));
+  socket.end(
+    `HTTP/1.1 400 Bad Request\r\nContent-Type: ${MEDIA_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n` +
+      `Connection: close\r\n\r\n${body}`,
+  );
 }
 
 const FASTIFY_CODES: Readonly<Record<string, ProblemCode>> = {

@@ -19,7 +19,7 @@ export async function readStatus(
   deps: ApiDependencies,
   request: FastifyRequest<StatusRequest>,
 ): Promise<OrderStatus> {
-  const { orderId } = request.params;
+  const orderId = request.params.orderId.toLowerCase();
   const notFound = new Problem('not_found', 'No order of this id was accepted.');
   const unavailable = new Problem(
     'temporarily_unavailable',

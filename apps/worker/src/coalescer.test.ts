@@ -49,15 +49,4 @@ describe('the coalescer', () => {
     await Promise.allSettled([1, 2, 3].map((n) => coalescer.submit(n)));
     expect(runs).toBe(1);
   });
-
-  it('drains what is waiting', async () => {
-    const coalescer = new Coalescer<number, number>({
-      run: async (b) => b,
-      maxBatchSize: 2,
-      maxWaitMs: 60_000,
-    });
-    const submitted = coalescer.submit(7);
-    await coalescer.drain();
-    expect(await submitted).toBe(7);
-  });
 });

@@ -28,14 +28,6 @@ export class Coalescer<T, R> {
     });
   }
 
-  /** Resolves when nothing is waiting or running. */
-  async drain(): Promise<void> {
-    while (this.#running !== undefined || this.#waiting.length > 0) {
-      this.#flush();
-      await this.#running;
-    }
-  }
-
   #schedule(): void {
     if (this.#running !== undefined) return;
     if (this.#waiting.length >= this.#options.maxBatchSize) this.#flush();

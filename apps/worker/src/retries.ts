@@ -8,15 +8,18 @@ const MAX_TRIES = 8;
 const FIRST_BACKOFF_MS = 10;
 const DATABASE_PAUSE_MS = 1_000;
 
+export function isRetryable(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' && RETRYABLE_SQLSTATES.includes(code);
+}
+
 /** Tries a transaction again on a retryable error: exponential backoff with full jitter, 8 times at most. */
 export async function retryingTransaction<T>(transaction: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await transaction();
     } catch (error) {
-      const code = (error as { code?: unknown } | null)?.code;
-      const retryable = typeof code === 'string' && RETRYABLE_SQLSTATES.includes(code);
-      if (!retryable || attempt >= MAX_TRIES) throw error;
+      if (!isRetryable(error) || attempt >= MAX_TRIES) throw error;
       await delay(Math.random() * FIRST_BACKOFF_MS * 2 ** (attempt - 1));
     }
   }

@@ -1,12 +1,13 @@
 import {
+  attemptById,
   lockOrder,
   lockStock,
-  moveAttempt,
+  markAttemptPaid,
   moveOrder,
   moveStock,
   type PaymentAttempt,
-  type PaymentAttemptState,
   productsOfOrder,
+  type Settlement,
 } from '@antrean/db';
 import { mayMove } from '@antrean/domain';
 import { type JobDependencies, publishOrders } from './dependencies.ts';
@@ -16,33 +17,16 @@ export class PaymentNotReadyError extends Error {
   readonly code = 'payment_not_ready';
 }
 
-/** What asking the gateway about an attempt came to. Money that must be returned ends in one of the last three. */
-export type Settlement =
-  | 'paid'
-  | 'pending'
-  | 'not_started'
-  | 'closed'
-  | 'amount_mismatch'
-  | 'second_payment'
-  | 'paid_too_late';
-
-const UNPAID: readonly PaymentAttemptState[] = [
-  'created',
-  'sent',
-  'active',
-  'declined',
-  'not_sent',
-  'unknown',
-  'closed',
-  'abandoned',
-];
+/** What asking the gateway about an attempt came to. */
+export type Outcome = Settlement | 'pending' | 'not_started' | 'closed' | 'amount_mismatch';
 
 /**
  * Asks the gateway what became of an attempt, and when it says paid and the amount is right, moves attempt,
- * order and stock in one transaction. Run twice, it finds the attempt paid. Throws PaymentNotReadyError when
+ * order and stock in one transaction. Money that does not make the order paid is written down with its attempt, for
+ * a person to return. Run twice, it answers the same. Throws PaymentNotReadyError when
  * the gateway does not answer.
  */
-export async function settlePayment(deps: JobDependencies, attempt: PaymentAttempt): Promise<Settlement> {
+export async function settlePayment(deps: JobDependencies, attempt: PaymentAttempt): Promise<Outcome> {
   const { db, gateways, log } = deps;
   const gateway = gateways.find(({ name }) => name === attempt.gateway);
   if (gateway === undefined) throw new Error(`No gateway is called ${attempt.gateway}.`);
@@ -71,24 +55,28 @@ export async function settlePayment(deps: JobDependencies, attempt: PaymentAttem
     await lockStock(trx, skus, { nowait: false });
     const order = await lockOrder(trx, attempt.orderId);
     if (order === undefined) throw new Error(`Attempt ${attempt.id} has no order.`);
-    // Whatever we had made of the attempt, the money has come. False only when that is known already.
-    const isNews = await moveAttempt(trx, attempt.id, UNPAID, 'paid', { gatewayRef: truth.gatewayRef });
-    if (!isNews) return 'paid';
-    if (order.state === 'paid') return 'second_payment';
+    const known = (await attemptById(trx, attempt.id))?.settlement ?? null;
+    if (known !== null) return known;
+    const { gatewayRef } = truth;
+    const settle = async (as: Settlement): Promise<Settlement> => {
+      await markAttemptPaid(trx, attempt.id, { gatewayRef, settlement: as });
+      return as;
+    };
+    if (order.state === 'paid') return settle('second_payment');
     // The payment may beat the answer to our own call: the order passes through awaiting_payment.
     let { state } = order;
     if (state === 'reserved') {
       await moveOrder(trx, attempt.orderId, 'reserved', 'awaiting_payment', { ...why, dueAt: null });
       state = 'awaiting_payment';
     }
-    if (!mayMove(state, 'paid')) return 'paid_too_late';
+    if (!mayMove(state, 'paid')) return settle('paid_too_late');
     await moveOrder(trx, attempt.orderId, state, 'paid', { ...why, dueAt: null });
     await moveStock(
       trx,
       lines.map((line) => ({ ...line, orderId: attempt.orderId, kind: 'commit' as const })),
       why,
     );
-    return 'paid';
+    return settle('paid');
   });
   if (settlement !== 'paid')
     log.error({ attemptId: attempt.id, settlement }, 'a payment came that must be returned');

@@ -71,12 +71,18 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Ru
     onError: (error) => log.warn({ reason: error.message }, 'queue connection error'),
   });
   const sweeper = startSweeper(db, producer, log, config.SWEEP_INTERVAL_MS);
+  const checks: Readonly<Record<string, () => Promise<unknown>>> = {
+    '/health/live': async () => undefined,
+    '/health/ready': () =>
+      Promise.all([redis.ping(), db.selectNoFrom((eb) => eb.lit(1).as('one')).execute()]),
+  };
   const health = createServer((request, response) => {
-    const isReady =
-      request.url === '/health/live'
-        ? Promise.resolve()
-        : Promise.all([redis.ping(), db.selectNoFrom((eb) => eb.lit(1).as('one')).execute()]);
-    isReady.then(
+    const check = checks[request.url ?? ''];
+    if (check === undefined) {
+      response.writeHead(404).end('not found');
+      return;
+    }
+    check().then(
       () => response.writeHead(200).end('ok'),
       () => response.writeHead(503).end('Redis or PostgreSQL does not answer'),
     );

@@ -1,4 +1,4 @@
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { SimulatorConfig } from './config.ts';
 import { midtransRoutes } from './midtrans.ts';
@@ -20,9 +20,9 @@ function apiOf(url: string): Fault['gateway'] | null {
 }
 
 /** One server that answers as Midtrans and as Xendit, with a control API under /__sim/. */
-export function buildSimulator(config: SimulatorConfig): FastifyInstance {
+export function buildSimulator(config: SimulatorConfig, log?: FastifyBaseLogger): FastifyInstance {
   const app = Fastify({
-    logger: process.env['NODE_ENV'] === 'test' ? false : { level: 'warn' },
+    ...(log === undefined ? {} : { loggerInstance: log }),
     forceCloseConnections: true,
   });
   // Clients send `null`, `{}`, nothing at all, or a body on GET: the routes read what they need.

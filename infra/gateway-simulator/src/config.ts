@@ -1,6 +1,9 @@
+import { commonConfig, type LogLevel, parseConfig } from '@antrean/process';
 import { z } from 'zod';
 
 const environment = z.object({
+  ...commonConfig,
+  LOG_LEVEL: commonConfig.LOG_LEVEL.default('warn'),
   SIMULATOR_PORT: z.coerce.number().int().min(0).max(65_535).default(4010),
   SIMULATOR_HOST: z.string().default('127.0.0.1'),
   PUBLIC_URL: z.url().optional(),
@@ -22,11 +25,15 @@ export interface SimulatorConfig {
   webhookRetryDelaysMs?: readonly number[];
 }
 
-export function readConfig(env: NodeJS.ProcessEnv): SimulatorConfig & { host: string; port: number } {
-  const e = environment.parse(env);
+export function readConfig(
+  env: NodeJS.ProcessEnv,
+): SimulatorConfig & { host: string; port: number; logLevel: LogLevel; shutdownDeadlineMs: number } {
+  const e = parseConfig('The gateway simulator', environment, env);
   return {
     host: e.SIMULATOR_HOST,
     port: e.SIMULATOR_PORT,
+    logLevel: e.LOG_LEVEL,
+    shutdownDeadlineMs: e.SHUTDOWN_DEADLINE_MS,
     publicUrl: (e.PUBLIC_URL ?? `http://127.0.0.1:${e.SIMULATOR_PORT}`).replace(/\/+$/, ''),
     midtransServerKey: e.MIDTRANS_SERVER_KEY,
     xenditSecretKey: e.XENDIT_SECRET_KEY,

@@ -27,7 +27,7 @@ export interface Bill {
 }
 
 const summary = (b: Bill): string =>
-  `<small>Simulator ${escape(b.gateway)}</small><p>${escape(b.description)}</p><p class="amount">${rupiah(b.amountRupiah)}</p><small>${escape(b.orderId)}</small>`;
+  `<small>Simulator ${escape(b.gateway)}</small><p>${escape(b.description)}</p><p class="amount">${rupiah(b.amountRupiah)}</p>`;
 
 export const payPage = (b: Bill, path: string): string =>
   page(

@@ -1,12 +1,10 @@
-import closeWithGrace from 'close-with-grace';
+import { configOrExit, runProcess } from '@antrean/process';
 import { buildSimulator } from './app.ts';
 import { readConfig } from './config.ts';
 
-const config = readConfig(process.env);
-const app = buildSimulator(config);
-closeWithGrace({ delay: 5000 }, async ({ err }) => {
-  if (err) app.log.error(err);
-  await app.close();
+const config = configOrExit(() => readConfig(process.env));
+await runProcess({ name: 'simulator', ...config }, async (log) => {
+  const app = buildSimulator(config, log);
+  await app.listen({ host: config.host, port: config.port });
+  return { stop: () => app.close() };
 });
-await app.listen({ host: config.host, port: config.port });
-process.stdout.write(`gateway simulator on ${config.publicUrl}\n`);

@@ -62,7 +62,6 @@ const request = (attemptId: string): PaymentRequest => ({
   expiresAt: new Date(Date.now() + 900_000),
   customer: { name: 'Budi <b>', email: 'budi@example.test', phone: '081234567890' },
   description: 'Pesanan <script>',
-  finishUrl: 'https://shop.example.test/done',
 });
 const post = (path: string, body: unknown) =>
   fetch(`${base}${path}`, { method: 'POST', body: JSON.stringify(body) });

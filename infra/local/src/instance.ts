@@ -3,7 +3,8 @@ import path from 'node:path';
 import { isAlive, processIdentity } from './liveness.ts';
 import { repoRoot } from './process.ts';
 
-export const localDirectory = path.join(repoRoot, '.local');
+/** ANTREAN_LOCAL lets a test start a system of its own beside the one in .local. */
+export const localDirectory = process.env.ANTREAN_LOCAL ?? path.join(repoRoot, '.local');
 const instanceFile = path.join(localDirectory, 'launcher.json');
 
 export type Instance = { pid: number; started: string; addresses: Record<string, string> };

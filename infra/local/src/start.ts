@@ -4,9 +4,6 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { migrateToLatest, seedDemoCatalogue } from '@antrean/db';
-import { DEFAULT_PREFIX, putStorefrontKey } from '@antrean/queue';
-import { Redis } from 'ioredis';
 import { claimInstance, leaveInstance, localDirectory, publishAddresses } from './instance.ts';
 import { processIdentity } from './liveness.ts';
 import { freePort, guard, release, repoRoot, stopPid } from './process.ts';
@@ -20,6 +17,8 @@ type App = {
   logFile: string;
   /** What ended it, once it has. */
   ended: string | undefined;
+  /** Resolves when it says that it listens, or ends. */
+  listens: Promise<void>;
 };
 
 const STOP_APP = [
@@ -107,15 +106,18 @@ function startApp(name: string, entry: string, env: Record<string, string>): App
   const child = spawn(process.execPath, [path.join(repoRoot, entry)], {
     cwd: repoRoot,
     env: { ...process.env, ...env },
-    stdio: ['ignore', out, out],
+    stdio: ['ignore', out, out, 'ipc'],
     detached: true,
   });
   closeSync(out);
-  const app: App = { name, pid: child.pid ?? 0, logFile, ended: undefined };
+  const listens = Promise.withResolvers<void>();
+  const app: App = { name, pid: child.pid ?? 0, logFile, ended: undefined, listens: listens.promise };
   const end = (how: string): void => {
     app.ended = how;
+    listens.resolve();
     wake();
   };
+  child.once('message', () => listens.resolve());
   child.once('error', (error) => end(error.message));
   child.once('exit', (code, signal) => end(signal === null ? `exit code ${code}` : `signal ${signal}`));
   if (child.pid !== undefined) {
@@ -125,6 +127,35 @@ function startApp(name: string, entry: string, env: Record<string, string>): App
   }
   return app;
 }
+
+/** On the preferred port or the next free one, also when somebody else takes it just before us. */
+async function startOnFreePort(
+  name: string,
+  entry: string,
+  {
+    preferred,
+    health,
+    env,
+  }: { preferred: number; health: string; env: (port: number) => Record<string, string> },
+): Promise<string> {
+  for (let tries = 1; ; tries += 1) {
+    const port = await freePort(preferred, taken);
+    taken.add(port);
+    const app = startApp(name, entry, env(port));
+    // Its own word, as another process may answer on that port.
+    await app.listens;
+    if (app.ended !== undefined && tries < 5 && lastLines(app.logFile).includes('EADDRINUSE')) {
+      apps.splice(apps.indexOf(app), 1);
+      await release(app.pid);
+      continue;
+    }
+    const url = `http://127.0.0.1:${port}`;
+    await untilHealthy(app, `${url}${health}`);
+    return url;
+  }
+}
+
+const taken = new Set<number>();
 
 function assertAlive(app: App): void {
   if (app.ended === undefined) return;
@@ -194,70 +225,59 @@ async function main(): Promise<void> {
     serviceEnd = await running.ended;
     wake();
   })();
-  await step('database migrated', () => migrateToLatest(databaseUrl));
-  await step('demo catalogue', () => seedDemoCatalogue(databaseUrl));
   const key = kept('demo-key', 'sk_demo_');
-  await step('demo storefront key', async () => {
-    const redis = new Redis(redisUrl);
-    try {
-      await putStorefrontKey(redis, process.env.QUEUE_PREFIX ?? DEFAULT_PREFIX, key, {
-        storefrontId: 'demo',
-        kind: 'secret',
-        name: 'Demo storefront',
-      });
-    } finally {
-      redis.disconnect();
-    }
+  const stores = { REDIS_URL: redisUrl, DATABASE_URL: databaseUrl };
+  await step('database migrated, demo catalogue, demo key', async () => {
+    const app = startApp('prepare', 'apps/worker/src/prepare.ts', { ...stores, DEMO_STOREFRONT_KEY: key });
+    await app.listens;
+    apps.splice(apps.indexOf(app), 1);
+    await release(app.pid);
+    if (app.ended !== 'exit code 0') assertAlive(app);
   });
 
-  const taken = new Set<number>();
-  const port = async (preferred: number): Promise<number> => {
-    const free = await freePort(preferred, taken);
-    taken.add(free);
-    return free;
-  };
-  const apiPort = await port(3000);
-  const workerPort = await port(3001);
-  const simulatorPort = await port(4010);
-  const api = `http://127.0.0.1:${apiPort}`;
-  const worker = `http://127.0.0.1:${workerPort}`;
-  const simulator = `http://127.0.0.1:${simulatorPort}`;
   const keys = {
     MIDTRANS_SERVER_KEY: kept('midtrans-server-key', 'SB-Mid-server-'),
     XENDIT_SECRET_KEY: kept('xendit-secret-key', 'xnd_development_'),
     XENDIT_CALLBACK_TOKEN: kept('xendit-callback-token'),
   };
-  const shared = {
-    ...keys,
-    API_PORT: `${apiPort}`,
-    API_HOST: '127.0.0.1',
-    PUBLIC_URL: api,
-    REDIS_URL: redisUrl,
-    DATABASE_URL: databaseUrl,
-    STATUS_TOKEN_SECRET: kept('status-token-secret'),
-    MIDTRANS_BASE_URL: simulator,
-    XENDIT_BASE_URL: simulator,
-  };
-
-  await step('gateway simulator', () =>
-    untilHealthy(
-      startApp('simulator', 'infra/gateway-simulator/src/main.ts', {
+  const api = await step('API', () =>
+    startOnFreePort('api', 'apps/api/src/main.ts', {
+      preferred: 3000,
+      health: '/health/ready',
+      env: (port) => ({
         ...keys,
-        SIMULATOR_PORT: `${simulatorPort}`,
+        ...stores,
+        API_HOST: '127.0.0.1',
+        API_PORT: `${port}`,
+        PUBLIC_URL: `http://127.0.0.1:${port}`,
+        STATUS_TOKEN_SECRET: kept('status-token-secret'),
+      }),
+    }),
+  );
+  const simulator = await step('gateway simulator', () =>
+    startOnFreePort('simulator', 'infra/gateway-simulator/src/main.ts', {
+      preferred: 4010,
+      health: '/health/live',
+      env: (port) => ({
+        ...keys,
+        SIMULATOR_PORT: `${port}`,
         MIDTRANS_WEBHOOK_URL: `${api}/v1/webhooks/midtrans`,
         XENDIT_WEBHOOK_URL: `${api}/v1/webhooks/xendit`,
       }),
-      `${simulator}/health/live`,
-    ),
+    }),
   );
-  await step('API', () =>
-    untilHealthy(startApp('api', 'apps/api/src/main.ts', shared), `${api}/health/ready`),
-  );
-  await step('worker', () =>
-    untilHealthy(
-      startApp('worker', 'apps/worker/src/main.ts', { ...shared, WORKER_HEALTH_PORT: `${workerPort}` }),
-      `${worker}/health/ready`,
-    ),
+  const worker = await step('worker', () =>
+    startOnFreePort('worker', 'apps/worker/src/main.ts', {
+      preferred: 3100,
+      health: '/health/ready',
+      env: (port) => ({
+        ...keys,
+        ...stores,
+        WORKER_HEALTH_PORT: `${port}`,
+        MIDTRANS_BASE_URL: simulator,
+        XENDIT_BASE_URL: simulator,
+      }),
+    }),
   );
   if (stopping) throw new Stopping();
 
@@ -283,6 +303,7 @@ Place an order:
     -H "Idempotency-Key: demo-$(date +%s%N)" \\
     -H 'content-type: application/json' \\
     -d '${order}'
+Then open the payment.url that its statusUrl shows, press Bayar, and see it paid.
 
 Stop with Ctrl-C. Start afresh with: npm run reset`);
 

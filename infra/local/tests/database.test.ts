@@ -6,6 +6,7 @@ import {
   claimOverdue,
   type Database,
   endCall,
+  hasOpenEvent,
   insertAllotted,
   insertAttempt,
   type Kysely,
@@ -13,6 +14,8 @@ import {
   moveOrder,
   moveStock,
   openDatabase,
+  recordEventOutcome,
+  sql,
   storePaymentEvent,
 } from '@antrean/db';
 import { allot } from '@antrean/domain';
@@ -103,6 +106,9 @@ describe('the database', () => {
     await expect(db.updateTable('inventoryMovements').set({ actor: 'x' }).execute()).rejects.toThrow(
       'never changed',
     );
+    for (const table of ['inventory_movements', 'order_transitions']) {
+      await expect(sql`truncate ${sql.table(table)}`.execute(db)).rejects.toThrow('never changed or deleted');
+    }
     expect(await ledger()).toEqual(before);
   });
 
@@ -185,8 +191,8 @@ describe('the database', () => {
         .transaction()
         .execute((trx) => moveOrder(trx, orderId, from, to, { actor: 'test', reason: 'test', dueAt: null }));
     await expect(move('reserved', 'paid')).rejects.toThrow('no move from reserved to paid');
-    expect(await move('closing', 'paid')).toBe(false);
-    expect(await move('reserved', 'closing')).toBe(true);
+    await expect(move('closing', 'paid')).rejects.toThrow('is not closing');
+    await move('reserved', 'closing');
     const history = await db
       .selectFrom('orderTransitions')
       .select(['version', 'fromState', 'toState', 'actor'])
@@ -209,9 +215,23 @@ describe('the database', () => {
     expect(claims).toMatchObject([{ orderId, sweepRound: 1 }]);
   });
 
-  it('stores a payment event once', async () => {
+  it('stores a payment event once, and keeps its first outcome', async () => {
     const event = { gateway: 'xendit', dedupeKey: 'inv/PAID', attemptId: 'a', payload: { status: 'PAID' } };
-    expect(await storePaymentEvent(db, event)).toEqual({ fresh: true });
-    expect(await storePaymentEvent(db, event)).toEqual({ fresh: false });
+    await storePaymentEvent(db, event);
+    expect(await hasOpenEvent(db, 'a')).toBe(true);
+    await recordEventOutcome(db, { ...event, outcome: 'second_payment' });
+    await storePaymentEvent(db, { ...event, payload: { status: 'other' } });
+    await recordEventOutcome(db, { ...event, outcome: 'paid' });
+    const rows = await db.selectFrom('paymentEvents').select(['outcome', 'payload']).execute();
+    expect(rows).toEqual([{ outcome: 'second_payment', payload: { status: 'PAID' } }]);
+    expect(await hasOpenEvent(db, 'a')).toBe(false);
+  });
+
+  it('lets go of the locks of a client that died in its transaction, and of a statement that never ends', async () => {
+    const { rows } = await sql<Record<string, string>>`
+      select current_setting('idle_in_transaction_session_timeout') as idle,
+             current_setting('statement_timeout') as statement,
+             current_setting('tcp_keepalives_idle') as keepalive`.execute(db);
+    expect(rows).toEqual([{ idle: '10s', statement: '12s', keepalive: '10' }]);
   });
 });

@@ -1,7 +1,7 @@
 // Opening and migrating.
 export { isDatabaseUnavailable, openDatabase, type DatabaseOptions } from './database.ts';
 export { migrateToLatest } from './migrate.ts';
-export type { Database, PaymentAttemptState } from './schema.ts';
+export type { Database, PaymentAttemptState, Settlement } from './schema.ts';
 
 // Catalogue and stock.
 export {
@@ -31,14 +31,16 @@ export {
   attemptById,
   attemptsOfOrder,
   claimAttempt,
+  endAttempts,
   endCall,
+  hasOpenEvent,
   insertAttempt,
-  moveAttempt,
+  markAttemptPaid,
   type NewAttempt,
   type PaymentAttempt,
   recordEventOutcome,
   storePaymentEvent,
 } from './payments.ts';
 
-// Types that callers need to own a transaction.
-export type { Kysely, Transaction } from 'kysely';
+// What callers need to own a transaction or to ask a question of their own.
+export { type Kysely, sql, type Transaction } from 'kysely';

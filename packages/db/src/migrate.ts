@@ -9,7 +9,7 @@ const MIGRATIONS = { '0001-orders': orders };
  * transaction-pooling PgBouncer. Throws with the failing migration's name.
  */
 export async function migrateToLatest(databaseUrl: string): Promise<void> {
-  const db = openDatabase({ url: databaseUrl, maxConnections: 2 });
+  const db = openDatabase({ url: databaseUrl, maxConnections: 2, limits: false });
   try {
     const migrator = new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } });
     const { error, results } = await migrator.migrateToLatest();

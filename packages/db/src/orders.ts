@@ -123,8 +123,9 @@ export async function lockOrder(
 }
 
 /**
- * Moves an order from one state to another, raises its version and writes down who did it and why. Returns false
- * when the order was no longer in `from`. A move that the lifecycle does not allow is a bug and throws.
+ * Moves an order from one state to another, raises its version and writes down who did it and why. The
+ * caller holds the order's row; an order that is not in `from`, and a move that the lifecycle does not allow, are
+ * bugs and throw.
  */
 export async function moveOrder(
   trx: Transaction<Database>,
@@ -132,7 +133,7 @@ export async function moveOrder(
   from: OrderState,
   to: OrderState,
   { actor, reason, dueAt }: { actor: string; reason: string; dueAt: Date | null },
-): Promise<boolean> {
+): Promise<void> {
   if (!mayMove(from, to))
     throw new Error(`The lifecycle has no move from ${from} to ${to} (order ${orderId}).`);
   const { numAffectedRows } = await sql`
@@ -142,7 +143,7 @@ export async function moveOrder(
     )
     insert into order_transitions (order_id, version, from_state, to_state, actor, reason)
     select id, version, ${from}, ${to}, ${actor}, ${reason} from moved`.execute(trx);
-  return numAffectedRows === 1n;
+  if (numAffectedRows !== 1n) throw new Error(`Order ${orderId} is not ${from}, so it cannot become ${to}.`);
 }
 
 /** What an order holds of each product, in product order. */

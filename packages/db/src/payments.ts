@@ -1,5 +1,5 @@
-import { type Kysely, sql } from 'kysely';
-import type { Database, PaymentAttemptState } from './schema.ts';
+import { type Kysely, sql, type Transaction } from 'kysely';
+import type { Database, PaymentAttemptState, Settlement } from './schema.ts';
 
 type Queryable = Kysely<Database>;
 
@@ -16,6 +16,7 @@ export interface PaymentAttempt {
   createdAt: Date;
   /** Which call to the gateway this is: the answer of an older one is discarded. */
   callNo: number;
+  settlement: Settlement | null;
 }
 
 const COLUMNS = [
@@ -30,6 +31,7 @@ const COLUMNS = [
   'expiresAt',
   'createdAt',
   'callNo',
+  'settlement',
 ] as const;
 
 export async function attemptsOfOrder(db: Queryable, orderId: string): Promise<PaymentAttempt[]> {
@@ -116,35 +118,59 @@ export async function endCall(
   return result.numUpdatedRows === 1n;
 }
 
-/** Compare-and-set: returns false when the attempt was no longer in one of `from`. */
-export async function moveAttempt(
-  db: Queryable,
-  id: string,
+/** Ends attempts that nobody can pay any more. Those in another state stay as they are. */
+export async function endAttempts(
+  trx: Transaction<Database>,
+  ids: readonly string[],
   from: readonly PaymentAttemptState[],
-  to: PaymentAttemptState,
-  set: { gatewayRef?: string } = {},
-): Promise<boolean> {
-  const result = await db
+  to: 'closed' | 'abandoned',
+): Promise<void> {
+  if (ids.length === 0) return;
+  await trx
     .updateTable('paymentAttempts')
-    .set({ state: to, ...set, updatedAt: new Date() })
-    .where('id', '=', id)
+    .set({ state: to, updatedAt: new Date() })
+    .where('id', 'in', ids)
     .where('state', 'in', from)
-    .executeTakeFirst();
-  return result.numUpdatedRows === 1n;
+    .execute();
 }
 
-/** Stores a webhook event once. `fresh` is false when it was stored before. */
+/** Whatever we had made of the attempt: its money has come, and this is what it means for the order. */
+export async function markAttemptPaid(
+  trx: Transaction<Database>,
+  id: string,
+  { gatewayRef, settlement }: { gatewayRef: string; settlement: Settlement },
+): Promise<void> {
+  await trx
+    .updateTable('paymentAttempts')
+    .set({ state: 'paid', gatewayRef, settlement, updatedAt: new Date() })
+    .where('id', '=', id)
+    .executeTakeFirstOrThrow();
+}
+
+/** Stores a webhook event; one that is there already stays as it is. */
 export async function storePaymentEvent(
   db: Queryable,
   event: { gateway: string; dedupeKey: string; attemptId: string; payload: object },
-): Promise<{ fresh: boolean }> {
-  const { rows } = await sql<{ id: number }>`
+): Promise<void> {
+  await sql`
     insert into payment_events (gateway, dedupe_key, attempt_id, payload)
     values (${event.gateway}, ${event.dedupeKey}, ${event.attemptId}, ${JSON.stringify(event.payload)}::jsonb)
-    on conflict (gateway, dedupe_key) do nothing returning id`.execute(db);
-  return { fresh: rows.length === 1 };
+    on conflict (gateway, dedupe_key) do nothing`.execute(db);
 }
 
+/** Whether an event of this attempt is still without an outcome, as when a payment waits to be confirmed. */
+export async function hasOpenEvent(db: Queryable, attemptId: string): Promise<boolean> {
+  const open = await db
+    .selectFrom('paymentEvents')
+    .select('id')
+    .where('attemptId', '=', attemptId)
+    .where('outcome', 'is', null)
+    .limit(1)
+    .executeTakeFirst();
+  return open !== undefined;
+}
+
+/** The first outcome stands: a redelivery does not rewrite what the event has led to. */
 export async function recordEventOutcome(
   db: Queryable,
   event: { gateway: string; dedupeKey: string; outcome: string },
@@ -154,5 +180,6 @@ export async function recordEventOutcome(
     .set({ outcome: event.outcome })
     .where('gateway', '=', event.gateway)
     .where('dedupeKey', '=', event.dedupeKey)
+    .where('outcome', 'is', null)
     .execute();
 }

@@ -83,6 +83,8 @@ export interface Database {
     failureCode: string | null;
     callNo: Generated<number>;
     calledBy: string;
+    /** What the money that came meant for the order; null while none has come. */
+    settlement: Settlement | null;
     expiresAt: Date;
     createdAt: Generated<Date>;
     updatedAt: ColumnType<Date, Date | undefined, Date>;
@@ -97,6 +99,8 @@ export interface Database {
     receivedAt: Generated<Date>;
   };
 }
+
+export type Settlement = 'paid' | 'second_payment' | 'paid_too_late';
 
 export type PaymentAttemptState =
   | 'created'

@@ -1,6 +1,6 @@
 /**
  * The lifecycle of an order: each state, the states it may move to, the job that moves it next, and how
- * long it may stay before the sweeper adds that job again. Everything that changes an order asks this table.
+ * long it may stay before the sweeper adds that job again. An order moves along this table and in no other way.
  */
 export const ORDER_STATES = [
   'queued',

@@ -7,7 +7,6 @@ export interface PaymentRequest {
   expiresAt: Date;
   customer: { name: string; email: string; phone: string };
   description: string;
-  finishUrl?: string;
 }
 
 /**

@@ -1,8 +1,6 @@
 declare module 'midtrans-client' {
   interface Transaction {
     status(id: string): Promise<unknown>;
-    cancel(id: string): Promise<unknown>;
-    expire(id: string): Promise<unknown>;
   }
   class Snap {
     constructor(o: { isProduction: boolean; serverKey: string; clientKey?: string });

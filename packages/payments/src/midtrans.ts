@@ -42,16 +42,25 @@ function expiry(expiresAt: Date, now: Date): Record<string, unknown> {
   };
 }
 
-type Failure = { status: number | null; code: string; messages: string[] };
+type Failure = {
+  status: number | null;
+  /** What Midtrans itself says, as opposed to a proxy before it. */
+  bodyStatus: string | undefined;
+  code: string;
+  messages: string[];
+};
+const statusBody = z.object({ status_code: z.string() });
 
 function failureOf(e: unknown): Failure {
   const parsed = sdkError.safeParse(e);
-  if (!parsed.success) return { status: null, code: 'sdk_error', messages: [] };
+  if (!parsed.success) return { status: null, bodyStatus: undefined, code: 'sdk_error', messages: [] };
   const { httpStatusCode, ApiResponse, rawHttpClientData } = parsed.data;
   const messages = errorBody.safeParse(ApiResponse).data?.error_messages ?? [];
+  const bodyStatus = statusBody.safeParse(ApiResponse).data?.status_code;
   const status = httpStatusCode == null ? null : Number(httpStatusCode);
-  if (status !== null && Number.isInteger(status)) return { status, code: `http_${status}`, messages };
-  return { status: null, code: rawHttpClientData?.code ?? 'sdk_error', messages };
+  if (status !== null && Number.isInteger(status))
+    return { status, bodyStatus, code: `http_${status}`, messages };
+  return { status: null, bodyStatus, code: rawHttpClientData?.code ?? 'sdk_error', messages };
 }
 
 export function createMidtransGateway(o: {
@@ -79,7 +88,10 @@ export function createMidtransGateway(o: {
   async function call(run: () => Promise<unknown>): Promise<{ body: unknown } | Failure> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<Failure>((resolve) => {
-      timer = setTimeout(() => resolve({ status: null, code: 'timeout', messages: [] }), o.timeoutMs + 250);
+      timer = setTimeout(
+        () => resolve({ status: null, bodyStatus: undefined, code: 'timeout', messages: [] }),
+        o.timeoutMs + 250,
+      );
     });
     const work = async (): Promise<{ body: unknown } | Failure> => {
       try {
@@ -112,7 +124,6 @@ export function createMidtransGateway(o: {
             phone: r.customer.phone,
           },
           ...expiry(r.expiresAt, new Date()),
-          ...(r.finishUrl === undefined ? {} : { callbacks: { finish: r.finishUrl } }),
         }),
       );
       if ('body' in answer) {
@@ -133,8 +144,8 @@ export function createMidtransGateway(o: {
       if (!isAttemptId(q.attemptId)) return { kind: 'unknown', code: 'bad_attempt_id' };
       const answer = await call(() => snap.transaction.status(q.attemptId));
       if (!('body' in answer)) {
-        if (answer.status === 404) return { kind: 'not_started' };
-        if (answer.status === 407) return { kind: 'closed', reason: 'expire' };
+        if (answer.bodyStatus === '404') return { kind: 'not_started' };
+        if (answer.bodyStatus === '407') return { kind: 'closed', reason: 'expire' };
         return { kind: 'unknown', code: answer.code };
       }
       const parsed = transaction.safeParse(answer.body);

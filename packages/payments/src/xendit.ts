@@ -158,13 +158,14 @@ export function createXenditGateway(o: {
             currency: 'IDR',
             description: r.description,
             invoiceDuration: Math.max(60, Math.floor((r.expiresAt.getTime() - Date.now()) / 1000)),
+            // Xendit's own messages would hand the link out, also of an attempt that we have given up.
             shouldSendEmail: false,
+            customerNotificationPreference: { invoiceCreated: [], invoiceReminder: [], invoicePaid: [] },
             customer: {
               givenNames: r.customer.name,
               email: r.customer.email,
               ...(mobile === undefined ? {} : { mobileNumber: mobile }),
             },
-            ...(r.finishUrl === undefined ? {} : { successRedirectUrl: r.finishUrl }),
           },
         }),
       );

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 
+// Unknown fields are passed over: during a deploy, an older worker meets the jobs of a newer API.
+
 /** An order as it was accepted: the payload of `reserve-order`, and all that Redis holds of a queued order. */
-export const acceptedOrderSchema = z.strictObject({
+export const acceptedOrderSchema = z.object({
   orderId: z.uuid(),
   storefrontId: z.string().min(1),
   idempotencyKey: z.string().min(1),
@@ -23,9 +25,9 @@ export const acceptedOrderSchema = z.strictObject({
 });
 export type AcceptedOrder = z.infer<typeof acceptedOrderSchema>;
 
-const orderJobSchema = z.strictObject({ orderId: z.uuid(), requestId: z.string().min(1) });
+const orderJobSchema = z.object({ orderId: z.uuid(), requestId: z.string().min(1) });
 
-const paymentEventSchema = z.strictObject({
+const paymentEventSchema = z.object({
   gateway: z.enum(['midtrans', 'xendit']),
   attemptId: z.string().min(1),
   /** Unique per event of the gateway: the same event delivered twice has the same key. */

@@ -37,6 +37,9 @@ export interface RunningWorkers {
   stop(deadlineMs: number): Promise<void>;
 }
 
+/** BullMQ's word for it. */
+const KEEP_ALL = -1;
+
 /**
  * One BullMQ worker a queue. Lock and stall times: a killed worker's jobs resume within
  * lockDuration + 2 × stalledInterval = 15 s. maxStalledCount is high since a crash is no fault of the job.
@@ -55,7 +58,8 @@ export async function startWorkers(options: WorkerOptions): Promise<RunningWorke
       stalledInterval: 4_000,
       maxStalledCount: 1_000,
       removeOnComplete: { count: 1_000 },
-      removeOnFail: { count: 10_000 },
+      // A failed job of `orders` may be all that is left of an accepted order.
+      removeOnFail: { count: queue === 'orders' ? KEEP_ALL : 10_000 },
     });
     worker.on('error', options.onError);
     worker.on('failed', (job, error) => {

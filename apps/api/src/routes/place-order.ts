@@ -10,8 +10,8 @@ import { deriveOrderId, fingerprintOf, statusToken } from '../tokens.ts';
 const ASSUMED_ORDERS_PER_SECOND = 500;
 
 /**
- * Accepts an order: a status record and a job, both in Redis, no SQL. Asked twice with the same key, it answers
- * the same, and adds the job again while the order is queued.
+ * Accepts an order: a status record and a job, both in Redis, no SQL. Asked again with the same key and body, it
+ * names the same order and what has become of it, and adds the job again while the order is queued.
  */
 export function placeOrderRoute(app: FastifyInstance, deps: ApiDependencies): void {
   const { config, producer, records } = deps;
@@ -60,23 +60,26 @@ export function placeOrderRoute(app: FastifyInstance, deps: ApiDependencies): vo
     const updatedAt = new Date(acceptedAtMs).toISOString();
     const status = { orderId, status: 'queued' as const, items: body.items, updatedAt };
 
-    const { isReplay, position, ordersPerSecond } = await askingRedis(request, async () => {
+    const answer = await askingRedis(request, async () => {
       const known = await records.accept({ status, storefrontId, fingerprint, version: 0 });
       if (known !== undefined && known.fingerprint !== fingerprint)
         throw new Problem('idempotency_key_reused');
+      const current = known?.status.status ?? 'queued';
       // Also for a replay of a queued order: the first add may have failed after the record was made.
-      if (known === undefined || known.status.status === 'queued') {
+      if (current === 'queued') {
         const jobId = orderJobId('reserve-order', { orderId, version: 0, sweepRound: 0 });
         await producer.add('reserve-order', order, jobId);
       }
       const [waiting, rate] = await Promise.all([producer.waitingCount('orders'), records.drainRate()]);
       return {
         isReplay: known !== undefined,
-        position: Math.max(waiting, 1),
+        state: current,
+        position: current === 'queued' ? Math.max(waiting, 1) : 0,
         ordersPerSecond: Math.max(rate ?? ASSUMED_ORDERS_PER_SECOND, 1),
       };
     });
 
+    const { isReplay, state, position, ordersPerSecond } = answer;
     request.log.info({ orderId, storefrontId, isReplay }, 'order accepted');
     const path = `/v1/orders/${orderId}`;
     const token = statusToken(config.STATUS_TOKEN_SECRET, orderId);
@@ -86,7 +89,7 @@ export function placeOrderRoute(app: FastifyInstance, deps: ApiDependencies): vo
       .header('location', path)
       .send({
         orderId,
-        status: 'queued',
+        status: state,
         position,
         estimatedWaitMs: Math.ceil((position * 1_000) / ordersPerSecond),
         statusUrl: new URL(`${path}?token=${token}`, config.PUBLIC_URL).href,

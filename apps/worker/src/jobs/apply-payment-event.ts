@@ -19,13 +19,27 @@ export async function applyPaymentEvent(
     await recordEventOutcome(deps.db, { ...event, outcome: 'unknown_order' });
     return;
   }
+  if (attempt.gateway !== event.gateway) {
+    const { attemptId, gateway, requestId } = event;
+    deps.log.error({ attemptId, gateway, requestId }, 'a payment event from a gateway that was not asked');
+    await recordEventOutcome(deps.db, { ...event, outcome: 'wrong_gateway' });
+    return;
+  }
   const outcome = await settlePayment(deps, attempt);
   if (claimsSuccess(event.payload) && (outcome === 'pending' || outcome === 'not_started')) {
     throw new PaymentNotReadyError(
       `${event.gateway} announced the payment of ${event.attemptId} but does not confirm it yet.`,
     );
   }
-  await recordEventOutcome(deps.db, { ...event, outcome });
+  // Money is moved on the gateway's own word only; what it does not confirm is for a person to look at.
+  const isUnconfirmed = claimsSuccess(event.payload) && outcome === 'closed';
+  if (isUnconfirmed) {
+    deps.log.error(
+      { attemptId: event.attemptId, gateway: event.gateway },
+      'an announced payment that is not confirmed',
+    );
+  }
+  await recordEventOutcome(deps.db, { ...event, outcome: isUnconfirmed ? 'unconfirmed_payment' : outcome });
 }
 
 function claimsSuccess(payload: Readonly<Record<string, unknown>>): boolean {

@@ -1,20 +1,22 @@
 import {
   attemptsOfOrder,
+  endAttempts,
+  hasOpenEvent,
   lockOrder,
   lockStock,
-  moveAttempt,
   moveOrder,
   moveStock,
   type PaymentAttempt,
   productsOfOrder,
   readOrders,
 } from '@antrean/db';
+import { ORDER_LIFECYCLE } from '@antrean/domain';
 import type { JobPayload } from '@antrean/queue';
 import { type JobDependencies, publishOrders } from '../dependencies.ts';
 import { PaymentNotReadyError, settlePayment } from '../settle-payment.ts';
 
 /** A payment made in the last second has this long to reach us. */
-const CLOSE_GRACE_MS = 60_000;
+const CLOSE_GRACE_MS = ORDER_LIFECYCLE.closing.overdueAfterMs;
 /** How long the stock of an unpaid order is held at most while its gateway is down or undecided. */
 const MAX_CLOSE_GRACE_MS = 3_600_000;
 const WHY = { actor: 'worker', reason: 'not paid in time' };
@@ -55,11 +57,10 @@ export async function closePayment(
     const attempts = await attemptsOfOrder(trx, orderId);
     // One that became active since was not asked about: the sweeper brings the order back.
     if (attempts.some((attempt) => needsAsking(attempt) && attempt.id !== asked?.id)) return;
-    for (const { id } of attempts) {
-      await moveAttempt(trx, id, ['active'], 'closed');
-      // Its link never reached a customer, so nobody can pay it.
-      await moveAttempt(trx, id, ['created', 'sent', 'unknown'], 'abandoned');
-    }
+    const ids = attempts.map(({ id }) => id);
+    await endAttempts(trx, ids, ['active'], 'closed');
+    // The link of an unfinished attempt never reached a customer, so nobody can pay it.
+    await endAttempts(trx, ids, ['created', 'sent', 'unknown'], 'abandoned');
     await moveOrder(trx, orderId, 'closing', 'expired', { ...WHY, dueAt: null });
     await moveStock(
       trx,
@@ -88,8 +89,10 @@ async function canBePaidNoMore(
     if (!patienceIsOver || !(error instanceof PaymentNotReadyError)) throw error;
     outcome = 'unknown';
   }
-  if (outcome === 'closed' || outcome === 'not_started') return true;
   if (outcome === 'paid') return false;
+  const isOver = outcome === 'closed' || outcome === 'not_started';
+  // The gateway announced something that it has not confirmed yet.
+  if (isOver && !(await hasOpenEvent(deps.db, attempt.id))) return true;
   if (patienceIsOver) {
     deps.log.error(
       { attemptId: attempt.id, outcome },

@@ -10,7 +10,7 @@ import { allot, ORDER_LIFECYCLE, PAYMENT_WINDOW_MS } from '@antrean/domain';
 import { type AcceptedOrder, JOBS, orderJobId, RetryLaterError } from '@antrean/queue';
 import type { Coalescer } from '../coalescer.ts';
 import { type JobDependencies, publishOrders, recordOf } from '../dependencies.ts';
-import { retryingTransaction, whileDatabaseAnswers } from '../retries.ts';
+import { isRetryable, retryingTransaction, whileDatabaseAnswers } from '../retries.ts';
 
 /** An order that cannot be reserved for this long ends as `rejected: internal_error`. */
 const ACCEPTANCE_DEADLINE_MS = 15 * 60_000;
@@ -20,7 +20,7 @@ const SLOW_RETRY_MS = 30_000;
 /**
  * Reserves an order together with whatever else waits. Run twice, it finds the order there, publishes it again
  * and adds the next job again, whose id is the same. An order always comes to an end: one that fails again and
- * again is tried slowly, and rejected past the acceptance deadline.
+ * again is tried slowly, and rejected past the acceptance deadline, unless a lock was all that was missing.
  */
 export async function reserveOrder(
   deps: JobDependencies,
@@ -34,15 +34,14 @@ export async function reserveOrder(
     if (error instanceof RetryLaterError) throw error;
     const { orderId, requestId } = order;
     deps.log.error({ err: error, orderId, requestId, attempt }, 'order cannot be reserved');
-    if (Date.now() - order.acceptedAtMs > ACCEPTANCE_DEADLINE_MS) {
-      await rejectUnreservable(deps, order).catch((cause: unknown) => {
-        throw new RetryLaterError('The order could not be ended; it is tried again.', SLOW_RETRY_MS, cause);
-      });
-    } else if (attempt < JOBS['reserve-order'].attempts) {
-      throw error;
-    } else {
+    if (attempt < JOBS['reserve-order'].attempts) throw error;
+    const isLate = Date.now() - order.acceptedAtMs > ACCEPTANCE_DEADLINE_MS;
+    if (!isLate || isRetryable(error)) {
       throw new RetryLaterError('The order could not be reserved; it is tried again.', SLOW_RETRY_MS, error);
     }
+    await rejectUnreservable(deps, order).catch((cause: unknown) => {
+      throw new RetryLaterError('The order could not be ended; it is tried again.', SLOW_RETRY_MS, cause);
+    });
   }
 }
 

@@ -98,6 +98,9 @@ export async function up(db: Kysely<never>): Promise<void> {
     create trigger order_transitions_append_only before update or delete on order_transitions
       for each row execute function refuse_change()`.execute(db);
   await sql`
+    create trigger order_transitions_no_truncate before truncate on order_transitions
+      execute function refuse_change()`.execute(db);
+  await sql`
     create table payment_attempts (
       id text primary key,
       order_id uuid not null references orders (id),
@@ -111,6 +114,7 @@ export async function up(db: Kysely<never>): Promise<void> {
       failure_code text,
       call_no integer not null default 1,
       called_by text not null,
+      settlement text check (settlement in ('paid', 'second_payment', 'paid_too_late')),
       expires_at timestamptz not null,
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now(),
@@ -130,4 +134,7 @@ export async function up(db: Kysely<never>): Promise<void> {
       received_at timestamptz not null default now(),
       unique (gateway, dedupe_key)
     )`.execute(db);
+  await sql`create index payment_events_open on payment_events (attempt_id) where outcome is null`.execute(
+    db,
+  );
 }

@@ -1,0 +1,173 @@
+import { createProducer } from '@antrean/queue';
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
+import { anOrder, openShop } from './shop.ts';
+
+let shop: Awaited<ReturnType<typeof openShop>>;
+beforeAll(async () => {
+  shop = await openShop(
+    {
+      databaseAdminUrl: inject('databaseAdminUrl'),
+      templateDatabase: inject('templateDatabase'),
+      redisUrl: inject('redisUrl'),
+    },
+    [{ sku: 'KOPI', name: 'Kopi', description: '', priceRupiah: 50_000, onHand: 100 }],
+  );
+});
+afterAll(() => shop.close());
+
+const patience = { timeout: 20_000, interval: 20 };
+const until = (orderId: string, status: string) =>
+  vi.waitFor(async () => expect((await shop.read(orderId)).status).toBe(status), patience);
+
+async function awaitingPayment(body: object = anOrder('KOPI')): Promise<string> {
+  const { orderId } = (await (await shop.placeRaw(body)).json()) as { orderId: string };
+  await until(orderId, 'awaiting_payment');
+  return orderId;
+}
+
+const held = async () => (await shop.audit())[0]?.reserved ?? 0;
+const events = (attemptId: string) =>
+  shop.db.selectFrom('paymentEvents').selectAll().where('attemptId', '=', attemptId).execute();
+const outcomeOf = (attemptId: string, outcome: string) =>
+  vi.waitFor(
+    async () => expect((await events(attemptId)).map((event) => event.outcome)).toContain(outcome),
+    patience,
+  );
+const makeOverdue = (orderId: string, lateMs: number) =>
+  shop.db
+    .updateTable('orders')
+    .set({ payBefore: new Date(Date.now() - lateMs), dueAt: new Date() })
+    .where('id', '=', orderId)
+    .execute();
+
+describe('payments', () => {
+  it('let the stock go when the order was not paid in time', async () => {
+    const before = await held();
+    const orderId = await awaitingPayment(anOrder('KOPI', 7));
+    expect(await held()).toBe(before + 7);
+    await makeOverdue(orderId, 120_000);
+    await until(orderId, 'expired');
+    expect(await held()).toBe(before);
+  });
+
+  it('hold the stock while the gateway still takes the payment, and take it', async () => {
+    const { orderId } = await shop.placeWithMidtransAway(anOrder('KOPI', 3));
+    const before = await held();
+    // The invoice is still payable at Xendit, which is late to end it.
+    await makeOverdue(orderId, 120_000);
+    await until(orderId, 'closing');
+    await shop.db.updateTable('orders').set({ dueAt: new Date() }).where('id', '=', orderId).execute();
+    await vi.waitFor(async () => {
+      const order = await shop.db
+        .selectFrom('orders')
+        .select('sweepRound')
+        .where('id', '=', orderId)
+        .executeTakeFirst();
+      expect(order?.sweepRound).toBeGreaterThanOrEqual(2);
+    }, patience);
+    expect((await shop.read(orderId)).status).toBe('closing');
+    expect(await held()).toBe(before);
+    await shop.pay(`${orderId}-2`);
+    await until(orderId, 'paid');
+  });
+
+  it('of another amount leave the order unpaid', async () => {
+    const orderId = await awaitingPayment();
+    await shop.db
+      .updateTable('paymentAttempts')
+      .set({ amountRupiah: 60_000 })
+      .where('orderId', '=', orderId)
+      .execute();
+    await shop.pay(`${orderId}-1`);
+    await outcomeOf(`${orderId}-1`, 'amount_mismatch');
+    expect((await shop.read(orderId)).status).toBe('awaiting_payment');
+  });
+
+  it.each([
+    ['second_payment', 'paid'],
+    ['paid_too_late', 'expired'],
+  ] as const)(
+    'that come as %s stay written down, however often the webhook is delivered',
+    async (outcome, state) => {
+      const orderId = await awaitingPayment();
+      const id = `${orderId}-1`;
+      await shop.db.updateTable('paymentAttempts').set({ state: 'closed' }).where('id', '=', id).execute();
+      await shop.db.updateTable('orders').set({ state }).where('id', '=', orderId).execute();
+      await shop.pay(id);
+      await outcomeOf(id, outcome);
+      const [event] = await events(id);
+      // Delivered again, and once more as an event that we had not seen.
+      const producer = createProducer(shop.redis, shop.prefix);
+      for (const [index, dedupeKey] of [event?.dedupeKey ?? '', `another-${outcome}`].entries()) {
+        const job = {
+          gateway: 'midtrans' as const,
+          attemptId: id,
+          dedupeKey,
+          requestId: 'r',
+          payload: { status: 'x' },
+        };
+        await producer.add('apply-payment-event', job, `again-${outcome}-${index}`);
+      }
+      await producer.close();
+      await vi.waitFor(
+        async () => expect((await events(id)).map((e) => e.outcome)).toEqual([outcome, outcome]),
+        patience,
+      );
+      const attempt = await shop.db
+        .selectFrom('paymentAttempts')
+        .selectAll()
+        .where('id', '=', id)
+        .executeTakeFirst();
+      expect(attempt).toMatchObject({ state: 'paid', settlement: outcome });
+    },
+  );
+
+  it('that a webhook announces and the gateway does not confirm are kept for a person to look at', async () => {
+    const { orderId } = await shop.placeWithMidtransAway(anOrder('KOPI'));
+    const id = `${orderId}-2`;
+    const attempt = await shop.db
+      .selectFrom('paymentAttempts')
+      .selectAll()
+      .where('id', '=', id)
+      .executeTakeFirstOrThrow();
+    const expired = await fetch(`${shop.workerEnv.XENDIT_BASE_URL}/invoices/${attempt.gatewayRef}/expire!`, {
+      method: 'POST',
+      headers: { authorization: `Basic ${btoa(`${shop.workerEnv.XENDIT_SECRET_KEY}:`)}` },
+    });
+    expect(expired.status).toBe(200);
+    const answer = await fetch(`${shop.api.url}/v1/webhooks/xendit`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        'x-callback-token': shop.workerEnv.XENDIT_CALLBACK_TOKEN,
+      },
+      body: JSON.stringify({ id: attempt.gatewayRef, external_id: id, status: 'PAID', payment_id: 'p1' }),
+    });
+    expect(answer.status).toBe(200);
+    await outcomeOf(id, 'unconfirmed_payment');
+    expect((await shop.read(orderId)).status).toBe('awaiting_payment');
+  });
+
+  it('announced by a gateway that was not asked, or for an order that nobody knows, are written down', async () => {
+    const orderId = await awaitingPayment();
+    for (const external_id of [`${orderId}-1`, 'nobody-1']) {
+      await fetch(`${shop.api.url}/v1/webhooks/xendit`, {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          'x-callback-token': shop.workerEnv.XENDIT_CALLBACK_TOKEN,
+        },
+        body: JSON.stringify({ id: 'x', external_id, status: 'PAID', payment_id: external_id }),
+      });
+    }
+    await outcomeOf(`${orderId}-1`, 'wrong_gateway');
+    await outcomeOf('nobody-1', 'unknown_order');
+  });
+
+  it('by bank transfer hold the stock without a link', async () => {
+    const orderId = await awaitingPayment({ ...anOrder('KOPI'), paymentMethod: 'bank_transfer' });
+    const { payment } = await shop.read(orderId);
+    expect(payment).toMatchObject({ gateway: 'bank_transfer', expiresAt: expect.any(String) });
+    expect(payment).not.toHaveProperty('url');
+  });
+});

@@ -1,0 +1,28 @@
+import { z } from 'zod';
+
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+
+/** What every process of ours can be told. */
+export const commonConfig = {
+  LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
+  /** How long what is under way may take to finish after a signal. */
+  SHUTDOWN_DEADLINE_MS: z.coerce.number().int().min(100).default(10_000),
+};
+
+/**
+ * The typed configuration in the environment. Throws with every bad value named, and none of them shown, as it may
+ * be a secret: an unparsable value never means its default.
+ */
+export function parseConfig<T extends z.ZodType>(
+  who: string,
+  schema: T,
+  env: NodeJS.ProcessEnv,
+): z.output<T> {
+  const parsed = schema.safeParse(env);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map(
+    (issue) =>
+      `  ${issue.path.join('.')}: ${env[issue.path.join('.')] === undefined ? 'is not set' : issue.message}`,
+  );
+  throw new Error(`${who} cannot start with this configuration:\n${problems.join('\n')}`);
+}

@@ -1,0 +1,8 @@
+// Configuration.
+export { commonConfig, parseConfig } from './config.ts';
+
+// Logs without secrets and customers' data.
+export { createLog, type LogLevel } from './log.ts';
+
+// Starting and stopping.
+export { configOrExit, type Running, runProcess } from './run.ts';

@@ -1,0 +1,26 @@
+import { type DestinationStream, type Logger, pino } from 'pino';
+import type { LOG_LEVELS } from './config.ts';
+
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export function createLog(name: string, level: LogLevel, destination?: DestinationStream): Logger {
+  const options = { name, level, serializers: { err: describeError } };
+  return destination === undefined ? pino(options) : pino(options, destination);
+}
+
+/**
+ * What is logged of an error. PostgreSQL quotes the offending row in `detail` and `where`, ioredis the arguments of
+ * its command, axios and the gateways' SDKs the request with its key: none of that belongs in a log.
+ */
+function describeError(error: unknown): unknown {
+  if (!(error instanceof Error)) return { message: typeof error };
+  const { code } = error as { code?: unknown };
+  return {
+    type: error.name,
+    message: error.message,
+    ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
+    stack: error.stack,
+    ...(error.cause === undefined ? {} : { cause: describeError(error.cause) }),
+    ...(error instanceof AggregateError ? { errors: error.errors.map(describeError) } : {}),
+  };
+}

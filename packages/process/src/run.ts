@@ -1,0 +1,37 @@
+import closeWithGrace from 'close-with-grace';
+import type { Logger } from 'pino';
+import { createLog, type LogLevel } from './log.ts';
+
+export interface Running {
+  stop(): Promise<void>;
+}
+
+/** Past its own deadline, a process that still has not stopped is ended. */
+const LAST_RESORT_MS = 5_000;
+
+/** The configuration, or the end of the process with what is wrong with it. */
+export function configOrExit<C>(read: () => C): C {
+  try {
+    return read();
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : 'The configuration cannot be read.');
+    return process.exit(1);
+  }
+}
+
+/** Starts a process, and stops it in order on SIGTERM, SIGINT or an uncaught error. */
+export async function runProcess(
+  { name, logLevel, shutdownDeadlineMs }: { name: string; logLevel: LogLevel; shutdownDeadlineMs: number },
+  start: (log: Logger) => Promise<Running>,
+): Promise<void> {
+  const log = createLog(name, logLevel);
+  // Before starting, so that a signal that comes meanwhile is not lost.
+  let running: Running | undefined;
+  closeWithGrace({ delay: shutdownDeadlineMs + LAST_RESORT_MS, logger: log }, async ({ err }) => {
+    if (err !== undefined) log.fatal({ err }, 'uncaught error');
+    await running?.stop();
+  });
+  running = await start(log);
+  // For a supervisor that waits for this, as pm2 and our own launcher do.
+  process.send?.('ready');
+}
