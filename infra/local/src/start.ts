@@ -31,10 +31,8 @@ class Stopping extends Error {}
 let stopping = false;
 let services: Services | undefined;
 const apps: App[] = [];
+/** Called whenever something ends or is asked to stop. */
 let wake: () => void = () => {};
-const woken = new Promise<void>((resolve) => {
-  wake = resolve;
-});
 
 let stopRequested = 0;
 
@@ -307,12 +305,17 @@ Then open the payment.url that its statusUrl shows, press Bayar, and see it paid
 
 Stop with Ctrl-C. Start afresh with: npm run reset`);
 
-  await woken;
-  if (stopping) return;
-  if (serviceEnd !== undefined) {
-    throw new Error(`${serviceEnd} The end of ${serviceLog}:\n${lastLines(serviceLog)}`);
+  for (;;) {
+    const woken = new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+    if (stopping) return;
+    if (serviceEnd !== undefined) {
+      throw new Error(`${serviceEnd} The end of ${serviceLog}:\n${lastLines(serviceLog)}`);
+    }
+    for (const app of apps) assertAlive(app);
+    await woken;
   }
-  for (const app of apps) assertAlive(app);
 }
 
 const other = claimInstance();
