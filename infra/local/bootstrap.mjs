@@ -164,7 +164,7 @@ switch (command) {
     break;
   case 'test':
     if (args.length > 0) {
-      code = await run(path.join(bin, 'vitest'), ['run', ...args]);
+      code = await run(path.join(bin, 'vitest'), ['run', '--project', 'main', ...args]);
     } else {
       code = await run(pnpm, ['run', 'check:all']);
       if (code === 0 && !interrupted) code = await run(pnpm, ['run', 'test:all']);
