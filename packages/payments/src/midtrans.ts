@@ -1,5 +1,5 @@
 // The SDK has no types, and programs that import this package must see the declaration too.
-// oxlint-disable-next-line typescript/triple-slash-reference
+// oxlint-disable-next-line typescript/triple-slash-reference -- the SDK brings no types; these are ours, and an import cannot reach them
 /// <reference path="./midtrans-client.d.ts" />
 import http from 'node:http';
 import https from 'node:https';
