@@ -26,14 +26,14 @@ export default {
       name: 'only-queue-imports-bullmq-and-ioredis',
       comment: 'Use the producer, workers and records of @antrean/queue, or add there what is missing.',
       severity: 'error',
-      from: { pathNot: '^(packages/queue|infra/local)/' },
+      from: { pathNot: '^(packages/queue|infra/local|infra/bench)/' },
       to: { path: 'node_modules/(bullmq|ioredis)/' },
     },
     {
       name: 'only-db-imports-kysely-and-pg',
       comment: 'Add the query to the aggregate’s file in packages/db.',
       severity: 'error',
-      from: { pathNot: '^(packages/db|infra/local)/' },
+      from: { pathNot: '^(packages/db|infra/local|infra/bench)/' },
       to: { path: 'node_modules/(kysely|pg)/' },
     },
     {

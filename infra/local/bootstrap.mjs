@@ -7,7 +7,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const PNPM = 'pnpm@12.21.0';
-const COMMANDS = ['start', 'reset', 'demo', 'test', 'test-system', 'check', 'format'];
+const COMMANDS = ['start', 'reset', 'demo', 'test', 'test-system', 'check', 'format', 'bench'];
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 const bin = path.join(root, 'node_modules', '.bin');
 const stampFile = path.join(root, 'node_modules', '.antrean-install');
@@ -158,6 +158,9 @@ switch (command) {
   case 'reset':
   case 'test-system':
     code = await run(node24, script(`${command}.ts`));
+    break;
+  case 'bench':
+    code = await run(node24, [path.join(root, 'infra/bench/src/main.ts'), ...args]);
     break;
   case 'check':
     code = await run(pnpm, ['run', 'check:all']);

@@ -10,6 +10,7 @@ const PROBLEMS = {
   unauthorized: { status: 401, title: 'The key is missing or not valid.' },
   forbidden: { status: 403, title: 'This key may not do that.' },
   not_found: { status: 404, title: 'There is nothing here.' },
+  order_not_cancellable: { status: 409, title: 'This order has ended, so it cannot be cancelled.' },
   body_too_large: { status: 413, title: 'The body is larger than 64 KiB.' },
   unsupported_media_type: { status: 415, title: 'The body must be application/json.' },
   idempotency_key_reused: { status: 422, title: 'This Idempotency-Key was used with another body.' },
@@ -17,7 +18,7 @@ const PROBLEMS = {
   internal_error: { status: 500, title: 'Something went wrong on our side.' },
   temporarily_unavailable: {
     status: 503,
-    title: 'The order could not be taken just now. Ask again with the same key.',
+    title: 'This cannot be done just now. Send the same request again.',
   },
 } as const;
 

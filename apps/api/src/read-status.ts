@@ -1,14 +1,33 @@
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { type OrderStatus, orderStatusOf } from '@antrean/domain';
+import type { Storefront } from '@antrean/queue';
 import { authenticate } from './authenticate.ts';
 import type { ApiDependencies } from './dependencies.ts';
 import { Problem } from './problems.ts';
 import { statusTokenMatches } from './tokens.ts';
 
+const NEVER_ACCEPTED = 'No order of this id was accepted.';
+
 export interface StatusRequest {
   Params: { orderId: string };
   Querystring: { token?: unknown };
+}
+
+/** Who asks: the storefront of the key, or null for whoever has the order's token. */
+type Reader = Storefront | null;
+
+/** Throws `unauthorized`, `not_found` for what is no order id, or `temporarily_unavailable`. */
+export async function identifyReader(
+  deps: ApiDependencies,
+  request: FastifyRequest<StatusRequest>,
+): Promise<Reader> {
+  const orderId = request.params.orderId.toLowerCase();
+  if (!z.uuid().safeParse(orderId).success) throw new Problem('not_found', NEVER_ACCEPTED);
+  const { token } = request.query;
+  const hasToken =
+    typeof token === 'string' && statusTokenMatches(deps.config.STATUS_TOKEN_SECRET, orderId, token);
+  return hasToken ? null : authenticate(deps, request);
 }
 
 /**
@@ -18,19 +37,16 @@ export interface StatusRequest {
 export async function readStatus(
   deps: ApiDependencies,
   request: FastifyRequest<StatusRequest>,
+  reader?: Reader,
 ): Promise<OrderStatus> {
+  const asking = reader === undefined ? await identifyReader(deps, request) : reader;
   const orderId = request.params.orderId.toLowerCase();
-  const notFound = new Problem('not_found', 'No order of this id was accepted.');
+  const notFound = new Problem('not_found', NEVER_ACCEPTED);
   const unavailable = new Problem(
     'temporarily_unavailable',
     'The order cannot be read just now. Ask again in a moment.',
   );
-  if (!z.uuid().safeParse(orderId).success) throw notFound;
-  const { token } = request.query;
-  const hasToken =
-    typeof token === 'string' && statusTokenMatches(deps.config.STATUS_TOKEN_SECRET, orderId, token);
-  const storefrontId = hasToken ? undefined : (await authenticate(deps, request)).storefrontId;
-  const mayRead = (owner: string) => storefrontId === undefined || storefrontId === owner;
+  const mayRead = (owner: string) => asking === null || asking.storefrontId === owner;
 
   let redisAnswered = true;
   const record = await deps.records.read(orderId).catch((error: unknown) => {

@@ -1,3 +1,12 @@
 // For tests that run a worker in their own process.
 export { readConfig, type WorkerConfig } from './config.ts';
 export { type RunningWorker, startWorker } from './worker.ts';
+
+// For benchmarks of the parts.
+export { Coalescer } from './coalescer.ts';
+export type { JobDependencies } from './dependencies.ts';
+export { reserveBatch, reserveOrders } from './jobs/reserve-order.ts';
+
+// For tests of what jobs do to each other.
+export { closePayment } from './jobs/close-payment.ts';
+export { settlePayment } from './settle-payment.ts';

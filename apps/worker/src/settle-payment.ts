@@ -10,6 +10,7 @@ import {
   type Settlement,
 } from '@antrean/db';
 import { mayMove } from '@antrean/domain';
+import type { PaymentGateway } from '@antrean/payments';
 import { type JobDependencies, publishOrders } from './dependencies.ts';
 
 /** The gateway could not be reached or did not answer clearly: the job is tried again, then swept. */
@@ -27,13 +28,8 @@ export type Outcome = Settlement | 'pending' | 'not_started' | 'closed' | 'amoun
  * the gateway does not answer.
  */
 export async function settlePayment(deps: JobDependencies, attempt: PaymentAttempt): Promise<Outcome> {
-  const { db, gateways, log } = deps;
-  const gateway = gateways.find(({ name }) => name === attempt.gateway);
-  if (gateway === undefined) throw new Error(`No gateway is called ${attempt.gateway}.`);
-  const truth = await gateway.status({
-    attemptId: attempt.id,
-    ...(attempt.gatewayRef === null ? {} : { gatewayRef: attempt.gatewayRef }),
-  });
+  const { db, log } = deps;
+  const truth = await gatewayOf(deps, attempt).status(instrumentOf(attempt));
   if (truth.kind === 'unknown') {
     throw new PaymentNotReadyError(
       `${attempt.gateway} does not say what became of ${attempt.id} (${truth.code}).`,
@@ -82,4 +78,20 @@ export async function settlePayment(deps: JobDependencies, attempt: PaymentAttem
     log.error({ attemptId: attempt.id, settlement }, 'a payment came that must be returned');
   await publishOrders(deps, [attempt.orderId]);
   return settlement;
+}
+
+export function gatewayOf({ gateways }: JobDependencies, attempt: PaymentAttempt): PaymentGateway {
+  const gateway = gateways.find(({ name }) => name === attempt.gateway);
+  if (gateway === undefined) throw new Error(`No gateway is called ${attempt.gateway}.`);
+  return gateway;
+}
+
+export function instrumentOf({ id, gatewayRef }: PaymentAttempt): { attemptId: string; gatewayRef?: string } {
+  return { attemptId: id, ...(gatewayRef === null ? {} : { gatewayRef }) };
+}
+
+/** Whether a webhook's payload says that money has come. */
+export function claimsSuccess(payload: Readonly<Record<string, unknown>>): boolean {
+  const claimed = payload.transaction_status ?? payload.status;
+  return typeof claimed === 'string' && /^(settlement|capture|paid|settled)$/i.test(claimed);
 }

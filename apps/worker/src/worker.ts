@@ -15,6 +15,7 @@ import { Coalescer } from './coalescer.ts';
 import type { WorkerConfig } from './config.ts';
 import type { JobDependencies } from './dependencies.ts';
 import { applyPaymentEvent } from './jobs/apply-payment-event.ts';
+import { cancelOrder } from './jobs/cancel-order.ts';
 import { closePayment } from './jobs/close-payment.ts';
 import { createPayment } from './jobs/create-payment.ts';
 import { reserveBatch, reserveOrder } from './jobs/reserve-order.ts';
@@ -64,6 +65,7 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Ru
       'reserve-order': (order, { attempt }) => reserveOrder(deps, reservations, order, attempt),
       'create-payment': (job, { jobId }) => whileDatabaseAnswers(() => createPayment(deps, job, jobId)),
       'close-payment': (job) => whileDatabaseAnswers(() => closePayment(deps, job)),
+      'cancel-order': (job) => whileDatabaseAnswers(() => cancelOrder(deps, job)),
       'apply-payment-event': (event) => whileDatabaseAnswers(() => applyPaymentEvent(deps, event)),
     },
     onFailed: ({ error, ...failure }) =>

@@ -11,7 +11,7 @@ const faultBody = z.object({
   mode: z.enum(['none', 'reset', 'hang', 'http_500', 'html_502']),
 });
 type Fault = z.infer<typeof faultBody>;
-const payBody = z.object({ orderId: z.string() });
+const orderBody = z.object({ orderId: z.string() });
 
 /** Which gateway's API a path belongs to. Hosted pages and the control API never fail on purpose. */
 function apiOf(url: string): Fault['gateway'] | null {
@@ -65,8 +65,14 @@ export function buildSimulator(config: SimulatorConfig, log?: FastifyBaseLogger)
     faults.set(fault.data.gateway, fault.data.mode);
     return fault.data;
   });
+  app.post('/__sim/choose', async (req, reply) => {
+    const body = orderBody.safeParse(parseJson(req.body));
+    if (!body.success) return reply.code(400).send({ error: 'orderId is missing' });
+    const chosen = midtrans.choose(body.data.orderId);
+    return chosen ? { chosen } : reply.code(409).send({ error: 'no method to choose under this orderId' });
+  });
   app.post('/__sim/pay', async (req, reply) => {
-    const body = payBody.safeParse(parseJson(req.body));
+    const body = orderBody.safeParse(parseJson(req.body));
     if (!body.success) return reply.code(400).send({ error: 'orderId is missing' });
     const paid = midtrans.pay(body.data.orderId) || xendit.pay(body.data.orderId);
     return paid ? { paid } : reply.code(409).send({ error: 'nothing payable under this orderId' });

@@ -15,6 +15,7 @@ body{font:16px/1.5 system-ui,sans-serif;background:#f3f4f6;color:#111827;margin:
 main{background:#fff;border-radius:12px;padding:2rem;max-width:24rem;width:calc(100% - 6rem);box-shadow:0 2px 12px #0002}
 .amount{font-size:2rem;font-weight:700;margin:.5rem 0}small{color:#4b5563;overflow-wrap:anywhere}
 button,a.button{display:block;box-sizing:border-box;width:100%;margin-top:1.5rem;padding:.9rem;border:0;border-radius:8px;background:#1d4ed8;color:#fff;font:inherit;font-weight:600;text-align:center;text-decoration:none;cursor:pointer}
+button.second{margin-top:.75rem;background:#fff;color:#1d4ed8;border:1px solid #1d4ed8}
 button:focus-visible,a:focus-visible{outline:3px solid #f59e0b;outline-offset:2px}
 </style></head><body><main>${body}</main></body></html>`;
 }
@@ -29,11 +30,14 @@ export interface Bill {
 const summary = (b: Bill): string =>
   `<small>Simulator ${escape(b.gateway)}</small><p>${escape(b.description)}</p><p class="amount">${rupiah(b.amountRupiah)}</p>`;
 
-export const payPage = (b: Bill, path: string): string =>
-  page(
-    'Pembayaran',
-    `${summary(b)}<form method="post" action="${escape(path)}/pay"><button>Bayar</button></form>`,
-  );
+/** `can_choose` offers a code to pay with later, as a virtual account's number; `chosen` says that one is out. */
+export function payPage(b: Bill, path: string, method?: 'can_choose' | 'chosen'): string {
+  const form = (action: string, style: string, label: string) =>
+    `<form method="post" action="${escape(path)}/${action}"><button${style}>${label}</button></form>`;
+  const choice = method === 'can_choose' ? form('choose', ' class="second"', 'Dapatkan kode bayar') : '';
+  const note = method === 'chosen' ? '<p>Kode bayar sudah dibuat dan menunggu pembayaran.</p>' : '';
+  return page('Pembayaran', summary(b) + note + form('pay', '', 'Bayar') + choice);
+}
 
 export function paidPage(b: Bill, finishUrl: string | undefined): string {
   const back =

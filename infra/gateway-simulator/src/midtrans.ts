@@ -29,6 +29,7 @@ interface Session {
   description: string;
   finishUrl: string | undefined;
   expiresAt: Date;
+  canceledAt?: Date;
 }
 interface Transaction {
   id: string;
@@ -48,8 +49,11 @@ function expiresAt(e: z.infer<typeof createBody>['expiry']): Date {
   return new Date((Number.isNaN(start) ? Date.now() : start) + e.duration * unit);
 }
 
-/** Snap and the Core status API. Returns a way to pay an order without a browser. */
-export function midtransRoutes(app: FastifyInstance, shared: Shared): { pay(orderId: string): boolean } {
+/** Snap and the Core API. Returns ways to choose a method for an order, and to pay it, without a browser. */
+export function midtransRoutes(
+  app: FastifyInstance,
+  shared: Shared,
+): { choose(orderId: string): boolean; pay(orderId: string): boolean } {
   const { config } = shared;
   const sessions = new Map<string, Session>();
   const tokenOf = new Map<string, string>();
@@ -90,10 +94,19 @@ export function midtransRoutes(app: FastifyInstance, shared: Shared): { pay(orde
     latest.set(s.orderId, t);
     return t;
   };
+  const isPayable = (s: Session): boolean => {
+    const { status } = latest.get(s.orderId) ?? { status: 'pending' };
+    return s.canceledAt === undefined && s.expiresAt.getTime() > Date.now() && status === 'pending';
+  };
+  /** From here on there is a transaction, and the session itself can be cancelled no more. */
+  const choose = (s: Session): boolean => {
+    if (!isPayable(s) || latest.has(s.orderId)) return false;
+    notify(open(s));
+    return true;
+  };
   const settle = (s: Session): boolean => {
-    const current = latest.get(s.orderId);
-    if (s.expiresAt.getTime() <= Date.now() || (current && current.status !== 'pending')) return false;
-    const t = current ?? open(s);
+    if (!isPayable(s)) return false;
+    const t = latest.get(s.orderId) ?? open(s);
     t.status = 'settlement';
     t.settledAt = new Date();
     shared.payments.push({
@@ -107,6 +120,10 @@ export function midtransRoutes(app: FastifyInstance, shared: Shared): { pay(orde
     notify(t);
     return true;
   };
+  const whyClosed = (s: Session): string =>
+    s.canceledAt || latest.get(s.orderId)?.status === 'cancel'
+      ? 'Pembayaran ini telah dibatalkan.'
+      : 'Batas waktu pembayaran sudah lewat.';
   const bill = (s: Session) => ({
     gateway: 'Midtrans',
     orderId: s.orderId,
@@ -158,6 +175,18 @@ export function midtransRoutes(app: FastifyInstance, shared: Shared): { pay(orde
     return reply.code(201).send({ token, redirect_url: `${config.publicUrl}/snap/v3/redirection/${token}` });
   });
 
+  app.post<{ Params: { token: string } }>('/snap/v1/transactions/:token/cancel', async (req, reply) => {
+    if (req.headers.authorization !== basic(config.midtransServerKey))
+      return reply.code(401).send({ error_messages: ['Access denied due to unauthorized transaction'] });
+    const s = sessions.get(req.params.token);
+    if (!s) return reply.code(404).send({ error_messages: ['token not found'] });
+    if (s.canceledAt) return reply.code(400).send({ error_messages: ['token already canceled'] });
+    if (latest.has(s.orderId))
+      return reply.code(400).send({ error_messages: ['Transaction is on progress'] });
+    s.canceledAt = new Date();
+    return { canceled_at: s.canceledAt.toISOString() };
+  });
+
   const denied = { status_code: '401', status_message: 'Transaction cannot be authorized' };
   const find = (id: string): Transaction | undefined => latest.get(id) ?? transactions.get(id);
   const missing = () => ({
@@ -194,9 +223,16 @@ export function midtransRoutes(app: FastifyInstance, shared: Shared): { pay(orde
     if (!s) return reply.code(404).send(closedPage('Halaman pembayaran tidak ditemukan.'));
     const t = latest.get(s.orderId);
     if (t?.status === 'settlement') return paidPage(bill(s), s.finishUrl);
-    if (t?.status === 'cancel' || t?.status === 'expire' || s.expiresAt.getTime() <= Date.now())
-      return reply.code(410).send(closedPage('Batas waktu pembayaran sudah lewat.'));
-    return payPage(bill(s), `/snap/v3/redirection/${s.token}`);
+    if (!isPayable(s)) return reply.code(410).send(closedPage(whyClosed(s)));
+    return payPage(bill(s), `/snap/v3/redirection/${s.token}`, t === undefined ? 'can_choose' : 'chosen');
+  });
+
+  app.post<{ Params: { token: string } }>('/snap/v3/redirection/:token/choose', async (req, reply) => {
+    const s = sessions.get(req.params.token);
+    reply.type('text/html; charset=utf-8');
+    if (!s) return reply.code(404).send(closedPage('Halaman pembayaran tidak ditemukan.'));
+    choose(s);
+    return reply.redirect(`/snap/v3/redirection/${s.token}`, 303);
   });
 
   app.post<{ Params: { token: string } }>('/snap/v3/redirection/:token/pay', async (req, reply) => {
@@ -204,7 +240,7 @@ export function midtransRoutes(app: FastifyInstance, shared: Shared): { pay(orde
     reply.type('text/html; charset=utf-8');
     if (!s) return reply.code(404).send(closedPage('Halaman pembayaran tidak ditemukan.'));
     if (!settle(s) && latest.get(s.orderId)?.status !== 'settlement')
-      return reply.code(410).send(closedPage('Batas waktu pembayaran sudah lewat.'));
+      return reply.code(410).send(closedPage(whyClosed(s)));
     return paidPage(bill(s), s.finishUrl);
   });
 
@@ -219,9 +255,14 @@ export function midtransRoutes(app: FastifyInstance, shared: Shared): { pay(orde
   sweep.unref();
   app.addHook('onClose', async () => clearInterval(sweep));
 
+  const sessionOf = (orderId: string) => sessions.get(tokenOf.get(orderId) ?? '');
   return {
+    choose(orderId) {
+      const s = sessionOf(orderId);
+      return s !== undefined && choose(s);
+    },
     pay(orderId) {
-      const s = sessions.get(tokenOf.get(orderId) ?? '');
+      const s = sessionOf(orderId);
       return s !== undefined && settle(s);
     },
   };

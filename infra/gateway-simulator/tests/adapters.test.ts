@@ -63,6 +63,12 @@ const request = (attemptId: string): PaymentRequest => ({
   customer: { name: 'Budi <b>', email: 'budi@example.test', phone: '081234567890' },
   description: 'Pesanan <script>',
 });
+/** Creates a payment and tells the path of its page. */
+async function active(g: PaymentGateway, attemptId: string) {
+  const made = await g.create(request(attemptId));
+  if (made.kind !== 'active') throw new Error(JSON.stringify(made));
+  return { attemptId, gatewayRef: made.gatewayRef, url: new URL(made.url).pathname };
+}
 const post = (path: string, body: unknown) =>
   fetch(`${base}${path}`, { method: 'POST', body: JSON.stringify(body) });
 const hookFor = (path: string, id: string) =>
@@ -122,6 +128,50 @@ describe.each(['midtrans', 'xendit'] as const)('%s adapter', (name) => {
     expect(await make(name).status({ attemptId: id })).toMatchObject({ kind: 'paid' });
   });
 
+  it('closes a payment so that its page cannot be paid, however often it is asked', async () => {
+    const id = `close-${name}-1`;
+    const g = make(name);
+    const { url, ...instrument } = await active(g, id);
+    expect(await g.close(instrument)).toEqual({ kind: 'closed' });
+    expect(await g.close(instrument)).toEqual({ kind: 'closed' });
+    expect((await fetch(base + url)).status).toBe(410);
+    expect((await fetch(`${base}${url}/pay`, { method: 'POST' })).status).toBe(410);
+    expect((await post('/__sim/pay', { orderId: id })).status).toBe(409);
+    expect(await g.status(instrument)).not.toMatchObject({ kind: 'paid' });
+  });
+
+  it('finds a payment paid that it was to close', async () => {
+    const id = `close-${name}-2`;
+    const g = make(name);
+    const { url: _, ...instrument } = await active(g, id);
+    await post('/__sim/pay', { orderId: id });
+    expect(await g.close(instrument)).toEqual({ kind: 'paid' });
+    expect(await g.status(instrument)).toMatchObject({ kind: 'paid' });
+  });
+
+  it.each(['hang', 'reset', 'http_500', 'html_502'])('does not call a payment closed on %s', async (mode) => {
+    const id = `close-${name}-${mode.replace('_', '-')}`;
+    const g = make(name);
+    const { url: _, ...instrument } = await active(g, id);
+    await post('/__sim/faults', { gateway: name, mode });
+    try {
+      const outcome = await g.close(instrument);
+      expect(outcome).toMatchObject({ kind: 'unknown' });
+      expect(JSON.stringify(outcome)).not.toContain(keys[name]);
+    } finally {
+      await post('/__sim/faults', { gateway: name, mode: 'none' });
+    }
+    expect(await g.close(instrument)).toEqual({ kind: 'closed' });
+  });
+
+  it('does not call a payment closed with a wrong key, or one that nobody made', async () => {
+    const g = make(name);
+    const { url: _, ...instrument } = await active(g, `close-${name}-3`);
+    expect(await make(name, 'wrong-secret').close(instrument)).toMatchObject({ kind: 'unknown' });
+    expect((await g.close({ attemptId: `nobody-${name}` })).kind).not.toBe('closed');
+    expect(await g.close({ attemptId: '../x' })).toEqual({ kind: 'unknown', code: 'bad_attempt_id' });
+  });
+
   it('is declined for a wrong key and does not repeat it', async () => {
     const r = await make(name, 'wrong-secret').create(request(`pay-${name}-3`));
     expect(r).toMatchObject({ kind: 'declined' });
@@ -153,6 +203,44 @@ describe.each(['midtrans', 'xendit'] as const)('%s adapter', (name) => {
     for (let i = 0; i < 5; i += 1)
       expect(await g.status({ attemptId: 'a' })).toEqual({ kind: 'unknown', code: 'ECONNREFUSED' });
     expect(await g.status({ attemptId: 'a' })).toEqual({ kind: 'unknown', code: 'breaker_open' });
+    // And so has closing.
+    const close = () => g.close({ attemptId: 'a', gatewayRef: 'b' });
+    for (let i = 0; i < 5; i += 1) expect(await close()).toEqual({ kind: 'unknown', code: 'ECONNREFUSED' });
+    expect(await close()).toEqual({ kind: 'unknown', code: 'breaker_open' });
+  });
+});
+
+describe('a Midtrans payment for which a method was chosen', () => {
+  it('is pending, and is closed through its transaction', async () => {
+    const g = make('midtrans');
+    const { url, ...instrument } = await active(g, 'chosen-1');
+    expect(await (await fetch(base + url)).text()).toContain('Dapatkan kode bayar');
+    const chosen = await fetch(`${base}${url}/choose`, { method: 'POST' });
+    expect(await chosen.text()).not.toContain('Dapatkan kode bayar');
+    expect(await g.status(instrument)).toEqual({ kind: 'pending' });
+    const hook = await hookFor('/midtrans', 'chosen-1');
+    expect(hook.body).toMatchObject({ transaction_status: 'pending', status_code: '201' });
+
+    expect(await g.close(instrument)).toEqual({ kind: 'closed' });
+    expect(await g.status(instrument)).toEqual({ kind: 'closed', reason: 'cancel' });
+    expect((await fetch(`${base}${url}/pay`, { method: 'POST' })).status).toBe(410);
+  });
+
+  it('can still be paid, and chooses once', async () => {
+    const g = make('midtrans');
+    const { url: _, ...instrument } = await active(g, 'chosen-2');
+    expect((await post('/__sim/choose', { orderId: 'chosen-2' })).status).toBe(200);
+    expect((await post('/__sim/choose', { orderId: 'chosen-2' })).status).toBe(409);
+    expect((await post('/__sim/pay', { orderId: 'chosen-2' })).status).toBe(200);
+    expect(await g.close(instrument)).toEqual({ kind: 'paid' });
+  });
+
+  it('is not called closed while its page may still be paid', async () => {
+    const g = make('midtrans');
+    const { url: _, ...instrument } = await active(g, 'chosen-3');
+    // Without its token the session cannot be cancelled, so a method could still be chosen.
+    expect(await g.close({ attemptId: 'chosen-3' })).toEqual({ kind: 'pending' });
+    expect(await g.close(instrument)).toEqual({ kind: 'closed' });
   });
 });
 

@@ -6,7 +6,6 @@ import {
   claimOverdue,
   type Database,
   endCall,
-  hasOpenEvent,
   insertAllotted,
   insertAttempt,
   type Kysely,
@@ -14,6 +13,7 @@ import {
   moveOrder,
   moveStock,
   openDatabase,
+  openEventPayloads,
   recordEventOutcome,
   sql,
   storePaymentEvent,
@@ -186,13 +186,19 @@ describe('the database', () => {
 
   it('moves an order only along the lifecycle, and only from the state it is in', async () => {
     const orderId = await reserved(1);
-    const move = (from: 'reserved' | 'closing', to: 'closing' | 'paid') =>
+    const why = { actor: 'test', reason: 'test', dueAt: null };
+    const move = (from: 'reserved' | 'closing', to: 'closing' | 'paid', closingReason?: 'cancelled') =>
       db
         .transaction()
-        .execute((trx) => moveOrder(trx, orderId, from, to, { actor: 'test', reason: 'test', dueAt: null }));
+        .execute((trx) =>
+          moveOrder(trx, orderId, from, to, { ...why, ...(closingReason && { closingReason }) }),
+        );
     await expect(move('reserved', 'paid')).rejects.toThrow('no move from reserved to paid');
     await expect(move('closing', 'paid')).rejects.toThrow('is not closing');
-    await move('reserved', 'closing');
+    await expect(move('reserved', 'closing')).rejects.toMatchObject({
+      constraint: 'orders_closing_says_why',
+    });
+    await move('reserved', 'closing', 'cancelled');
     const history = await db
       .selectFrom('orderTransitions')
       .select(['version', 'fromState', 'toState', 'actor'])
@@ -218,13 +224,13 @@ describe('the database', () => {
   it('stores a payment event once, and keeps its first outcome', async () => {
     const event = { gateway: 'xendit', dedupeKey: 'inv/PAID', attemptId: 'a', payload: { status: 'PAID' } };
     await storePaymentEvent(db, event);
-    expect(await hasOpenEvent(db, 'a')).toBe(true);
+    expect(await openEventPayloads(db, 'a')).toEqual([{ status: 'PAID' }]);
     await recordEventOutcome(db, { ...event, outcome: 'second_payment' });
     await storePaymentEvent(db, { ...event, payload: { status: 'other' } });
     await recordEventOutcome(db, { ...event, outcome: 'paid' });
     const rows = await db.selectFrom('paymentEvents').select(['outcome', 'payload']).execute();
     expect(rows).toEqual([{ outcome: 'second_payment', payload: { status: 'PAID' } }]);
-    expect(await hasOpenEvent(db, 'a')).toBe(false);
+    expect(await openEventPayloads(db, 'a')).toEqual([]);
   });
 
   it('lets go of the locks of a client that died in its transaction, and of a statement that never ends', async () => {

@@ -40,6 +40,19 @@ const makeOverdue = (orderId: string, lateMs: number) =>
     .where('id', '=', orderId)
     .execute();
 
+/** Resolves when the sweeper has come to an order that it has swept once. */
+async function sweptAgain(orderId: string) {
+  await shop.db.updateTable('orders').set({ dueAt: new Date() }).where('id', '=', orderId).execute();
+  await vi.waitFor(async () => {
+    const order = await shop.db
+      .selectFrom('orders')
+      .select('sweepRound')
+      .where('id', '=', orderId)
+      .executeTakeFirst();
+    expect(order?.sweepRound).toBeGreaterThanOrEqual(2);
+  }, patience);
+}
+
 describe('payments', () => {
   it('let the stock go when the order was not paid in time', async () => {
     const before = await held();
@@ -53,22 +66,30 @@ describe('payments', () => {
   it('hold the stock while the gateway still takes the payment, and take it', async () => {
     const { orderId } = await shop.placeWithMidtransAway(anOrder('KOPI', 3));
     const before = await held();
-    // The invoice is still payable at Xendit, which is late to end it.
+    // The invoice is still payable at Xendit, whose API does not answer.
+    await shop.fail('xendit', 'http_500');
     await makeOverdue(orderId, 120_000);
     await until(orderId, 'closing');
-    await shop.db.updateTable('orders').set({ dueAt: new Date() }).where('id', '=', orderId).execute();
-    await vi.waitFor(async () => {
-      const order = await shop.db
-        .selectFrom('orders')
-        .select('sweepRound')
-        .where('id', '=', orderId)
-        .executeTakeFirst();
-      expect(order?.sweepRound).toBeGreaterThanOrEqual(2);
-    }, patience);
+    await sweptAgain(orderId);
     expect((await shop.read(orderId)).status).toBe('closing');
     expect(await held()).toBe(before);
     await shop.pay(`${orderId}-2`);
+    await shop.fail('xendit', 'none');
     await until(orderId, 'paid');
+  });
+
+  it('cannot be made any more when the order was not paid in time', async () => {
+    const { orderId } = await shop.placeWithMidtransAway(anOrder('KOPI'));
+    await makeOverdue(orderId, 1_000);
+    await until(orderId, 'closing');
+    // The gateway would take it for some minutes more, had it not been told.
+    await vi.waitFor(async () => expect(await shop.pageStatus(orderId)).toBe(410), patience);
+    expect((await shop.pay(`${orderId}-2`)).status).toBe(409);
+    await sweptAgain(orderId);
+    // A payment made in the last second has a minute to reach us.
+    expect((await shop.read(orderId)).status).toBe('closing');
+    await makeOverdue(orderId, 120_000);
+    await until(orderId, 'expired');
   });
 
   it('of another amount leave the order unpaid', async () => {

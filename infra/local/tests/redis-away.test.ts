@@ -1,5 +1,6 @@
-import { randomBytes } from 'node:crypto';
+import { createHmac, randomBytes, randomUUID } from 'node:crypto';
 import { readConfig, type RunningApi, startApi } from '@antrean/api';
+import { openDatabase } from '@antrean/db';
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../src/test-database.ts';
@@ -7,6 +8,7 @@ import { anOrder } from './shop.ts';
 
 let api: RunningApi;
 let database: TestDatabase;
+const secret = randomBytes(32).toString('hex');
 beforeAll(async () => {
   database = await createTestDatabase(inject('databaseAdminUrl'), inject('templateDatabase'));
   api = await startApi(
@@ -14,7 +16,7 @@ beforeAll(async () => {
       REDIS_URL: 'redis://127.0.0.1:9',
       DATABASE_URL: database.url,
       PUBLIC_URL: 'http://127.0.0.1:3000',
-      STATUS_TOKEN_SECRET: randomBytes(32).toString('hex'),
+      STATUS_TOKEN_SECRET: secret,
       MIDTRANS_SERVER_KEY: 'key',
       XENDIT_CALLBACK_TOKEN: 'token',
       API_PORT: '0',
@@ -26,6 +28,31 @@ afterAll(async () => {
   await api.stop();
   await database.drop();
 });
+
+/** An unpaid order that PostgreSQL knows, and its token. */
+async function storedOrder() {
+  const db = openDatabase({ url: database.url, maxConnections: 1 });
+  const orderId = randomUUID();
+  await db
+    .insertInto('orders')
+    .values({
+      id: orderId,
+      storefrontId: 'toko',
+      idempotencyKey: orderId,
+      fingerprint: 'f',
+      requestId: 'r',
+      state: 'awaiting_payment',
+      version: 2,
+      paymentMethod: 'online',
+      customer: '{}',
+      shippingFeeRupiah: 0,
+      acceptedAt: new Date(),
+    })
+    .execute();
+  await db.insertInto('orderItems').values({ orderId, lineNo: 1, sku: 'KOPI', quantity: 1 }).execute();
+  await db.destroy();
+  return { orderId, token: createHmac('sha256', secret).update(`status:${orderId}`).digest('base64url') };
+}
 
 describe('with Redis away', () => {
   it('answers an order 503 with Retry-After, as what was not stored was not accepted', async () => {
@@ -41,6 +68,19 @@ describe('with Redis away', () => {
     expect(answer.status).toBe(503);
     expect(answer.headers.get('retry-after')).toBe('1');
     expect(await answer.json()).toMatchObject({ code: 'temporarily_unavailable' });
+  });
+
+  it('answers a cancellation 503, with the token too', async () => {
+    const { orderId, token } = await storedOrder();
+    const path = `${api.url}/v1/orders/${orderId}/cancel`;
+    const headers = { authorization: `Bearer ${'k'.repeat(20)}` };
+    for (const answer of [
+      await fetch(`${path}?token=${token}`, { method: 'POST' }),
+      await fetch(path, { method: 'POST', headers }),
+    ]) {
+      expect(answer.status).toBe(503);
+      expect(await answer.json()).toMatchObject({ code: 'temporarily_unavailable' });
+    }
   });
 
   it('answers a webhook 503, so that the gateway delivers it again', async () => {

@@ -85,8 +85,15 @@ export async function openShop(
     });
     return (await answer.json()) as OrderAnswer;
   };
+  const control = (path: string, body: object) =>
+    fetch(`${gatewayUrl}/__sim/${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
   return {
     api,
+    key,
     db,
     redis,
     prefix,
@@ -111,12 +118,15 @@ export async function openShop(
       worker = await startOneWorker();
       return placed;
     },
-    pay: (attemptId: string) =>
-      fetch(`${gatewayUrl}/__sim/pay`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ orderId: attemptId }),
-      }),
+    pay: (attemptId: string) => control('pay', { orderId: attemptId }),
+    /** The HTTP status of the page on which the order is paid: 410 once it can be paid no more. */
+    async pageStatus(orderId: string) {
+      const { payment } = await read(orderId);
+      return (await fetch(gatewayUrl + new URL(payment?.url ?? '').pathname)).status;
+    },
+    /** As a customer who asks Midtrans for a code to pay with later. */
+    choose: (attemptId: string) => control('choose', { orderId: attemptId }),
+    fail: (gateway: 'midtrans' | 'xendit', mode: 'http_500' | 'none') => control('faults', { gateway, mode }),
     async close() {
       await worker.stop();
       await simulator.close();

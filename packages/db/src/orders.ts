@@ -1,5 +1,11 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
-import { type Allotment, mayMove, type OrderState, type OrderView } from '@antrean/domain';
+import {
+  type Allotment,
+  type ClosingReason,
+  mayMove,
+  type OrderState,
+  type OrderView,
+} from '@antrean/domain';
 import type { Database } from './schema.ts';
 
 type Queryable = Kysely<Database>;
@@ -112,11 +118,18 @@ export async function lockOrder(
   trx: Transaction<Database>,
   orderId: string,
 ): Promise<
-  { state: OrderState; version: number; totalRupiah: number | null; payBefore: Date | null } | undefined
+  | {
+      state: OrderState;
+      closingReason: ClosingReason | null;
+      version: number;
+      totalRupiah: number | null;
+      payBefore: Date | null;
+    }
+  | undefined
 > {
   return trx
     .selectFrom('orders')
-    .select(['state', 'version', 'totalRupiah', 'payBefore'])
+    .select(['state', 'closingReason', 'version', 'totalRupiah', 'payBefore'])
     .where('id', '=', orderId)
     .forUpdate()
     .executeTakeFirst();
@@ -125,20 +138,26 @@ export async function lockOrder(
 /**
  * Moves an order from one state to another, raises its version and writes down who did it and why. The
  * caller holds the order's row; an order that is not in `from`, and a move that the lifecycle does not allow, are
- * bugs and throw.
+ * bugs and throw. A move to `closing` needs its `closingReason`, which the order keeps.
  */
 export async function moveOrder(
   trx: Transaction<Database>,
   orderId: string,
   from: OrderState,
   to: OrderState,
-  { actor, reason, dueAt }: { actor: string; reason: string; dueAt: Date | null },
+  {
+    actor,
+    reason,
+    dueAt,
+    closingReason,
+  }: { actor: string; reason: string; dueAt: Date | null; closingReason?: ClosingReason },
 ): Promise<void> {
   if (!mayMove(from, to))
     throw new Error(`The lifecycle has no move from ${from} to ${to} (order ${orderId}).`);
   const { numAffectedRows } = await sql`
     with moved as (
-      update orders set state = ${to}, version = version + 1, due_at = ${dueAt}, updated_at = now()
+      update orders set state = ${to}, version = version + 1, due_at = ${dueAt}, updated_at = now(),
+        closing_reason = coalesce(${closingReason ?? null}, closing_reason)
       where id = ${orderId} and state = ${from} returning id, version
     )
     insert into order_transitions (order_id, version, from_state, to_state, actor, reason)

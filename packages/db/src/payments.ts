@@ -158,16 +158,18 @@ export async function storePaymentEvent(
     on conflict (gateway, dedupe_key) do nothing`.execute(db);
 }
 
-/** Whether an event of this attempt is still without an outcome, as when a payment waits to be confirmed. */
-export async function hasOpenEvent(db: Queryable, attemptId: string): Promise<boolean> {
+/** What the events of this attempt say that are still without an outcome. */
+export async function openEventPayloads(
+  db: Queryable,
+  attemptId: string,
+): Promise<Record<string, unknown>[]> {
   const open = await db
     .selectFrom('paymentEvents')
-    .select('id')
+    .select('payload')
     .where('attemptId', '=', attemptId)
     .where('outcome', 'is', null)
-    .limit(1)
-    .executeTakeFirst();
-  return open !== undefined;
+    .execute();
+  return open.map(({ payload }) => payload);
 }
 
 /** The first outcome stands: a redelivery does not rewrite what the event has led to. */

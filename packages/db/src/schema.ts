@@ -1,5 +1,5 @@
 import type { ColumnType, Generated, JSONColumnType } from 'kysely';
-import type { OrderState } from '@antrean/domain';
+import type { ClosingReason, OrderState } from '@antrean/domain';
 
 /** Money is integer rupiah everywhere; `bigint` columns arrive as numbers (see database.ts). */
 export interface Database {
@@ -26,6 +26,8 @@ export interface Database {
     requestId: string;
     state: OrderState;
     reason: string | null;
+    /** Set when the order starts to close, and kept. */
+    closingReason: ClosingReason | null;
     version: number;
     paymentMethod: 'online' | 'bank_transfer';
     customer: JSONColumnType<{ id?: string; name: string; email: string; phone: string }>;

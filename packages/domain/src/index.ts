@@ -1,5 +1,7 @@
 // The order's lifecycle: states, allowed moves, jobs, deadlines.
 export {
+  CLOSED_STATE,
+  type ClosingReason,
   isFinal,
   lifecycleOf,
   mayMove,

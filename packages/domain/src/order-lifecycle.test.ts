@@ -1,6 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { isFinal, lifecycleOf, mayMove, ORDER_STATES, type OrderState } from './order-lifecycle.ts';
+import {
+  CLOSED_STATE,
+  isFinal,
+  lifecycleOf,
+  mayMove,
+  ORDER_STATES,
+  type OrderState,
+} from './order-lifecycle.ts';
 
 describe('the order lifecycle', () => {
   it('reaches every state from queued', () => {
@@ -28,6 +35,12 @@ describe('the order lifecycle', () => {
     for (const state of ORDER_STATES) {
       if (!isFinal(state)) expect(lifecycleOf(state).job, state).toBeDefined();
     }
+  });
+
+  it('ends a closed order in a final state that closing leads to, one for each reason', () => {
+    const ends = Object.values(CLOSED_STATE);
+    for (const end of ends) expect(mayMove('closing', end) && isFinal(end), end).toBe(true);
+    expect(new Set(ends).size).toBe(ends.length);
   });
 
   it('is drawn in the documentation as it is', () => {

@@ -10,6 +10,7 @@ export const ORDER_STATES = [
   'closing',
   'paid',
   'expired',
+  'cancelled',
 ] as const;
 
 export type OrderState = (typeof ORDER_STATES)[number];
@@ -22,6 +23,15 @@ export const REJECTION_REASONS = [
   'internal_error',
 ] as const;
 export type RejectionReason = (typeof REJECTION_REASONS)[number];
+
+/** Why an order is being closed; it decides which final state a closed order gets. */
+export type ClosingReason = 'not_paid_in_time' | 'cancelled';
+
+/** Where an order ends that was closed for this reason and not paid after all. */
+export const CLOSED_STATE = {
+  not_paid_in_time: 'expired',
+  cancelled: 'cancelled',
+} as const satisfies Readonly<Record<ClosingReason, OrderState>>;
 
 export interface LifecycleRow {
   readonly next: readonly OrderState[];
@@ -36,9 +46,10 @@ export const ORDER_LIFECYCLE = {
   rejected: { next: [] },
   reserved: { next: ['awaiting_payment', 'closing'], job: 'create-payment', overdueAfterMs: 10_000 },
   awaiting_payment: { next: ['paid', 'closing'], job: 'close-payment' },
-  closing: { next: ['paid', 'expired'], job: 'close-payment', overdueAfterMs: 60_000 },
+  closing: { next: ['paid', 'expired', 'cancelled'], job: 'close-payment', overdueAfterMs: 60_000 },
   paid: { next: [] },
   expired: { next: [] },
+  cancelled: { next: [] },
 } as const satisfies Readonly<Record<OrderState, LifecycleRow>>;
 
 /** The row of a state, with every field a state may have. */

@@ -14,12 +14,13 @@ const newPolicy = () =>
 
 /**
  * Stops calling a gateway after five failures in a row and lets one call through every ten seconds.
- * While open, create says not_sent and status says unknown, both with code breaker_open.
+ * While open, create says not_sent, status and close say unknown, all with code breaker_open.
  */
 export function withBreaker(g: PaymentGateway): PaymentGateway {
-  // Apart, so that asking goes on while creating fails.
+  // Apart, so that asking goes on while creating or closing fails.
   const creating = newPolicy();
   const asking = newPolicy();
+  const closing = newPolicy();
   const guarded = async <T, O>(
     policy: ReturnType<typeof newPolicy>,
     run: () => Promise<T>,
@@ -36,5 +37,6 @@ export function withBreaker(g: PaymentGateway): PaymentGateway {
     name: g.name,
     create: (r) => guarded(creating, () => g.create(r), { kind: 'not_sent' as const, code: 'breaker_open' }),
     status: (q) => guarded(asking, () => g.status(q), { kind: 'unknown' as const, code: 'breaker_open' }),
+    close: (q) => guarded(closing, () => g.close(q), { kind: 'unknown' as const, code: 'breaker_open' }),
   };
 }

@@ -27,11 +27,23 @@ export type GatewayStatus =
   | { kind: 'closed'; reason: string }
   | { kind: 'unknown'; code: string };
 
+/**
+ * closed: seen closed, nobody can pay it any more. pending: for all we know a customer can still pay it.
+ * unknown: the gateway does not say; close it again.
+ */
+export type CloseOutcome =
+  | { kind: 'closed' }
+  | { kind: 'paid' }
+  | { kind: 'pending' }
+  | { kind: 'unknown'; code: string };
+
 /** Never rejects for a gateway problem, and no value it returns contains a key. */
 export interface PaymentGateway {
   readonly name: GatewayName;
   create(r: PaymentRequest): Promise<CreateOutcome>;
   status(q: { attemptId: string; gatewayRef?: string }): Promise<GatewayStatus>;
+  /** Makes the instrument unpayable and looks whether it is. `gatewayRef` is what create gave. Repeating it is safe. */
+  close(q: { attemptId: string; gatewayRef?: string }): Promise<CloseOutcome>;
 }
 
 const attemptIdPattern = /^[A-Za-z0-9-]{1,50}$/;

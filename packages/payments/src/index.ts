@@ -1,5 +1,6 @@
 export { withBreaker } from './breaker.ts';
 export type {
+  CloseOutcome,
   CreateOutcome,
   GatewayName,
   GatewayStatus,

@@ -5,7 +5,13 @@ import http from 'node:http';
 import https from 'node:https';
 import midtrans from 'midtrans-client';
 import { z } from 'zod';
-import type { CreateOutcome, GatewayStatus, PaymentGateway, PaymentRequest } from './gateway.ts';
+import type {
+  CloseOutcome,
+  CreateOutcome,
+  GatewayStatus,
+  PaymentGateway,
+  PaymentRequest,
+} from './gateway.ts';
 import { httpFailure, isAttemptId, refuseRequest, transportFailure } from './gateway.ts';
 
 const created = z.object({ token: z.string().min(1), redirect_url: z.url() });
@@ -19,6 +25,7 @@ const transaction = z.object({
   transaction_status: z.string(),
   fraud_status: z.string().optional(),
 });
+const sessionCancelled = z.object({ canceled_at: z.string() });
 const errorBody = z.object({ error_messages: z.array(z.string()) });
 /** MidtransError, read structurally: the object itself holds the server key and goes no further. */
 const sdkError = z.object({
@@ -107,6 +114,57 @@ export function createMidtransGateway(o: {
     }
   }
 
+  /** Always by order_id: the Snap token is not an id the status API knows. */
+  async function readStatus(attemptId: string): Promise<GatewayStatus> {
+    if (!isAttemptId(attemptId)) return { kind: 'unknown', code: 'bad_attempt_id' };
+    const answer = await call(() => snap.transaction.status(attemptId));
+    if (!('body' in answer)) {
+      if (answer.bodyStatus === '404') return { kind: 'not_started' };
+      if (answer.bodyStatus === '407') return { kind: 'closed', reason: 'expire' };
+      return { kind: 'unknown', code: answer.code };
+    }
+    const parsed = transaction.safeParse(answer.body);
+    if (!parsed.success) return { kind: 'unknown', code: 'bad_answer' };
+    const t = parsed.data;
+    // Some bank rails put the transaction id into order_id.
+    if (t.order_id !== attemptId && t.order_id !== t.transaction_id)
+      return { kind: 'unknown', code: 'wrong_order' };
+    const state = t.transaction_status.toLowerCase();
+    const accepted = t.fraud_status === undefined || t.fraud_status.toLowerCase() === 'accept';
+    if (state === 'settlement' || (state === 'capture' && accepted)) {
+      const amount = /^(\d+)\.00$/.exec(t.gross_amount)?.[1];
+      if (t.status_code !== '200' || amount === undefined) return { kind: 'unknown', code: 'bad_answer' };
+      return {
+        kind: 'paid',
+        amountRupiah: Number(amount),
+        currency: t.currency,
+        gatewayRef: t.transaction_id,
+        ...(t.payment_type === undefined ? {} : { method: t.payment_type }),
+      };
+    }
+    if (state === 'pending' || state === 'authorize' || state === 'capture') return { kind: 'pending' };
+    if (closedStates.has(state) || reversedInPart.has(state)) return { kind: 'closed', reason: state };
+    return { kind: 'unknown', code: 'unknown_status' };
+  }
+
+  /**
+   * Not in the SDK. Works only while the customer has chosen no method; `dead` says that nobody can choose one.
+   * https://docs.midtrans.com/reference/cancel-a-snap-session names no HTTP codes, so the messages decide.
+   */
+  async function cancelSession(token: string): Promise<'dead' | 'refused' | { unclear: string }> {
+    const url = `${snap.apiConfig.getSnapApiBaseUrl()}/transactions/${encodeURIComponent(token)}/cancel`;
+    const answer = await call(() => snap.httpClient.request('post', o.serverKey, url, null));
+    if ('body' in answer)
+      return sessionCancelled.safeParse(answer.body).success ? 'dead' : { unclear: 'bad_answer' };
+    const { status, code, messages } = answer;
+    if (messages.length === 0 || status === null || status >= 500 || [401, 403, 408, 429].includes(status))
+      return { unclear: code };
+    // The first when an earlier answer was lost, the second when another token has taken this one's place.
+    return messages.some((message) => /^token (already cancell?ed|not found)$/i.test(message))
+      ? 'dead'
+      : 'refused';
+  }
+
   return {
     name: 'midtrans',
     async create(r: PaymentRequest): Promise<CreateOutcome> {
@@ -139,37 +197,29 @@ export function createMidtransGateway(o: {
       return httpFailure(answer.status, answer.code, message);
     },
 
-    /** Always by order_id: the Snap token is not an id the status API knows. */
-    async status(q: { attemptId: string; gatewayRef?: string }): Promise<GatewayStatus> {
+    status: (q) => readStatus(q.attemptId),
+
+    /** Before a method is chosen there is only a Snap session to cancel, and afterwards only a transaction. */
+    async close(q: { attemptId: string; gatewayRef?: string }): Promise<CloseOutcome> {
       if (!isAttemptId(q.attemptId)) return { kind: 'unknown', code: 'bad_attempt_id' };
-      const answer = await call(() => snap.transaction.status(q.attemptId));
-      if (!('body' in answer)) {
-        if (answer.bodyStatus === '404') return { kind: 'not_started' };
-        if (answer.bodyStatus === '407') return { kind: 'closed', reason: 'expire' };
+      const session = q.gatewayRef === undefined ? 'refused' : await cancelSession(q.gatewayRef);
+      if (typeof session === 'object') return { kind: 'unknown', code: session.unclear };
+      const before = await readStatus(q.attemptId);
+      if (before.kind !== 'pending') return closedBy(before, session === 'dead');
+      const answer = await call(() => snap.transaction.cancel(q.attemptId));
+      const after = await readStatus(q.attemptId);
+      // 412 is a clear no; of any other failure we do not know what it did.
+      if (after.kind === 'pending' && !('body' in answer) && answer.bodyStatus !== '412')
         return { kind: 'unknown', code: answer.code };
-      }
-      const parsed = transaction.safeParse(answer.body);
-      if (!parsed.success) return { kind: 'unknown', code: 'bad_answer' };
-      const t = parsed.data;
-      // Some bank rails put the transaction id into order_id.
-      if (t.order_id !== q.attemptId && t.order_id !== t.transaction_id)
-        return { kind: 'unknown', code: 'wrong_order' };
-      const state = t.transaction_status.toLowerCase();
-      const accepted = t.fraud_status === undefined || t.fraud_status.toLowerCase() === 'accept';
-      if (state === 'settlement' || (state === 'capture' && accepted)) {
-        const amount = /^(\d+)\.00$/.exec(t.gross_amount)?.[1];
-        if (t.status_code !== '200' || amount === undefined) return { kind: 'unknown', code: 'bad_answer' };
-        return {
-          kind: 'paid',
-          amountRupiah: Number(amount),
-          currency: t.currency,
-          gatewayRef: t.transaction_id,
-          ...(t.payment_type === undefined ? {} : { method: t.payment_type }),
-        };
-      }
-      if (state === 'pending' || state === 'authorize' || state === 'capture') return { kind: 'pending' };
-      if (closedStates.has(state) || reversedInPart.has(state)) return { kind: 'closed', reason: state };
-      return { kind: 'unknown', code: 'unknown_status' };
+      return closedBy(after, session === 'dead');
     },
   };
+}
+
+/** After a `deny` Snap lets the customer try again on the same page, so that the session must have ended too. */
+function closedBy(status: GatewayStatus, isSessionDead: boolean): CloseOutcome {
+  if (status.kind === 'unknown') return status;
+  if (status.kind === 'paid' || status.kind === 'pending') return { kind: status.kind };
+  const isOver = isSessionDead || (status.kind === 'closed' && status.reason !== 'deny');
+  return { kind: isOver ? 'closed' : 'pending' };
 }

@@ -1,6 +1,12 @@
 import { Configuration, Invoice as InvoiceApi } from 'xendit-node';
 import { z } from 'zod';
-import type { CreateOutcome, GatewayStatus, PaymentGateway, PaymentRequest } from './gateway.ts';
+import type {
+  CloseOutcome,
+  CreateOutcome,
+  GatewayStatus,
+  PaymentGateway,
+  PaymentRequest,
+} from './gateway.ts';
 import { httpFailure, isAttemptId, refuseRequest, transportFailure } from './gateway.ts';
 
 interface Raw {
@@ -130,6 +136,20 @@ export function createXenditGateway(o: {
     return httpFailure(a.raw.status, error?.error_code ?? '', clean(error?.message ?? ''));
   };
 
+  async function readStatus(q: { attemptId: string; gatewayRef?: string }): Promise<GatewayStatus> {
+    if (!isAttemptId(q.attemptId)) return { kind: 'unknown', code: 'bad_attempt_id' };
+    const ref = q.gatewayRef;
+    const answer = await (ref === undefined
+      ? search(q.attemptId)
+      : call((api) => api.getInvoiceById({ invoiceId: ref })));
+    if (!('raw' in answer)) return { kind: 'unknown', code: answer.code };
+    if (answer.raw.status !== 200) return { kind: 'unknown', code: `http_${answer.raw.status}` };
+    const found = z.array(invoice).safeParse(ref === undefined ? answer.body : [answer.body]).data;
+    if (!found) return { kind: 'unknown', code: 'bad_answer' };
+    if (found.some((i) => i.external_id !== q.attemptId)) return { kind: 'unknown', code: 'wrong_order' };
+    return found.length === 0 ? { kind: 'not_started' } : statusOf(found);
+  }
+
   return {
     name: 'xendit',
     /** Xendit does not make external_id unique, so a retry first looks for what an earlier try left. */
@@ -176,18 +196,25 @@ export function createXenditGateway(o: {
       return { kind: 'active', url: made.invoice_url, gatewayRef: made.id };
     },
 
-    async status(q: { attemptId: string; gatewayRef?: string }): Promise<GatewayStatus> {
-      if (!isAttemptId(q.attemptId)) return { kind: 'unknown', code: 'bad_attempt_id' };
+    status: readStatus,
+
+    /** An invoice that cannot be expired may have been paid in the meantime, so it is read again. */
+    async close(q: { attemptId: string; gatewayRef?: string }): Promise<CloseOutcome> {
       const ref = q.gatewayRef;
-      const answer = await (ref === undefined
-        ? search(q.attemptId)
-        : call((api) => api.getInvoiceById({ invoiceId: ref })));
-      if (!('raw' in answer)) return { kind: 'unknown', code: answer.code };
-      if (answer.raw.status !== 200) return { kind: 'unknown', code: `http_${answer.raw.status}` };
-      const found = z.array(invoice).safeParse(ref === undefined ? answer.body : [answer.body]).data;
-      if (!found) return { kind: 'unknown', code: 'bad_answer' };
-      if (found.some((i) => i.external_id !== q.attemptId)) return { kind: 'unknown', code: 'wrong_order' };
-      return found.length === 0 ? { kind: 'not_started' } : statusOf(found);
+      if (ref === undefined) return closedBy(await readStatus(q));
+      const answer = await call((api) => api.expireInvoice({ invoiceId: ref }));
+      if ('raw' in answer && answer.raw.status < 300) {
+        const expired = invoice.safeParse(answer.body).data;
+        if (expired?.external_id === q.attemptId && expired.status === 'EXPIRED') return { kind: 'closed' };
+      }
+      const after = closedBy(await readStatus(q));
+      // Still open after a call that we know nothing of: it may be under way.
+      return after.kind === 'pending' && !('raw' in answer) ? { kind: 'unknown', code: answer.code } : after;
     },
   };
+}
+
+function closedBy(status: GatewayStatus): CloseOutcome {
+  if (status.kind === 'unknown') return status;
+  return status.kind === 'not_started' ? { kind: 'unknown', code: 'not_found' } : { kind: status.kind };
 }

@@ -27,6 +27,9 @@ export type AcceptedOrder = z.infer<typeof acceptedOrderSchema>;
 
 const orderJobSchema = z.object({ orderId: z.uuid(), requestId: z.string().min(1) });
 
+/** The token of an order is in a customer's hands, a key in a storefront's. */
+const cancelOrderSchema = orderJobSchema.extend({ requestedBy: z.enum(['customer', 'storefront']) });
+
 const paymentEventSchema = z.object({
   gateway: z.enum(['midtrans', 'xendit']),
   attemptId: z.string().min(1),
@@ -44,6 +47,7 @@ export const JOBS = {
   'reserve-order': { queue: 'orders', payload: acceptedOrderSchema, attempts: 10, backoffMs: 200 },
   'create-payment': { queue: 'payments', payload: orderJobSchema, attempts: 8, backoffMs: 500 },
   'close-payment': { queue: 'payments', payload: orderJobSchema, attempts: 8, backoffMs: 1_000 },
+  'cancel-order': { queue: 'payments', payload: cancelOrderSchema, attempts: 8, backoffMs: 1_000 },
   'apply-payment-event': {
     queue: 'payment-events',
     payload: paymentEventSchema,

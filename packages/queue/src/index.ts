@@ -15,6 +15,7 @@ export {
   DEFAULT_PREFIX,
   openFailFastRedis,
   openImpatientRedis,
+  openWorkerRedis,
   type Redis,
   waitForRedis,
 } from './connections.ts';

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { ApiDependencies } from '../dependencies.ts';
+import { cancelOrderRoute } from './cancel-order.ts';
 import { healthRoutes } from './health.ts';
 import { midtransWebhookRoute } from './midtrans-webhook.ts';
 import { orderEventsRoute } from './order-events.ts';
@@ -12,6 +13,7 @@ export function registerRoutes(app: FastifyInstance, deps: ApiDependencies): voi
   placeOrderRoute(app, deps);
   readOrderRoute(app, deps);
   orderEventsRoute(app, deps);
+  cancelOrderRoute(app, deps);
   midtransWebhookRoute(app, deps);
   xenditWebhookRoute(app, deps);
   healthRoutes(app, deps);

@@ -1,7 +1,7 @@
 import { attemptById, recordEventOutcome, storePaymentEvent } from '@antrean/db';
 import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
-import { PaymentNotReadyError, settlePayment } from '../settle-payment.ts';
+import { claimsSuccess, PaymentNotReadyError, settlePayment } from '../settle-payment.ts';
 
 /**
  * Applies a webhook: stores the event once, then asks the gateway for the truth, as no gateway signs the status
@@ -40,9 +40,4 @@ export async function applyPaymentEvent(
     );
   }
   await recordEventOutcome(deps.db, { ...event, outcome: isUnconfirmed ? 'unconfirmed_payment' : outcome });
-}
-
-function claimsSuccess(payload: Readonly<Record<string, unknown>>): boolean {
-  const claimed = payload.transaction_status ?? payload.status;
-  return typeof claimed === 'string' && /^(settlement|capture|paid|settled)$/i.test(claimed);
 }

@@ -1,52 +1,79 @@
 import {
   attemptsOfOrder,
   endAttempts,
-  hasOpenEvent,
   lockOrder,
   lockStock,
   moveOrder,
   moveStock,
+  openEventPayloads,
   type PaymentAttempt,
   productsOfOrder,
   readOrders,
 } from '@antrean/db';
-import { ORDER_LIFECYCLE } from '@antrean/domain';
+import { CLOSED_STATE, type ClosingReason, ORDER_LIFECYCLE } from '@antrean/domain';
 import type { JobPayload } from '@antrean/queue';
 import { type JobDependencies, publishOrders } from '../dependencies.ts';
-import { PaymentNotReadyError, settlePayment } from '../settle-payment.ts';
+import {
+  claimsSuccess,
+  gatewayOf,
+  instrumentOf,
+  type Outcome,
+  PaymentNotReadyError,
+  settlePayment,
+} from '../settle-payment.ts';
 
 /** A payment made in the last second has this long to reach us. */
 const CLOSE_GRACE_MS = ORDER_LIFECYCLE.closing.overdueAfterMs;
-/** How long the stock of an unpaid order is held at most while its gateway is down or undecided. */
+/** How long past its deadline an unpaid order holds its stock at most, while its gateway is down or undecided. */
 const MAX_CLOSE_GRACE_MS = 3_600_000;
-const WHY = { actor: 'worker', reason: 'not paid in time' };
+const WHY = {
+  not_paid_in_time: { actor: 'worker', reason: 'not paid in time' },
+  cancelled: { actor: 'worker', reason: 'cancelled' },
+} as const satisfies Record<ClosingReason, object>;
 
-/**
- * Past its deadline an order is closed: the gateway is asked once more, and only an instrument that can be paid
- * no more lets the stock go. The gateway was given the same deadline, so it has ended there by itself. Run
- * twice, it finds the order in a final state.
- */
+/** Closes an order past its deadline, and goes on with one that is being closed. */
 export async function closePayment(
   deps: JobDependencies,
   { orderId }: JobPayload<'close-payment'>,
 ): Promise<void> {
+  const [order] = await readOrders(deps.db, [orderId]);
+  if (order?.payBefore == null) return;
+  const isDue = order.payBefore.getTime() <= Date.now();
+  return closeOrder(deps, orderId, isDue ? { ...WHY.not_paid_in_time, as: 'not_paid_in_time' } : undefined);
+}
+
+/**
+ * Ends an unpaid order: its instrument is closed at the gateway, and only when that is seen closed does the stock go.
+ * Without `why` it only goes on with an order that is closing already. An order keeps the reason it was given
+ * first. Run twice, it finds the order in a final state.
+ */
+export async function closeOrder(
+  deps: JobDependencies,
+  orderId: string,
+  why: { as: ClosingReason; actor: string; reason: string } | undefined,
+): Promise<void> {
   const { db } = deps;
-  const [order] = await readOrders(db, [orderId]);
-  if (order?.payBefore == null || order.payBefore.getTime() > Date.now()) return;
-  await db.transaction().execute(async (trx) => {
+  const closing = await db.transaction().execute(async (trx) => {
     const locked = await lockOrder(trx, orderId);
-    if (locked?.state !== 'reserved' && locked?.state !== 'awaiting_payment') return;
+    if (locked?.state === 'closing') return locked;
+    if (locked?.state !== 'reserved' && locked?.state !== 'awaiting_payment') return undefined;
+    if (why === undefined) return undefined;
     await moveOrder(trx, orderId, locked.state, 'closing', {
-      ...WHY,
+      actor: why.actor,
+      reason: why.reason,
+      closingReason: why.as,
       dueAt: new Date(Date.now() + CLOSE_GRACE_MS),
     });
+    return { ...locked, closingReason: why.as };
   });
   await publishOrders(deps, [orderId]);
+  if (closing?.payBefore == null || closing.closingReason === null) return;
+  const { closingReason, payBefore } = closing;
 
-  const asked = (await attemptsOfOrder(db, orderId)).find(needsAsking);
-  const lateMs = Date.now() - order.payBefore.getTime();
-  if (asked !== undefined && !(await canBePaidNoMore(deps, asked, lateMs))) return;
-  if (lateMs < CLOSE_GRACE_MS) return;
+  const open = (await attemptsOfOrder(db, orderId)).find(mustBeClosed);
+  const lateMs = Date.now() - payBefore.getTime();
+  if (open !== undefined && !(await canBePaidNoMore(deps, open, lateMs))) return;
+  if (closingReason === 'not_paid_in_time' && lateMs < CLOSE_GRACE_MS) return;
 
   await db.transaction().execute(async (trx) => {
     const held = await productsOfOrder(trx, orderId);
@@ -55,49 +82,63 @@ export async function closePayment(
     const locked = await lockOrder(trx, orderId);
     if (locked?.state !== 'closing') return;
     const attempts = await attemptsOfOrder(trx, orderId);
-    // One that became active since was not asked about: the sweeper brings the order back.
-    if (attempts.some((attempt) => needsAsking(attempt) && attempt.id !== asked?.id)) return;
+    // One that became active since was not closed: the sweeper brings the order back.
+    if (attempts.some((attempt) => mustBeClosed(attempt) && attempt.id !== open?.id)) return;
     const ids = attempts.map(({ id }) => id);
     await endAttempts(trx, ids, ['active'], 'closed');
     // The link of an unfinished attempt never reached a customer, so nobody can pay it.
     await endAttempts(trx, ids, ['created', 'sent', 'unknown'], 'abandoned');
-    await moveOrder(trx, orderId, 'closing', 'expired', { ...WHY, dueAt: null });
+    await moveOrder(trx, orderId, 'closing', CLOSED_STATE[closingReason], {
+      ...WHY[closingReason],
+      dueAt: null,
+    });
     await moveStock(
       trx,
       held.map((line) => ({ ...line, orderId, kind: 'release' as const })),
-      WHY,
+      WHY[closingReason],
     );
   });
   await publishOrders(deps, [orderId]);
 }
 
-function needsAsking({ state, gateway }: PaymentAttempt): boolean {
+function mustBeClosed({ state, gateway }: PaymentAttempt): boolean {
   return state === 'active' && gateway !== 'bank_transfer';
 }
 
-/** Also true when the order has waited long enough for its gateway to say so. */
+/** Closes the instrument. Also true when the order has waited long enough for its gateway to say that it is closed. */
 async function canBePaidNoMore(
   deps: JobDependencies,
   attempt: PaymentAttempt,
   lateMs: number,
 ): Promise<boolean> {
   const patienceIsOver = lateMs > MAX_CLOSE_GRACE_MS;
-  let outcome: string;
-  try {
-    outcome = await settlePayment(deps, attempt);
-  } catch (error) {
-    if (!patienceIsOver || !(error instanceof PaymentNotReadyError)) throw error;
-    outcome = 'unknown';
+  const closed = await gatewayOf(deps, attempt).close(instrumentOf(attempt));
+  let outcome: Outcome | 'unknown' = 'closed';
+  if (closed.kind !== 'closed') {
+    try {
+      outcome = await settlePayment(deps, attempt);
+    } catch (error) {
+      if (!patienceIsOver || !(error instanceof PaymentNotReadyError)) throw error;
+      outcome = 'unknown';
+    }
   }
   if (outcome === 'paid') return false;
-  const isOver = outcome === 'closed' || outcome === 'not_started';
-  // The gateway announced something that it has not confirmed yet.
-  if (isOver && !(await hasOpenEvent(deps.db, attempt.id))) return true;
+  // The gateway was given the order's deadline: past it, what nobody has begun to pay has ended by itself.
+  const isOver =
+    closed.kind === 'closed' || (lateMs >= 0 && (outcome === 'closed' || outcome === 'not_started'));
+  // Or the gateway announced money that it has not confirmed yet.
+  if (isOver && !(await openEventPayloads(deps.db, attempt.id)).some(claimsSuccess)) return true;
   if (patienceIsOver) {
     deps.log.error(
       { attemptId: attempt.id, outcome },
-      'order expires although its gateway does not call it over',
+      'an order lets its stock go although its gateway does not call its payment over',
+    );
+    return true;
+  }
+  if (closed.kind === 'unknown') {
+    throw new PaymentNotReadyError(
+      `${attempt.gateway} does not say whether ${attempt.id} is closed (${closed.code}).`,
     );
   }
-  return patienceIsOver;
+  return false;
 }

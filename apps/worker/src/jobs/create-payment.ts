@@ -110,7 +110,10 @@ export async function createPayment(
   );
 }
 
-/** Makes the instrument the order's one live instrument, and shows it. Does nothing if the order has moved on. */
+/**
+ * Makes the instrument the order's one live instrument, and shows it. If the order has moved on, as when it was
+ * cancelled meanwhile, the link is given to nobody.
+ */
 async function handOut(
   deps: JobDependencies,
   attempt: PaymentAttempt,
@@ -118,7 +121,10 @@ async function handOut(
 ): Promise<void> {
   await deps.db.transaction().execute(async (trx) => {
     const order = await lockOrder(trx, attempt.orderId);
-    if (order?.state !== 'reserved') return;
+    if (order?.state !== 'reserved') {
+      await endCall(trx, attempt, 'abandoned', instrument);
+      return;
+    }
     if (!(await endCall(trx, attempt, 'active', instrument))) return;
     await moveOrder(trx, attempt.orderId, 'reserved', 'awaiting_payment', {
       actor: 'worker',

@@ -49,7 +49,7 @@ export async function reserveOrder(
 export async function reserveBatch(deps: JobDependencies, batch: readonly AcceptedOrder[]): Promise<void[]> {
   const { db, log, producer, records } = deps;
   const startedAt = performance.now();
-  await retryingTransaction(() => db.transaction().execute((trx) => reserveInTransaction(trx, batch)));
+  await reserveOrders(db, batch);
   const orders = await readOrders(
     db,
     batch.map(({ orderId }) => orderId),
@@ -82,6 +82,14 @@ export async function reserveBatch(deps: JobDependencies, batch: readonly Accept
     }
   }
   return batch.map(() => undefined);
+}
+
+/** Reserves or rejects each order of the batch that is not there yet, in one transaction. */
+export async function reserveOrders(
+  db: JobDependencies['db'],
+  batch: readonly AcceptedOrder[],
+): Promise<void> {
+  await retryingTransaction(() => db.transaction().execute((trx) => reserveInTransaction(trx, batch)));
 }
 
 async function reserveInTransaction(

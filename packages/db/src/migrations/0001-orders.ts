@@ -28,6 +28,7 @@ export async function up(db: Kysely<never>): Promise<void> {
       request_id text not null,
       state text not null,
       reason text,
+      closing_reason text check (closing_reason in ('not_paid_in_time', 'cancelled')),
       version integer not null check (version > 0),
       payment_method text not null check (payment_method in ('online', 'bank_transfer')),
       customer jsonb not null,
@@ -40,7 +41,8 @@ export async function up(db: Kysely<never>): Promise<void> {
       due_at timestamptz,
       sweep_round integer not null default 0,
       updated_at timestamptz not null default now(),
-      unique (storefront_id, idempotency_key)
+      unique (storefront_id, idempotency_key),
+      constraint orders_closing_says_why check (state <> 'closing' or closing_reason is not null)
     )`.execute(db);
   await sql`create index orders_due on orders (due_at) where due_at is not null`.execute(db);
   await sql`

@@ -1,0 +1,37 @@
+import type { FastifyInstance } from 'fastify';
+import { isFinal } from '@antrean/domain';
+import { askingRedis } from '../authenticate.ts';
+import type { ApiDependencies } from '../dependencies.ts';
+import { Problem } from '../problems.ts';
+import { identifyReader, readStatus, type StatusRequest } from '../read-status.ts';
+
+const ONE_JOB_EACH_MS = 60_000;
+
+/**
+ * Asks to cancel an unpaid order, for its storefront's secret key or for whoever has its token. Answers before a
+ * worker has decided: a payment that comes first makes the order paid. Asking again is safe.
+ */
+export function cancelOrderRoute(app: FastifyInstance, deps: ApiDependencies): void {
+  app.post<StatusRequest>('/v1/orders/:orderId/cancel', async (request, reply) => {
+    const reader = await identifyReader(deps, request);
+    if (reader !== null && reader.kind !== 'secret') {
+      throw new Problem('forbidden', "Cancel with a secret key, or with the order's token.");
+    }
+    const { orderId, status } = await readStatus(deps, request, reader);
+    if (status !== 'cancelled') {
+      if (isFinal(status)) throw new Problem('order_not_cancellable', `The order is ${status}.`);
+      const requestedBy = reader === null ? 'customer' : 'storefront';
+      // One job a minute for an order, however often it is asked; a later one, in case the first has failed.
+      const minute = Math.floor(Date.now() / ONE_JOB_EACH_MS);
+      await askingRedis(request, () =>
+        deps.producer.add(
+          'cancel-order',
+          { orderId, requestId: request.id, requestedBy },
+          `cancel-order-${orderId}-${minute}`,
+        ),
+      );
+      request.log.info({ orderId, requestedBy }, 'cancelling asked for');
+    }
+    return reply.code(202).header('location', `/v1/orders/${orderId}`).send({ orderId, status });
+  });
+}

@@ -1,0 +1,71 @@
+import type { AcceptedOrder } from '@antrean/queue';
+import type pg from 'pg';
+
+/**
+ * What most shops write first, kept for comparison: one transaction an order, FOR UPDATE NOWAIT on the product's
+ * stock, and the queue's exponential backoff when the lock is not to be had.
+ */
+export async function reserveNaively(pool: pg.Pool, order: AcceptedOrder): Promise<void> {
+  const client = await pool.connect();
+  try {
+    await client.query('begin');
+    const found = await client.query('select 1 from orders where id = $1', [order.orderId]);
+    if (found.rowCount === 0) {
+      let total = 0;
+      let inStock = true;
+      const lines = [];
+      for (const { sku, quantity } of order.items) {
+        const { rows } = await client.query<{ id: string; name: string; price: string; available: number }>(
+          `select p.id, p.name, p.price_rupiah as price, s.on_hand - s.reserved - s.committed as available
+           from products p join stock s on s.product_id = p.id where p.sku = $1 for update of s nowait`,
+          [sku],
+        );
+        const [product] = rows;
+        if (product === undefined) throw new Error(`no product ${sku}`);
+        total += Number(product.price) * quantity;
+        inStock &&= product.available >= quantity;
+        lines.push({ ...product, sku, quantity });
+      }
+      await client.query(
+        `insert into orders (id, storefront_id, idempotency_key, fingerprint, request_id, state, reason, version,
+           payment_method, customer, shipping_fee_rupiah, total_rupiah, accepted_at)
+         values ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, 0, $10, now())`,
+        [
+          order.orderId,
+          order.storefrontId,
+          order.idempotencyKey,
+          order.fingerprint,
+          order.requestId,
+          inStock ? 'reserved' : 'rejected',
+          inStock ? null : 'out_of_stock',
+          order.paymentMethod,
+          order.customer,
+          total,
+        ],
+      );
+      for (const [index, line] of lines.entries()) {
+        await client.query(
+          `insert into order_items (order_id, line_no, product_id, sku, name, quantity, unit_price_rupiah)
+           values ($1, $2, $3, $4, $5, $6, $7)`,
+          [order.orderId, index + 1, line.id, line.sku, line.name, line.quantity, line.price],
+        );
+        if (!inStock) continue;
+        await client.query('update stock set reserved = reserved + $2 where product_id = $1', [
+          line.id,
+          line.quantity,
+        ]);
+        await client.query(
+          `insert into inventory_movements (product_id, order_id, kind, reserved_delta, actor, reason)
+           values ($1, $2, 'reserve', $3, 'naive', 'order reserved')`,
+          [line.id, order.orderId, line.quantity],
+        );
+      }
+    }
+    await client.query('commit');
+  } catch (error) {
+    await client.query('rollback');
+    throw error;
+  } finally {
+    client.release();
+  }
+}

@@ -1,0 +1,168 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import { sql } from '@antrean/db';
+import { describe, expect, inject, it, vi } from 'vitest';
+import { repoRoot } from '../src/process.ts';
+import { anOrder, openShop } from './shop.ts';
+
+const ORDERS = 100;
+const ON_HAND = 40;
+const WAIT = { timeout: 50_000, interval: 20 };
+
+type Shop = Awaited<ReturnType<typeof openShop>>;
+
+/** A worker in a process of its own, and what it has said so far. */
+function startWorkerProcess(env: Record<string, string>) {
+  const child = spawn(process.execPath, [path.join(repoRoot, 'apps/worker/src/main.ts')], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+    });
+  }
+  return { child, output: () => output };
+}
+
+/** Makes the next statement that needs this table wait. */
+async function barTable({ db }: Shop, table: string) {
+  const { promise: barred, resolve: isBarred } = Promise.withResolvers<void>();
+  const { promise: release, resolve: open } = Promise.withResolvers<void>();
+  const holding = db.transaction().execute(async (trx) => {
+    await sql`lock table ${sql.table(table)} in access exclusive mode`.execute(trx);
+    isBarred();
+    await release;
+  });
+  await barred;
+  return async () => {
+    open();
+    await holding;
+  };
+}
+
+async function waitingForLock({ db }: Shop): Promise<number> {
+  const { rows } = await sql`
+    select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`.execute(
+    db,
+  );
+  return rows.length;
+}
+
+describe('two workers that both believe they own a job', () => {
+  // Both at once: most of the time goes by until the locks of the jobs are old.
+  it.concurrent.each([
+    ['inside its transaction', 'order_items', 0],
+    ['between its commit and the publishing', 'payment_attempts', 10],
+  ] as const)(
+    'have one effect when the first was paused %s',
+    async (_, table, committed) => {
+      const shop = await openShop(
+        {
+          databaseAdminUrl: inject('databaseAdminUrl'),
+          templateDatabase: inject('templateDatabase'),
+          redisUrl: inject('redisUrl'),
+        },
+        [{ sku: 'HOT', name: 'Hot', description: '', priceRupiah: 10_000, onHand: ON_HAND }],
+      );
+      await shop.stopWorker();
+      const answers = await Promise.all(Array.from({ length: ORDERS }, () => shop.placeRaw(anOrder('HOT'))));
+      const orders = (await Promise.all(answers.map((answer) => answer.json()))) as { orderId: string }[];
+      const statuses = async () =>
+        (await Promise.all(orders.map(({ orderId }) => shop.read(orderId)))).map(({ status }) => status);
+
+      const unbar = await barTable(shop, table);
+      const { child, output } = startWorkerProcess({
+        ...shop.workerEnv,
+        RESERVE_BATCH_SIZE: '10',
+        RESERVE_CONCURRENCY: '30',
+      });
+      try {
+        const owned = await vi.waitFor(async () => {
+          expect(await waitingForLock(shop)).toBeGreaterThan(0);
+          const active = await shop.redis.lrange(`${shop.prefix}:orders:active`, 0, -1);
+          expect(active).toHaveLength(30);
+          return active;
+        }, WAIT);
+        child.kill('SIGSTOP');
+        await unbar();
+        const { count } = await shop.db
+          .selectFrom('orders')
+          .select((eb) => eb.fn.countAll<number>().as('count'))
+          .executeTakeFirstOrThrow();
+        expect(count).toBe(committed);
+
+        await shop.startWorkerAgain();
+        await vi.waitFor(async () => {
+          const all = await statuses();
+          expect(all.filter((status) => status === 'awaiting_payment')).toHaveLength(ON_HAND);
+          expect(all.filter((status) => status === 'rejected')).toHaveLength(ORDERS - ON_HAND);
+          expect(await shop.redis.llen(`${shop.prefix}:orders:active`)).toBe(0);
+        }, WAIT);
+
+        expect(output()).not.toContain('order handled');
+        child.kill('SIGCONT');
+        // It goes on as if nothing had happened, until it hears that the jobs are no longer its own.
+        await vi.waitFor(() => {
+          for (const jobId of owned) expect(output()).toContain(`Missing lock for job ${jobId}`);
+        }, WAIT);
+        expect(output().split('order handled').length).toBeGreaterThan(committed);
+        child.kill('SIGTERM');
+        const [code] = (await once(child, 'exit')) as [number | null];
+        expect(code).toBe(0);
+        await expectOneEffect(shop, orders);
+        expect((await statuses()).filter((status) => status === 'awaiting_payment')).toHaveLength(ON_HAND);
+      } finally {
+        if (child.exitCode === null && child.signalCode === null) {
+          child.kill('SIGKILL');
+          await once(child, 'exit');
+        }
+        await shop.close();
+      }
+    },
+    90_000,
+  );
+});
+
+async function expectOneEffect(shop: Shop, orders: readonly { orderId: string }[]): Promise<void> {
+  const { db, redis, prefix } = shop;
+  const ids = orders.map(({ orderId }) => orderId).toSorted();
+  const stored = await db.selectFrom('orders').select(['id', 'state']).orderBy('id').execute();
+  expect(stored.map(({ id }) => id)).toEqual(ids);
+  const reserved = stored.filter(({ state }) => state === 'awaiting_payment').map(({ id }) => id);
+  expect(reserved).toHaveLength(ON_HAND);
+
+  const firsts = await db
+    .selectFrom('orderTransitions')
+    .select('orderId')
+    .where('fromState', '=', 'queued')
+    .orderBy('orderId')
+    .execute();
+  expect(firsts.map(({ orderId }) => orderId)).toEqual(ids);
+  const movements = await db
+    .selectFrom('inventoryMovements')
+    .select('orderId')
+    .where('orderId', 'is not', null)
+    .orderBy('orderId')
+    .execute();
+  expect(movements.map(({ orderId }) => orderId)).toEqual(reserved);
+  expect(await shop.audit()).toMatchObject([
+    {
+      onHand: ON_HAND,
+      reserved: ON_HAND,
+      committed: 0,
+      ledgerOnHand: ON_HAND,
+      ledgerReserved: ON_HAND,
+      ledgerCommitted: 0,
+    },
+  ]);
+  const attempts = await db
+    .selectFrom('paymentAttempts')
+    .select(['orderId', 'state'])
+    .orderBy('orderId')
+    .execute();
+  expect(attempts).toEqual(reserved.map((orderId) => ({ orderId, state: 'active' })));
+  expect(await redis.zcard(`${prefix}:orders:failed`)).toBe(0);
+}
