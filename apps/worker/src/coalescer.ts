@@ -1,6 +1,9 @@
 export interface CoalescerOptions<T, R> {
-  /** Runs a batch; the answer has one result an input, in the same order. */
-  run(batch: readonly T[]): Promise<readonly R[]>;
+  /**
+   * Runs a batch; the answer has one result an input, in the same order. A result may be a promise: the next batch
+   * does not wait for it, the submission does.
+   */
+  run(batch: readonly T[]): Promise<readonly (R | Promise<R>)[]>;
   maxBatchSize: number;
   /** How long the first of a batch waits for others. Bounded, in milliseconds. */
   maxWaitMs: number;
@@ -13,7 +16,7 @@ export interface CoalescerOptions<T, R> {
  */
 export class Coalescer<T, R> {
   readonly #options: CoalescerOptions<T, R>;
-  #waiting: { input: T; resolve: (result: R) => void; reject: (error: unknown) => void }[] = [];
+  #waiting: { input: T; resolve: (result: R | Promise<R>) => void; reject: (error: unknown) => void }[] = [];
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
 
@@ -46,12 +49,12 @@ export class Coalescer<T, R> {
   }
 
   async #runBatch(
-    batch: { input: T; resolve: (result: R) => void; reject: (error: unknown) => void }[],
+    batch: { input: T; resolve: (result: R | Promise<R>) => void; reject: (error: unknown) => void }[],
   ): Promise<void> {
     try {
       const results = await this.#options.run(batch.map(({ input }) => input));
       if (results.length !== batch.length) throw new Error('A batch must answer every submission.');
-      batch.forEach(({ resolve }, index) => resolve(results[index] as R));
+      batch.forEach(({ resolve }, index) => resolve(results[index] as R | Promise<R>));
     } catch (error) {
       const [only] = batch;
       if (batch.length === 1 && only !== undefined) return only.reject(error);

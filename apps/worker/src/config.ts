@@ -8,8 +8,9 @@ const schema = z.object({
   QUEUE_PREFIX: z.string().min(1).default('antrean'),
   WORKER_HEALTH_PORT: z.coerce.number().int().min(0).max(65_535).default(3100),
   WORKER_HEALTH_HOST: z.string().default('127.0.0.1'),
-  RESERVE_CONCURRENCY: z.coerce.number().int().min(1).max(2_000).default(300),
-  RESERVE_BATCH_SIZE: z.coerce.number().int().min(1).max(1_000).default(200),
+  /** Above twice the batch size, so that the next batch fills while one runs. */
+  RESERVE_CONCURRENCY: z.coerce.number().int().min(1).max(2_000).default(400),
+  RESERVE_BATCH_SIZE: z.coerce.number().int().min(1).max(1_000).default(150),
   SWEEP_INTERVAL_MS: z.coerce.number().int().min(50).default(5_000),
   /** Two calls in a row must end within the lease of a payment attempt, 30 s. */
   GATEWAY_TIMEOUT_MS: z.coerce.number().int().min(100).max(12_000).default(10_000),

@@ -62,7 +62,7 @@ async function reserved(quantity: number, dueAt = new Date(Date.now() + 60_000))
           allotment,
         },
       ],
-      { payBefore: new Date(Date.now() + 60_000), dueAt },
+      { now: new Date(), payBefore: new Date(Date.now() + 60_000), dueAt },
     );
     const movements = allotment.lines.map(({ productId }) => ({
       productId,
@@ -97,6 +97,15 @@ describe('the database', () => {
     ).rejects.toMatchObject({ code: '23505', constraint: 'inventory_movements_once' });
     const [kopi] = await auditStock(db, 'KOPI');
     expect(kopi).toMatchObject({ reserved: 2, ledgerReserved: 2, onHand: 10, ledgerOnHand: 10 });
+  });
+
+  it('keeps every order, product and stock row, as their lines and ledger carry no foreign keys', async () => {
+    await reserved(1);
+    for (const table of ['orders', 'products', 'stock']) {
+      await expect(sql`delete from ${sql.table(table)}`.execute(db), table).rejects.toThrow(
+        'never changed or deleted',
+      );
+    }
   });
 
   it('keeps every row of the ledger', async () => {

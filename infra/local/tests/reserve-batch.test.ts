@@ -110,7 +110,7 @@ describe('a batch of reservations', () => {
     await stocked(skus, () => 20);
     const statementsOf = async (batch: AcceptedOrder[]) => {
       asked.mockClear();
-      await reserveBatch(deps, batch);
+      await Promise.all(await reserveBatch(deps, batch));
       const calls = asked.mock.calls as unknown as [string | { text: string }][];
       return calls.map(([query]) => (typeof query === 'string' ? query : query.text));
     };
@@ -170,7 +170,7 @@ describe('a batch of reservations', () => {
             const repeated =
               batches[(index + 1) % batches.length]?.filter(({ isRepeated }) => isRepeated) ?? [];
             const orders = [...batch, ...repeated].map((each) => each.order);
-            await triedAgain(() => reserveBatch(deps, orders));
+            await triedAgain(async () => Promise.all(await reserveBatch(deps, orders)));
             await Promise.all(batch.map(({ fate, order: { orderId } }) => meet(fate, orderId)));
           }),
         );

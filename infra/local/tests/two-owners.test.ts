@@ -2,6 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { sql } from '@antrean/db';
+import type { AcceptedOrder } from '@antrean/queue';
+import { reserveOrders } from '@antrean/worker';
 import { describe, expect, inject, it, vi } from 'vitest';
 import { repoRoot } from '../src/process.ts';
 import { anOrder, openShop } from './shop.ts';
@@ -25,6 +27,15 @@ function startWorkerProcess(env: Record<string, string>) {
     });
   }
   return { child, output: () => output };
+}
+
+/** As if a worker had died after its commit: the next one finds these orders there, and reads them to publish them. */
+async function reserveOldest({ db, prefix, redis }: Shop, count: number): Promise<void> {
+  if (count === 0) return;
+  const oldest = await redis.lrange(`${prefix}:orders:wait`, -count, -1);
+  const payloads = await Promise.all(oldest.map((id) => redis.hget(`${prefix}:orders:${id}`, 'data')));
+  const orders = payloads.map((payload) => JSON.parse(payload ?? '') as AcceptedOrder);
+  expect(await reserveOrders(db, orders)).toHaveLength(count);
 }
 
 /** Makes the next statement that needs this table wait. */
@@ -73,6 +84,7 @@ describe('two workers that both believe they own a job', () => {
       const statuses = async () =>
         (await Promise.all(orders.map(({ orderId }) => shop.read(orderId)))).map(({ status }) => status);
 
+      await reserveOldest(shop, committed);
       const unbar = await barTable(shop, table);
       const { child, output } = startWorkerProcess({
         ...shop.workerEnv,

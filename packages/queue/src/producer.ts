@@ -5,6 +5,11 @@ import { JOBS, type JobName, type JobPayload, QUEUES, type QueueName } from './c
 export interface Producer {
   /** Resolves once Redis has the job (on disk, where it runs `appendfsync always`); rejects within about a second. */
   add<N extends JobName>(name: N, payload: JobPayload<N>, jobId: string): Promise<void>;
+  /** The same for many jobs, in one round trip. Some may have been added when it rejects: add them all again. */
+  addAll<N extends JobName>(
+    name: N,
+    jobs: readonly { payload: JobPayload<N>; jobId: string }[],
+  ): Promise<void>;
   waitingCount(queue: QueueName): Promise<number>;
   close(): Promise<void>;
 }
@@ -32,16 +37,22 @@ export function createProducer(redis: Redis, prefix: string): Producer {
   };
   return {
     async add(name, payload, jobId) {
-      const { queue, attempts, backoffMs } = JOBS[name];
-      await queueOf(queue).add(name, payload, {
-        jobId,
-        attempts,
-        backoff: { type: 'exponential', delay: backoffMs, jitter: 1 },
-      });
+      await queueOf(JOBS[name].queue).add(name, payload, optionsOf(name, jobId));
+    },
+    async addAll(name, jobs) {
+      if (jobs.length === 0) return;
+      await queueOf(JOBS[name].queue).addBulk(
+        jobs.map(({ payload, jobId }) => ({ name, data: payload, opts: optionsOf(name, jobId) })),
+      );
     },
     waitingCount: (name) => queueOf(name).getWaitingCount(),
     async close() {
       await Promise.all([...queues.values()].map((queue) => queue.close()));
     },
   };
+}
+
+function optionsOf(name: JobName, jobId: string) {
+  const { attempts, backoffMs } = JOBS[name];
+  return { jobId, attempts, backoff: { type: 'exponential', delay: backoffMs, jitter: 1 } };
 }

@@ -1,5 +1,5 @@
 import type { OrderStatus } from '@antrean/domain';
-import type { Redis } from 'ioredis';
+import type { ChainableCommander, Redis } from 'ioredis';
 
 /** A status record: what is shown of the order, and what only we read. */
 export interface StatusRecord {
@@ -30,18 +30,25 @@ redis.call('HSET', KEYS[1], 'status', ARGV[1], 'storefront', ARGV[2], 'fingerpri
 redis.call('EXPIRE', KEYS[1], ARGV[5])
 return 1`;
 
+type Script<R> = (key: string, ...args: (string | number)[]) => R;
+type ScriptedPipeline = ChainableCommander & { antreanPublish: Script<ChainableCommander> };
+type ScriptedRedis = Redis & { antreanAccept: Script<Promise<unknown>> };
+
 export class StatusRecords {
-  readonly #redis: Redis;
+  readonly #redis: ScriptedRedis;
   readonly #prefix: string;
 
   constructor(redis: Redis, prefix: string) {
-    this.#redis = redis;
+    // By their digest: the text of a script goes over the wire once.
+    redis.defineCommand('antreanAccept', { numberOfKeys: 1, lua: ACCEPT });
+    redis.defineCommand('antreanPublish', { numberOfKeys: 1, lua: PUBLISH });
+    this.#redis = redis as ScriptedRedis;
     this.#prefix = prefix;
   }
 
   /** Makes the record of a new order; returns the one that is there when the order is known already. */
   async accept(record: StatusRecord): Promise<StatusRecord | undefined> {
-    const known = await this.#redis.eval(ACCEPT, 1, this.#key(record.status.orderId), ...fields(record));
+    const known = await this.#redis.antreanAccept(this.#key(record.status.orderId), ...fields(record));
     return Array.isArray(known) ? parse(known) : undefined;
   }
 
@@ -54,9 +61,9 @@ export class StatusRecords {
   /** In one round trip, whatever the number of orders. */
   async publish(records: readonly StatusRecord[]): Promise<void> {
     if (records.length === 0) return;
-    const pipeline = this.#redis.pipeline();
+    const pipeline = this.#redis.pipeline() as ScriptedPipeline;
     for (const record of records) {
-      pipeline.eval(PUBLISH, 1, this.#key(record.status.orderId), ...fields(record));
+      pipeline.antreanPublish(this.#key(record.status.orderId), ...fields(record));
     }
     for (const [error] of (await pipeline.exec()) ?? []) if (error) throw error;
   }

@@ -5,6 +5,7 @@ import {
   type Movement,
   moveStock,
   readOrders,
+  type StoredOrder,
 } from '@antrean/db';
 import { allot, ORDER_LIFECYCLE, PAYMENT_WINDOW_MS } from '@antrean/domain';
 import { type AcceptedOrder, JOBS, orderJobId, RetryLaterError } from '@antrean/queue';
@@ -45,27 +46,37 @@ export async function reserveOrder(
   }
 }
 
-/** Reserves a batch in one transaction, then publishes what became of each order and adds its next job. */
-export async function reserveBatch(deps: JobDependencies, batch: readonly AcceptedOrder[]): Promise<void[]> {
-  const { db, log, producer, records } = deps;
+/**
+ * Reserves a batch in one transaction. What follows, publishing what became of each order and adding its next job,
+ * goes on while the next batch is reserved: the answers are promises of it.
+ */
+export async function reserveBatch(
+  deps: JobDependencies,
+  batch: readonly AcceptedOrder[],
+): Promise<Promise<void>[]> {
   const startedAt = performance.now();
-  await reserveOrders(db, batch);
-  const orders = await readOrders(
-    db,
-    batch.map(({ orderId }) => orderId),
-  );
+  const orders = await reserveOrders(deps.db, batch);
+  const ordersPerSecond = (batch.length * 1_000) / Math.max(performance.now() - startedAt, 1);
+  const done = publishReserved(deps, batch, orders, ordersPerSecond);
+  return batch.map(() => done);
+}
+
+async function publishReserved(
+  { log, producer, records }: JobDependencies,
+  batch: readonly AcceptedOrder[],
+  orders: readonly StoredOrder[],
+  ordersPerSecond: number,
+): Promise<void> {
+  const next = orders
+    .filter(({ state }) => state === 'reserved')
+    .map(({ orderId, requestId, version, sweepRound }) => ({
+      payload: { orderId, requestId },
+      jobId: orderJobId('create-payment', { orderId, version, sweepRound }),
+    }));
   await Promise.all([
     records.publish(orders.map(recordOf)),
-    records.publishDrainRate((batch.length * 1_000) / Math.max(performance.now() - startedAt, 1)),
-    ...orders
-      .filter(({ state }) => state === 'reserved')
-      .map(({ orderId, requestId, version, sweepRound }) =>
-        producer.add(
-          'create-payment',
-          { orderId, requestId },
-          orderJobId('create-payment', { orderId, version, sweepRound }),
-        ),
-      ),
+    records.publishDrainRate(ordersPerSecond),
+    producer.addAll('create-payment', next),
   ]);
   const stored = new Map(orders.map((order) => [order.orderId, order]));
   for (const { orderId, requestId, fingerprint } of batch) {
@@ -81,45 +92,47 @@ export async function reserveBatch(deps: JobDependencies, batch: readonly Accept
       );
     }
   }
-  return batch.map(() => undefined);
 }
 
-/** Reserves or rejects each order of the batch that is not there yet, in one transaction. */
+/**
+ * Reserves or rejects each order of the batch that is not there yet, in one transaction. Answers all of them as they
+ * are now, those that were there before too.
+ */
 export async function reserveOrders(
   db: JobDependencies['db'],
   batch: readonly AcceptedOrder[],
-): Promise<void> {
-  await retryingTransaction(() => db.transaction().execute((trx) => reserveInTransaction(trx, batch)));
+): Promise<StoredOrder[]> {
+  const { fresh, known } = await retryingTransaction(() =>
+    db.transaction().execute((trx) => reserveInTransaction(trx, batch)),
+  );
+  return known.length === 0 ? fresh : [...fresh, ...(await readOrders(db, known))];
 }
 
 async function reserveInTransaction(
   trx: Parameters<typeof lockStock>[0],
   batch: readonly AcceptedOrder[],
-): Promise<void> {
+): Promise<{ fresh: StoredOrder[]; known: string[] }> {
   const skus = [...new Set(batch.flatMap((order) => order.items.map((item) => item.sku)))];
   const products = await lockStock(trx, skus, { nowait: true });
-  // Two jobs of one order may be in one batch; orders that are there already stay as they are.
-  const seen = await existingOrderIds(
+  const existing = await existingOrderIds(
     trx,
     batch.map(({ orderId }) => orderId),
   );
-  const fresh: AcceptedOrder[] = [];
+  // Two jobs of one order may be in one batch; orders that are there already stay as they are.
+  const orders = new Map<string, AcceptedOrder>();
   for (const order of batch.toSorted((a, b) => a.acceptedAtMs - b.acceptedAtMs)) {
-    if (!seen.has(order.orderId)) fresh.push(order);
-    seen.add(order.orderId);
+    if (!existing.has(order.orderId) && !orders.has(order.orderId)) orders.set(order.orderId, order);
   }
-  if (fresh.length === 0) return;
-  const allotments = new Map(allot(fresh, products).map((allotment) => [allotment.orderId, allotment]));
-  const allotted = fresh.flatMap((order) => {
-    const allotment = allotments.get(order.orderId);
-    return allotment === undefined
-      ? []
-      : [{ order: { ...order, acceptedAt: new Date(order.acceptedAtMs) }, allotment }];
+  const allotted = allot([...orders.values()], products).map((allotment) => {
+    const order = orders.get(allotment.orderId);
+    if (order === undefined) throw new Error('Only orders of the batch are allotted.');
+    return { order: { ...order, acceptedAt: new Date(order.acceptedAtMs) }, allotment };
   });
-  const now = Date.now();
-  await insertAllotted(trx, allotted, {
-    payBefore: new Date(now + PAYMENT_WINDOW_MS),
-    dueAt: new Date(now + ORDER_LIFECYCLE.reserved.overdueAfterMs),
+  const now = new Date();
+  const fresh = await insertAllotted(trx, allotted, {
+    now,
+    payBefore: new Date(now.getTime() + PAYMENT_WINDOW_MS),
+    dueAt: new Date(now.getTime() + ORDER_LIFECYCLE.reserved.overdueAfterMs),
   });
   const movements: Movement[] = [];
   for (const { allotment } of allotted) {
@@ -133,6 +146,7 @@ async function reserveInTransaction(
     }
   }
   await moveStock(trx, movements, { actor: 'worker', reason: 'order reserved' });
+  return { fresh, known: [...existing] };
 }
 
 /** U+0000 and lone surrogates are taken out, as PostgreSQL cannot store them. */
@@ -158,7 +172,7 @@ async function rejectUnreservable(deps: JobDependencies, order: AcceptedOrder): 
           allotment: { kind: 'rejected', orderId, reason: 'internal_error', totalRupiah: null, lines },
         },
       ],
-      { payBefore: acceptedAt, dueAt: acceptedAt },
+      { now: new Date(), payBefore: acceptedAt, dueAt: acceptedAt },
     );
   });
   await publishOrders(deps, [orderId]);
