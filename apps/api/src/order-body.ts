@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** Normalised, and without what PostgreSQL cannot store or no page should meet. */
-const text = (max: number) =>
+export const text = (max: number) =>
   z
     .string()
     .trim()

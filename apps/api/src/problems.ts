@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
+import type { z } from 'zod';
 
 /** Every error the API answers: its stable code, HTTP status, and the general title. */
 const PROBLEMS = {
@@ -10,6 +11,7 @@ const PROBLEMS = {
   unauthorized: { status: 401, title: 'The key is missing or not valid.' },
   forbidden: { status: 403, title: 'This key may not do that.' },
   not_found: { status: 404, title: 'There is nothing here.' },
+  order_not_shippable: { status: 409, title: 'Only a paid order can be shipped.' },
   order_not_cancellable: { status: 409, title: 'This order has ended, so it cannot be cancelled.' },
   body_too_large: { status: 413, title: 'The body is larger than 64 KiB.' },
   unsupported_media_type: { status: 415, title: 'The body must be application/json.' },
@@ -37,6 +39,17 @@ export class Problem extends Error {
   get status(): number {
     return PROBLEMS[this.code].status;
   }
+}
+
+/** The body as the schema has it. Throws `invalid_request`, naming every field that is wrong. */
+export function parseBody<T>(schema: z.ZodType<T>, body: unknown): T {
+  const parsed = schema.safeParse(body);
+  if (parsed.success) return parsed.data;
+  throw new Problem(
+    'invalid_request',
+    'The body does not have the form that this route asks for; see errors.',
+    parsed.error.issues.map((issue) => ({ path: issue.path.join('.'), message: issue.message })),
+  );
 }
 
 /** RFC 9457. Never carries a stack trace or a library's own message. */

@@ -11,6 +11,8 @@ const schema = z.object({
   /** Above twice the batch size, so that the next batch fills while one runs. */
   RESERVE_CONCURRENCY: z.coerce.number().int().min(1).max(2_000).default(400),
   RESERVE_BATCH_SIZE: z.coerce.number().int().min(1).max(1_000).default(150),
+  /** Payments, releases, shipments and deliveries in one transaction. */
+  STOCK_CHANGE_BATCH_SIZE: z.coerce.number().int().min(1).max(1_000).default(100),
   SWEEP_INTERVAL_MS: z.coerce.number().int().min(50).default(5_000),
   /** Two calls in a row must end within the lease of a payment attempt, 30 s. */
   GATEWAY_TIMEOUT_MS: z.coerce.number().int().min(100).max(12_000).default(10_000),

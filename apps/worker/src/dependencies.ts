@@ -3,6 +3,7 @@ import { orderStatusOf } from '@antrean/domain';
 import type { PaymentGateway } from '@antrean/payments';
 import type { Producer, StatusRecord, StatusRecords } from '@antrean/queue';
 import type { Logger } from 'pino';
+import type { StockChanges } from './stock-changes.ts';
 
 /** What job handlers work with. */
 export interface JobDependencies {
@@ -11,6 +12,7 @@ export interface JobDependencies {
   producer: Producer;
   /** In the order of preference. */
   gateways: readonly PaymentGateway[];
+  stockChanges: StockChanges;
   log: Logger;
 }
 

@@ -10,3 +10,4 @@ export { reserveBatch, reserveOrders } from './jobs/reserve-order.ts';
 // For tests of what jobs do to each other.
 export { closePayment } from './jobs/close-payment.ts';
 export { settlePayment } from './settle-payment.ts';
+export { applyStockChanges, type StockChange } from './stock-changes.ts';

@@ -1,17 +1,7 @@
-import {
-  attemptById,
-  lockOrder,
-  lockStock,
-  markAttemptPaid,
-  moveOrder,
-  moveStock,
-  type PaymentAttempt,
-  productsOfOrder,
-  type Settlement,
-} from '@antrean/db';
-import { mayMove } from '@antrean/domain';
+import type { PaymentAttempt, Settlement } from '@antrean/db';
 import type { PaymentGateway } from '@antrean/payments';
 import { type JobDependencies, publishOrders } from './dependencies.ts';
+import { changeStock } from './stock-changes.ts';
 
 /** The gateway could not be reached or did not answer clearly: the job is tried again, then swept. */
 export class PaymentNotReadyError extends Error {
@@ -23,12 +13,12 @@ export type Outcome = Settlement | 'pending' | 'not_started' | 'closed' | 'amoun
 
 /**
  * Asks the gateway what became of an attempt, and when it says paid and the amount is right, moves attempt,
- * order and stock in one transaction. Money that does not make the order paid is written down with its attempt, for
+ * order and stock in one transaction, with what else waits. Money that does not make the order paid is written down with its attempt, for
  * a person to return. Run twice, it answers the same. Throws PaymentNotReadyError when
  * the gateway does not answer.
  */
 export async function settlePayment(deps: JobDependencies, attempt: PaymentAttempt): Promise<Outcome> {
-  const { db, log } = deps;
+  const { log } = deps;
   const truth = await gatewayOf(deps, attempt).status(instrumentOf(attempt));
   if (truth.kind === 'unknown') {
     throw new PaymentNotReadyError(
@@ -44,35 +34,12 @@ export async function settlePayment(deps: JobDependencies, attempt: PaymentAttem
     );
     return 'amount_mismatch';
   }
-  const settlement = await db.transaction().execute(async (trx): Promise<Settlement> => {
-    const why = { actor: attempt.gateway, reason: `the gateway confirmed ${attempt.id}` };
-    const lines = await productsOfOrder(trx, attempt.orderId);
-    const skus = lines.map(({ sku }) => sku);
-    await lockStock(trx, skus, { nowait: false });
-    const order = await lockOrder(trx, attempt.orderId);
-    if (order === undefined) throw new Error(`Attempt ${attempt.id} has no order.`);
-    const known = (await attemptById(trx, attempt.id))?.settlement ?? null;
-    if (known !== null) return known;
-    const { gatewayRef } = truth;
-    const settle = async (as: Settlement): Promise<Settlement> => {
-      await markAttemptPaid(trx, attempt.id, { gatewayRef, settlement: as });
-      return as;
-    };
-    if (order.state === 'paid') return settle('second_payment');
-    // The payment may beat the answer to our own call: the order passes through awaiting_payment.
-    let { state } = order;
-    if (state === 'reserved') {
-      await moveOrder(trx, attempt.orderId, 'reserved', 'awaiting_payment', { ...why, dueAt: null });
-      state = 'awaiting_payment';
-    }
-    if (!mayMove(state, 'paid')) return settle('paid_too_late');
-    await moveOrder(trx, attempt.orderId, state, 'paid', { ...why, dueAt: null });
-    await moveStock(
-      trx,
-      lines.map((line) => ({ ...line, orderId: attempt.orderId, kind: 'commit' as const })),
-      why,
-    );
-    return settle('paid');
+  const settlement = await changeStock(deps.stockChanges, {
+    kind: 'pay',
+    orderId: attempt.orderId,
+    attemptId: attempt.id,
+    gateway: attempt.gateway,
+    gatewayRef: truth.gatewayRef,
   });
   if (settlement !== 'paid')
     log.error({ attemptId: attempt.id, settlement }, 'a payment came that must be returned');

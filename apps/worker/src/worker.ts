@@ -18,8 +18,11 @@ import { applyPaymentEvent } from './jobs/apply-payment-event.ts';
 import { cancelOrder } from './jobs/cancel-order.ts';
 import { closePayment } from './jobs/close-payment.ts';
 import { createPayment } from './jobs/create-payment.ts';
+import { receiveStock } from './jobs/receive-stock.ts';
 import { reserveBatch, reserveOrder } from './jobs/reserve-order.ts';
+import { shipOrder } from './jobs/ship-order.ts';
 import { whileDatabaseAnswers } from './retries.ts';
+import { applyStockChanges, type StockChanges } from './stock-changes.ts';
 import { startSweeper } from './sweeper.ts';
 
 export interface RunningWorker {
@@ -51,7 +54,12 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Ru
       }),
     ),
   ];
-  const deps: JobDependencies = { db, records, producer, gateways, log };
+  const stockChanges: StockChanges = new Coalescer({
+    run: (batch) => applyStockChanges(db, batch),
+    maxBatchSize: config.STOCK_CHANGE_BATCH_SIZE,
+    maxWaitMs: 3,
+  });
+  const deps: JobDependencies = { db, records, producer, gateways, stockChanges, log };
   const reservations = new Coalescer<AcceptedOrder, void>({
     run: (batch) => reserveBatch(deps, batch),
     maxBatchSize: config.RESERVE_BATCH_SIZE,
@@ -60,13 +68,15 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Ru
   const workers = await startWorkers({
     redisUrl: config.REDIS_URL,
     prefix: config.QUEUE_PREFIX,
-    concurrency: { orders: config.RESERVE_CONCURRENCY, payments: 20, 'payment-events': 20 },
+    concurrency: { orders: config.RESERVE_CONCURRENCY, payments: 20, 'payment-events': 20, fulfilment: 20 },
     handlers: {
       'reserve-order': (order, { attempt }) => reserveOrder(deps, reservations, order, attempt),
       'create-payment': (job, { jobId }) => whileDatabaseAnswers(() => createPayment(deps, job, jobId)),
       'close-payment': (job) => whileDatabaseAnswers(() => closePayment(deps, job)),
       'cancel-order': (job) => whileDatabaseAnswers(() => cancelOrder(deps, job)),
       'apply-payment-event': (event) => whileDatabaseAnswers(() => applyPaymentEvent(deps, event)),
+      'ship-order': (job) => whileDatabaseAnswers(() => shipOrder(deps, job)),
+      'receive-stock': (job) => whileDatabaseAnswers(() => receiveStock(deps, job)),
     },
     onFailed: ({ error, ...failure }) =>
       log[failure.final ? 'error' : 'warn']({ ...failure, reason: error.message }, 'job failed'),

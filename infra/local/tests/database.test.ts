@@ -10,12 +10,13 @@ import {
   insertAttempt,
   type Kysely,
   lockStock,
-  moveOrder,
+  moveOrders,
   moveStock,
   openDatabase,
   openEventPayloads,
   recordEventOutcome,
   sql,
+  type StockMovement,
   storePaymentEvent,
 } from '@antrean/db';
 import { allot } from '@antrean/domain';
@@ -42,8 +43,14 @@ async function reserved(quantity: number, dueAt = new Date(Date.now() + 60_000))
   const orderId = randomUUID();
   await db.transaction().execute(async (trx) => {
     const products = await lockStock(trx, ['KOPI'], { nowait: false });
-    const order = { orderId, items: [{ sku: 'KOPI', quantity }], shippingFeeRupiah: 0 };
-    const [allotment] = allot([order], products);
+    const order = {
+      orderId,
+      items: [{ sku: 'KOPI', quantity }],
+      shippingFeeRupiah: 0,
+      acceptedAtMs: Date.now(),
+      buyerKeys: [],
+    };
+    const [allotment] = allot([order], products, []);
     if (allotment?.kind !== 'reserved') throw new Error('not enough KOPI left for this test');
     await insertAllotted(
       trx,
@@ -64,16 +71,16 @@ async function reserved(quantity: number, dueAt = new Date(Date.now() + 60_000))
       ],
       { now: new Date(), payBefore: new Date(Date.now() + 60_000), dueAt },
     );
-    const movements = allotment.lines.map(({ productId }) => ({
-      productId,
-      orderId,
-      kind: 'reserve' as const,
-      quantity,
-    }));
-    await moveStock(trx, movements, { actor: 'test', reason: 'test' });
+    const movements = allotment.lines.map(({ productId }) => reservation(productId, orderId, quantity));
+    await moveStock(trx, movements, products);
   });
   return orderId;
 }
+
+const reservation = (productId: number, orderId: string, quantity: number): StockMovement => ({
+  ...{ productId, orderId, kind: 'reserve', quantity, flashSaleItemId: null, buyerKeys: [] },
+  ...{ actor: 'test', reason: 'test' },
+});
 
 const productId = async () =>
   (await db.selectFrom('products').select('id').where('sku', '=', 'KOPI').executeTakeFirstOrThrow()).id;
@@ -91,9 +98,11 @@ describe('the database', () => {
 
   it('moves stock once for an order, however often it is asked', async () => {
     const orderId = await reserved(2);
-    const again = [{ productId: await productId(), orderId, kind: 'reserve' as const, quantity: 2 }];
+    const again = [reservation(await productId(), orderId, 2)];
     await expect(
-      db.transaction().execute((trx) => moveStock(trx, again, { actor: 'test', reason: 'repeated' })),
+      db
+        .transaction()
+        .execute(async (trx) => moveStock(trx, again, await lockStock(trx, ['KOPI'], { nowait: true }))),
     ).rejects.toMatchObject({ code: '23505', constraint: 'inventory_movements_once' });
     const [kopi] = await auditStock(db, 'KOPI');
     expect(kopi).toMatchObject({ reserved: 2, ledgerReserved: 2, onHand: 10, ledgerOnHand: 10 });
@@ -196,17 +205,23 @@ describe('the database', () => {
   it('moves an order only along the lifecycle, and only from the state it is in', async () => {
     const orderId = await reserved(1);
     const why = { actor: 'test', reason: 'test', dueAt: null };
-    const move = (from: 'reserved' | 'closing', to: 'closing' | 'paid', closingReason?: 'cancelled') =>
+    const move = (
+      from: 'reserved' | 'closing',
+      to: 'closing' | 'paid',
+      closingReason?: 'cancelled',
+      version = 1,
+    ) =>
       db
         .transaction()
         .execute((trx) =>
-          moveOrder(trx, orderId, from, to, { ...why, ...(closingReason && { closingReason }) }),
+          moveOrders(trx, [{ orderId, from, version, to, ...why, ...(closingReason && { closingReason }) }]),
         );
     await expect(move('reserved', 'paid')).rejects.toThrow('no move from reserved to paid');
     await expect(move('closing', 'paid')).rejects.toThrow('is not closing');
     await expect(move('reserved', 'closing')).rejects.toMatchObject({
       constraint: 'orders_closing_says_why',
     });
+    await expect(move('reserved', 'closing', 'cancelled', 2)).rejects.toThrow('not in the state and version');
     await move('reserved', 'closing', 'cancelled');
     const history = await db
       .selectFrom('orderTransitions')

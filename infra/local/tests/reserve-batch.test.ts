@@ -1,7 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import {
   addProducts,
+  auditFlashSales,
   auditStock,
+  createFlashSale,
   type Database,
   insertAttempt,
   type Kysely,
@@ -16,7 +18,15 @@ import {
   StatusRecords,
   waitForRedis,
 } from '@antrean/queue';
-import { closePayment, type JobDependencies, reserveBatch, settlePayment } from '@antrean/worker';
+import {
+  applyStockChanges,
+  closePayment,
+  Coalescer,
+  type JobDependencies,
+  reserveBatch,
+  settlePayment,
+} from '@antrean/worker';
+import { buyerKeysOf } from '@antrean/domain';
 import fc from 'fast-check';
 import pg from 'pg';
 import pino from 'pino';
@@ -24,6 +34,7 @@ import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../src/test-database.ts';
 
 const PRICE_RUPIAH = 10_000;
+const SALE_PRICE_RUPIAH = 7_000;
 const MAX_TRIES = 10;
 
 let database: TestDatabase;
@@ -60,6 +71,11 @@ beforeAll(async () => {
         close: async () => ({ kind: 'paid' }),
       },
     ],
+    stockChanges: new Coalescer({
+      run: (batch) => applyStockChanges(db, batch),
+      maxBatchSize: 100,
+      maxWaitMs: 1,
+    }),
     log: pino({ level: 'silent' }),
   };
   close = async () => {
@@ -74,8 +90,16 @@ afterAll(async () => {
   await close();
 });
 
+/** Two spellings of one buyer, and another buyer; what each may have of a sale is counted together. */
+const BUYERS = ['dewi@gmail.com', 'D.e.w.i+obral@googlemail.com', 'budi@example.test'] as const;
+const PHONES: Readonly<Record<string, string>> = {
+  [BUYERS[0]]: '0812 0000 0001',
+  [BUYERS[1]]: '+62 857-0000-0002',
+  [BUYERS[2]]: '0813 0000 0003',
+};
+
 let acceptedCount = 0;
-function accepted(items: AcceptedOrder['items']): AcceptedOrder {
+function accepted(items: AcceptedOrder['items'], buyer = 'siti@example.test'): AcceptedOrder {
   const orderId = randomUUID();
   acceptedCount += 1;
   return {
@@ -85,7 +109,7 @@ function accepted(items: AcceptedOrder['items']): AcceptedOrder {
     fingerprint: 'f',
     requestId: 'r',
     acceptedAtMs: Date.now() + acceptedCount,
-    customer: { name: 'Siti', email: 'siti@example.test', phone: '+6281234567890' },
+    customer: { name: 'Siti', email: buyer, phone: PHONES[buyer] ?? '+6281234567890' },
     items,
     paymentMethod: 'online',
     shippingFeeRupiah: 0,
@@ -104,6 +128,24 @@ const stocked = (skus: readonly string[], onHand: (index: number) => number) =>
     })),
   );
 
+const HOUR_MS = 3_600_000;
+
+/** Puts products into a flash sale that began an hour ago and ends in an hour. */
+async function inSale(
+  name: string,
+  skus: readonly string[],
+  { quota, limitPerBuyer }: { quota: number; limitPerBuyer: number | null },
+): Promise<void> {
+  const outcome = await createFlashSale(db, {
+    name,
+    startsAt: new Date(Date.now() - HOUR_MS),
+    endsAt: new Date(Date.now() + HOUR_MS),
+    items: skus.map((sku) => ({ sku, salePriceRupiah: SALE_PRICE_RUPIAH, quota, limitPerBuyer })),
+    createdBy: 'test',
+  });
+  expect(outcome.kind).toBe('created');
+}
+
 describe('a batch of reservations', () => {
   it('takes the same statements for 1 order of 1 line and for 100 orders of 5 lines', async () => {
     const skus = Array.from({ length: 20 }, (_, index) => `COUNTED-${index}`);
@@ -114,6 +156,7 @@ describe('a batch of reservations', () => {
       const calls = asked.mock.calls as unknown as [string | { text: string }][];
       return calls.map(([query]) => (typeof query === 'string' ? query : query.text));
     };
+    await inSale('COUNTED', skus, { quota: 15, limitPerBuyer: 10_000 });
     const lines = (from: number, count: number) =>
       Array.from({ length: count }, (_, i) => ({ sku: skus[(from + i) % skus.length] ?? '', quantity: 1 }));
     const many = Array.from({ length: 100 }, (_, index) => accepted(lines(index, 5)));
@@ -124,14 +167,19 @@ describe('a batch of reservations', () => {
     const hundred = await statementsOf(many);
     expect(hundred).toEqual(one);
     expect(one).toContain('commit');
-    expect(one.filter((text) => text.includes('inventory_movements'))).toHaveLength(1);
+    for (const table of ['inventory_movements', 'flash_sale_buyers as b', 'update flash_sale_items']) {
+      expect(
+        one.filter((text) => text.includes(table)),
+        table,
+      ).toHaveLength(1);
+    }
     const states = (
       await readOrders(
         db,
         many.map(({ orderId }) => orderId),
       )
     ).map(({ state, reason }) => reason ?? state);
-    expect(new Set(states)).toEqual(new Set(['reserved', 'out_of_stock', 'unknown_product']));
+    expect(new Set(states)).toEqual(new Set(['reserved', 'sale_closed', 'unknown_product']));
   });
 
   it('leaves stock exact and orders whole, however batches, payments and expiries interleave', async () => {
@@ -146,24 +194,38 @@ describe('a batch of reservations', () => {
         { minLength: 1, maxLength: 4 },
       ),
       fate: fc.constantFrom('kept', 'paid', 'expired', 'both'),
+      buyer: fc.constantFrom(...BUYERS),
+      /** Accepted before its sale began: the ordinary price holds. */
+      isEarly: fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, fc.constant(true)),
+      /** The ordinary total, which is still good once a quota is gone. */
+      showsOrdinaryTotal: fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, fc.constant(true)),
       /** Delivered again: in the next batch too. */
       isRepeated: fc.boolean(),
     });
     const property = fc.asyncProperty(
       fc.array(fc.nat(25), { minLength: 3, maxLength: 3 }),
+      fc.record({
+        quota: fc.integer({ min: 1, max: 12 }),
+        limitPerBuyer: fc.oneof(fc.constant(null), fc.integer({ min: 1, max: 6 })),
+      }),
       fc.array(fc.array(order, { minLength: 1, maxLength: 8 }), { minLength: 2, maxLength: 6 }),
-      async (onHand, drawn) => {
+      async (onHand, sale, drawn) => {
         run += 1;
         const skus = onHand.map((_, index) => `RUN-${run}-${index}`);
         await stocked(skus, (index) => onHand[index] ?? 0);
+        // The last product is in no sale.
+        await inSale(`RUN-${run}`, skus.slice(0, 2), sale);
         const batches = drawn.map((batch) =>
-          batch.map(({ items, fate, isRepeated }) => ({
-            fate,
-            isRepeated,
-            order: accepted(
+          batch.map(({ items, fate, isRepeated, buyer, isEarly, showsOrdinaryTotal }) => {
+            const placed = accepted(
               items.map(({ product, quantity }) => ({ sku: skus[product] ?? 'NOPE', quantity })),
-            ),
-          })),
+              buyer,
+            );
+            if (isEarly) placed.acceptedAtMs -= 2 * HOUR_MS;
+            const units = items.reduce((sum, { quantity }) => sum + quantity, 0);
+            if (showsOrdinaryTotal) placed.expectedTotalRupiah = units * PRICE_RUPIAH;
+            return { fate, isRepeated, order: placed };
+          }),
         );
         await Promise.all(
           batches.map(async (batch, index) => {
@@ -174,13 +236,15 @@ describe('a batch of reservations', () => {
             await Promise.all(batch.map(({ fate, order: { orderId } }) => meet(fate, orderId)));
           }),
         );
-        for (const state of await expectExact(batches.flatMap((batch) => batch.map((each) => each.order))))
-          seen.add(state);
+        const orders = batches.flatMap((batch) => batch.map((each) => each.order));
+        for (const state of await expectExact(orders)) seen.add(state);
+        await expectSaleExact(`RUN-${run}`, sale, orders);
       },
     );
     // What failed was one interleaving of many; a smaller input would meet another one.
     await fc.assert(property, { numRuns: 25, endOnFailure: true });
-    for (const state of ['rejected', 'reserved', 'paid', 'expired']) expect(seen).toContain(state);
+    const reasons = ['out_of_stock', 'limit_exceeded', 'sale_closed', 'price_changed', 'unknown_product'];
+    for (const state of [...reasons, 'reserved', 'paid', 'expired']) expect(seen).toContain(state);
   }, 120_000);
 });
 
@@ -237,11 +301,12 @@ const MOVES: Readonly<Record<string, readonly string[]>> = {
   expired: ['release', 'reserve'],
 };
 
-/** Returns the states that the orders are in. */
+/** Returns the states that the orders are in, or the reasons for which they were rejected. */
 async function expectExact(orders: readonly AcceptedOrder[]): Promise<string[]> {
   const audit = await auditStock(db);
   for (const { onHand, reserved, committed, ...ledger } of audit) {
     expect(ledger).toMatchObject({
+      gaps: 0,
       ledgerOnHand: onHand,
       ledgerReserved: reserved,
       ledgerCommitted: committed,
@@ -283,5 +348,52 @@ async function expectExact(orders: readonly AcceptedOrder[]): Promise<string[]> 
     const sum = held.get(sku);
     if (sum !== undefined) expect({ sku, reserved, committed }).toEqual({ sku, ...sum });
   }
-  return stored.map(({ state }) => state);
+  return stored.map(({ state, reason }) => reason ?? state);
+}
+
+/** Quota and buyers' allowances are what the orders that hold or have bought something of the sale come to. */
+async function expectSaleExact(
+  sale: string,
+  { quota, limitPerBuyer }: { quota: number; limitPerBuyer: number | null },
+  orders: readonly AcceptedOrder[],
+): Promise<void> {
+  const { rows } = await sql<{
+    orderId: string;
+    state: string;
+    sku: string;
+    quantity: number;
+    isSale: boolean;
+  }>`
+    select o.id as order_id, o.state, i.sku, i.quantity, i.flash_sale_item_id is not null as is_sale
+    from orders o join order_items i on i.order_id = o.id
+    where o.id = any(${orders.map(({ orderId }) => orderId)}::uuid[])
+      and o.state in ('reserved', 'closing', 'paid')`.execute(db);
+  const sold = rows.filter(({ isSale }) => isSale);
+  const acceptedAt = new Map(orders.map((order) => [order.orderId, order.acceptedAtMs]));
+  for (const { orderId } of sold) {
+    expect(acceptedAt.get(orderId)).toBeGreaterThan(Date.now() - HOUR_MS - 60_000);
+  }
+  const unitsOf = (of: typeof rows) => of.reduce((sum, { quantity }) => sum + quantity, 0);
+  for (const item of await auditFlashSales(db, sale)) {
+    const ofItem = sold.filter(({ sku }) => sku === item.sku);
+    const paid = unitsOf(ofItem.filter(({ state }) => state === 'paid'));
+    const held = unitsOf(ofItem) - paid;
+    expect(item).toMatchObject({ reserved: held, ledgerReserved: held, sold: paid, ledgerSold: paid });
+    expect(item.reserved + item.sold).toBeLessThanOrEqual(quota);
+    for (const buyers of [BUYERS.slice(0, 2), BUYERS.slice(2)] as readonly (readonly string[])[]) {
+      const ids = orders
+        .filter(({ customer }) => buyers.includes(customer.email))
+        .map(({ orderId }) => orderId);
+      const units = unitsOf(ofItem.filter(({ orderId }) => ids.includes(orderId)));
+      expect(units).toBeLessThanOrEqual(limitPerBuyer ?? units);
+    }
+  }
+  const { rows: allowances } = await sql<{ sku: string; buyerKey: string; quantity: number }>`
+    select p.sku, b.buyer_key, b.quantity from flash_sale_buyers b
+    join flash_sale_items i on i.id = b.flash_sale_item_id join flash_sales f on f.id = i.flash_sale_id
+    join products p on p.id = i.product_id where f.name = ${sale}`.execute(db);
+  for (const { sku, buyerKey, quantity } of allowances) {
+    const ids = orders.filter((order) => buyerKeysOf(order).includes(buyerKey)).map(({ orderId }) => orderId);
+    expect(quantity).toBe(unitsOf(sold.filter((row) => row.sku === sku && ids.includes(row.orderId))));
+  }
 }

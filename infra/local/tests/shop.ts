@@ -14,6 +14,7 @@ const XENDIT_SECRET_KEY = 'xnd_development_test';
 const XENDIT_CALLBACK_TOKEN = 'callback-token';
 
 export interface OrderAnswer {
+  items?: { sku: string; quantity: number; unitPrice?: number }[];
   orderId: string;
   status: string;
   reason?: string;

@@ -65,7 +65,7 @@ async function waitingForLock({ db }: Shop): Promise<number> {
 describe('two workers that both believe they own a job', () => {
   // Both at once: most of the time goes by until the locks of the jobs are old.
   it.concurrent.each([
-    ['inside its transaction', 'order_items', 0],
+    ['inside its transaction', 'stock', 0],
     ['between its commit and the publishing', 'payment_attempts', 10],
   ] as const)(
     'have one effect when the first was paused %s',

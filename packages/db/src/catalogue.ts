@@ -60,11 +60,17 @@ export async function addProducts(db: Kysely<Database>, products: readonly SeedP
         insert into stock (product_id, on_hand, reserved, committed)
         select id, ${product.onHand}, 0, 0 from new_product returning product_id, on_hand
       )
-      insert into inventory_movements (product_id, kind, on_hand_delta, actor, reason)
-      select product_id, 'receive', on_hand, 'seed', 'opening stock' from new_stock where on_hand > 0`.execute(
+      insert into inventory_movements (product_id, kind, on_hand_from, on_hand_to, reserved_from, reserved_to,
+                                       committed_from, committed_to, actor, reason)
+      select product_id, 'receive', 0, on_hand, 0, 0, 0, 0, 'seed', 'opening stock' from new_stock where on_hand > 0`.execute(
       db,
     );
   }
+}
+
+export async function isKnownSku(db: Kysely<Database>, sku: string): Promise<boolean> {
+  const found = await db.selectFrom('products').select('id').where('sku', '=', sku).executeTakeFirst();
+  return found !== undefined;
 }
 
 export async function seedDemoCatalogue(databaseUrl: string): Promise<void> {
@@ -84,6 +90,8 @@ export interface StockAudit {
   ledgerOnHand: number;
   ledgerReserved: number;
   ledgerCommitted: number;
+  /** Ledger rows that do not begin where the one before ended; 0, or something is wrong. */
+  gaps: number;
 }
 
 /** Counters beside the sums of the ledger: equal for every product, or something is wrong. */
@@ -92,9 +100,15 @@ export async function auditStock(db: Kysely<Database>, sku?: string): Promise<St
     select p.sku, s.on_hand, s.reserved, s.committed,
            coalesce(sum(m.on_hand_delta), 0)::int as ledger_on_hand,
            coalesce(sum(m.reserved_delta), 0)::int as ledger_reserved,
-           coalesce(sum(m.committed_delta), 0)::int as ledger_committed
+           coalesce(sum(m.committed_delta), 0)::int as ledger_committed,
+           (count(*) filter (where (m.on_hand_from, m.reserved_from, m.committed_from) is distinct from
+                                   (m.on_hand_before, m.reserved_before, m.committed_before)
+                                   and m.id is not null))::int as gaps
     from stock s join products p on p.id = s.product_id
-    left join inventory_movements m on m.product_id = s.product_id
+    left join (select *, lag(on_hand_to, 1, 0) over w as on_hand_before, lag(reserved_to, 1, 0) over w as reserved_before,
+                      lag(committed_to, 1, 0) over w as committed_before
+               from inventory_movements window w as (partition by product_id order by id)) m
+      on m.product_id = s.product_id
     where ${sku ?? null}::text is null or p.sku = ${sku ?? null}
     group by p.sku, s.product_id order by p.sku`.execute(db);
   return rows;

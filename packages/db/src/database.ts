@@ -1,4 +1,12 @@
-import { CamelCasePlugin, Kysely, PostgresDialect } from 'kysely';
+import {
+  CamelCasePlugin,
+  CompiledQuery,
+  type ConnectionProvider,
+  DummyDriver,
+  Kysely,
+  PostgresDialect,
+  Transaction,
+} from 'kysely';
 import pg from 'pg';
 import type { Database } from './schema.ts';
 
@@ -28,6 +36,9 @@ export function openDatabase({ url, maxConnections, limits = true }: DatabaseOpt
     max: maxConnections,
     connectionTimeoutMillis: 5_000,
     keepAlive: true,
+    // Statements go out without waiting for each other's answers (see pipelinedTransaction), and a connection whose
+    // query has timed out is dropped instead of holding up the next one.
+    pipeline: true,
     ...(limits
       ? {
           query_timeout: QUERY_TIMEOUT_MS,
@@ -45,7 +56,6 @@ export function openDatabase({ url, maxConnections, limits = true }: DatabaseOpt
   pool.on('error', () => undefined);
   pool.on('connect', (client) => {
     client.on('error', () => undefined);
-    dropWhenSilent(client);
   });
   return new Kysely<Database>({
     dialect: new PostgresDialect({ pool }),
@@ -53,28 +63,63 @@ export function openDatabase({ url, maxConnections, limits = true }: DatabaseOpt
   });
 }
 
+/**
+ * A transaction of two round trips: `begin` travels with the first statements, `commit` with the last. Statements
+ * started together run in that order. `work` returns its result and the last writes, started and not awaited; one of
+ * them that fails undoes the whole and is what is thrown. What only a row count would tell cannot be checked there:
+ * use it where locks and constraints decide.
+ */
+export async function pipelinedTransaction<T>(
+  db: Kysely<Database>,
+  work: (trx: Transaction<Database>) => Promise<{ result: T; writes: readonly Promise<unknown>[] }>,
+): Promise<T> {
+  const executor = db.getExecutor();
+  return executor.provideConnection(async (connection) => {
+    const sent: Promise<unknown>[] = [];
+    const send = <R>(answer: Promise<R>): Promise<R> => {
+      // Whoever waits for the answer hears of a failure; here it must only not go unheard.
+      answer.catch(() => undefined);
+      sent.push(answer);
+      return answer;
+    };
+    let isEnding = false;
+    const unqueued: ConnectionProvider = {
+      async provideConnection(consumer) {
+        if (isEnding) throw new Error('A statement came after the commit of its transaction.');
+        return send(consumer(connection));
+      },
+    };
+    const dialect = new PostgresDialect({ pool: () => Promise.reject(new Error('Opens no connection.')) });
+    const trx = new Transaction<Database>({
+      config: { dialect },
+      dialect,
+      driver: new DummyDriver(),
+      executor: executor.withConnectionProvider(unqueued),
+    });
+    const say = (statement: string) => send(connection.executeQuery(CompiledQuery.raw(statement)));
+    try {
+      const begun = say('begin');
+      const { result, writes } = await work(trx);
+      isEnding = true;
+      const committed = say('commit');
+      await Promise.all([begun, ...writes]);
+      // PostgreSQL answers the commit of a failed transaction with the word of what it did instead.
+      const { rows } = (await committed) as { rows: { command?: string }[] };
+      if (rows[0]?.command === 'ROLLBACK') throw new Error('The transaction was rolled back.');
+      return result;
+    } catch (error) {
+      isEnding = true;
+      await say('rollback').catch(() => undefined);
+      throw error;
+    } finally {
+      // The connection goes back to the pool with nothing under way.
+      await Promise.allSettled(sent);
+    }
+  });
+}
+
 async function limitSession(client: pg.ClientBase): Promise<void> {
   await client.query(SESSION_LIMITS);
-}
-
-/** pg keeps a connection whose query has timed out, and the next query would wait behind the first for ever. */
-function dropWhenSilent(client: pg.PoolClient): void {
-  const query = client.query.bind(client) as (...args: unknown[]) => unknown;
-  const watched = (...args: unknown[]): unknown => {
-    const result = query(...args);
-    if (result instanceof Promise) {
-      result.catch((error: unknown) => {
-        if (isSilence(error))
-          (client as unknown as { connection: pg.Connection }).connection.stream.destroy();
-      });
-    }
-    return result;
-  };
-  client.query = watched as typeof client.query;
-}
-
-function isSilence(error: unknown): boolean {
-  return error instanceof Error && error.message === 'Query read timeout';
 }
 
 /** Node's and PostgreSQL's codes for "the database is not to be had just now": refused, lost, shutting down. */

@@ -1,40 +1,69 @@
 // Opening and migrating.
-export { isDatabaseUnavailable, openDatabase, type DatabaseOptions } from './database.ts';
-export { migrateToLatest } from './migrate.ts';
+export {
+  isDatabaseUnavailable,
+  openDatabase,
+  pipelinedTransaction,
+  type DatabaseOptions,
+} from './database.ts';
+export { migrateTo, migrateToLatest } from './migrate.ts';
 export type { Database, PaymentAttemptState, Settlement } from './schema.ts';
 
 // Catalogue and stock.
 export {
   addProducts,
   auditStock,
+  isKnownSku,
   seedDemoCatalogue,
   type SeedProduct,
   type StockAudit,
 } from './catalogue.ts';
-export { lockStock, moveStock, type Movement } from './stock.ts';
+export {
+  knownDeliveries,
+  limitLockWait,
+  type LockedStock,
+  lockStock,
+  moveStock,
+  type StockMovement,
+} from './stock.ts';
+
+// Flash sales.
+export {
+  auditFlashSales,
+  createFlashSale,
+  type FlashSaleAudit,
+  type FlashSaleOutcome,
+  lockOpenSaleItems,
+  lockSaleItems,
+  type NewFlashSale,
+} from './flash-sales.ts';
 
 // Orders.
 export {
   claimOverdue,
   existingOrderIds,
+  type HeldProduct,
   insertAllotted,
-  lockOrder,
-  moveOrder,
+  insertShipments,
+  type LockedOrder,
+  lockOrders,
+  moveOrders,
   type NewOrder,
-  productsOfOrder,
+  type OrderMove,
+  productsOfOrders,
   readOrders,
+  storedOrders,
   type StoredOrder,
 } from './orders.ts';
 
 // Payments.
 export {
   attemptById,
-  attemptsOfOrder,
+  attemptsOfOrders,
   claimAttempt,
   endAttempts,
   endCall,
   insertAttempt,
-  markAttemptPaid,
+  markAttemptsPaid,
   type NewAttempt,
   openEventPayloads,
   type PaymentAttempt,

@@ -1,18 +1,42 @@
-import { Migrator } from 'kysely/migration';
+import { type MigrationResultSet, Migrator } from 'kysely/migration';
 import { openDatabase } from './database.ts';
 import * as orders from './migrations/0001-orders.ts';
+import * as cancelling from './migrations/0002-cancelling.ts';
+import * as noForeignKeys from './migrations/0003-no-foreign-keys-from-a-batch.ts';
+import * as ledger from './migrations/0004-ledger-from-to.ts';
+import * as flashSales from './migrations/0005-flash-sales.ts';
+import * as shipments from './migrations/0006-shipments.ts';
 
-const MIGRATIONS = { '0001-orders': orders };
+const MIGRATIONS = {
+  '0001-orders': orders,
+  '0002-cancelling': cancelling,
+  '0003-no-foreign-keys-from-a-batch': noForeignKeys,
+  '0004-ledger-from-to': ledger,
+  '0005-flash-sales': flashSales,
+  '0006-shipments': shipments,
+};
 
 /**
  * Brings the database to the newest schema. Uses a session lock: connect directly, not through a
  * transaction-pooling PgBouncer. Throws with the failing migration's name.
  */
 export async function migrateToLatest(databaseUrl: string): Promise<void> {
+  await migrate(databaseUrl, (migrator) => migrator.migrateToLatest());
+}
+
+/** Only as far as this migration: for tests of what a later one makes of the rows it finds. */
+export async function migrateTo(databaseUrl: string, migration: keyof typeof MIGRATIONS): Promise<void> {
+  await migrate(databaseUrl, (migrator) => migrator.migrateTo(migration));
+}
+
+async function migrate(
+  databaseUrl: string,
+  run: (migrator: Migrator) => Promise<MigrationResultSet>,
+): Promise<void> {
   const db = openDatabase({ url: databaseUrl, maxConnections: 2, limits: false });
   try {
     const migrator = new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } });
-    const { error, results } = await migrator.migrateToLatest();
+    const { error, results } = await run(migrator);
     if (error !== undefined) {
       const failed =
         results?.find((result) => result.status === 'Error')?.migrationName ?? 'before the first';

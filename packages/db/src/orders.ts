@@ -22,6 +22,19 @@ export interface NewOrder {
   note?: string | undefined;
   shippingFeeRupiah: number;
   acceptedAt: Date;
+  /** Under which the buyer's purchases in a sale are counted. */
+  buyerKeys: readonly string[];
+}
+
+interface Allotted {
+  order: NewOrder;
+  allotment: Allotment;
+}
+
+interface AllotmentTimes {
+  now: Date;
+  payBefore: Date;
+  dueAt: Date;
 }
 
 export async function existingOrderIds(
@@ -34,24 +47,25 @@ export async function existingOrderIds(
   return new Set(rows.map((row) => row.id));
 }
 
-/** Inserts the orders of a batch with their lines, one statement a table, and answers what is there now. */
+/** Inserts the orders of a batch with their lines, one statement a table. */
 export async function insertAllotted(
   trx: Transaction<Database>,
-  batch: readonly { order: NewOrder; allotment: Allotment }[],
-  times: { now: Date; payBefore: Date; dueAt: Date },
-): Promise<StoredOrder[]> {
-  if (batch.length === 0) return [];
+  batch: readonly Allotted[],
+  times: AllotmentTimes,
+): Promise<void> {
+  if (batch.length === 0) return;
   // One array a column: PostgreSQL unpacks them faster than it parses JSON.
   const column = <T>(value: (row: (typeof batch)[number]) => T): T[] => batch.map(value);
   const isReserved = column(({ allotment }) => allotment.kind === 'reserved');
-  await sql`
+  const orders = sql`
     with inserted as (
       insert into orders (id, storefront_id, idempotency_key, fingerprint, request_id, state, reason, version,
                           payment_method, customer, shipping_address, note, shipping_fee_rupiah, total_rupiah,
-                          accepted_at, pay_before, due_at, updated_at)
+                          accepted_at, buyer_keys, pay_before, due_at, updated_at)
       select id, storefront_id, idempotency_key, fingerprint, request_id,
              case when is_reserved then 'reserved' else 'rejected' end, reason, 1,
              payment_method, customer, shipping_address, note, shipping_fee_rupiah, total_rupiah, accepted_at,
+             buyer_keys::text[],
              case when is_reserved then ${times.payBefore}::timestamptz end,
              case when is_reserved then ${times.dueAt}::timestamptz end, ${times.now}::timestamptz
       from unnest(${column(({ order }) => order.orderId)}::uuid[],
@@ -67,9 +81,11 @@ export async function insertAllotted(
                   ${column(({ order }) => order.note ?? null)}::text[],
                   ${column(({ order }) => order.shippingFeeRupiah)}::bigint[],
                   ${column(({ allotment }) => allotment.totalRupiah)}::bigint[],
-                  ${column(({ order }) => order.acceptedAt)}::timestamptz[])
+                  ${column(({ order }) => order.acceptedAt)}::timestamptz[],
+                  ${column(heldKeys)}::text[])
            as o (id, storefront_id, idempotency_key, fingerprint, request_id, is_reserved, reason, payment_method,
-                 customer, shipping_address, note, shipping_fee_rupiah, total_rupiah, accepted_at)
+                 customer, shipping_address, note, shipping_fee_rupiah, total_rupiah, accepted_at,
+                 buyer_keys)
       returning id, state, reason
     )
     insert into order_transitions (order_id, version, from_state, to_state, actor, reason)
@@ -78,15 +94,29 @@ export async function insertAllotted(
   const lines = batch.flatMap(({ order, allotment }) =>
     allotment.lines.map((line, index) => ({ ...line, orderId: order.orderId, lineNo: index + 1 })),
   );
-  await sql`
-    insert into order_items (order_id, line_no, product_id, sku, name, quantity, unit_price_rupiah)
+  const items = sql`
+    insert into order_items (order_id, line_no, product_id, sku, name, quantity, unit_price_rupiah, flash_sale_item_id)
     select * from unnest(${lines.map((line) => line.orderId)}::uuid[],
                          ${lines.map((line) => line.lineNo)}::int[],
                          ${lines.map((line) => line.productId)}::bigint[],
                          ${lines.map((line) => line.sku)}::text[],
                          ${lines.map((line) => line.name)}::text[],
                          ${lines.map((line) => line.quantity)}::int[],
-                         ${lines.map((line) => line.unitPriceRupiah)}::bigint[])`.execute(trx);
+                         ${lines.map((line) => line.unitPriceRupiah)}::bigint[],
+                         ${lines.map((line) => line.flashSaleItemId)}::bigint[])`.execute(trx);
+  await Promise.all([orders, items]);
+}
+
+/** The buyer's keys as PostgreSQL writes an array, for an order that holds something of a sale; null for others. */
+function heldKeys({ order, allotment }: Allotted): string | null {
+  const isOfSale =
+    allotment.kind === 'reserved' && allotment.lines.some(({ flashSaleItemId }) => flashSaleItemId !== null);
+  const quoted = (key: string) => `"${key.replaceAll(/["\\]/g, String.raw`\$&`)}"`;
+  return isOfSale ? `{${order.buyerKeys.map(quoted).join(',')}}` : null;
+}
+
+/** What readOrders answers of orders that were just inserted. */
+export function storedOrders(batch: readonly Allotted[], times: AllotmentTimes): StoredOrder[] {
   return batch.map(({ order, allotment }) => ({
     orderId: order.orderId,
     storefrontId: order.storefrontId,
@@ -103,6 +133,7 @@ export async function insertAllotted(
     updatedAt: times.now,
     items: allotment.lines,
     payment: null,
+    shipment: null,
   }));
 }
 
@@ -127,74 +158,116 @@ export async function readOrders(db: Queryable, orderIds: readonly string[]): Pr
             from order_items i where i.order_id = o.id) as items,
            (select json_build_object('gateway', a.gateway, 'url', a.url, 'expiresAt', a.expires_at)
             from payment_attempts a where a.order_id = o.id and a.state in ('active', 'paid')
-            order by a.number desc limit 1) as payment
+            order by a.number desc limit 1) as payment,
+           (select json_build_object('carrier', s.carrier, 'trackingNumber', s.tracking_number, 'shippedAt', s.shipped_at)
+            from shipments s where s.order_id = o.id) as shipment
     from orders o where o.id = any(${orderIds}::uuid[])`.execute(db);
   return rows;
 }
 
-/** Locks one order's row, waiting for it. Undefined if no such order. */
-export async function lockOrder(
+export interface LockedOrder {
+  orderId: string;
+  state: OrderState;
+  closingReason: ClosingReason | null;
+  version: number;
+  totalRupiah: number | null;
+  payBefore: Date | null;
+}
+
+/** Locks the rows of these orders by id, waiting for them. Unknown ids are absent. */
+export async function lockOrders(
   trx: Transaction<Database>,
-  orderId: string,
-): Promise<
-  | {
-      state: OrderState;
-      closingReason: ClosingReason | null;
-      version: number;
-      totalRupiah: number | null;
-      payBefore: Date | null;
-    }
-  | undefined
-> {
-  return trx
-    .selectFrom('orders')
-    .select(['state', 'closingReason', 'version', 'totalRupiah', 'payBefore'])
-    .where('id', '=', orderId)
-    .forUpdate()
-    .executeTakeFirst();
+  orderIds: readonly string[],
+): Promise<LockedOrder[]> {
+  const { rows } = await sql<LockedOrder>`
+    select id as order_id, state, closing_reason, version, total_rupiah, pay_before from orders
+    where id = any(${orderIds}::uuid[]) order by id for update`.execute(trx);
+  return rows;
+}
+
+export interface OrderMove {
+  orderId: string;
+  from: OrderState;
+  /** The order's version before this move; the move raises it by one. */
+  version: number;
+  to: OrderState;
+  actor: string;
+  reason: string;
+  dueAt: Date | null;
+  /** A move to `closing` needs it, and the order keeps it. */
+  closingReason?: ClosingReason;
 }
 
 /**
- * Moves an order from one state to another, raises its version and writes down who did it and why. The
- * caller holds the order's row; an order that is not in `from`, and a move that the lifecycle does not allow, are
- * bugs and throw. A move to `closing` needs its `closingReason`, which the order keeps.
+ * Moves orders from one state to another, raises their versions and writes down who did it and why: one statement,
+ * also where an order makes several moves, one after the other. The caller holds the orders' rows; an order that is
+ * not in `from`, and a move that the lifecycle does not allow, are bugs and throw.
  */
-export async function moveOrder(
-  trx: Transaction<Database>,
-  orderId: string,
-  from: OrderState,
-  to: OrderState,
-  {
-    actor,
-    reason,
-    dueAt,
-    closingReason,
-  }: { actor: string; reason: string; dueAt: Date | null; closingReason?: ClosingReason },
-): Promise<void> {
-  if (!mayMove(from, to))
-    throw new Error(`The lifecycle has no move from ${from} to ${to} (order ${orderId}).`);
-  const { numAffectedRows } = await sql`
+export async function moveOrders(trx: Transaction<Database>, moves: readonly OrderMove[]): Promise<void> {
+  if (moves.length === 0) return;
+  for (const { orderId, from, to } of moves) {
+    if (!mayMove(from, to))
+      throw new Error(`The lifecycle has no move from ${from} to ${to} (order ${orderId}).`);
+  }
+  const routes = [...Map.groupBy(moves, ({ orderId }) => orderId)].map(([orderId, ofOrder]) => ({
+    orderId,
+    first: ofOrder[0],
+    last: ofOrder.at(-1),
+    closingReason: ofOrder.findLast(({ closingReason }) => closingReason !== undefined)?.closingReason,
+  }));
+  const { rows } = await sql<{ id: string }>`
     with moved as (
-      update orders set state = ${to}, version = version + 1, due_at = ${dueAt}, updated_at = now(),
-        closing_reason = coalesce(${closingReason ?? null}, closing_reason)
-      where id = ${orderId} and state = ${from} returning id, version
+      update orders o set state = m.to_state, version = m.to_version, due_at = m.due_at, updated_at = now(),
+                          closing_reason = coalesce(m.closing_reason, o.closing_reason)
+      from unnest(${routes.map(({ orderId }) => orderId)}::uuid[], ${routes.map(({ first }) => first?.from)}::text[],
+                  ${routes.map(({ first }) => first?.version)}::int[], ${routes.map(({ last }) => last?.to)}::text[],
+                  ${routes.map(({ last }) => (last?.version ?? 0) + 1)}::int[],
+                  ${routes.map(({ last }) => last?.dueAt ?? null)}::timestamptz[],
+                  ${routes.map(({ closingReason }) => closingReason ?? null)}::text[])
+           as m (id, from_state, from_version, to_state, to_version, due_at, closing_reason)
+      where o.id = m.id and o.state = m.from_state and o.version = m.from_version returning o.id
+    ), written as (
+      insert into order_transitions (order_id, version, from_state, to_state, actor, reason)
+      select * from unnest(${moves.map(({ orderId }) => orderId)}::uuid[],
+                           ${moves.map(({ version }) => version + 1)}::int[],
+                           ${moves.map(({ from }) => from)}::text[], ${moves.map(({ to }) => to)}::text[],
+                           ${moves.map(({ actor }) => actor)}::text[], ${moves.map(({ reason }) => reason)}::text[])
     )
-    insert into order_transitions (order_id, version, from_state, to_state, actor, reason)
-    select id, version, ${from}, ${to}, ${actor}, ${reason} from moved`.execute(trx);
-  if (numAffectedRows !== 1n) throw new Error(`Order ${orderId} is not ${from}, so it cannot become ${to}.`);
+    select id from moved`.execute(trx);
+  const stayed = routes.filter(({ orderId }) => !rows.some(({ id }) => id === orderId));
+  if (stayed.length > 0) {
+    const which = stayed.map(({ orderId, first }) => `${orderId} is not ${first?.from}`).join(', ');
+    throw new Error(`Orders were not in the state and version that their moves expect: ${which}.`);
+  }
 }
 
-/** What an order holds of each product, in product order. */
-export async function productsOfOrder(
-  trx: Transaction<Database>,
-  orderId: string,
-): Promise<{ productId: number; sku: string; quantity: number }[]> {
-  const { rows } = await sql<{ productId: number; sku: string; quantity: number }>`
-    select product_id, min(sku) as sku, sum(quantity)::int as quantity from order_items
-    where order_id = ${orderId} and product_id is not null group by product_id order by product_id`.execute(
-    trx,
-  );
+export interface HeldProduct {
+  orderId: string;
+  productId: number;
+  sku: string;
+  quantity: number;
+  flashSaleItemId: number | null;
+  /** Empty without a sale. */
+  buyerKeys: string[];
+}
+
+/** What orders hold of each product. It never changes once an order is there. */
+export async function productsOfOrders(db: Queryable, orderIds: readonly string[]): Promise<HeldProduct[]> {
+  const { rows } = await sql<HeldProduct>`
+    select o.id as order_id, i.product_id, min(i.sku) as sku, sum(i.quantity)::int as quantity,
+           i.flash_sale_item_id, coalesce(o.buyer_keys, '{}') as buyer_keys
+    from orders o join order_items i on i.order_id = o.id
+    where o.id = any(${orderIds}::uuid[]) and i.product_id is not null
+    group by o.id, i.product_id, i.flash_sale_item_id order by o.id, i.product_id`.execute(db);
   return rows;
+}
+
+/** Writes down with whom orders were sent. An order that has a shipment already keeps it. */
+export async function insertShipments(
+  trx: Transaction<Database>,
+  shipments: readonly { orderId: string; carrier: string; trackingNumber: string; shippedBy: string }[],
+): Promise<void> {
+  if (shipments.length > 0) await trx.insertInto('shipments').values(shipments).execute();
 }
 
 /**

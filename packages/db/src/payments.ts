@@ -34,11 +34,16 @@ const COLUMNS = [
   'settlement',
 ] as const;
 
-export async function attemptsOfOrder(db: Queryable, orderId: string): Promise<PaymentAttempt[]> {
+export async function attemptsOfOrders(
+  db: Queryable,
+  orderIds: readonly string[],
+): Promise<PaymentAttempt[]> {
+  if (orderIds.length === 0) return [];
   return db
     .selectFrom('paymentAttempts')
     .select(COLUMNS)
-    .where('orderId', '=', orderId)
+    .where('orderId', 'in', orderIds)
+    .orderBy('orderId')
     .orderBy('number')
     .execute();
 }
@@ -134,17 +139,18 @@ export async function endAttempts(
     .execute();
 }
 
-/** Whatever we had made of the attempt: its money has come, and this is what it means for the order. */
-export async function markAttemptPaid(
+/** Whatever we had made of the attempts: their money has come, and this is what it means for their orders. */
+export async function markAttemptsPaid(
   trx: Transaction<Database>,
-  id: string,
-  { gatewayRef, settlement }: { gatewayRef: string; settlement: Settlement },
+  paid: readonly { id: string; gatewayRef: string; settlement: Settlement }[],
 ): Promise<void> {
-  await trx
-    .updateTable('paymentAttempts')
-    .set({ state: 'paid', gatewayRef, settlement, updatedAt: new Date() })
-    .where('id', '=', id)
-    .executeTakeFirstOrThrow();
+  if (paid.length === 0) return;
+  await sql`
+    update payment_attempts a set state = 'paid', gateway_ref = m.gateway_ref, settlement = m.settlement,
+                                  updated_at = now()
+    from unnest(${paid.map(({ id }) => id)}::text[], ${paid.map(({ gatewayRef }) => gatewayRef)}::text[],
+                ${paid.map(({ settlement }) => settlement)}::text[]) as m (id, gateway_ref, settlement)
+    where a.id = m.id`.execute(trx);
 }
 
 /** Stores a webhook event; one that is there already stays as it is. */

@@ -1,4 +1,4 @@
-import type { ColumnType, Generated, JSONColumnType } from 'kysely';
+import type { ColumnType, Generated, GeneratedAlways, JSONColumnType } from 'kysely';
 import type { ClosingReason, OrderState } from '@antrean/domain';
 
 /** Money is integer rupiah everywhere; `bigint` columns arrive as numbers (see database.ts). */
@@ -18,6 +18,34 @@ export interface Database {
     committed: number;
     shortfall: Generated<number>;
   };
+  /** A campaign; its items carry its window too. */
+  flashSales: {
+    id: Generated<number>;
+    name: string;
+    startsAt: Date;
+    endsAt: Date;
+    createdBy: string;
+    createdAt: Generated<Date>;
+  };
+  flashSaleItems: {
+    id: Generated<number>;
+    flashSaleId: number;
+    productId: number;
+    startsAt: Date;
+    endsAt: Date;
+    salePriceRupiah: number;
+    quota: number;
+    limitPerBuyer: number | null;
+    reserved: Generated<number>;
+    /** Paid, shipped or not. */
+    sold: Generated<number>;
+  };
+  flashSaleBuyers: {
+    flashSaleItemId: number;
+    buyerKey: string;
+    quantity: number;
+    limitPerBuyer: number | null;
+  };
   orders: {
     id: string;
     storefrontId: string;
@@ -36,6 +64,8 @@ export interface Database {
     shippingFeeRupiah: number;
     totalRupiah: number | null;
     acceptedAt: Date;
+    /** Set where the order holds something of a sale. */
+    buyerKeys: string[] | null;
     /** When the customer must have paid. */
     payBefore: Date | null;
     /** When the sweeper looks at the order again; null in a final state. */
@@ -51,6 +81,8 @@ export interface Database {
     name: string | null;
     quantity: number;
     unitPriceRupiah: number | null;
+    /** The sale whose price it is. */
+    flashSaleItemId: number | null;
   };
   orderTransitions: {
     orderId: string;
@@ -65,13 +97,28 @@ export interface Database {
     id: Generated<number>;
     productId: number;
     orderId: string | null;
+    flashSaleItemId: number | null;
     kind: string;
-    onHandDelta: number;
-    reservedDelta: number;
-    committedDelta: number;
+    onHandFrom: number;
+    onHandTo: number;
+    reservedFrom: number;
+    reservedTo: number;
+    committedFrom: number;
+    committedTo: number;
+    onHandDelta: GeneratedAlways<number>;
+    reservedDelta: GeneratedAlways<number>;
+    committedDelta: GeneratedAlways<number>;
+    reference: string | null;
     actor: string;
     reason: string;
     at: Generated<Date>;
+  };
+  shipments: {
+    orderId: string;
+    carrier: string;
+    trackingNumber: string;
+    shippedBy: string;
+    shippedAt: Generated<Date>;
   };
   paymentAttempts: {
     id: string;

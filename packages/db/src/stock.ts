@@ -1,20 +1,32 @@
 import { sql, type Transaction } from 'kysely';
-import type { LockedProduct } from '@antrean/domain';
+import { ledgerEntries, type LockedProduct, type Movement, type StockCounters } from '@antrean/domain';
+import { moveQuotas } from './flash-sales.ts';
 import type { Database } from './schema.ts';
 
+export interface LockedStock extends LockedProduct, StockCounters {}
+
+/** Locks of what a batch moves: fail with SQLSTATE 55P03 while another transaction holds one, or wait for them. */
+export interface LockOptions {
+  nowait: boolean;
+}
+
+/** How long a transaction that waits for its locks does so. */
+export async function limitLockWait(trx: Transaction<Database>): Promise<void> {
+  await sql`set local lock_timeout = '2s'`.execute(trx);
+}
+
 /**
- * Locks the stock rows of these products in product order and returns what is available.
- * `nowait` fails with SQLSTATE 55P03 while another batch holds one; without it, waits for up to 2 s.
- * Unknown SKUs are simply absent from the answer.
+ * Locks the stock rows of these products in product order and returns their counters, and what is available. Unknown
+ * SKUs are simply absent from the answer.
  */
 export async function lockStock(
   trx: Transaction<Database>,
   skus: readonly string[],
-  { nowait }: { nowait: boolean },
-): Promise<LockedProduct[]> {
-  if (!nowait) await sql`set local lock_timeout = '2s'`.execute(trx);
-  const { rows } = await sql<LockedProduct>`
+  { nowait }: LockOptions,
+): Promise<LockedStock[]> {
+  const { rows } = await sql<LockedStock>`
     select p.id as product_id, p.sku, p.name, p.price_rupiah as unit_price_rupiah,
+           s.on_hand, s.reserved, s.committed,
            greatest(s.on_hand - s.reserved - s.committed, 0) as available
     from products p join stock s on s.product_id = p.id
     where p.sku = any(${skus})
@@ -23,41 +35,64 @@ export async function lockStock(
   return rows;
 }
 
-export interface Movement {
-  productId: number;
-  orderId: string;
-  kind: 'reserve' | 'release' | 'commit';
-  /** Units, positive. */
-  quantity: number;
+/** A movement of stock and, where it is at a sale's price, of that sale's quota and its buyer's allowance. */
+export interface StockMovement extends Movement {
+  orderId: string | null;
+  flashSaleItemId: number | null;
+  /** Empty without a sale. */
+  buyerKeys: readonly string[];
+  actor: string;
+  reason: string;
+  /** Of a delivery: entered twice, it counts once. */
+  reference?: string;
 }
 
-const EFFECT = {
-  reserve: { reserved: 1, committed: 0 },
-  release: { reserved: -1, committed: 0 },
-  commit: { reserved: -1, committed: 1 },
-} as const;
-
-/** Writes the ledger rows and moves the counters by the same amounts: one statement each, whatever the batch. */
+/**
+ * Writes the ledger and moves the counters of stock, quotas and buyers by the same amounts: one statement a table,
+ * whatever the batch. The caller has locked the stock and the sale items.
+ */
 export async function moveStock(
   trx: Transaction<Database>,
-  movements: readonly Movement[],
-  { actor, reason }: { actor: string; reason: string },
+  movements: readonly StockMovement[],
+  locked: readonly LockedStock[],
 ): Promise<void> {
   if (movements.length === 0) return;
-  const reserved = movements.map((m) => m.quantity * EFFECT[m.kind].reserved);
-  const committed = movements.map((m) => m.quantity * EFFECT[m.kind].committed);
-  await sql`
+  const entries = ledgerEntries(movements, locked);
+  const column = <T>(value: (entry: (typeof entries)[number]) => T): T[] => entries.map(value);
+  const ledger = sql`
     with moved as (
-      insert into inventory_movements (product_id, order_id, kind, reserved_delta, committed_delta, actor, reason)
-      select m.product_id, m.order_id, m.kind, m.reserved, m.committed, ${actor}, ${reason}
-      from unnest(${movements.map((m) => m.productId)}::bigint[], ${movements.map((m) => m.orderId)}::uuid[],
-                  ${movements.map((m) => m.kind)}::text[], ${reserved}::int[], ${committed}::int[])
-           as m (product_id, order_id, kind, reserved, committed)
-      returning product_id, reserved_delta, committed_delta
+      insert into inventory_movements (product_id, order_id, flash_sale_item_id, kind, on_hand_from, on_hand_to,
+                                       reserved_from, reserved_to, committed_from, committed_to,
+                                       actor, reason, reference)
+      select * from unnest(${column((e) => e.productId)}::bigint[], ${column((e) => e.orderId)}::uuid[],
+                           ${column((e) => e.flashSaleItemId)}::bigint[], ${column((e) => e.kind)}::text[],
+                           ${column((e) => e.from.onHand)}::int[], ${column((e) => e.to.onHand)}::int[],
+                           ${column((e) => e.from.reserved)}::int[], ${column((e) => e.to.reserved)}::int[],
+                           ${column((e) => e.from.committed)}::int[], ${column((e) => e.to.committed)}::int[],
+                           ${column((e) => e.actor)}::text[], ${column((e) => e.reason)}::text[],
+                           ${column((e) => e.reference ?? null)}::text[])
+      returning product_id, on_hand_to - on_hand_from as on_hand, reserved_to - reserved_from as reserved,
+                committed_to - committed_from as committed
     ), sums as (
-      select product_id, sum(reserved_delta) as reserved, sum(committed_delta) as committed
+      select product_id, sum(on_hand) as on_hand, sum(reserved) as reserved, sum(committed) as committed
       from moved group by product_id
     )
-    update stock s set reserved = s.reserved + sums.reserved, committed = s.committed + sums.committed
+    update stock s set on_hand = s.on_hand + sums.on_hand, reserved = s.reserved + sums.reserved,
+                       committed = s.committed + sums.committed
     from sums where s.product_id = sums.product_id`.execute(trx);
+  await Promise.all([ledger, moveQuotas(trx, entries)]);
+}
+
+/** Which of these deliveries are in the ledger already. */
+export async function knownDeliveries(
+  trx: Transaction<Database>,
+  deliveries: readonly { productId: number; reference: string }[],
+): Promise<{ productId: number; reference: string }[]> {
+  if (deliveries.length === 0) return [];
+  const { rows } = await sql<{ productId: number; reference: string }>`
+    select m.product_id, m.reference from inventory_movements m
+    join unnest(${deliveries.map(({ productId }) => productId)}::bigint[],
+                ${deliveries.map(({ reference }) => reference)}::text[]) as d (product_id, reference)
+      on d.product_id = m.product_id and d.reference = m.reference`.execute(trx);
+  return rows;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { allot, type LockedProduct } from './allotment.ts';
+import { allot, type LockedProduct, type LockedSaleItem, type OrderToAllot } from './allotment.ts';
 
 const kopi: LockedProduct = {
   productId: 1,
@@ -13,8 +13,10 @@ const order = (
   orderId: string,
   items: { sku: string; quantity: number }[],
   expectedTotalRupiah?: number,
-) => ({
+): OrderToAllot => ({
   orderId,
+  acceptedAtMs: 1_000,
+  buyerKeys: [`email:${orderId}@example.test`],
   items,
   shippingFeeRupiah: 0,
   expectedTotalRupiah,
@@ -25,6 +27,7 @@ describe('allot', () => {
     const result = allot(
       ['a', 'b', 'c'].map((id) => order(id, [{ sku: 'KOPI', quantity: 2 }])),
       [kopi],
+      [],
     );
     expect(result.map((r) => r.kind)).toEqual(['reserved', 'rejected', 'rejected']);
   });
@@ -33,6 +36,7 @@ describe('allot', () => {
     const result = allot(
       [order('a', [{ sku: 'KOPI', quantity: 9 }]), order('b', [{ sku: 'KOPI', quantity: 3 }])],
       [kopi],
+      [],
     );
     expect(result.map((r) => r.kind)).toEqual(['rejected', 'reserved']);
   });
@@ -47,6 +51,7 @@ describe('allot', () => {
         order('b', [{ sku: 'KOPI', quantity: 3 }]),
       ],
       [kopi, teh],
+      [],
     );
     expect(result).toMatchObject([
       { kind: 'rejected', reason: 'out_of_stock' },
@@ -63,6 +68,7 @@ describe('allot', () => {
         ]),
       ],
       [kopi],
+      [],
     );
     expect(result).toMatchObject({ kind: 'rejected', reason: 'out_of_stock' });
   });
@@ -71,10 +77,172 @@ describe('allot', () => {
     const result = allot(
       [order('a', [{ sku: 'NOPE', quantity: 1 }]), order('b', [{ sku: 'KOPI', quantity: 1 }], 49_000)],
       [kopi],
+      [],
     );
     expect(result).toMatchObject([
       { kind: 'rejected', reason: 'unknown_product' },
       { kind: 'rejected', reason: 'price_changed', totalRupiah: 50_000 },
     ]);
+  });
+});
+
+const plenty: LockedProduct = { ...kopi, available: 100 };
+const kopiSale: LockedSaleItem = {
+  flashSaleItemId: 7,
+  productId: kopi.productId,
+  startsAtMs: 1_000,
+  endsAtMs: 2_000,
+  salePriceRupiah: 10_000,
+  quotaLeft: 3,
+  limitPerBuyer: null,
+  heldByBuyer: new Map(),
+};
+const limited = (limitPerBuyer: number, held: [string, number][] = []): LockedSaleItem => ({
+  ...kopiSale,
+  quotaLeft: 100,
+  limitPerBuyer,
+  heldByBuyer: new Map(held),
+});
+const some = (quantity: number) => [{ sku: 'KOPI', quantity }];
+
+describe('allot in a flash sale', () => {
+  it.each([
+    [999, 50_000, null],
+    [1_000, 10_000, 7],
+    [1_999, 10_000, 7],
+    [2_000, 50_000, null],
+  ])('sells at the price of the moment it was accepted: %i ms', (acceptedAtMs, unitPriceRupiah, item) => {
+    const [result] = allot([{ ...order('a', some(1)), acceptedAtMs }], [plenty], [kopiSale]);
+    expect(result).toMatchObject({
+      kind: 'reserved',
+      totalRupiah: unitPriceRupiah,
+      lines: [{ unitPriceRupiah, flashSaleItemId: item }],
+    });
+  });
+
+  it('counts the quota of each of a product’s sales on its own', () => {
+    const next = { ...kopiSale, flashSaleItemId: 8, startsAtMs: 2_000, endsAtMs: 3_000, quotaLeft: 1 };
+    const at = (acceptedAtMs: number, id: string, quantity: number) => ({
+      ...order(id, some(quantity)),
+      acceptedAtMs,
+    });
+    const orders = [at(2_500, 'a', 1), at(1_500, 'b', 3), at(2_500, 'c', 1)];
+    expect(allot(orders, [plenty], [next, kopiSale])).toMatchObject([
+      { kind: 'reserved', lines: [{ flashSaleItemId: 8 }] },
+      { kind: 'reserved', lines: [{ flashSaleItemId: 7 }] },
+      { kind: 'rejected', reason: 'sale_closed' },
+    ]);
+  });
+
+  it('serves a smaller order after one that the quota does not cover', () => {
+    expect(
+      allot([order('a', some(2)), order('b', some(2)), order('c', some(1))], [plenty], [kopiSale]),
+    ).toMatchObject([
+      { kind: 'reserved' },
+      { kind: 'rejected', reason: 'sale_closed' },
+      { kind: 'reserved' },
+    ]);
+  });
+
+  it('has one price for all lines of a product', () => {
+    const [result] = allot([order('a', [...some(2), ...some(2)], 200_000)], [plenty], [kopiSale]);
+    expect(result).toMatchObject({
+      kind: 'reserved',
+      lines: [{ unitPriceRupiah: 50_000 }, { unitPriceRupiah: 50_000 }],
+    });
+  });
+
+  it.each([
+    ['is sold at the ordinary price when that was shown', 200_000, { kind: 'reserved' }],
+    ['learns that the sale is closed when its price was shown', 40_000, { reason: 'sale_closed' }],
+    ['learns that the sale is closed when nothing was shown', undefined, { reason: 'sale_closed' }],
+    ['learns that the price changed when another total was shown', 40_001, { reason: 'price_changed' }],
+  ])('an order that the quota does not cover %s', (_, expectedTotalRupiah, answer) => {
+    const [result] = allot([order('a', some(4), expectedTotalRupiah)], [plenty], [kopiSale]);
+    expect(result).toMatchObject({
+      ...answer,
+      totalRupiah: 200_000,
+      lines: [{ unitPriceRupiah: 50_000, flashSaleItemId: null }],
+    });
+  });
+
+  it('calls it a changed price when the ordinary one was shown while the sale has quota', () => {
+    const [result] = allot([order('a', some(1), 50_000)], [plenty], [kopiSale]);
+    expect(result).toMatchObject({
+      reason: 'price_changed',
+      totalRupiah: 10_000,
+      lines: [{ flashSaleItemId: 7 }],
+    });
+  });
+
+  it('leaves quota alone when an order is sold at the ordinary price', () => {
+    const result = allot([order('a', some(4), 200_000), order('b', some(3))], [plenty], [kopiSale]);
+    expect(result).toMatchObject([{ kind: 'reserved' }, { kind: 'reserved', totalRupiah: 30_000 }]);
+  });
+
+  it('shows the prices of an order with an unknown product', () => {
+    const [result] = allot([order('a', [...some(1), { sku: 'NOPE', quantity: 1 }])], [plenty], [kopiSale]);
+    expect(result).toMatchObject({
+      reason: 'unknown_product',
+      totalRupiah: null,
+      lines: [
+        { unitPriceRupiah: 10_000, flashSaleItemId: 7 },
+        { unitPriceRupiah: null, flashSaleItemId: null },
+      ],
+    });
+  });
+
+  it('counts what earlier orders of the batch took against the limit of a buyer', () => {
+    const orders = ['a', 'b', 'c'].map((id) => ({ ...order(id, some(1)), buyerKeys: ['phone:1'] }));
+    expect(allot(orders, [plenty], [limited(2)])).toMatchObject([
+      { kind: 'reserved' },
+      { kind: 'reserved' },
+      { kind: 'rejected', reason: 'limit_exceeded' },
+    ]);
+  });
+
+  it('lets no buyer past the limit who changes only one of e-mail and phone', () => {
+    const by = (id: string, ...buyerKeys: string[]) => ({ ...order(id, some(1)), buyerKeys });
+    const orders = [
+      by('a', 'email:s', 'phone:1'),
+      by('b', 'email:s', 'phone:2'),
+      by('c', 'email:t', 'phone:1'),
+    ];
+    expect(allot(orders, [plenty], [limited(1)])).toMatchObject([
+      { kind: 'reserved' },
+      { reason: 'limit_exceeded' },
+      { reason: 'limit_exceeded' },
+    ]);
+  });
+
+  it('counts what a buyer already held, and one order for more than the limit', () => {
+    const by = (quantity: number) => ({ ...order('a', some(quantity)), buyerKeys: ['phone:1'] });
+    const sale = limited(3, [['phone:1', 1]]);
+    expect(allot([by(2)], [plenty], [sale])).toMatchObject([{ kind: 'reserved' }]);
+    expect(allot([by(3)], [plenty], [sale])).toMatchObject([{ reason: 'limit_exceeded' }]);
+    expect(allot([order('b', some(4))], [plenty], [sale])).toMatchObject([{ reason: 'limit_exceeded' }]);
+  });
+
+  it('has no limit at the ordinary price', () => {
+    const sale = { ...limited(1), quotaLeft: 1 };
+    expect(allot([order('a', some(2), 100_000)], [plenty], [sale])).toMatchObject([{ kind: 'reserved' }]);
+  });
+
+  it('takes neither quota nor allowance for an order that stock cannot serve', () => {
+    const result = allot(
+      [
+        order('a', [...some(1), { sku: 'TEH', quantity: 2 }]),
+        { ...order('b', some(1)), buyerKeys: order('a', []).buyerKeys },
+      ],
+      [plenty, teh],
+      [{ ...limited(1), quotaLeft: 1 }],
+    );
+    expect(result).toMatchObject([{ reason: 'out_of_stock' }, { kind: 'reserved' }]);
+  });
+
+  it('names the price before the limit, and the limit before the stock', () => {
+    const one = (expected?: number) => allot([order('a', some(5), expected)], [kopi], [limited(2)])[0];
+    expect(one(1)).toMatchObject({ reason: 'price_changed' });
+    expect(one(50_000)).toMatchObject({ reason: 'limit_exceeded' });
   });
 });

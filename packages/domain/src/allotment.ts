@@ -9,8 +9,27 @@ export interface LockedProduct {
   readonly available: number;
 }
 
+/** A flash sale item as the batch has locked it. At most one of a product covers a moment. */
+export interface LockedSaleItem {
+  readonly flashSaleItemId: number;
+  readonly productId: number;
+  /** Epoch milliseconds; the start is included, the end is not. */
+  readonly startsAtMs: number;
+  readonly endsAtMs: number;
+  readonly salePriceRupiah: number;
+  readonly quotaLeft: number;
+  /** Units a buyer may hold or have bought; null where there is no limit. */
+  readonly limitPerBuyer: number | null;
+  /** Units that each buyer key holds or has bought so far. */
+  readonly heldByBuyer: ReadonlyMap<string, number>;
+}
+
 export interface OrderToAllot {
   readonly orderId: string;
+  /** Sale windows and prices are those of this moment, not of the one at which stock is allotted. */
+  readonly acceptedAtMs: number;
+  /** The distinct keys of `buyerKeysOf`: limits hold for each of them. */
+  readonly buyerKeys: readonly string[];
   readonly items: readonly { readonly sku: string; readonly quantity: number }[];
   readonly shippingFeeRupiah: number;
   /** What the storefront showed the buyer, in rupiah; a different total rejects the order. */
@@ -23,6 +42,8 @@ export interface AllottedLine {
   readonly name: string;
   readonly quantity: number;
   readonly unitPriceRupiah: number;
+  /** The sale whose price this is; null for the ordinary price. */
+  readonly flashSaleItemId: number | null;
 }
 
 /** A line of a rejected order: of a product that nobody knows there is only what was asked for. */
@@ -34,6 +55,7 @@ export type RejectedLine =
       readonly name: null;
       readonly quantity: number;
       readonly unitPriceRupiah: null;
+      readonly flashSaleItemId: null;
     };
 
 export type Allotment =
@@ -47,44 +69,152 @@ export type Allotment =
       readonly kind: 'rejected';
       readonly orderId: string;
       readonly reason: RejectionReason;
+      /** At the prices that the order would have had; null where a product is not known. */
       readonly totalRupiah: number | null;
       readonly lines: readonly RejectedLine[];
     };
 
 /**
- * Allots locked stock to orders in the order given: all lines of an order or none, quantities of one
- * product summed within an order. Pure and deterministic; the counters it implies never go below zero.
+ * Allots locked stock and sale quotas to orders in the order given: all lines of an order or none, quantities
+ * of one product summed within an order and sold at one price. A rejected order takes nothing. Pure and
+ * deterministic; the counters it implies never go below zero, nor a buyer above a limit.
  */
-export function allot(orders: readonly OrderToAllot[], products: readonly LockedProduct[]): Allotment[] {
-  const bySku = new Map(products.map((product) => [product.sku, product]));
-  const left = new Map(products.map((product) => [product.productId, product.available]));
+export function allot(
+  orders: readonly OrderToAllot[],
+  products: readonly LockedProduct[],
+  saleItems: readonly LockedSaleItem[],
+): Allotment[] {
+  const shelves = shelvesOf(products, saleItems);
   return orders.map((order): Allotment => {
     const { orderId } = order;
-    const lines = order.items.map(({ sku, quantity }): RejectedLine => {
-      const product = bySku.get(sku);
-      if (product === undefined) return { productId: null, sku, name: null, quantity, unitPriceRupiah: null };
-      const { productId, name, unitPriceRupiah } = product;
-      return { productId, sku, name, quantity, unitPriceRupiah };
-    });
+    const wants = wantsOf(order, shelves);
+    const lines = order.items.map(({ sku, quantity }) => lineOf(sku, quantity, wants.get(sku)));
     const known = lines.filter((line) => line.productId !== null);
     if (known.length < lines.length) {
       return { kind: 'rejected', orderId, reason: 'unknown_product', totalRupiah: null, lines };
     }
-    const wanted = new Map<number, number>();
-    let totalRupiah = order.shippingFeeRupiah;
-    for (const { productId, quantity, unitPriceRupiah } of known) {
-      wanted.set(productId, (wanted.get(productId) ?? 0) + quantity);
-      totalRupiah += unitPriceRupiah * quantity;
-    }
-    if (order.expectedTotalRupiah !== undefined && order.expectedTotalRupiah !== totalRupiah) {
-      return { kind: 'rejected', orderId, reason: 'price_changed', totalRupiah, lines };
-    }
-    for (const [productId, quantity] of wanted) {
-      if ((left.get(productId) ?? 0) < quantity) {
-        return { kind: 'rejected', orderId, reason: 'out_of_stock', totalRupiah, lines };
-      }
-    }
-    for (const [productId, quantity] of wanted) left.set(productId, (left.get(productId) ?? 0) - quantity);
+    const wanted = [...wants.values()];
+    const totalRupiah = totalOf(order, wanted, ({ sale }) => sale);
+    const reason = rejectionReasonOf(order, wanted, totalRupiah);
+    if (reason !== undefined) return { kind: 'rejected', orderId, reason, totalRupiah, lines };
+    take(order, wanted);
     return { kind: 'reserved', orderId, totalRupiah, lines: known };
   });
+}
+
+/** A product and its sales while a batch is allotted: what the orders so far have left. */
+interface Shelf {
+  readonly product: LockedProduct;
+  readonly sales: Sale[];
+  stockLeft: number;
+}
+
+interface Sale {
+  readonly item: LockedSaleItem;
+  readonly heldByBuyer: Map<string, number>;
+  quotaLeft: number;
+}
+
+/** All that an order wants of one product. */
+interface Want {
+  readonly shelf: Shelf;
+  readonly quantity: number;
+  /** The sale in whose window the order was accepted. */
+  readonly openSale: Sale | undefined;
+  /** `openSale` where its quota covers the whole quantity; without it the ordinary price holds. */
+  readonly sale: Sale | undefined;
+}
+
+function shelvesOf(
+  products: readonly LockedProduct[],
+  saleItems: readonly LockedSaleItem[],
+): ReadonlyMap<string, Shelf> {
+  const sales = Map.groupBy(
+    saleItems.map(
+      (item): Sale => ({ item, heldByBuyer: new Map(item.heldByBuyer), quotaLeft: item.quotaLeft }),
+    ),
+    ({ item }) => item.productId,
+  );
+  return new Map(
+    products.map((product) => [
+      product.sku,
+      { product, sales: sales.get(product.productId) ?? [], stockLeft: product.available },
+    ]),
+  );
+}
+
+/** By SKU; a product that nobody knows is left out. */
+function wantsOf(order: OrderToAllot, shelves: ReadonlyMap<string, Shelf>): ReadonlyMap<string, Want> {
+  const wants = new Map<string, Want>();
+  for (const { sku, quantity: more } of order.items) {
+    const shelf = shelves.get(sku);
+    if (shelf === undefined) continue;
+    const quantity = (wants.get(sku)?.quantity ?? 0) + more;
+    const openSale = shelf.sales.find(
+      ({ item }) => item.startsAtMs <= order.acceptedAtMs && order.acceptedAtMs < item.endsAtMs,
+    );
+    const sale = openSale !== undefined && openSale.quotaLeft >= quantity ? openSale : undefined;
+    wants.set(sku, { shelf, quantity, openSale, sale });
+  }
+  return wants;
+}
+
+function lineOf(sku: string, quantity: number, want: Want | undefined): RejectedLine {
+  if (want === undefined) {
+    return { productId: null, sku, name: null, quantity, unitPriceRupiah: null, flashSaleItemId: null };
+  }
+  const { productId, name } = want.shelf.product;
+  const flashSaleItemId = want.sale?.item.flashSaleItemId ?? null;
+  return { productId, sku, name, quantity, unitPriceRupiah: priceOf(want, want.sale), flashSaleItemId };
+}
+
+function priceOf({ shelf }: Want, sale: Sale | undefined): number {
+  return sale === undefined ? shelf.product.unitPriceRupiah : sale.item.salePriceRupiah;
+}
+
+function totalOf(
+  order: OrderToAllot,
+  wanted: readonly Want[],
+  saleOf: (want: Want) => Sale | undefined,
+): number {
+  return wanted.reduce(
+    (total, want) => total + priceOf(want, saleOf(want)) * want.quantity,
+    order.shippingFeeRupiah,
+  );
+}
+
+/** The first rule that the order fails; undefined where it is served. */
+function rejectionReasonOf(
+  order: OrderToAllot,
+  wanted: readonly Want[],
+  totalRupiah: number,
+): RejectionReason | undefined {
+  const { expectedTotalRupiah, buyerKeys } = order;
+  const isQuotaGone = wanted.some(({ openSale, sale }) => openSale !== sale);
+  if (expectedTotalRupiah === undefined) {
+    // Nobody is sold at the ordinary price what may have been shown at the sale price.
+    if (isQuotaGone) return 'sale_closed';
+  } else if (expectedTotalRupiah !== totalRupiah) {
+    const wasShownSalePrices = expectedTotalRupiah === totalOf(order, wanted, ({ openSale }) => openSale);
+    return isQuotaGone && wasShownSalePrices ? 'sale_closed' : 'price_changed';
+  }
+  if (wanted.some((want) => isAboveLimit(want, buyerKeys))) return 'limit_exceeded';
+  if (wanted.some(({ shelf, quantity }) => shelf.stockLeft < quantity)) return 'out_of_stock';
+  return undefined;
+}
+
+function isAboveLimit({ sale, quantity }: Want, buyerKeys: readonly string[]): boolean {
+  if (sale === undefined) return false;
+  const { limitPerBuyer } = sale.item;
+  if (limitPerBuyer === null) return false;
+  return buyerKeys.some((key) => (sale.heldByBuyer.get(key) ?? 0) + quantity > limitPerBuyer);
+}
+
+function take({ buyerKeys }: OrderToAllot, wanted: readonly Want[]): void {
+  for (const { shelf, sale, quantity } of wanted) {
+    shelf.stockLeft -= quantity;
+    if (sale === undefined) continue;
+    sale.quotaLeft -= quantity;
+    for (const key of buyerKeys) sale.heldByBuyer.set(key, (sale.heldByBuyer.get(key) ?? 0) + quantity);
+  }
 }

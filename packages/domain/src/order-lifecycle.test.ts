@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import {
   CLOSED_STATE,
+  isCancellable,
   isFinal,
   lifecycleOf,
   mayMove,
@@ -31,10 +32,16 @@ describe('the order lifecycle', () => {
     expect(ends.size).toBe(ORDER_STATES.length);
   });
 
-  it('names a job for every state that is not final', () => {
+  it('names a job for every state but the final ones and the one that the shop moves', () => {
     for (const state of ORDER_STATES) {
-      if (!isFinal(state)) expect(lifecycleOf(state).job, state).toBeDefined();
+      const isLeftToOthers = isFinal(state) || state === 'paid';
+      expect(lifecycleOf(state).job === undefined, state).toBe(isLeftToOthers);
     }
+  });
+
+  it('lets an order be cancelled until it is paid, and not once it has ended', () => {
+    const cancellable = ORDER_STATES.filter(isCancellable);
+    expect(cancellable).toEqual(['queued', 'reserved', 'awaiting_payment', 'closing']);
   });
 
   it('ends a closed order in a final state that closing leads to, one for each reason', () => {
@@ -53,9 +60,9 @@ describe('the order lifecycle', () => {
     expect(drawn.toSorted()).toEqual(table.toSorted());
   });
 
-  it('never leaves paid and never returns to queued', () => {
+  it('leaves paid only by being shipped, and never returns to queued', () => {
     for (const state of ORDER_STATES) {
-      expect(mayMove('paid', state)).toBe(false);
+      expect(mayMove('paid', state)).toBe(state === 'shipped');
       expect(mayMove(state, 'queued')).toBe(false);
     }
   });

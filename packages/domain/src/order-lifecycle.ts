@@ -9,6 +9,7 @@ export const ORDER_STATES = [
   'awaiting_payment',
   'closing',
   'paid',
+  'shipped',
   'expired',
   'cancelled',
 ] as const;
@@ -17,10 +18,12 @@ export type OrderState = (typeof ORDER_STATES)[number];
 
 /** Why an order was rejected. */
 export const REJECTION_REASONS = [
-  'out_of_stock',
-  'price_changed',
-  'unknown_product',
-  'internal_error',
+  'out_of_stock', // too few left
+  'price_changed', // another total than the buyer was shown
+  'limit_exceeded', // above a sale's limit per buyer
+  'sale_closed', // sale quota gone
+  'unknown_product', // no such SKU
+  'internal_error', // could not be processed
 ] as const;
 export type RejectionReason = (typeof REJECTION_REASONS)[number];
 
@@ -35,7 +38,7 @@ export const CLOSED_STATE = {
 
 export interface LifecycleRow {
   readonly next: readonly OrderState[];
-  /** The job that moves an order out of this state; absent where only an outside event does. */
+  /** The job that moves an order out of this state; absent where only the shop does, or nobody. */
   readonly job?: 'reserve-order' | 'create-payment' | 'close-payment';
   /** The sweeper adds `job` again when the order has been in this state for longer than this. */
   readonly overdueAfterMs?: number;
@@ -47,7 +50,8 @@ export const ORDER_LIFECYCLE = {
   reserved: { next: ['awaiting_payment', 'closing'], job: 'create-payment', overdueAfterMs: 10_000 },
   awaiting_payment: { next: ['paid', 'closing'], job: 'close-payment' },
   closing: { next: ['paid', 'expired', 'cancelled'], job: 'close-payment', overdueAfterMs: 60_000 },
-  paid: { next: [] },
+  paid: { next: ['shipped'] },
+  shipped: { next: [] },
   expired: { next: [] },
   cancelled: { next: [] },
 } as const satisfies Readonly<Record<OrderState, LifecycleRow>>;
@@ -63,6 +67,16 @@ export function mayMove(from: OrderState, to: OrderState): boolean {
 
 export function isFinal(state: OrderState): boolean {
   return lifecycleOf(state).next.length === 0;
+}
+
+/** Whether the customer's wait is over: nothing of ours moves the order any more. */
+export function isSettled(state: OrderState): boolean {
+  return lifecycleOf(state).job === undefined;
+}
+
+/** Whether an order may be cancelled: once it is reserved, if it is queued. */
+export function isCancellable(state: OrderState): boolean {
+  return state === 'queued' || state === 'closing' || mayMove(state, 'closing');
 }
 
 /** How long a customer has to pay, from the reservation on. Gateways accept 5 minutes at the least. */

@@ -10,6 +10,7 @@ export interface OrderStatus {
   items: { sku: string; quantity: number; name?: string; unitPrice?: number }[];
   /** The instrument that is out, or the one that was paid. A bank transfer has no address. */
   payment?: { gateway: string; url?: string; expiresAt: string };
+  shipment?: { carrier: string; trackingNumber: string; shippedAt: string };
   updatedAt: string;
 }
 
@@ -30,6 +31,11 @@ export interface OrderView {
     readonly gateway: string;
     readonly url: string | null;
     readonly expiresAt: string;
+  } | null;
+  readonly shipment: {
+    readonly carrier: string;
+    readonly trackingNumber: string;
+    readonly shippedAt: string;
   } | null;
 }
 
@@ -55,6 +61,9 @@ export function orderStatusOf(view: OrderView): OrderStatus {
             expiresAt: new Date(view.payment.expiresAt).toISOString(),
           },
         }),
+    ...(view.shipment === null
+      ? {}
+      : { shipment: { ...view.shipment, shippedAt: new Date(view.shipment.shippedAt).toISOString() } }),
     updatedAt: view.updatedAt.toISOString(),
   };
 }

@@ -30,6 +30,21 @@ const orderJobSchema = z.object({ orderId: z.uuid(), requestId: z.string().min(1
 /** The token of an order is in a customer's hands, a key in a storefront's. */
 const cancelOrderSchema = orderJobSchema.extend({ requestedBy: z.enum(['customer', 'storefront']) });
 
+const shipOrderSchema = orderJobSchema.extend({
+  carrier: z.string().min(1),
+  trackingNumber: z.string().min(1),
+  requestedBy: z.string().min(1),
+});
+
+const receiveStockSchema = z.object({
+  sku: z.string().min(1),
+  quantity: z.int().positive(),
+  /** Of the delivery: received twice, it counts once. */
+  reference: z.string().min(1),
+  reason: z.string().min(1),
+  requestedBy: z.string().min(1),
+});
+
 const paymentEventSchema = z.object({
   gateway: z.enum(['midtrans', 'xendit']),
   attemptId: z.string().min(1),
@@ -54,12 +69,14 @@ export const JOBS = {
     attempts: 12,
     backoffMs: 500,
   },
+  'ship-order': { queue: 'fulfilment', payload: shipOrderSchema, attempts: 8, backoffMs: 1_000 },
+  'receive-stock': { queue: 'fulfilment', payload: receiveStockSchema, attempts: 8, backoffMs: 1_000 },
 } as const;
 
 export type JobName = keyof typeof JOBS;
 export type JobPayload<N extends JobName> = z.infer<(typeof JOBS)[N]['payload']>;
 export type QueueName = (typeof JOBS)[JobName]['queue'];
-export const QUEUES: readonly QueueName[] = ['orders', 'payments', 'payment-events'];
+export const QUEUES: readonly QueueName[] = ['orders', 'payments', 'payment-events', 'fulfilment'];
 
 /** A job id names order, order version and sweep round; BullMQ ignores an add while that id exists. */
 export function orderJobId(
@@ -67,4 +84,11 @@ export function orderJobId(
   order: { orderId: string; version: number; sweepRound: number },
 ): string {
   return `${name}-${order.orderId}-v${order.version}-r${order.sweepRound}`;
+}
+
+const ONE_JOB_EACH_MS = 60_000;
+
+/** For what is asked for from outside: one job a minute for an order, however often; a later one, in case it failed. */
+export function askedJobId(name: JobName, orderId: string): string {
+  return `${name}-${orderId}-${Math.floor(Date.now() / ONE_JOB_EACH_MS)}`;
 }

@@ -2,6 +2,7 @@
 export {
   acceptedOrderSchema,
   type AcceptedOrder,
+  askedJobId,
   type JobName,
   type JobPayload,
   JOBS,

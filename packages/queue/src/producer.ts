@@ -1,4 +1,4 @@
-import { Queue } from 'bullmq';
+import { FlowProducer, Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { JOBS, type JobName, type JobPayload, QUEUES, type QueueName } from './catalogue.ts';
 
@@ -30,6 +30,13 @@ export function createProducer(redis: Redis, prefix: string): Producer {
       return [name, queue] as const;
     }),
   );
+  const flows = new FlowProducer({
+    connection: redis,
+    prefix,
+    skipWaitingForReady: true,
+    skipVersionCheck: true,
+  });
+  flows.on('error', () => undefined);
   const queueOf = (name: QueueName): Queue => {
     const queue = queues.get(name);
     if (queue === undefined) throw new Error(`No queue is called ${name}.`);
@@ -41,8 +48,13 @@ export function createProducer(redis: Redis, prefix: string): Producer {
     },
     async addAll(name, jobs) {
       if (jobs.length === 0) return;
-      await queueOf(JOBS[name].queue).addBulk(
-        jobs.map(({ payload, jobId }) => ({ name, data: payload, opts: optionsOf(name, jobId) })),
+      await flows.addBulk(
+        jobs.map(({ payload, jobId }) => ({
+          name,
+          queueName: JOBS[name].queue,
+          data: payload,
+          opts: optionsOf(name, jobId),
+        })),
       );
     },
     waitingCount: (name) => queueOf(name).getWaitingCount(),

@@ -1,5 +1,5 @@
 import type { OrderStatus } from '@antrean/domain';
-import type { ChainableCommander, Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 
 /** A status record: what is shown of the order, and what only we read. */
 export interface StatusRecord {
@@ -24,15 +24,20 @@ return false`;
 
 /** Replaces the record only by a higher version: a worker that was paused cannot publish the past. */
 const PUBLISH = `
-local version = redis.call('HGET', KEYS[1], 'version')
-if version and tonumber(version) >= tonumber(ARGV[4]) then return 0 end
-redis.call('HSET', KEYS[1], 'status', ARGV[1], 'storefront', ARGV[2], 'fingerprint', ARGV[3], 'version', ARGV[4])
-redis.call('EXPIRE', KEYS[1], ARGV[5])
-return 1`;
+for i, key in ipairs(KEYS) do
+  local a = 4 * i - 2
+  local version = redis.call('HGET', key, 'version')
+  if not version or tonumber(version) < tonumber(ARGV[a + 3]) then
+    redis.call('HSET', key, 'status', ARGV[a], 'storefront', ARGV[a + 1], 'fingerprint', ARGV[a + 2],
+      'version', ARGV[a + 3])
+    redis.call('EXPIRE', key, ARGV[1])
+  end
+end`;
 
-type Script<R> = (key: string, ...args: (string | number)[]) => R;
-type ScriptedPipeline = ChainableCommander & { antreanPublish: Script<ChainableCommander> };
-type ScriptedRedis = Redis & { antreanAccept: Script<Promise<unknown>> };
+type ScriptedRedis = Redis & {
+  antreanAccept(key: string, ...args: (string | number)[]): Promise<unknown>;
+  antreanPublish(keyCount: number, ...args: (string | number)[]): Promise<unknown>;
+};
 
 export class StatusRecords {
   readonly #redis: ScriptedRedis;
@@ -41,14 +46,18 @@ export class StatusRecords {
   constructor(redis: Redis, prefix: string) {
     // By their digest: the text of a script goes over the wire once.
     redis.defineCommand('antreanAccept', { numberOfKeys: 1, lua: ACCEPT });
-    redis.defineCommand('antreanPublish', { numberOfKeys: 1, lua: PUBLISH });
+    redis.defineCommand('antreanPublish', { lua: PUBLISH });
     this.#redis = redis as ScriptedRedis;
     this.#prefix = prefix;
   }
 
   /** Makes the record of a new order; returns the one that is there when the order is known already. */
   async accept(record: StatusRecord): Promise<StatusRecord | undefined> {
-    const known = await this.#redis.antreanAccept(this.#key(record.status.orderId), ...fields(record));
+    const known = await this.#redis.antreanAccept(
+      this.#key(record.status.orderId),
+      ...fields(record),
+      RECORD_TTL_SECONDS,
+    );
     return Array.isArray(known) ? parse(known) : undefined;
   }
 
@@ -61,11 +70,8 @@ export class StatusRecords {
   /** In one round trip, whatever the number of orders. */
   async publish(records: readonly StatusRecord[]): Promise<void> {
     if (records.length === 0) return;
-    const pipeline = this.#redis.pipeline() as ScriptedPipeline;
-    for (const record of records) {
-      pipeline.antreanPublish(this.#key(record.status.orderId), ...fields(record));
-    }
-    for (const [error] of (await pipeline.exec()) ?? []) if (error) throw error;
+    const keys = records.map((record) => this.#key(record.status.orderId));
+    await this.#redis.antreanPublish(keys.length, ...keys, RECORD_TTL_SECONDS, ...records.flatMap(fields));
   }
 
   /** Orders a second that workers reserve, as last measured; undefined when none worked lately. */
@@ -84,7 +90,7 @@ export class StatusRecords {
 }
 
 function fields({ status, storefrontId, fingerprint, version }: StatusRecord): (string | number)[] {
-  return [JSON.stringify(status), storefrontId, fingerprint, version, RECORD_TTL_SECONDS];
+  return [JSON.stringify(status), storefrontId, fingerprint, version];
 }
 
 function parse([status, storefrontId, fingerprint, version]: (string | null)[]): StatusRecord | undefined {

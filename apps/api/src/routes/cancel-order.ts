@@ -1,11 +1,10 @@
 import type { FastifyInstance } from 'fastify';
-import { isFinal } from '@antrean/domain';
+import { isCancellable } from '@antrean/domain';
+import { askedJobId } from '@antrean/queue';
 import { askingRedis } from '../authenticate.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { Problem } from '../problems.ts';
 import { identifyReader, readStatus, type StatusRequest } from '../read-status.ts';
-
-const ONE_JOB_EACH_MS = 60_000;
 
 /**
  * Asks to cancel an unpaid order, for its storefront's secret key or for whoever has its token. Answers before a
@@ -19,15 +18,13 @@ export function cancelOrderRoute(app: FastifyInstance, deps: ApiDependencies): v
     }
     const { orderId, status } = await readStatus(deps, request, reader);
     if (status !== 'cancelled') {
-      if (isFinal(status)) throw new Problem('order_not_cancellable', `The order is ${status}.`);
+      if (!isCancellable(status)) throw new Problem('order_not_cancellable', `The order is ${status}.`);
       const requestedBy = reader === null ? 'customer' : 'storefront';
-      // One job a minute for an order, however often it is asked; a later one, in case the first has failed.
-      const minute = Math.floor(Date.now() / ONE_JOB_EACH_MS);
       await askingRedis(request, () =>
         deps.producer.add(
           'cancel-order',
           { orderId, requestId: request.id, requestedBy },
-          `cancel-order-${orderId}-${minute}`,
+          askedJobId('cancel-order', orderId),
         ),
       );
       request.log.info({ orderId, requestedBy }, 'cancelling asked for');

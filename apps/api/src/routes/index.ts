@@ -6,6 +6,7 @@ import { midtransWebhookRoute } from './midtrans-webhook.ts';
 import { orderEventsRoute } from './order-events.ts';
 import { placeOrderRoute } from './place-order.ts';
 import { readOrderRoute } from './read-order.ts';
+import { shipOrderRoute } from './ship-order.ts';
 import { xenditWebhookRoute } from './xendit-webhook.ts';
 
 /** Every route there is. */
@@ -14,6 +15,7 @@ export function registerRoutes(app: FastifyInstance, deps: ApiDependencies): voi
   readOrderRoute(app, deps);
   orderEventsRoute(app, deps);
   cancelOrderRoute(app, deps);
+  shipOrderRoute(app, deps);
   midtransWebhookRoute(app, deps);
   xenditWebhookRoute(app, deps);
   healthRoutes(app, deps);

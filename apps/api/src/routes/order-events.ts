@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
-import { isFinal } from '@antrean/domain';
+import { isSettled } from '@antrean/domain';
 import type { ApiDependencies } from '../dependencies.ts';
 import { readStatus, type StatusRequest } from '../read-status.ts';
 
@@ -8,7 +8,7 @@ const LOOK_EVERY_MS = 1_000;
 /** A browser's EventSource connects again by itself. */
 const MAX_STREAM_MS = 10 * 60_000;
 
-/** Server-sent events: the status now, then each change, until the order is final. */
+/** Server-sent events: the status now, then each change, until the customer's wait is over. */
 export function orderEventsRoute(app: FastifyInstance, deps: ApiDependencies): void {
   app.get<StatusRequest>('/v1/orders/:orderId/events', async (request, reply) => {
     let seen = await readStatus(deps, request);
@@ -25,7 +25,7 @@ export function orderEventsRoute(app: FastifyInstance, deps: ApiDependencies): v
     });
     raw.write(`event: status\ndata: ${JSON.stringify(seen)}\n\n`);
     const endsAt = Date.now() + MAX_STREAM_MS;
-    while (!isFinal(seen.status) && Date.now() < endsAt) {
+    while (!isSettled(seen.status) && Date.now() < endsAt) {
       await delay(LOOK_EVERY_MS);
       if (hasLeft) return;
       const now = (await deps.records.read(seen.orderId).catch(() => undefined))?.status ?? seen;

@@ -3,7 +3,7 @@ import { type AcceptedOrder, orderJobId } from '@antrean/queue';
 import { askingRedis, authenticate } from '../authenticate.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { orderBody } from '../order-body.ts';
-import { Problem } from '../problems.ts';
+import { parseBody, Problem } from '../problems.ts';
 import { deriveOrderId, fingerprintOf, statusToken } from '../tokens.ts';
 
 /** For the estimate until workers have measured their own rate. */
@@ -25,15 +25,7 @@ export function placeOrderRoute(app: FastifyInstance, deps: ApiDependencies): vo
         'Send an Idempotency-Key header of 1 to 255 visible ASCII characters, the same one when you retry.',
       );
     }
-    const parsed = orderBody.safeParse(request.body);
-    if (!parsed.success) {
-      throw new Problem(
-        'invalid_request',
-        'The body does not have the form of an order; see errors.',
-        parsed.error.issues.map((issue) => ({ path: issue.path.join('.'), message: issue.message })),
-      );
-    }
-    const body = parsed.data;
+    const body = parseBody(orderBody, request.body);
     if (body.shippingFee !== undefined && storefront.kind !== 'secret') {
       throw new Problem('forbidden', 'Only a secret key may set shippingFee.');
     }

@@ -1,16 +1,12 @@
 import {
-  attemptsOfOrder,
-  endAttempts,
-  lockOrder,
-  lockStock,
-  moveOrder,
-  moveStock,
+  attemptsOfOrders,
+  lockOrders,
+  moveOrders,
   openEventPayloads,
   type PaymentAttempt,
-  productsOfOrder,
   readOrders,
 } from '@antrean/db';
-import { CLOSED_STATE, type ClosingReason, ORDER_LIFECYCLE } from '@antrean/domain';
+import { type ClosingReason, ORDER_LIFECYCLE } from '@antrean/domain';
 import type { JobPayload } from '@antrean/queue';
 import { type JobDependencies, publishOrders } from '../dependencies.ts';
 import {
@@ -21,16 +17,12 @@ import {
   PaymentNotReadyError,
   settlePayment,
 } from '../settle-payment.ts';
+import { changeStock, mustBeClosed } from '../stock-changes.ts';
 
 /** A payment made in the last second has this long to reach us. */
 const CLOSE_GRACE_MS = ORDER_LIFECYCLE.closing.overdueAfterMs;
 /** How long past its deadline an unpaid order holds its stock at most, while its gateway is down or undecided. */
 const MAX_CLOSE_GRACE_MS = 3_600_000;
-const WHY = {
-  not_paid_in_time: { actor: 'worker', reason: 'not paid in time' },
-  cancelled: { actor: 'worker', reason: 'cancelled' },
-} as const satisfies Record<ClosingReason, object>;
-
 /** Closes an order past its deadline, and goes on with one that is being closed. */
 export async function closePayment(
   deps: JobDependencies,
@@ -39,7 +31,8 @@ export async function closePayment(
   const [order] = await readOrders(deps.db, [orderId]);
   if (order?.payBefore == null) return;
   const isDue = order.payBefore.getTime() <= Date.now();
-  return closeOrder(deps, orderId, isDue ? { ...WHY.not_paid_in_time, as: 'not_paid_in_time' } : undefined);
+  const why = { as: 'not_paid_in_time', actor: 'worker', reason: 'not paid in time' } as const;
+  return closeOrder(deps, orderId, isDue ? why : undefined);
 }
 
 /**
@@ -54,55 +47,27 @@ export async function closeOrder(
 ): Promise<void> {
   const { db } = deps;
   const closing = await db.transaction().execute(async (trx) => {
-    const locked = await lockOrder(trx, orderId);
+    const [locked] = await lockOrders(trx, [orderId]);
     if (locked?.state === 'closing') return locked;
     if (locked?.state !== 'reserved' && locked?.state !== 'awaiting_payment') return undefined;
     if (why === undefined) return undefined;
-    await moveOrder(trx, orderId, locked.state, 'closing', {
-      actor: why.actor,
-      reason: why.reason,
-      closingReason: why.as,
-      dueAt: new Date(Date.now() + CLOSE_GRACE_MS),
-    });
-    return { ...locked, closingReason: why.as };
+    const { state: from, version } = locked;
+    const { actor, reason, as: closingReason } = why;
+    const dueAt = new Date(Date.now() + CLOSE_GRACE_MS);
+    await moveOrders(trx, [{ orderId, from, version, to: 'closing', actor, reason, closingReason, dueAt }]);
+    return { ...locked, closingReason };
   });
   await publishOrders(deps, [orderId]);
   if (closing?.payBefore == null || closing.closingReason === null) return;
   const { closingReason, payBefore } = closing;
 
-  const open = (await attemptsOfOrder(db, orderId)).find(mustBeClosed);
+  const open = (await attemptsOfOrders(db, [orderId])).find(mustBeClosed);
   const lateMs = Date.now() - payBefore.getTime();
   if (open !== undefined && !(await canBePaidNoMore(deps, open, lateMs))) return;
   if (closingReason === 'not_paid_in_time' && lateMs < CLOSE_GRACE_MS) return;
 
-  await db.transaction().execute(async (trx) => {
-    const held = await productsOfOrder(trx, orderId);
-    const skus = held.map(({ sku }) => sku);
-    await lockStock(trx, skus, { nowait: false });
-    const locked = await lockOrder(trx, orderId);
-    if (locked?.state !== 'closing') return;
-    const attempts = await attemptsOfOrder(trx, orderId);
-    // One that became active since was not closed: the sweeper brings the order back.
-    if (attempts.some((attempt) => mustBeClosed(attempt) && attempt.id !== open?.id)) return;
-    const ids = attempts.map(({ id }) => id);
-    await endAttempts(trx, ids, ['active'], 'closed');
-    // The link of an unfinished attempt never reached a customer, so nobody can pay it.
-    await endAttempts(trx, ids, ['created', 'sent', 'unknown'], 'abandoned');
-    await moveOrder(trx, orderId, 'closing', CLOSED_STATE[closingReason], {
-      ...WHY[closingReason],
-      dueAt: null,
-    });
-    await moveStock(
-      trx,
-      held.map((line) => ({ ...line, orderId, kind: 'release' as const })),
-      WHY[closingReason],
-    );
-  });
+  await changeStock(deps.stockChanges, { kind: 'close', orderId, closedAttemptId: open?.id });
   await publishOrders(deps, [orderId]);
-}
-
-function mustBeClosed({ state, gateway }: PaymentAttempt): boolean {
-  return state === 'active' && gateway !== 'bank_transfer';
 }
 
 /** Closes the instrument. Also true when the order has waited long enough for its gateway to say that it is closed. */

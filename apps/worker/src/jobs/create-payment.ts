@@ -1,10 +1,10 @@
 import {
-  attemptsOfOrder,
+  attemptsOfOrders,
   claimAttempt,
   endCall,
   insertAttempt,
-  lockOrder,
-  moveOrder,
+  lockOrders,
+  moveOrders,
   type PaymentAttempt,
   readOrders,
 } from '@antrean/db';
@@ -42,7 +42,7 @@ export async function createPayment(
   const leftMs = payBefore.getTime() - Date.now();
   if (leftMs <= 0) return closePayment(deps, job);
 
-  const attempts = await attemptsOfOrder(db, orderId);
+  const attempts = await attemptsOfOrders(db, [orderId]);
   let number = Math.max(0, ...attempts.map((attempt) => attempt.number));
   const newAttempt = async (gateway: string): Promise<PaymentAttempt> => {
     number += 1;
@@ -120,17 +120,23 @@ async function handOut(
   instrument: { url?: string; gatewayRef?: string },
 ): Promise<void> {
   await deps.db.transaction().execute(async (trx) => {
-    const order = await lockOrder(trx, attempt.orderId);
+    const [order] = await lockOrders(trx, [attempt.orderId]);
     if (order?.state !== 'reserved') {
       await endCall(trx, attempt, 'abandoned', instrument);
       return;
     }
     if (!(await endCall(trx, attempt, 'active', instrument))) return;
-    await moveOrder(trx, attempt.orderId, 'reserved', 'awaiting_payment', {
-      actor: 'worker',
-      reason: `${attempt.id} handed out`,
-      dueAt: attempt.expiresAt,
-    });
+    await moveOrders(trx, [
+      {
+        orderId: attempt.orderId,
+        from: 'reserved',
+        version: order.version,
+        to: 'awaiting_payment',
+        actor: 'worker',
+        reason: `${attempt.id} handed out`,
+        dueAt: attempt.expiresAt,
+      },
+    ]);
   });
   await publishOrders(deps, [attempt.orderId]);
 }

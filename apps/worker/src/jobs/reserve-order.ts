@@ -1,13 +1,16 @@
 import {
   existingOrderIds,
   insertAllotted,
+  lockOpenSaleItems,
   lockStock,
-  type Movement,
   moveStock,
+  pipelinedTransaction,
   readOrders,
+  storedOrders,
   type StoredOrder,
+  type StockMovement,
 } from '@antrean/db';
-import { allot, ORDER_LIFECYCLE, PAYMENT_WINDOW_MS } from '@antrean/domain';
+import { type Allotment, allot, buyerKeysOf, ORDER_LIFECYCLE, PAYMENT_WINDOW_MS } from '@antrean/domain';
 import { type AcceptedOrder, JOBS, orderJobId, RetryLaterError } from '@antrean/queue';
 import type { Coalescer } from '../coalescer.ts';
 import { type JobDependencies, publishOrders, recordOf } from '../dependencies.ts';
@@ -103,50 +106,72 @@ export async function reserveOrders(
   batch: readonly AcceptedOrder[],
 ): Promise<StoredOrder[]> {
   const { fresh, known } = await retryingTransaction(() =>
-    db.transaction().execute((trx) => reserveInTransaction(trx, batch)),
+    pipelinedTransaction(db, (trx) => reserveInTransaction(trx, batch)),
   );
   return known.length === 0 ? fresh : [...fresh, ...(await readOrders(db, known))];
 }
 
+const NOWAIT = { nowait: true } as const;
+
 async function reserveInTransaction(
   trx: Parameters<typeof lockStock>[0],
   batch: readonly AcceptedOrder[],
-): Promise<{ fresh: StoredOrder[]; known: string[] }> {
+): Promise<{ result: { fresh: StoredOrder[]; known: string[] }; writes: Promise<unknown>[] }> {
+  const ids = batch.map(({ orderId }) => orderId);
   const skus = [...new Set(batch.flatMap((order) => order.items.map((item) => item.sku)))];
-  const products = await lockStock(trx, skus, { nowait: true });
-  const existing = await existingOrderIds(
-    trx,
-    batch.map(({ orderId }) => orderId),
-  );
+  const accepted = batch.map(({ acceptedAtMs }) => acceptedAtMs);
+  const window = { from: new Date(Math.min(...accepted)), to: new Date(Math.max(...accepted)) };
+  const buyers = new Map(batch.map((order) => [order.orderId, buyerKeysOf(order)]));
+  const [stock, saleItems, existing] = await Promise.all([
+    lockStock(trx, skus, NOWAIT),
+    lockOpenSaleItems(trx, skus, window, [...new Set([...buyers.values()].flat())], NOWAIT),
+    // After the locks: whoever reserved one of these orders has committed by now.
+    existingOrderIds(trx, ids),
+  ]);
   // Two jobs of one order may be in one batch; orders that are there already stay as they are.
   const orders = new Map<string, AcceptedOrder>();
   for (const order of batch.toSorted((a, b) => a.acceptedAtMs - b.acceptedAtMs)) {
     if (!existing.has(order.orderId) && !orders.has(order.orderId)) orders.set(order.orderId, order);
   }
-  const allotted = allot([...orders.values()], products).map((allotment) => {
-    const order = orders.get(allotment.orderId);
-    if (order === undefined) throw new Error('Only orders of the batch are allotted.');
-    return { order: { ...order, acceptedAt: new Date(order.acceptedAtMs) }, allotment };
-  });
+  const toAllot = [...orders.values()].map((order) => ({
+    ...order,
+    acceptedAt: new Date(order.acceptedAtMs),
+    buyerKeys: buyers.get(order.orderId) ?? [],
+  }));
+  const allotments = allot(toAllot, stock, saleItems);
+  const allotted = toAllot.map((order, index) => ({ order, allotment: allotments[index] as Allotment }));
   const now = new Date();
-  const fresh = await insertAllotted(trx, allotted, {
+  const times = {
     now,
     payBefore: new Date(now.getTime() + PAYMENT_WINDOW_MS),
     dueAt: new Date(now.getTime() + ORDER_LIFECYCLE.reserved.overdueAfterMs),
-  });
-  const movements: Movement[] = [];
-  for (const { allotment } of allotted) {
-    if (allotment.kind === 'rejected') continue;
-    const quantities = new Map<number, number>();
-    for (const { productId, quantity } of allotment.lines) {
-      quantities.set(productId, (quantities.get(productId) ?? 0) + quantity);
-    }
-    for (const [productId, quantity] of quantities) {
-      movements.push({ productId, orderId: allotment.orderId, kind: 'reserve', quantity });
-    }
+  };
+  return {
+    result: { fresh: storedOrders(allotted, times), known: [...existing] },
+    writes: [insertAllotted(trx, allotted, times), moveStock(trx, allotted.flatMap(movementsOf), stock)],
+  };
+}
+
+/** One movement a product, whatever the lines. */
+function movementsOf({
+  order: { orderId, buyerKeys },
+  allotment,
+}: {
+  order: { orderId: string; buyerKeys: readonly string[] };
+  allotment: Allotment;
+}): StockMovement[] {
+  if (allotment.kind === 'rejected') return [];
+  const movements = new Map<number, StockMovement>();
+  for (const { productId, quantity, flashSaleItemId } of allotment.lines) {
+    const sum = quantity + (movements.get(productId)?.quantity ?? 0);
+    const why = { actor: 'worker', reason: 'order reserved' };
+    movements.set(productId, {
+      ...{ productId, orderId, kind: 'reserve', quantity: sum, flashSaleItemId },
+      buyerKeys: flashSaleItemId === null ? [] : buyerKeys,
+      ...why,
+    });
   }
-  await moveStock(trx, movements, { actor: 'worker', reason: 'order reserved' });
-  return { fresh, known: [...existing] };
+  return [...movements.values()];
 }
 
 /** U+0000 and lone surrogates are taken out, as PostgreSQL cannot store them. */
@@ -162,13 +187,14 @@ async function rejectUnreservable(deps: JobDependencies, order: AcceptedOrder): 
       productId: null,
       name: null,
       unitPriceRupiah: null,
+      flashSaleItemId: null,
     }));
     const acceptedAt = new Date(order.acceptedAtMs);
     await insertAllotted(
       trx,
       [
         {
-          order: { ...storable, acceptedAt },
+          order: { ...storable, acceptedAt, buyerKeys: [] },
           allotment: { kind: 'rejected', orderId, reason: 'internal_error', totalRupiah: null, lines },
         },
       ],

@@ -1,0 +1,34 @@
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { askedJobId } from '@antrean/queue';
+import { askingRedis, authenticate } from '../authenticate.ts';
+import type { ApiDependencies } from '../dependencies.ts';
+import { text } from '../order-body.ts';
+import { parseBody, Problem } from '../problems.ts';
+import { readStatus, type StatusRequest } from '../read-status.ts';
+
+const shipment = z.strictObject({ carrier: text(60), trackingNumber: text(100) });
+
+/**
+ * Says that a paid order was handed to its carrier, for its storefront's secret key. Answers before a worker has
+ * written it down; asking again is safe, and the first tracking number stands.
+ */
+export function shipOrderRoute(app: FastifyInstance, deps: ApiDependencies): void {
+  app.post<StatusRequest>('/v1/orders/:orderId/ship', async (request, reply) => {
+    const storefront = await authenticate(deps, request);
+    if (storefront.kind !== 'secret') throw new Problem('forbidden', 'Ship with a secret key.');
+    const { carrier, trackingNumber } = parseBody(shipment, request.body);
+    const { orderId, status } = await readStatus(deps, request, storefront);
+    if (status !== 'paid' && status !== 'shipped') {
+      throw new Problem('order_not_shippable', `The order is ${status}.`);
+    }
+    if (status === 'paid') {
+      const requestedBy = `storefront ${storefront.storefrontId}`;
+      const payload = { orderId, requestId: request.id, carrier, trackingNumber, requestedBy };
+      const jobId = askedJobId('ship-order', orderId);
+      await askingRedis(request, () => deps.producer.add('ship-order', payload, jobId));
+      request.log.info({ orderId, carrier }, 'shipping asked for');
+    }
+    return reply.code(202).header('location', `/v1/orders/${orderId}`).send({ orderId, status });
+  });
+}

@@ -1,0 +1,22 @@
+import type { JobPayload } from '@antrean/queue';
+import { type JobDependencies, publishOrders } from '../dependencies.ts';
+import { changeStock } from '../stock-changes.ts';
+
+/**
+ * Sends a paid order on its way: it becomes `shipped`, and its units leave the shelf. Run twice, it finds the order
+ * shipped; the first tracking number stands.
+ */
+export async function shipOrder(deps: JobDependencies, job: JobPayload<'ship-order'>): Promise<void> {
+  const { orderId, requestId, carrier, trackingNumber, requestedBy: actor } = job;
+  const outcome = await changeStock(deps.stockChanges, {
+    kind: 'ship',
+    orderId,
+    carrier,
+    trackingNumber,
+    actor,
+  });
+  if (outcome === 'not_paid') {
+    deps.log.error({ orderId, requestId }, 'an order to ship is not paid; it was not shipped');
+  }
+  await publishOrders(deps, [orderId]);
+}

@@ -1,0 +1,59 @@
+/** The counters of a product's stock, in units. */
+export interface StockCounters {
+  /** What the shelf holds. */
+  readonly onHand: number;
+  /** What unpaid orders hold. */
+  readonly reserved: number;
+  /** What is paid and not shipped. */
+  readonly committed: number;
+}
+
+/** What may happen to stock, and what one unit of it does to each counter. */
+const EFFECT = {
+  receive: { onHand: 1, reserved: 0, committed: 0 },
+  reserve: { onHand: 0, reserved: 1, committed: 0 },
+  release: { onHand: 0, reserved: -1, committed: 0 },
+  commit: { onHand: 0, reserved: -1, committed: 1 },
+  ship: { onHand: -1, reserved: 0, committed: -1 },
+} as const;
+
+export type MovementKind = keyof typeof EFFECT;
+
+export interface Movement {
+  readonly productId: number;
+  readonly kind: MovementKind;
+  /** Units, positive. */
+  readonly quantity: number;
+}
+
+/** A movement with the counters before and after it. */
+export type LedgerEntry<M extends Movement = Movement> = M & {
+  readonly from: StockCounters;
+  readonly to: StockCounters;
+};
+
+/**
+ * The ledger entries of movements that follow each other in this order, from the counters that the transaction has
+ * locked. Throws on a product that was not locked: its counters would be somebody else's to move.
+ */
+export function ledgerEntries<M extends Movement>(
+  movements: readonly M[],
+  locked: readonly ({ readonly productId: number } & StockCounters)[],
+): LedgerEntry<M>[] {
+  const counters = new Map<number, StockCounters>(
+    locked.map(({ productId, onHand, reserved, committed }) => [productId, { onHand, reserved, committed }]),
+  );
+  return movements.map((movement) => {
+    const { productId, kind, quantity } = movement;
+    const from = counters.get(productId);
+    if (from === undefined) throw new Error(`Stock of product ${productId} was not locked.`);
+    const effect = EFFECT[kind];
+    const to = {
+      onHand: from.onHand + effect.onHand * quantity,
+      reserved: from.reserved + effect.reserved * quantity,
+      committed: from.committed + effect.committed * quantity,
+    };
+    counters.set(productId, to);
+    return { ...movement, from, to };
+  });
+}
