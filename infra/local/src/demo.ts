@@ -1,14 +1,18 @@
-// A flash sale against the running system, over HTTP as storefront and customers would: 200 buyers, 50 units.
+// A flash sale against the running system, over HTTP as storefront and customers would: 200 buyers, 50 units at the
+// sale's price.
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { addProducts, auditStock, openDatabase } from '@antrean/db';
+import { addProducts, auditFlashSales, auditStock, createFlashSale, openDatabase } from '@antrean/db';
 import { type Instance, localDirectory, runningInstance } from './instance.ts';
 
 const BUYERS = 200;
+/** On the shelf, of which only so many are for the sale. */
+const STOCK = 80;
 const UNITS = 50;
+const SALE_PRICE_RUPIAH = 99_000;
 /** Of the reserved orders, this many leave without paying. */
 const WALK_AWAY = 7;
 
@@ -37,8 +41,17 @@ async function main({ addresses }: Instance): Promise<void> {
   try {
     const sku = `DEMO-${Date.now().toString(36).toUpperCase()}`;
     await addProducts(db, [
-      { sku, name: 'Sepatu obral', description: 'Barang obral.', priceRupiah: 149_000, onHand: UNITS },
+      { sku, name: 'Sepatu obral', description: 'Barang obral.', priceRupiah: 149_000, onHand: STOCK },
     ]);
+    const sale = await createFlashSale(db, {
+      name: `Demo ${sku}`,
+      startsAt: new Date(),
+      endsAt: new Date(Date.now() + 3_600_000),
+      items: [{ sku, salePriceRupiah: SALE_PRICE_RUPIAH, quota: UNITS, limitPerBuyer: 1 }],
+      createdBy: 'demo',
+    });
+    if (sale.kind !== 'created') throw new Error(`The sale was not created: ${sale.kind}.`);
+    console.log(`${sku}: Rp ${SALE_PRICE_RUPIAH} in place of Rp 149000, ${UNITS} units, one a buyer.`);
     const stock = async (when: string) => {
       const [row] = await auditStock(db, sku);
       if (row === undefined) throw new Error(`${sku} has no stock row.`);
@@ -64,10 +77,11 @@ async function main({ addresses }: Instance): Promise<void> {
             customer: {
               name: `Pembeli ${buyer + 1}`,
               email: `pembeli${buyer + 1}@example.test`,
-              phone: '081234567890',
+              phone: `0812 3456 ${`${buyer + 1}`.padStart(4, '0')}`,
             },
             items: [{ sku, quantity: 1 }],
             paymentMethod: 'online',
+            expectedTotal: SALE_PRICE_RUPIAH,
           }),
         });
         if (answer.status !== 202)
@@ -105,10 +119,13 @@ async function main({ addresses }: Instance): Promise<void> {
       console.log(`  ${String(count).padStart(4)}  ${label}`);
     const { row, agrees } = await stock('after');
     const held = row.reserved + row.committed;
+    const [item] = await auditFlashSales(db, `Demo ${sku}`);
+    const atSalePrice = (item?.reserved ?? 0) + (item?.sold ?? 0);
     console.log(
-      `${held} of ${BUYERS} hold a unit; ${Math.max(held - UNITS, 0)} oversold; ledger ${agrees ? 'agrees' : 'DISAGREES'}.`,
+      `${held} of ${BUYERS} hold a unit, ${atSalePrice} at the sale's price; ${Math.max(held - UNITS, 0)} oversold; ` +
+        `at most ${item?.mostByOneBuyer} a buyer; ledger ${agrees ? 'agrees' : 'DISAGREES'}.`,
     );
-    if (held !== UNITS || !agrees) process.exitCode = 1;
+    if (held !== UNITS || atSalePrice !== UNITS || !agrees) process.exitCode = 1;
   } finally {
     await db.destroy();
   }

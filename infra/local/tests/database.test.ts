@@ -4,6 +4,7 @@ import {
   auditStock,
   claimAttempt,
   claimOverdue,
+  createFlashSale,
   type Database,
   endCall,
   insertAllotted,
@@ -14,6 +15,7 @@ import {
   moveStock,
   openDatabase,
   openEventPayloads,
+  pipelinedTransaction,
   recordEventOutcome,
   sql,
   type StockMovement,
@@ -94,6 +96,82 @@ describe('the database', () => {
     await expect(
       db.updateTable('stock').set({ committed: -1 }).where('productId', '=', id).execute(),
     ).rejects.toMatchObject({ code: '23514' });
+  });
+
+  it('refuses a quota or an allowance that oversells, whatever the code says', async () => {
+    const sale = await createFlashSale(db, {
+      name: 'guards',
+      startsAt: new Date(),
+      endsAt: new Date(Date.now() + 60_000),
+      items: [{ sku: 'TEH', salePriceRupiah: 1_000, quota: 3, limitPerBuyer: 2 }],
+      createdBy: 'test',
+    });
+    if (sale.kind !== 'created') throw new Error(sale.kind);
+    const item = db.updateTable('flashSaleItems').where('flashSaleId', '=', sale.id);
+    for (const counters of [{ reserved: 2, sold: 2 }, { reserved: -1 }, { sold: -1 }]) {
+      await expect(item.set(counters).execute()).rejects.toMatchObject({
+        constraint: 'flash_sale_items_never_oversold',
+      });
+    }
+    for (const quantity of [3, -1]) {
+      const buyer = { flashSaleItemId: sale.id, buyerKey: 'email:a@b.test', quantity, limitPerBuyer: 2 };
+      await expect(db.insertInto('flashSaleBuyers').values(buyer).execute()).rejects.toMatchObject({
+        constraint: 'flash_sale_buyers_within_limit',
+      });
+    }
+    for (const table of ['flash_sales', 'flash_sale_items']) {
+      await expect(sql`delete from ${sql.table(table)}`.execute(db), table).rejects.toThrow('never changed');
+    }
+  });
+
+  it('refuses a ledger row that moves what its kind does not', async () => {
+    const id = await productId();
+    const row = {
+      ...{ productId: id, actor: 'test', reason: 'test', onHandFrom: 5, onHandTo: 5 },
+      ...{ reservedFrom: 5, reservedTo: 5, committedFrom: 5, committedTo: 5 },
+    };
+    for (const wrong of [
+      { kind: 'reserve' },
+      { kind: 'reserve', reservedTo: 4 },
+      { kind: 'reserve', reservedTo: 6, committedTo: 6 },
+      { kind: 'release', reservedTo: 6 },
+      { kind: 'commit', committedTo: 6 },
+      { kind: 'ship', committedTo: 4 },
+      { kind: 'receive', onHandTo: 4 },
+      { kind: 'gift', onHandTo: 4 },
+    ]) {
+      await expect(
+        db
+          .insertInto('inventoryMovements')
+          .values({ ...row, ...wrong })
+          .execute(),
+        JSON.stringify(wrong),
+      ).rejects.toMatchObject({ constraint: 'inventory_movements_kind_moves' });
+    }
+  });
+
+  it('undoes all of a pipelined transaction when its last write fails, and takes none after the commit', async () => {
+    const add = (trx: Kysely<Database>, sku: string) =>
+      trx.insertInto('products').values({ sku, name: sku, description: '', priceRupiah: 1 }).execute();
+    const twice = pipelinedTransaction(db, async (trx) => ({
+      result: 'done',
+      writes: [add(trx, 'TWICE'), add(trx, 'TWICE'), add(trx, 'BEHIND')],
+    }));
+    await expect(twice).rejects.toMatchObject({ code: '23505' });
+    let late: Promise<unknown> = Promise.resolve();
+    const result = await pipelinedTransaction(db, async (trx) => {
+      late = new Promise((resolve, reject) => {
+        setImmediate(() => add(trx, 'LATE').then(resolve, reject));
+      });
+      late.catch(() => undefined);
+      return { result: 'done', writes: [add(trx, 'ONCE')] };
+    });
+    expect(result).toBe('done');
+    await expect(late).rejects.toThrow('after the commit');
+    const added = await db.selectFrom('products').select('sku').where('priceRupiah', '=', 1).execute();
+    expect(added).toEqual([{ sku: 'ONCE' }]);
+    // Its connections are fit for what comes next.
+    await Promise.all(Array.from({ length: 8 }, () => sql`select 1`.execute(db)));
   });
 
   it('moves stock once for an order, however often it is asked', async () => {
