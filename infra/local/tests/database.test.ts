@@ -10,6 +10,8 @@ import {
   insertAllotted,
   insertAttempt,
   type Kysely,
+  lockOpenSaleItems,
+  lockSaleItems,
   lockStock,
   moveOrders,
   moveStock,
@@ -119,6 +121,16 @@ describe('the database', () => {
         constraint: 'flash_sale_buyers_within_limit',
       });
     }
+    const now = new Date();
+    const lock = (nowait: boolean) =>
+      db
+        .transaction()
+        .execute((trx) => lockOpenSaleItems(trx, ['TEH'], { from: now, to: now }, [], { nowait }));
+    expect(await lock(true)).toMatchObject([{ quotaLeft: 3, limitPerBuyer: 2, salePriceRupiah: 1_000 }]);
+    await db.transaction().execute(async (trx) => {
+      await lockSaleItems(trx, [sale.id]);
+      await expect(lock(true), 'another transaction holds the item').rejects.toMatchObject({ code: '55P03' });
+    });
     for (const table of ['flash_sales', 'flash_sale_items']) {
       await expect(sql`delete from ${sql.table(table)}`.execute(db), table).rejects.toThrow('never changed');
     }

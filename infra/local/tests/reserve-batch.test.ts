@@ -25,6 +25,7 @@ import {
   type JobDependencies,
   reserveBatch,
   settlePayment,
+  type StockChange,
 } from '@antrean/worker';
 import { buyerKeysOf } from '@antrean/domain';
 import fc from 'fast-check';
@@ -248,6 +249,81 @@ describe('a batch of reservations', () => {
   }, 120_000);
 });
 
+describe('a batch of stock changes', () => {
+  /** Orders of one unit each, waiting to be paid at the sale's price or the ordinary one. */
+  async function awaiting(sku: string, count: number) {
+    const orders = Array.from({ length: count }, (_, index) =>
+      accepted([{ sku, quantity: 1 }], BUYERS[index % BUYERS.length]),
+    );
+    await Promise.all(await reserveBatch(deps, orders));
+    return Promise.all(
+      orders.map(async ({ orderId }) => {
+        const attempt = { id: `${orderId}-1`, orderId, number: 1, gateway: 'midtrans', amountRupiah: 1 };
+        await insertAttempt(db, { ...attempt, expiresAt: new Date() }, 'job');
+        return orderId;
+      }),
+    );
+  }
+  const pay = (orderId: string): StockChange => ({
+    kind: 'pay',
+    orderId,
+    attemptId: `${orderId}-1`,
+    gateway: 'midtrans',
+    gatewayRef: 'ref',
+  });
+  const ship = (orderId: string, trackingNumber: string): StockChange => ({
+    kind: 'ship',
+    orderId,
+    carrier: 'JNE',
+    trackingNumber,
+    actor: 'test',
+  });
+  const receive = (sku: string, reference: string): StockChange => ({
+    kind: 'receive',
+    sku,
+    quantity: 5,
+    reference,
+    actor: 'test',
+    reason: 'test',
+  });
+
+  it('answers each change in its order, and the same when it comes again', async () => {
+    await stocked(['CHANGED'], () => 4);
+    const [first = '', second = ''] = await awaiting('CHANGED', 2);
+    const batch = [
+      ...[ship(first, 'too early'), pay(first), pay(first), ship(first, 'one'), ship(first, 'two')],
+      ...[receive('CHANGED', 'D-1'), receive('CHANGED', 'D-1'), receive('CHANGED', 'D-2')],
+      ...[receive('NOPE', 'D-1'), { kind: 'close', orderId: second, closedAttemptId: undefined } as const],
+    ];
+    const deliveries = ['received', 'known', 'received', 'unknown_product'];
+    const outcomes = ['not_paid', 'paid', 'paid', 'shipped', 'shipped', ...deliveries, 'kept'];
+    expect(await applyStockChanges(db, batch)).toEqual(outcomes);
+    const again = ['shipped', 'paid', 'paid', 'shipped', 'shipped', 'known', 'known', 'known'];
+    expect(await applyStockChanges(db, batch)).toEqual([...again, 'unknown_product', 'kept']);
+    const shipments = await db.selectFrom('shipments').selectAll().where('orderId', '=', first).execute();
+    expect(shipments).toMatchObject([{ trackingNumber: 'one' }]);
+    const [changed] = await auditStock(db, 'CHANGED');
+    expect(changed).toMatchObject({ onHand: 13, reserved: 1, committed: 0, ledgerOnHand: 13, gaps: 0 });
+  });
+
+  it('takes the same statements for 1 change and for 60', async () => {
+    await stocked(['BATCHED'], () => 100);
+    await inSale('BATCHED', ['BATCHED'], { quota: 100, limitPerBuyer: null });
+    const ids = await awaiting('BATCHED', 60);
+    const statementsOf = async (batch: StockChange[]) => {
+      asked.mockClear();
+      await applyStockChanges(db, batch);
+      const calls = asked.mock.calls as unknown as [string | { text: string }][];
+      return calls.map(([query]) => (typeof query === 'string' ? query : query.text));
+    };
+    const [one = '', ...others] = ids;
+    const single = await statementsOf([pay(one)]);
+    expect(await statementsOf(others.map(pay))).toEqual(single);
+    expect(single.filter((text) => text.includes('update flash_sale_items'))).toHaveLength(1);
+    expect(single.length).toBeLessThan(15);
+  });
+});
+
 /** What two workers may do to each other: a lock, a deadlock, an order that the other has just inserted. */
 const EXPECTED_SQLSTATES: readonly unknown[] = ['55P03', '40P01', '23505'];
 
@@ -347,6 +423,21 @@ async function expectExact(orders: readonly AcceptedOrder[]): Promise<string[]> 
   for (const { sku, reserved, committed } of audit) {
     const sum = held.get(sku);
     if (sum !== undefined) expect({ sku, reserved, committed }).toEqual({ sku, ...sum });
+  }
+  // Each delivered twice, a payment is the same one: it made its order paid, or it came too late.
+  const attempts = await db
+    .selectFrom('paymentAttempts')
+    .select(['orderId', 'settlement'])
+    .where('settlement', 'is not', null)
+    .where(
+      'orderId',
+      'in',
+      orders.map(({ orderId }) => orderId),
+    )
+    .execute();
+  for (const { orderId, settlement } of attempts) {
+    const isPaid = stored.some((order) => order.orderId === orderId && order.state === 'paid');
+    expect(settlement).toBe(isPaid ? 'paid' : 'paid_too_late');
   }
   return stored.map(({ state, reason }) => reason ?? state);
 }

@@ -38,11 +38,10 @@ export async function attemptsOfOrders(
   db: Queryable,
   orderIds: readonly string[],
 ): Promise<PaymentAttempt[]> {
-  if (orderIds.length === 0) return [];
   return db
     .selectFrom('paymentAttempts')
     .select(COLUMNS)
-    .where('orderId', 'in', orderIds)
+    .where('orderId', '=', sql<string>`any(${orderIds}::uuid[])`)
     .orderBy('orderId')
     .orderBy('number')
     .execute();
@@ -134,7 +133,7 @@ export async function endAttempts(
   await trx
     .updateTable('paymentAttempts')
     .set({ state: to, updatedAt: new Date() })
-    .where('id', 'in', ids)
+    .where('id', '=', sql<string>`any(${ids})`)
     .where('state', 'in', from)
     .execute();
 }
