@@ -1,52 +1,282 @@
-import { describe, expect, it } from 'vitest';
-import { Coalescer } from './coalescer.ts';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { Coalescer, CoalescerClosedError, type CoalescerOptions } from './coalescer.ts';
+
+/** A batch under way, which the test answers. */
+interface Batch {
+  inputs: readonly number[];
+  answer(results?: readonly (number | Promise<number>)[]): void;
+  fail(error: unknown): void;
+}
+
+/** A coalescer whose batches end when the test says so. */
+function open(options: Partial<CoalescerOptions<number, number>> = {}) {
+  const batches: Batch[] = [];
+  const coalescer = new Coalescer<number, number>({
+    run: (inputs) => {
+      const { promise, resolve, reject } = Promise.withResolvers<readonly (number | Promise<number>)[]>();
+      batches.push({ inputs, answer: (results = inputs) => resolve(results), fail: reject });
+      return promise;
+    },
+    maxBatchSize: 4,
+    maxWaitMs: 5,
+    ...options,
+  });
+  const inputs = () => batches.map((batch) => batch.inputs);
+  const submit = (...numbers: number[]) => numbers.map((n) => coalescer.submit(n));
+  return { coalescer, batches, inputs, submit };
+}
+
+/** A coalescer whose last batch was full. */
+async function openLoaded(options: Partial<CoalescerOptions<number, number>> = {}) {
+  const opened = open(options);
+  const burst = opened.submit(-4, -3, -2, -1);
+  opened.batches.shift()?.answer();
+  await Promise.all(burst);
+  await nextTurn();
+  return opened;
+}
+
+const useFakeTimeout = () => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 describe('the coalescer', () => {
-  it('gathers concurrent submissions into batches of at most the given size', async () => {
-    const sizes: number[] = [];
-    const coalescer = new Coalescer<number, number>({
-      run: async (batch) => {
-        sizes.push(batch.length);
-        return batch.map((n) => n * 2);
-      },
-      maxBatchSize: 4,
-      maxWaitMs: 1,
-    });
-    const results = await Promise.all([1, 2, 3, 4, 5, 6].map((n) => coalescer.submit(n)));
-    expect(results).toEqual([2, 4, 6, 8, 10, 12]);
-    expect(sizes).toEqual([4, 2]);
+  it.each([
+    { maxBatchSize: 0 },
+    { maxBatchSize: 1.5 },
+    { maxBatchSize: Number.NaN },
+    { maxWaitMs: -1 },
+    { maxWaitMs: 0.5 },
+    { maxWaitMs: Number.POSITIVE_INFINITY },
+  ])('refuses %o', (options) => {
+    expect(() => open(options)).toThrow(RangeError);
   });
 
-  it('sets one bad submission aside and completes the others', async () => {
+  it('answers each submission with its own result', async () => {
+    const { batches, submit } = open();
+    const results = submit(1, 2, 3);
+    await nextTurn();
+    batches[0]?.answer([10, 20, 30]);
+    expect(await Promise.all(results)).toEqual([10, 20, 30]);
+  });
+
+  it('runs one batch at a time, in order, and none above its size', async () => {
+    const { batches, inputs, submit } = open();
+    const results = submit(1, 2, 3, 4, 5, 6, 7, 8, 9);
+    expect(inputs()).toEqual([[1, 2, 3, 4]]);
+    await nextTurn();
+    expect(inputs()).toHaveLength(1);
+    batches[0]?.answer();
+    await Promise.all(results.slice(0, 4));
+    expect(inputs()).toEqual([
+      [1, 2, 3, 4],
+      [5, 6, 7, 8],
+    ]);
+    batches[1]?.answer();
+    await vi.waitFor(() => expect(inputs()[2]).toEqual([9]));
+    batches[2]?.answer();
+    expect(await Promise.all(results)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+
+  it('starts the next batch while a result of the last one is still to come', async () => {
+    const { batches, inputs, submit } = open({ maxBatchSize: 1 });
+    const [first, second] = submit(1, 2);
+    const { promise, resolve } = Promise.withResolvers<number>();
+    batches[0]?.answer([promise]);
+    await vi.waitFor(() => expect(inputs()).toEqual([[1], [2]]));
+    batches[1]?.answer();
+    expect(await second).toBe(2);
+    resolve(10);
+    expect(await first).toBe(10);
+  });
+
+  it('passes on a result that fails late, and to its own submission only', async () => {
+    const { batches, submit } = open();
+    const [first, second] = submit(1, 2);
+    await nextTurn();
+    batches[0]?.answer([Promise.reject(new Error('not published')), 2]);
+    await expect(first).rejects.toThrow('not published');
+    expect(await second).toBe(2);
+  });
+});
+
+describe('the wait of a batch', () => {
+  it('is none when nothing else comes: a lone submission needs no timer', async () => {
+    useFakeTimeout();
+    const { batches, inputs, submit } = open();
+    for (const n of [1, 2, 3]) {
+      const [result] = submit(n);
+      await nextTurn();
+      expect(inputs()).toHaveLength(n);
+      batches[n - 1]?.answer();
+      expect(await result).toBe(n);
+      await nextTurn();
+    }
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('gathers what arrives in the same turn', async () => {
+    const { inputs, submit } = open();
+    void submit(1);
+    await Promise.resolve();
+    void submit(2, 3);
+    expect(inputs()).toEqual([]);
+    await nextTurn();
+    expect(inputs()).toEqual([[1, 2, 3]]);
+  });
+
+  it('lasts under load until the batch is full', async () => {
+    useFakeTimeout();
+    const { inputs, submit } = await openLoaded();
+    void submit(1);
+    await nextTurn();
+    void submit(2, 3);
+    await nextTurn();
+    expect(inputs()).toEqual([]);
+    void submit(4);
+    expect(inputs()).toEqual([[1, 2, 3, 4]]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('lasts under load maxWaitMs at most', async () => {
+    useFakeTimeout();
+    const { inputs, submit } = await openLoaded({ maxWaitMs: 5 });
+    void submit(1);
+    await nextTurn();
+    void submit(2);
+    vi.advanceTimersByTime(4);
+    expect(inputs()).toEqual([]);
+    vi.advanceTimersByTime(1);
+    expect(inputs()).toEqual([[1, 2]]);
+  });
+
+  it('is none again after a batch that shows no load', async () => {
+    useFakeTimeout();
+    const { batches, inputs, submit } = await openLoaded();
+    const [lone] = submit(1);
+    vi.runAllTimers();
+    batches[0]?.answer();
+    await lone;
+    await nextTurn();
+    void submit(2);
+    await nextTurn();
+    expect(inputs()).toEqual([[1], [2]]);
+  });
+
+  it('is none under load either with a maxWaitMs of 0', async () => {
+    useFakeTimeout();
+    const { inputs, submit } = await openLoaded({ maxWaitMs: 0 });
+    void submit(1);
+    await nextTurn();
+    expect(inputs()).toEqual([[1]]);
+  });
+});
+
+describe('a batch that fails', () => {
+  const bad = new Error('violates check constraint');
+
+  it('is split in halves until the one bad submission stands alone', async () => {
+    const batches: (readonly number[])[] = [];
     const coalescer = new Coalescer<number, number>({
       run: async (batch) => {
-        if (batch.includes(3)) throw Object.assign(new Error('violates check constraint'), { code: '23514' });
+        batches.push(batch);
+        if (batch.includes(3)) throw bad;
         return batch;
       },
-      maxBatchSize: 10,
-      maxWaitMs: 1,
+      maxBatchSize: 64,
+      maxWaitMs: 0,
+      isFaultOfOneInput: (error) => error === bad,
     });
-    const results = await Promise.allSettled([1, 2, 3, 4, 5].map((n) => coalescer.submit(n)));
-    expect(results.map((r) => r.status)).toEqual([
-      'fulfilled',
-      'fulfilled',
-      'rejected',
-      'fulfilled',
-      'fulfilled',
-    ]);
+    const numbers = Array.from({ length: 64 }, (_, n) => n);
+    const results = await Promise.allSettled(numbers.map((n) => coalescer.submit(n)));
+    expect(results.flatMap(({ status }, n) => (status === 'rejected' ? [n] : []))).toEqual([3]);
+    // The whole, and two halves at each of log2(64) depths.
+    expect(batches).toHaveLength(1 + 2 * 6);
+    // What completed did so once, and in order.
+    expect(batches.filter((batch) => !batch.includes(3)).flat()).toEqual(numbers.filter((n) => n !== 3));
   });
 
-  it('fails a whole batch once, without splitting, when a lock was not to be had', async () => {
-    let runs = 0;
-    const coalescer = new Coalescer<number, number>({
-      run: async () => {
-        runs += 1;
-        throw Object.assign(new Error('could not obtain lock'), { code: '55P03' });
-      },
-      maxBatchSize: 10,
-      maxWaitMs: 1,
-    });
-    await Promise.allSettled([1, 2, 3].map((n) => coalescer.submit(n)));
-    expect(runs).toBe(1);
+  it('fails once as a whole, without splitting, when no input is to blame', async () => {
+    const { batches, submit } = open({ isFaultOfOneInput: () => false });
+    const results = submit(1, 2, 3);
+    await nextTurn();
+    const locked = new Error('could not obtain lock');
+    batches[0]?.fail(locked);
+    for (const result of await Promise.allSettled(results)) {
+      expect(result).toEqual({ status: 'rejected', reason: locked });
+    }
+    expect(batches).toHaveLength(1);
+  });
+
+  it('fails once as a whole when it was answered with too few results', async () => {
+    const { batches, submit } = open();
+    const results = submit(1, 2, 3);
+    await nextTurn();
+    batches[0]?.answer([1, 2]);
+    for (const result of await Promise.allSettled(results)) {
+      expect(result).toMatchObject({ reason: { message: expect.stringContaining('2 results') } });
+    }
+    expect(batches).toHaveLength(1);
+  });
+
+  it('does not hold up the next one', async () => {
+    const { batches, inputs, submit } = open({ maxBatchSize: 1 });
+    const [first, second] = submit(1, 2);
+    batches[0]?.fail(bad);
+    await expect(first).rejects.toBe(bad);
+    await vi.waitFor(() => expect(inputs()).toEqual([[1], [2]]));
+    batches[1]?.answer();
+    expect(await second).toBe(2);
+  });
+});
+
+describe('closing', () => {
+  it('runs what waits at once, and ends when every submission is answered', async () => {
+    useFakeTimeout();
+    const { batches, coalescer, inputs, submit } = await openLoaded();
+    const results = submit(1, 2);
+    await nextTurn();
+    expect(inputs()).toEqual([]);
+    let isClosed = false;
+    const closed = coalescer.close().then(() => (isClosed = true));
+    expect(inputs()).toEqual([[1, 2]]);
+    const { promise, resolve } = Promise.withResolvers<number>();
+    batches[0]?.answer([1, promise]);
+    await results[0];
+    await nextTurn();
+    expect(isClosed).toBe(false);
+    resolve(2);
+    await closed;
+    expect(await Promise.all(results)).toEqual([1, 2]);
+  });
+
+  it('runs more than one batch when more waits', async () => {
+    useFakeTimeout();
+    const { batches, coalescer, inputs, submit } = open({ maxBatchSize: 4 });
+    const results = submit(1, 2, 3, 4, 5, 6, 7, 8, 9);
+    const closed = coalescer.close();
+    for (const index of [0, 1, 2]) {
+      expect(batches).toHaveLength(index + 1);
+      batches[index]?.answer();
+      await nextTurn();
+    }
+    await closed;
+    expect(await Promise.all(results)).toHaveLength(9);
+    expect(inputs().map(({ length }) => length)).toEqual([4, 4, 1]);
+  });
+
+  it('refuses what comes later, with a code', async () => {
+    const { coalescer } = open();
+    await coalescer.close();
+    await expect(coalescer.submit(1)).rejects.toThrow(CoalescerClosedError);
+    await expect(coalescer.submit(1)).rejects.toMatchObject({ code: 'coalescer_closed' });
+  });
+
+  it('may be asked for twice', async () => {
+    const { coalescer } = open();
+    expect(coalescer.close()).toBe(coalescer.close());
+    await coalescer.close();
   });
 });

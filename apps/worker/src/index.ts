@@ -5,7 +5,7 @@ export { type RunningWorker, startWorker } from './worker.ts';
 // For benchmarks of the parts.
 export { Coalescer } from './coalescer.ts';
 export type { JobDependencies } from './dependencies.ts';
-export { reserveBatch, reserveOrders } from './jobs/reserve-order.ts';
+export { reserveBatch, reserveOrder, reserveOrders } from './jobs/reserve-order.ts';
 
 // For tests of what jobs do to each other.
 export { closePayment } from './jobs/close-payment.ts';

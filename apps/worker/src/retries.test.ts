@@ -1,6 +1,6 @@
 import { RetryLaterError } from '@antrean/queue';
 import { describe, expect, it, vi } from 'vitest';
-import { retryingTransaction, whileDatabaseAnswers } from './retries.ts';
+import { isFaultOfOneInput, retryingTransaction } from './retries.ts';
 
 const sqlError = (code: string) => Object.assign(new Error('refused'), { code });
 
@@ -11,10 +11,10 @@ describe('retryingTransaction', () => {
     expect(transaction).toHaveBeenCalledTimes(2);
   });
 
-  it('gives up after 8 tries', async () => {
+  it('gives up after 16 tries', async () => {
     const transaction = vi.fn().mockRejectedValue(sqlError('40P01'));
     await expect(retryingTransaction(transaction)).rejects.toThrow('refused');
-    expect(transaction).toHaveBeenCalledTimes(8);
+    expect(transaction).toHaveBeenCalledTimes(16);
   });
 
   it('passes on at once what another try cannot mend', async () => {
@@ -24,14 +24,16 @@ describe('retryingTransaction', () => {
   });
 });
 
-describe('whileDatabaseAnswers', () => {
-  it.each(['ECONNREFUSED', '57P01', '08006', '53300'])('makes the job wait on %s', async (code) => {
-    await expect(whileDatabaseAnswers(() => Promise.reject(sqlError(code)))).rejects.toThrow(RetryLaterError);
+describe('isFaultOfOneInput', () => {
+  it.each(['23514', '22021', undefined])('is true of code %s', (code) => {
+    expect(isFaultOfOneInput(Object.assign(new Error('refused'), { code }))).toBe(true);
   });
 
-  it('leaves every other error as it is', async () => {
-    await expect(whileDatabaseAnswers(() => Promise.reject(sqlError('23505')))).rejects.not.toThrow(
-      RetryLaterError,
-    );
+  it.each([
+    ['a lock that was not to be had', sqlError('55P03')],
+    ['a lost connection', sqlError('ECONNRESET')],
+    ['a batch that is sent back', new RetryLaterError('later', 0)],
+  ])('is false of %s', (_, error) => {
+    expect(isFaultOfOneInput(error)).toBe(false);
   });
 });

@@ -13,6 +13,7 @@ import {
 import type { Logger } from 'pino';
 import { Coalescer } from './coalescer.ts';
 import type { WorkerConfig } from './config.ts';
+import { DatabaseGate } from './database-gate.ts';
 import type { JobDependencies } from './dependencies.ts';
 import { applyPaymentEvent } from './jobs/apply-payment-event.ts';
 import { cancelOrder } from './jobs/cancel-order.ts';
@@ -21,7 +22,7 @@ import { createPayment } from './jobs/create-payment.ts';
 import { receiveStock } from './jobs/receive-stock.ts';
 import { reserveBatch, reserveOrder } from './jobs/reserve-order.ts';
 import { shipOrder } from './jobs/ship-order.ts';
-import { whileDatabaseAnswers } from './retries.ts';
+import { isFaultOfOneInput } from './retries.ts';
 import { applyStockChanges, type StockChanges } from './stock-changes.ts';
 import { startSweeper } from './sweeper.ts';
 
@@ -54,16 +55,21 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Ru
       }),
     ),
   ];
+  const askDatabase = () => db.selectNoFrom((eb) => eb.lit(1).as('one')).execute();
+  const gate = new DatabaseGate({ probe: askDatabase, log });
   const stockChanges: StockChanges = new Coalescer({
     run: (batch) => applyStockChanges(db, batch),
     maxBatchSize: config.STOCK_CHANGE_BATCH_SIZE,
     maxWaitMs: 3,
+    isFaultOfOneInput,
   });
   const deps: JobDependencies = { db, records, producer, gateways, stockChanges, log };
   const reservations = new Coalescer<AcceptedOrder, void>({
-    run: (batch) => reserveBatch(deps, batch),
+    // A batch waits as one, and later ones wait for it: orders keep their places.
+    run: (batch) => gate.through(() => reserveBatch(deps, batch)),
     maxBatchSize: config.RESERVE_BATCH_SIZE,
     maxWaitMs: 3,
+    isFaultOfOneInput,
   });
   const workers = await startWorkers({
     redisUrl: config.REDIS_URL,
@@ -71,22 +77,22 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Ru
     concurrency: { orders: config.RESERVE_CONCURRENCY, payments: 20, 'payment-events': 20, fulfilment: 20 },
     handlers: {
       'reserve-order': (order, { attempt }) => reserveOrder(deps, reservations, order, attempt),
-      'create-payment': (job, { jobId }) => whileDatabaseAnswers(() => createPayment(deps, job, jobId)),
-      'close-payment': (job) => whileDatabaseAnswers(() => closePayment(deps, job)),
-      'cancel-order': (job) => whileDatabaseAnswers(() => cancelOrder(deps, job)),
-      'apply-payment-event': (event) => whileDatabaseAnswers(() => applyPaymentEvent(deps, event)),
-      'ship-order': (job) => whileDatabaseAnswers(() => shipOrder(deps, job)),
-      'receive-stock': (job) => whileDatabaseAnswers(() => receiveStock(deps, job)),
+      'create-payment': (job, { jobId }) => gate.through(() => createPayment(deps, job, jobId)),
+      'close-payment': (job) => gate.through(() => closePayment(deps, job)),
+      'cancel-order': (job) => gate.through(() => cancelOrder(deps, job)),
+      'apply-payment-event': (event) => gate.through(() => applyPaymentEvent(deps, event)),
+      'ship-order': (job) => gate.through(() => shipOrder(deps, job)),
+      'receive-stock': (job) => gate.through(() => receiveStock(deps, job)),
     },
     onFailed: ({ error, ...failure }) =>
       log[failure.final ? 'error' : 'warn']({ ...failure, reason: error.message }, 'job failed'),
     onError: (error) => log.warn({ reason: error.message }, 'queue connection error'),
   });
+  gate.guard(workers);
   const sweeper = startSweeper(db, producer, log, config.SWEEP_INTERVAL_MS);
   const checks: Readonly<Record<string, () => Promise<unknown>>> = {
     '/health/live': async () => undefined,
-    '/health/ready': () =>
-      Promise.all([redis.ping(), db.selectNoFrom((eb) => eb.lit(1).as('one')).execute()]),
+    '/health/ready': () => Promise.all([redis.ping(), askDatabase()]),
   };
   const health = createServer((request, response) => {
     const check = checks[request.url ?? ''];
@@ -108,7 +114,9 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Ru
   const stop = async () => {
     health.close();
     await sweeper.stop();
+    gate.close();
     await workers.stop(config.SHUTDOWN_DEADLINE_MS);
+    await Promise.all([reservations.close(), stockChanges.close()]);
     await producer.close();
     redis.disconnect();
     await db.destroy();

@@ -173,7 +173,7 @@ describe('the database', () => {
     let late: Promise<unknown> = Promise.resolve();
     const result = await pipelinedTransaction(db, async (trx) => {
       late = new Promise((resolve, reject) => {
-        setImmediate(() => add(trx, 'LATE').then(resolve, reject));
+        setImmediate(() => void add(trx, 'LATE').then(resolve, reject));
       });
       late.catch(() => undefined);
       return { result: 'done', writes: [add(trx, 'ONCE')] };

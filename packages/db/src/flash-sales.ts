@@ -1,7 +1,7 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
-import type { LedgerEntry, LockedSaleItem } from '@antrean/domain';
+import type { LedgerEntry, LockedSaleItem, Movement } from '@antrean/domain';
+import type { LockOptions } from './locks.ts';
 import type { Database } from './schema.ts';
-import type { LockOptions, StockMovement } from './stock.ts';
 
 export interface NewFlashSale {
   name: string;
@@ -129,10 +129,17 @@ export async function lockSaleItems(trx: Transaction<Database>, ids: readonly nu
   );
 }
 
+export interface QuotaMovement extends Movement {
+  /** Null at the ordinary price. */
+  flashSaleItemId: number | null;
+  /** Empty without a sale. */
+  buyerKeys: readonly string[];
+}
+
 /** Moves quotas and buyers' allowances along with the stock: one statement a table, and none without a sale. */
 export async function moveQuotas(
   trx: Transaction<Database>,
-  entries: readonly LedgerEntry<StockMovement>[],
+  entries: readonly LedgerEntry<QuotaMovement>[],
 ): Promise<void> {
   const items = new Map<number, { reserved: number; sold: number }>();
   const buyers = new Map<string, { itemId: number; key: string; quantity: number }>();

@@ -17,14 +17,8 @@ export {
   type SeedProduct,
   type StockAudit,
 } from './catalogue.ts';
-export {
-  knownDeliveries,
-  limitLockWait,
-  type LockedStock,
-  lockStock,
-  moveStock,
-  type StockMovement,
-} from './stock.ts';
+export { limitLockWait } from './locks.ts';
+export { knownDeliveries, type LockedStock, lockStock, moveStock, type StockMovement } from './stock.ts';
 
 // Flash sales.
 export {

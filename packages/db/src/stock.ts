@@ -1,19 +1,10 @@
 import { sql, type Transaction } from 'kysely';
-import { ledgerEntries, type LockedProduct, type Movement, type StockCounters } from '@antrean/domain';
-import { moveQuotas } from './flash-sales.ts';
+import { ledgerEntries, type LockedProduct, type StockCounters } from '@antrean/domain';
+import { moveQuotas, type QuotaMovement } from './flash-sales.ts';
+import type { LockOptions } from './locks.ts';
 import type { Database } from './schema.ts';
 
 export interface LockedStock extends LockedProduct, StockCounters {}
-
-/** Locks of what a batch moves: fail with SQLSTATE 55P03 while another transaction holds one, or wait for them. */
-export interface LockOptions {
-  nowait: boolean;
-}
-
-/** How long a transaction that waits for its locks does so. */
-export async function limitLockWait(trx: Transaction<Database>): Promise<void> {
-  await sql`set local lock_timeout = '2s'`.execute(trx);
-}
 
 /**
  * Locks the stock rows of these products in product order and returns their counters, and what is available. Unknown
@@ -36,11 +27,8 @@ export async function lockStock(
 }
 
 /** A movement of stock and, where it is at a sale's price, of that sale's quota and its buyer's allowance. */
-export interface StockMovement extends Movement {
+export interface StockMovement extends QuotaMovement {
   orderId: string | null;
-  flashSaleItemId: number | null;
-  /** Empty without a sale. */
-  buyerKeys: readonly string[];
   actor: string;
   reason: string;
   /** Of a delivery: entered twice, it counts once. */

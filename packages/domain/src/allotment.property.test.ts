@@ -11,8 +11,11 @@ import { buyerKeysOf } from './buyer.ts';
 
 const SKUS = ['KOPI', 'TEH', 'GULA'] as const;
 
-/** Little stock and many orders, so that nearly every run sees some that fit, some that do not, and some repeats. */
-const product = fc.record({ available: fc.nat(8), unitPriceRupiah: fc.integer({ min: 1, max: 1e9 }) });
+/** Stock runs out in some runs; in others it lasts, so that quotas and limits do. */
+const product = fc.record({
+  available: fc.oneof(fc.nat(8), fc.integer({ min: 9, max: 60 })),
+  unitPriceRupiah: fc.integer({ min: 1, max: 1e9 }),
+});
 const sku = fc.oneof(
   { weight: 30, arbitrary: fc.constantFrom(...SKUS) },
   { weight: 1, arbitrary: fc.constant('NOPE') },
@@ -29,10 +32,10 @@ const BUYER_KEYS = [
 ];
 const saleItem = fc.record({
   gapMs: fc.nat(3),
-  lengthMs: fc.integer({ min: 1, max: 6 }),
+  lengthMs: fc.integer({ min: 1, max: 8 }),
   salePriceRupiah: fc.option(fc.integer({ min: 0, max: 1e9 }), { nil: 'ordinary' as const, freq: 9 }),
   quotaLeft: fc.nat(6),
-  limitPerBuyer: fc.constantFrom(null, 1, 2, 3),
+  limitPerBuyer: fc.constantFrom(null, null, 1, 2, 3),
   heldByBuyer: fc.uniqueArray(fc.tuple(fc.constantFrom(...BUYER_KEYS), fc.integer({ min: 1, max: 3 })), {
     selector: ([key]) => key,
     maxLength: 2,
@@ -52,7 +55,7 @@ const buyer = fc.record({
 const order = fc.record({
   acceptedAtMs: moment,
   buyer,
-  items: fc.array(fc.record({ sku, quantity: fc.integer({ min: 1, max: 3 }) }), {
+  items: fc.array(fc.record({ sku, quantity: fc.constantFrom(1, 1, 1, 2, 3) }), {
     minLength: 1,
     maxLength: 4,
   }),
@@ -80,9 +83,9 @@ interface Market {
 const market = fc
   .record({
     products: fc.tuple(
-      ...SKUS.map(() => fc.record({ product, sales: fc.array(saleItem, { maxLength: 2 }) })),
+      ...SKUS.map(() => fc.record({ product, sales: fc.array(saleItem, { maxLength: 2, size: 'max' }) })),
     ),
-    orders: fc.array(order, { maxLength: 14 }),
+    orders: fc.array(order, { maxLength: 14, size: 'max' }),
   })
   .map((drawn): Market => {
     const products = drawn.products.map(

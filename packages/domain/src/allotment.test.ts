@@ -175,6 +175,32 @@ describe('allot in a flash sale', () => {
     });
   });
 
+  it('sells one product at the sale price and another, whose quota is gone, at the ordinary one', () => {
+    const tehSale = { ...kopiSale, flashSaleItemId: 8, productId: teh.productId, quotaLeft: 0 };
+    const shown = (expectedTotalRupiah?: number) => {
+      const asked = order('a', [...some(1), { sku: 'TEH', quantity: 1 }], expectedTotalRupiah);
+      return allot([{ ...asked, shippingFeeRupiah: 9_000 }], [plenty, teh], [kopiSale, tehSale])[0];
+    };
+    expect(shown(39_000)).toMatchObject({
+      kind: 'reserved',
+      totalRupiah: 39_000,
+      lines: [{ flashSaleItemId: 7 }, { unitPriceRupiah: 20_000, flashSaleItemId: null }],
+    });
+    expect(shown(29_000)).toMatchObject({ reason: 'sale_closed', totalRupiah: 39_000 });
+    expect(shown(79_000)).toMatchObject({ reason: 'price_changed' });
+    expect(shown()).toMatchObject({ reason: 'sale_closed' });
+  });
+
+  it('counts the allowance of each of a product’s sales on its own', () => {
+    const next = { ...limited(1), flashSaleItemId: 8, startsAtMs: 2_000, endsAtMs: 3_000 };
+    const at = (acceptedAtMs: number) => ({ ...order('a', some(1)), acceptedAtMs });
+    expect(allot([at(1_500), at(2_500), at(2_501)], [plenty], [limited(1), next])).toMatchObject([
+      { kind: 'reserved' },
+      { kind: 'reserved' },
+      { reason: 'limit_exceeded' },
+    ]);
+  });
+
   it('leaves quota alone when an order is sold at the ordinary price', () => {
     const result = allot([order('a', some(4), 200_000), order('b', some(3))], [plenty], [kopiSale]);
     expect(result).toMatchObject([{ kind: 'reserved' }, { kind: 'reserved', totalRupiah: 30_000 }]);

@@ -1,4 +1,4 @@
-import { DelayedError, type Job, UnrecoverableError, Worker } from 'bullmq';
+import { DelayedError, type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq';
 import { JOBS, type JobName, type JobPayload, type QueueName } from './catalogue.ts';
 import { openWorkerRedis, type Redis } from './connections.ts';
 
@@ -9,7 +9,10 @@ interface JobContext {
 }
 
 export type Handler<N extends JobName> = (payload: JobPayload<N>, context: JobContext) => Promise<void>;
-/** Thrown by a handler when nothing is wrong with the job: it comes back after `delayMs` and no attempt is used up. */
+/**
+ * Thrown by a handler when nothing is wrong with the job: it comes back and no attempt is used up. After a `delayMs` it
+ * comes back behind what waits by then; with 0 it goes back to the head of its queue at once, for another worker.
+ */
 export class RetryLaterError extends Error {
   readonly code = 'retry_later';
   readonly delayMs: number;
@@ -26,13 +29,17 @@ export type Handlers = { readonly [N in JobName]: Handler<N> };
 export interface WorkerOptions {
   redisUrl: string;
   prefix: string;
-  concurrency: Readonly<Record<QueueName, number>>;
+  /** A queue that is not named is not worked. */
+  concurrency: Readonly<Partial<Record<QueueName, number>>>;
   handlers: Handlers;
   onFailed: (failure: { jobId: string; name: string; attempt: number; error: Error; final: boolean }) => void;
   onError: (error: Error) => void;
 }
 
 export interface RunningWorkers {
+  /** Takes no new jobs from now on; those under way go on. One job a queue that is just being fetched still comes. */
+  pause(): Promise<void>;
+  resume(): Promise<void>;
   /** Stops taking jobs and waits for those under way, at most `deadlineMs`; what is left resumes elsewhere. */
   stop(deadlineMs: number): Promise<void>;
 }
@@ -76,6 +83,12 @@ export async function startWorkers(options: WorkerOptions): Promise<RunningWorke
   }
   await Promise.all(workers.map((worker) => worker.waitUntilReady()));
   return {
+    async pause() {
+      await Promise.all(workers.map((worker) => worker.pause(true)));
+    },
+    async resume() {
+      await Promise.all(workers.map((worker) => worker.resume()));
+    },
     async stop(deadlineMs) {
       let timer: NodeJS.Timeout | undefined;
       const deadline = new Promise<'deadline'>((resolve) => {
@@ -107,6 +120,10 @@ async function run(handlers: Handlers, job: Job, token: string | undefined): Pro
     await handle(parsed.data, { jobId: job.id ?? '', attempt: job.attemptsMade + 1 });
   } catch (error) {
     if (!(error instanceof RetryLaterError)) throw error;
+    if (error.delayMs === 0) {
+      await job.moveToWait(token);
+      throw new WaitingError(error.message);
+    }
     await job.moveToDelayed(Date.now() + error.delayMs, token);
     throw new DelayedError(error.message);
   }

@@ -12,9 +12,9 @@ import {
 } from '@antrean/db';
 import { type Allotment, allot, buyerKeysOf, ORDER_LIFECYCLE, PAYMENT_WINDOW_MS } from '@antrean/domain';
 import { type AcceptedOrder, JOBS, orderJobId, RetryLaterError } from '@antrean/queue';
-import type { Coalescer } from '../coalescer.ts';
+import { type Coalescer, CoalescerClosedError } from '../coalescer.ts';
 import { type JobDependencies, publishOrders, recordOf } from '../dependencies.ts';
-import { isRetryable, retryingTransaction, whileDatabaseAnswers } from '../retries.ts';
+import { isRetryable, retryingTransaction } from '../retries.ts';
 
 /** An order that cannot be reserved for this long ends as `rejected: internal_error`. */
 const ACCEPTANCE_DEADLINE_MS = 15 * 60_000;
@@ -33,9 +33,10 @@ export async function reserveOrder(
   attempt: number,
 ): Promise<void> {
   try {
-    await whileDatabaseAnswers(() => reservations.submit(order));
+    await reservations.submit(order);
   } catch (error) {
     if (error instanceof RetryLaterError) throw error;
+    if (error instanceof CoalescerClosedError) throw new RetryLaterError(error.message, 0, error);
     const { orderId, requestId } = order;
     deps.log.error({ err: error, orderId, requestId, attempt }, 'order cannot be reserved');
     if (attempt < JOBS['reserve-order'].attempts) throw error;

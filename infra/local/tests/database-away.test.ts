@@ -1,0 +1,245 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { sql } from '@antrean/db';
+import { QUEUES } from '@antrean/queue';
+import { readConfig, startWorker } from '@antrean/worker';
+import pino from 'pino';
+import { describe, expect, inject, it, vi } from 'vitest';
+import { anOrder, openShop } from './shop.ts';
+
+const BATCH_SIZE = 20;
+const CONCURRENCY = 60;
+const WAIT = { timeout: 40_000, interval: 20 };
+
+/** PostgreSQL as the worker sees it: it can be taken away and brought back. */
+async function openProxy(databaseUrl: string) {
+  const target = new URL(databaseUrl);
+  const sockets = new Set<Socket>();
+  let isAway = false;
+  let refused = 0;
+  const server = createServer((client) => {
+    if (isAway) {
+      refused += 1;
+      client.destroy();
+      return;
+    }
+    const upstream = connect(Number(target.port || 5432), target.hostname);
+    client.pipe(upstream).pipe(client);
+    for (const socket of [client, upstream]) {
+      sockets.add(socket);
+      socket.on('error', () => undefined);
+      socket.on('close', () => sockets.delete(socket));
+    }
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = new URL(target);
+  url.hostname = '127.0.0.1';
+  url.port = `${(server.address() as AddressInfo).port}`;
+  const cut = () => {
+    for (const socket of sockets) socket.destroy();
+  };
+  return {
+    url: url.href,
+    /** Connections that were asked for in vain. */
+    refused: () => refused,
+    takeAway() {
+      isAway = true;
+      cut();
+    },
+    bringBack() {
+      isAway = false;
+    },
+    close() {
+      server.close();
+      cut();
+    },
+  };
+}
+
+/** A shop whose API has PostgreSQL, and whose workers reach it through a proxy. */
+async function openShopBehindProxy(onHand: number) {
+  const shop = await openShop(
+    {
+      databaseAdminUrl: inject('databaseAdminUrl'),
+      templateDatabase: inject('templateDatabase'),
+      redisUrl: inject('redisUrl'),
+    },
+    [{ sku: 'HOT', name: 'Hot', description: '', priceRupiah: 10_000, onHand }],
+  );
+  await shop.stopWorker();
+  const proxy = await openProxy(shop.workerEnv.DATABASE_URL);
+  const said: string[] = [];
+  const start = (overrides: Record<string, string> = {}) =>
+    startWorker(
+      readConfig({
+        ...shop.workerEnv,
+        DATABASE_URL: proxy.url,
+        RESERVE_BATCH_SIZE: `${BATCH_SIZE}`,
+        RESERVE_CONCURRENCY: `${CONCURRENCY}`,
+        ...overrides,
+      }),
+      pino({}, { write: (line) => void said.push((JSON.parse(line) as { msg: string }).msg) }),
+    );
+  const key = (name: string) => `${shop.prefix}:orders:${name}`;
+  return {
+    ...shop,
+    proxy,
+    start,
+    times: (text: string) => said.filter((message) => message.includes(text)).length,
+    /** One after the other, so that there is one order in which they came. */
+    async place(count: number): Promise<string[]> {
+      const ids: string[] = [];
+      for (let n = 0; n < count; n += 1) {
+        const answer = await shop.placeRaw(anOrder('HOT'));
+        expect(answer.status).toBe(202);
+        ids.push(((await answer.json()) as { orderId: string }).orderId);
+      }
+      return ids;
+    },
+    active: async () => (await shop.redis.lrange(key('active'), 0, -1)).map(orderOf).toSorted(),
+    /** The next one first. */
+    waiting: async () => (await shop.redis.lrange(key('wait'), 0, -1)).map(orderOf).toReversed(),
+    async expectNoAttemptUsed(ids: readonly string[]) {
+      for (const id of ids) {
+        expect(Number(await shop.redis.hget(key(`reserve-order-${id}-v0-r0`), 'atm'))).toBe(0);
+      }
+      for (const queue of QUEUES) {
+        for (const state of ['failed', 'delayed']) {
+          expect([queue, state, await shop.redis.zcard(`${shop.prefix}:${queue}:${state}`)]).toEqual([
+            queue,
+            state,
+            0,
+          ]);
+        }
+      }
+    },
+    /** Exactly the earliest have got what there was. */
+    async expectEarliestServed(ids: readonly string[]) {
+      const expected = ids.map((id, index) => [id, index < onHand]);
+      await vi.waitFor(async () => {
+        const orders = await shop.db.selectFrom('orders').select(['id', 'state']).execute();
+        const served = new Map(orders.map(({ id, state }) => [id, state !== 'rejected']));
+        expect(ids.map((id) => [id, served.get(id)])).toEqual(expected);
+      }, WAIT);
+      expect(await shop.audit()).toMatchObject([
+        { onHand, reserved: onHand, committed: 0, ledgerReserved: onHand },
+      ]);
+    },
+    async close() {
+      await shop.close();
+      proxy.close();
+    },
+  };
+}
+
+type Shop = Awaited<ReturnType<typeof openShopBehindProxy>>;
+
+const orderOf = (jobId: string): string => jobId.replace(/^reserve-order-(.*)-v0-r0$/, '$1');
+
+/** Makes the next statement that needs this table wait, inside its transaction. */
+async function barTable({ db }: Shop, table: string) {
+  const { promise: barred, resolve: isBarred } = Promise.withResolvers<void>();
+  const { promise: release, resolve: open } = Promise.withResolvers<void>();
+  const holding = db.transaction().execute(async (trx) => {
+    await sql`lock table ${sql.table(table)} in access exclusive mode`.execute(trx);
+    isBarred();
+    await release;
+  });
+  await barred;
+  return async () => {
+    open();
+    await holding;
+  };
+}
+
+async function waitingForLock({ db }: Shop): Promise<number> {
+  const { rows } = await sql`
+    select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`.execute(
+    db,
+  );
+  return rows.length;
+}
+
+describe('while PostgreSQL is away from a worker', () => {
+  it.concurrent('orders are accepted, wait in their order, and use up no attempt', async () => {
+    const shop = await openShopBehindProxy(120);
+    const queued = await shop.place(50);
+    shop.proxy.takeAway();
+    const worker = await shop.start();
+    try {
+      await vi.waitFor(() => expect(shop.times('is away')).toBe(1), WAIT);
+      const inHand = (await shop.active()).length;
+      const placed = [...queued, ...(await shop.place(300))];
+      const asked = shop.proxy.refused();
+      await vi.waitFor(() => expect(shop.proxy.refused()).toBeGreaterThan(asked + 1), WAIT);
+
+      const active = await shop.active();
+      expect(active.length).toBeLessThanOrEqual(CONCURRENCY);
+      // One may have been on its way when the worker stopped taking jobs.
+      expect(active.length).toBeLessThanOrEqual(inHand + 1);
+      expect(active).toEqual(placed.slice(0, active.length).toSorted());
+      expect(await shop.waiting()).toEqual(placed.slice(active.length));
+      await shop.expectNoAttemptUsed(placed);
+      const health = async (path: string) =>
+        (await fetch(`http://127.0.0.1:${worker.healthPort}/health/${path}`)).status;
+      expect([await health('live'), await health('ready')]).toEqual([200, 503]);
+      expect([shop.times('is away'), shop.times('is back')]).toEqual([1, 0]);
+
+      shop.proxy.bringBack();
+      await shop.expectEarliestServed(placed);
+      expect(await health('ready')).toBe(200);
+      expect([shop.times('is away'), shop.times('is back')]).toEqual([1, 1]);
+    } finally {
+      await worker.stop();
+      await shop.close();
+    }
+  }, 90_000);
+
+  it.concurrent('orders whose transaction was cut off have their turn before later ones', async () => {
+    const shop = await openShopBehindProxy(50);
+    const placed = await shop.place(100);
+    const unbar = await barTable(shop, 'order_items');
+    const worker = await shop.start();
+    try {
+      await vi.waitFor(async () => expect(await waitingForLock(shop)).toBeGreaterThan(0), WAIT);
+      shop.proxy.takeAway();
+      await vi.waitFor(() => expect(shop.times('is away')).toBe(1), WAIT);
+      await unbar();
+      await vi.waitFor(() => expect(shop.proxy.refused()).toBeGreaterThan(2), WAIT);
+      await shop.expectNoAttemptUsed(placed);
+      shop.proxy.bringBack();
+      await shop.expectEarliestServed(placed);
+    } finally {
+      await unbar();
+      await worker.stop();
+      await shop.close();
+    }
+  }, 90_000);
+
+  it.concurrent('a worker that stops gives its orders back to the head of their queue', async () => {
+    const shop = await openShopBehindProxy(70);
+    const placed = await shop.place(100);
+    shop.proxy.takeAway();
+    const workers = [await shop.start()];
+    try {
+      await vi.waitFor(() => expect(shop.proxy.refused()).toBeGreaterThan(2), WAIT);
+      const held = await shop.active();
+      expect(held).toEqual(placed.slice(0, held.length).toSorted());
+      expect(held.length).toBeGreaterThan(0);
+      await workers[0]?.stop();
+      expect(await shop.active()).toEqual([]);
+      const waiting = await shop.waiting();
+      expect(waiting.slice(0, held.length).toSorted()).toEqual(held);
+      expect(waiting.slice(held.length)).toEqual(placed.slice(held.length));
+      await shop.expectNoAttemptUsed(placed);
+
+      shop.proxy.bringBack();
+      workers.push(await shop.start());
+      await shop.expectEarliestServed(placed);
+    } finally {
+      for (const worker of workers) await worker.stop();
+      await shop.close();
+    }
+  }, 90_000);
+});

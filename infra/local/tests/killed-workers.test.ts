@@ -1,0 +1,186 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import path from 'node:path';
+import { sql } from '@antrean/db';
+import {
+  createProducer,
+  type Handlers,
+  JOBS,
+  openFailFastRedis,
+  type QueueName,
+  QUEUES,
+  startWorkers,
+  waitForRedis,
+} from '@antrean/queue';
+import { describe, expect, inject, it, vi } from 'vitest';
+import { repoRoot } from '../src/process.ts';
+import { anOrder, openShop } from './shop.ts';
+
+/** A promise of ours: packages/queue/src/worker.ts says how it is kept. */
+const RESUMED_WITHIN_MS = 15_000;
+const WAIT = { timeout: 40_000, interval: 20 };
+
+type Shop = Awaited<ReturnType<typeof openShop>>;
+
+const openShopWithoutWorker = async (onHand: number): Promise<Shop> => {
+  const shop = await openShop(
+    {
+      databaseAdminUrl: inject('databaseAdminUrl'),
+      templateDatabase: inject('templateDatabase'),
+      redisUrl: inject('redisUrl'),
+    },
+    [{ sku: 'HOT', name: 'Hot', description: '', priceRupiah: 10_000, onHand }],
+  );
+  await shop.stopWorker();
+  return shop;
+};
+
+/** A worker in a process of its own, ready to take jobs. */
+async function startWorkerProcess(env: Record<string, string>): Promise<ChildProcess> {
+  const child = spawn(process.execPath, [path.join(repoRoot, 'apps/worker/src/main.ts')], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await new Promise<void>((resolve, reject) => {
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+      if (output.includes('worker started')) resolve();
+    });
+    child.once('exit', () => reject(new Error(`The worker ended before it had started:\n${output}`)));
+  });
+  return child;
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+}
+
+/** Whoever reserves an order waits, and holds no lock that another worker could meet. */
+async function barReservations({ db }: Shop) {
+  const { promise: barred, resolve: isBarred } = Promise.withResolvers<void>();
+  const { promise: release, resolve: open } = Promise.withResolvers<void>();
+  const holding = db.transaction().execute(async (trx) => {
+    await sql`set local idle_in_transaction_session_timeout = 0`.execute(trx);
+    await sql`lock table stock in access exclusive mode`.execute(trx);
+    isBarred();
+    await release;
+  });
+  await barred;
+  return async () => {
+    open();
+    await holding;
+  };
+}
+
+async function placeOrders(shop: Shop, count: number): Promise<string[]> {
+  const answers = await Promise.all(Array.from({ length: count }, () => shop.placeRaw(anOrder('HOT'))));
+  expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: count }, () => 202));
+  const orders = (await Promise.all(answers.map((answer) => answer.json()))) as { orderId: string }[];
+  return orders.map(({ orderId }) => orderId);
+}
+
+const jobOf = ({ redis, prefix }: Shop, orderId: string) =>
+  redis.hgetall(`${prefix}:orders:reserve-order-${orderId}-v0-r0`);
+const failedCount = ({ redis, prefix }: Shop) => redis.zcard(`${prefix}:orders:failed`);
+
+describe('a worker that is killed', () => {
+  it.concurrent('has its jobs resumed by another one within 15 s', async () => {
+    const shop = await openShopWithoutWorker(30);
+    const orders = await placeOrders(shop, 30);
+    const unbar = await barReservations(shop);
+    const child = await startWorkerProcess({ ...shop.workerEnv, RESERVE_CONCURRENCY: '30' });
+    try {
+      await vi.waitFor(async () => {
+        expect(await shop.redis.llen(`${shop.prefix}:orders:active`)).toBe(30);
+      }, WAIT);
+      // With no job to take: the other one has them all.
+      await shop.startWorkerAgain();
+      await kill(child);
+      const killedAt = performance.now();
+      await unbar();
+      await vi.waitFor(async () => {
+        const { count } = await shop.db
+          .selectFrom('orders')
+          .select((eb) => eb.fn.countAll<number>().as('count'))
+          .executeTakeFirstOrThrow();
+        expect(count).toBe(30);
+      }, WAIT);
+      console.log('RESUMED', performance.now() - killedAt);
+      expect(performance.now() - killedAt).toBeLessThan(RESUMED_WITHIN_MS);
+      for (const id of orders) expect(await jobOf(shop, id)).toMatchObject({ stc: '1', ats: '2' });
+      expect(await failedCount(shop)).toBe(0);
+    } finally {
+      await unbar();
+      await kill(child);
+      await shop.close();
+    }
+  }, 90_000);
+
+  it.concurrent('fails no order, and uses up no attempt of it, though it is the third in a row', async () => {
+    const shop = await openShopWithoutWorker(1);
+    const [orderId = ''] = await placeOrders(shop, 1);
+    const unbar = await barReservations(shop);
+    const workers = [await startWorkerProcess(shop.workerEnv)];
+    try {
+      for (const times of ['1', '2', '3']) {
+        await vi.waitFor(async () => expect(await jobOf(shop, orderId)).toMatchObject({ ats: times }), WAIT);
+        await kill(workers.at(-1) as ChildProcess);
+        if (times === '3') await shop.startWorkerAgain();
+        else workers.push(await startWorkerProcess(shop.workerEnv));
+        expect(Number((await jobOf(shop, orderId)).atm ?? 0)).toBe(0);
+      }
+      await unbar();
+      await vi.waitFor(async () => expect((await shop.read(orderId)).status).toBe('awaiting_payment'), WAIT);
+      // Its one attempt is the one that succeeded.
+      await vi.waitFor(async () => {
+        expect(await jobOf(shop, orderId)).toMatchObject({ stc: '3', ats: '4', atm: '1' });
+      }, WAIT);
+      expect(await failedCount(shop)).toBe(0);
+      expect(await shop.audit()).toMatchObject([{ onHand: 1, reserved: 1, ledgerReserved: 1 }]);
+    } finally {
+      await unbar();
+      for (const child of workers) await kill(child);
+      await shop.close();
+    }
+  }, 90_000);
+});
+
+describe('Redis', () => {
+  it.concurrent('keeps at most 1,000 completed jobs of a queue', async () => {
+    const redis = openFailFastRedis(inject('redisUrl'));
+    await waitForRedis(redis, 5_000);
+    const prefix = `test-${randomBytes(6).toString('hex')}`;
+    const producer = createProducer(redis, prefix);
+    const jobs = Array.from({ length: 1_500 }, (_, n) => ({
+      payload: { orderId: crypto.randomUUID(), requestId: 'r' },
+      jobId: `job-${n}`,
+    }));
+    await producer.addAll('create-payment', jobs);
+    let handled = 0;
+    const count = async () => void (handled += 1);
+    const workers = await startWorkers({
+      redisUrl: inject('redisUrl'),
+      prefix,
+      concurrency: Object.fromEntries(QUEUES.map((queue) => [queue, 50])) as Record<QueueName, number>,
+      handlers: Object.fromEntries(Object.keys(JOBS).map((name) => [name, count])) as unknown as Handlers,
+      onFailed: ({ error }) => expect.unreachable(error.message),
+      onError: () => undefined,
+    });
+    try {
+      await vi.waitFor(async () => {
+        expect(handled).toBe(jobs.length);
+        expect(await redis.llen(`${prefix}:payments:active`)).toBe(0);
+      }, WAIT);
+      expect(await redis.zcard(`${prefix}:payments:completed`)).toBe(1_000);
+      expect(await redis.keys(`${prefix}:payments:job-*`)).toHaveLength(1_000);
+    } finally {
+      await workers.stop(5_000);
+      await producer.close();
+      redis.disconnect();
+    }
+  }, 60_000);
+});
