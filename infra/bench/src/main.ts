@@ -1,36 +1,86 @@
-// npm run bench -- NAME [--json] [--orders N] [--rounds N]: measures on its own PostgreSQL and Redis (AOF always).
+// npm run bench -- NAME [options]: measures on its own PostgreSQL and Redis (AOF always).
 import { parseArgs } from 'node:util';
-import type { BenchOptions } from './options.ts';
-import { benchReserve } from './reserve.ts';
+import { backlog } from './backlog.ts';
+import { type Benchmark, UsageError } from './benchmark.ts';
+import { withEnvironment } from './environment.ts';
+import { reserve } from './reserve.ts';
+import { stampede } from './stampede.ts';
 
-const BENCHMARKS: Readonly<Record<string, (options: BenchOptions) => Promise<object>>> = {
-  reserve: benchReserve,
-};
+const BENCHMARKS: Readonly<Record<string, Benchmark>> = { reserve, backlog, stampede };
 
-const { positionals, values } = parseArgs({
-  allowPositionals: true,
-  options: {
-    json: { type: 'boolean', default: false },
-    orders: { type: 'string', default: '20000' },
-    rounds: { type: 'string', default: '3' },
-  },
-});
-const name = positionals[0] ?? '';
+const [name = '', ...args] = process.argv.slice(2);
 const benchmark = BENCHMARKS[name];
-const orders = Number(values.orders);
-const rounds = Number(values.rounds);
-if (
-  benchmark === undefined ||
-  !Number.isInteger(orders) ||
-  orders < 1 ||
-  !Number.isInteger(rounds) ||
-  rounds < 1
-) {
-  console.error(
-    `Usage: npm run bench -- NAME [--json] [--orders N] [--rounds N]\nNAME is one of: ${Object.keys(BENCHMARKS).join(', ')}.`,
-  );
+if (name === '--help' || name === '-h') {
+  console.log(usage(BENCHMARKS));
+  process.exit(0);
+}
+if (benchmark === undefined) refuse(name === '' ? 'Say what to measure.' : `No benchmark is called ${name}.`);
+
+const { json, help, ...given } = parse(benchmark);
+if (help) {
+  console.log(usage({ [name]: benchmark }));
+  process.exit(0);
+}
+const run = prepare(benchmark, given);
+const say = (text: string) => console.error(text);
+try {
+  const { summary, result, problems } = await withEnvironment(say, run);
+  for (const text of summary) console.log(text);
+  if (json) console.log(JSON.stringify(result));
+  for (const problem of problems) console.error(`Problem: ${problem}`);
+  process.exit(problems.length > 0 ? 1 : 0);
+} catch (error) {
+  console.error(error);
+  process.exit(1);
+}
+
+function parse({ options }: Benchmark) {
+  try {
+    return parseArgs({
+      args,
+      options: {
+        ...Object.fromEntries(Object.keys(options).map((option) => [option, { type: 'string' as const }])),
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    }).values;
+  } catch (error) {
+    return refuse(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function prepare({ prepare: read }: Benchmark, texts: Readonly<Record<string, string>>) {
+  try {
+    return read(texts);
+  } catch (error) {
+    if (error instanceof UsageError) return refuse(error.message);
+    throw error;
+  }
+}
+
+function refuse(why: string): never {
+  console.error(`${why}\n\n${usage(benchmark === undefined ? BENCHMARKS : { [name]: benchmark })}`);
   process.exit(2);
 }
-const result = await benchmark({ orders, rounds, say: (line) => console.error(line) });
-if (values.json) console.log(JSON.stringify(result));
-process.exit(0);
+
+function usage(of: Readonly<Record<string, Benchmark>>): string {
+  const option = (flag: string, meaning: string) => `      ${flag.padEnd(28)}${meaning}`;
+  const about = Object.entries(of).map(([title, { purpose, options }]) =>
+    [
+      `  ${title}: ${purpose}`,
+      ...Object.entries(options).map(([flag, { meaning, default: usual }]) =>
+        option(`--${flag}`, `${meaning} (default ${usual})`),
+      ),
+    ].join('\n'),
+  );
+  return [
+    'Usage: npm run bench -- NAME [options]',
+    '',
+    'Starts a PostgreSQL and Redis of its own (AOF always), repeats, and prints medians with their spread.',
+    'Options of every benchmark:',
+    option('--json', 'prints one JSON object as the last line'),
+    option('--help', 'explains the benchmark'),
+    '',
+    about.join('\n\n'),
+  ].join('\n');
+}

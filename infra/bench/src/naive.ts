@@ -1,6 +1,15 @@
 import type { AcceptedOrder } from '@antrean/queue';
 import type pg from 'pg';
 
+interface LockedLine {
+  id: string;
+  name: string;
+  price: string;
+  on_hand: number;
+  reserved: number;
+  committed: number;
+}
+
 /**
  * What most shops write first, kept for comparison: one transaction an order, FOR UPDATE NOWAIT on the product's
  * stock, and the queue's exponential backoff when the lock is not to be had.
@@ -11,25 +20,25 @@ export async function reserveNaively(pool: pg.Pool, order: AcceptedOrder): Promi
     await client.query('begin');
     const found = await client.query('select 1 from orders where id = $1', [order.orderId]);
     if (found.rowCount === 0) {
-      let total = 0;
+      let total = order.shippingFeeRupiah;
       let inStock = true;
       const lines = [];
       for (const { sku, quantity } of order.items) {
-        const { rows } = await client.query<{ id: string; name: string; price: string; available: number }>(
-          `select p.id, p.name, p.price_rupiah as price, s.on_hand - s.reserved - s.committed as available
+        const { rows } = await client.query<LockedLine>(
+          `select p.id, p.name, p.price_rupiah as price, s.on_hand, s.reserved, s.committed
            from products p join stock s on s.product_id = p.id where p.sku = $1 for update of s nowait`,
           [sku],
         );
         const [product] = rows;
         if (product === undefined) throw new Error(`no product ${sku}`);
         total += Number(product.price) * quantity;
-        inStock &&= product.available >= quantity;
+        inStock &&= product.on_hand - product.reserved - product.committed >= quantity;
         lines.push({ ...product, sku, quantity });
       }
       await client.query(
         `insert into orders (id, storefront_id, idempotency_key, fingerprint, request_id, state, reason, version,
-           payment_method, customer, shipping_fee_rupiah, total_rupiah, accepted_at)
-         values ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, 0, $10, now())`,
+           payment_method, customer, shipping_address, shipping_fee_rupiah, total_rupiah, accepted_at)
+         values ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10, $11, $12, now())`,
         [
           order.orderId,
           order.storefrontId,
@@ -40,6 +49,8 @@ export async function reserveNaively(pool: pg.Pool, order: AcceptedOrder): Promi
           inStock ? null : 'out_of_stock',
           order.paymentMethod,
           order.customer,
+          order.shippingAddress,
+          order.shippingFeeRupiah,
           total,
         ],
       );
@@ -50,14 +61,13 @@ export async function reserveNaively(pool: pg.Pool, order: AcceptedOrder): Promi
           [order.orderId, index + 1, line.id, line.sku, line.name, line.quantity, line.price],
         );
         if (!inStock) continue;
-        await client.query('update stock set reserved = reserved + $2 where product_id = $1', [
-          line.id,
-          line.quantity,
-        ]);
+        const reserved = line.reserved + line.quantity;
+        await client.query('update stock set reserved = $2 where product_id = $1', [line.id, reserved]);
         await client.query(
-          `insert into inventory_movements (product_id, order_id, kind, reserved_delta, actor, reason)
-           values ($1, $2, 'reserve', $3, 'naive', 'order reserved')`,
-          [line.id, order.orderId, line.quantity],
+          `insert into inventory_movements (product_id, order_id, kind, on_hand_from, on_hand_to, reserved_from,
+             reserved_to, committed_from, committed_to, actor, reason)
+           values ($1, $2, 'reserve', $3, $3, $4, $5, $6, $6, 'naive', 'order reserved')`,
+          [line.id, order.orderId, line.on_hand, line.reserved, reserved, line.committed],
         );
       }
     }

@@ -1,228 +1,197 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { mkdtempSync, chmodSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
-import { addProducts, auditStock, migrateToLatest, openDatabase } from '@antrean/db';
-import { createTestDatabase, startServices } from '@antrean/local';
-import {
-  type AcceptedOrder,
-  JOBS,
-  openFailFastRedis,
-  orderJobId,
-  type Redis,
-  waitForRedis,
-} from '@antrean/queue';
-import { Queue } from 'bullmq';
-import type { BenchOptions } from './options.ts';
-import type { Mode } from './reserve-worker.ts';
-import { type Figure, figure } from './statistics.ts';
+import { count, defineBenchmark, type Report, someOf } from './benchmark.ts';
+import { type Drain, drain } from './drain.ts';
+import type { Environment } from './environment.ts';
+import { OrderQueue } from './order-queue.ts';
+import type { Mode, OrderReport } from './order-worker.ts';
+import { startProcess } from './processes.ts';
+import { addBenchProducts, audit, skuOf } from './shop.ts';
+import { figure, line, ratioFigure, rounded, summed } from './statistics.ts';
 
 const NAIVE_LIMIT_MS = 15_000;
+const LIMIT_MS = 300_000;
 const SERIAL_ORDERS = 2_000;
 const THOUSAND = 1_000;
-
-interface Measured {
-  perSecond: number;
-  oversold: number;
-}
 
 interface Variant {
   mode: Mode;
   products: number;
   processes: number;
-  orders: number;
-  limitMs?: number;
+  /** Fewer than the others: this form is slow. */
+  maxOrders?: number;
 }
 
-/**
- * Orders a second with all of them queued before the clock starts: the worker as it is, only its transaction, BullMQ
- * with an empty handler, one order a transaction, and the naive form; on one product and on a thousand, in one
- * process and in three. The variants take turns within a round, and medians of the rounds are compared.
- */
-export async function benchReserve({ orders, rounds, say }: BenchOptions): Promise<object> {
-  const variants = {
-    noop: { mode: 'noop', products: 1, processes: 1, orders },
-    full: { mode: 'full', products: 1, processes: 1, orders },
-    reserveOnly: { mode: 'reserve-only', products: 1, processes: 1, orders },
-    serial: { mode: 'serial', products: 1, processes: 1, orders: Math.min(orders, SERIAL_ORDERS) },
-    naive: { mode: 'naive', products: 1, processes: 1, orders, limitMs: NAIVE_LIMIT_MS },
-    fullThousand: { mode: 'full', products: THOUSAND, processes: 1, orders },
-    reserveOnlyThousand: { mode: 'reserve-only', products: THOUSAND, processes: 1, orders },
-    noopThree: { mode: 'noop', products: 1, processes: 3, orders },
-    fullThree: { mode: 'full', products: 1, processes: 3, orders },
-    reserveOnlyThree: { mode: 'reserve-only', products: 1, processes: 3, orders },
-  } as const satisfies Record<string, Variant>;
-  type Name = keyof typeof variants;
-  const names = Object.keys(variants) as Name[];
-  const seen: Record<Name, Measured[]> = {
-    noop: [],
-    full: [],
-    reserveOnly: [],
-    serial: [],
-    naive: [],
-    fullThousand: [],
-    reserveOnlyThousand: [],
-    noopThree: [],
-    fullThree: [],
-    reserveOnlyThree: [],
-  };
+const VARIANTS = {
+  noop: { mode: 'noop', products: 1, processes: 1 },
+  full: { mode: 'full', products: 1, processes: 1 },
+  reserveOnly: { mode: 'reserve-only', products: 1, processes: 1 },
+  serial: { mode: 'serial', products: 1, processes: 1, maxOrders: SERIAL_ORDERS },
+  naive: { mode: 'naive', products: 1, processes: 1 },
+  fullThousand: { mode: 'full', products: THOUSAND, processes: 1 },
+  reserveOnlyThousand: { mode: 'reserve-only', products: THOUSAND, processes: 1 },
+  noopThree: { mode: 'noop', products: 1, processes: 3 },
+  fullThree: { mode: 'full', products: 1, processes: 3 },
+  reserveOnlyThree: { mode: 'reserve-only', products: 1, processes: 3 },
+} as const satisfies Record<string, Variant>;
+type Name = keyof typeof VARIANTS;
+const NAMES = Object.keys(VARIANTS) as Name[];
 
-  const dir = mkdtempSync(path.join(tmpdir(), 'antrean-bench-'));
-  chmodSync(dir, 0o711);
-  const services = await startServices({ dir, durable: true });
-  const redis = openFailFastRedis(services.redisUrl);
-  try {
-    await waitForRedis(redis, 10_000);
-    for (let round = 1; round <= rounds; round += 1) {
-      for (const name of names) {
-        const measured = await measure(services.databaseUrl, services.redisUrl, redis, variants[name]);
-        seen[name].push(measured);
-        say(`round ${round}  ${name.padEnd(20)} ${measured.perSecond.toFixed(0).padStart(7)} orders/s`);
-      }
+/** Which rate is divided by which, under the name that the ratio has in the result. */
+const RATIOS = {
+  ratioToNoop: ['full', 'noop'],
+  reserveOnlyRatioToNoop: ['reserveOnly', 'noop'],
+  ratioToNaive: ['full', 'naive'],
+  ratioToSerial: ['full', 'serial'],
+  'thousandProducts.ratioToNoop': ['fullThousand', 'noop'],
+  'thousandProducts.reserveOnlyRatioToNoop': ['reserveOnlyThousand', 'noop'],
+  'thousandProducts.ratioToOneProduct': ['fullThousand', 'full'],
+  'threeProcesses.ratioToNoop': ['fullThree', 'noop'],
+  'threeProcesses.reserveOnlyRatioToNoop': ['reserveOnlyThree', 'noop'],
+  'threeProcesses.ratioToOneProcess': ['fullThree', 'full'],
+} as const satisfies Record<string, readonly [Name, Name]>;
+
+interface Measured extends Drain {
+  oversold: number;
+  /** Of all its workers. */
+  failedTries: Record<string, number>;
+}
+
+export const reserve = defineBenchmark({
+  purpose:
+    'Orders reserved a second, all of them queued before the clock starts and half of them to be sold out: the ' +
+    'worker as it is, only its transaction, BullMQ with an empty handler, one order a transaction, and the naive ' +
+    'form; on one product and on a thousand, in one process and in three.',
+  options: {
+    orders: count(
+      20_000,
+      `orders a measurement (at most ${SERIAL_ORDERS} for serial; naive stops after 15 s)`,
+    ),
+    rounds: count(3, 'rounds; all variants take turns within one'),
+    only: someOf(NAMES, 'the variants to measure'),
+  },
+  run,
+});
+
+async function run(
+  { orders, rounds, only }: { orders: number; rounds: number; only: Name[] },
+  environment: Environment,
+): Promise<Report> {
+  const seen = Object.fromEntries(NAMES.map((name) => [name, []])) as unknown as Record<Name, Measured[]>;
+  const redisUrl = await environment.startRedis();
+  for (let round = 1; round <= rounds; round += 1) {
+    for (const name of only) {
+      const measured = await measure(environment, redisUrl, VARIANTS[name], orders);
+      seen[name].push(measured);
+      environment.say(
+        `round ${round}  ${name.padEnd(20)} ${measured.perSecond.toFixed(0).padStart(7)} orders/s` +
+          failuresText(measured.failedTries),
+      );
     }
-  } finally {
-    redis.disconnect();
-    await services.stop();
-    rmSync(dir, { recursive: true, force: true });
   }
 
-  const rates = Object.fromEntries(
-    names.map((name) => [name, figure(seen[name].map(({ perSecond }) => perSecond))]),
-  ) as Record<Name, Figure>;
-  const ratio = (a: Name, b: Name) => Number((rates[a].median / rates[b].median).toFixed(3));
-  for (const name of names) {
-    const { median, min, max } = rates[name];
-    say(
-      `${name.padEnd(20)} ${median.toFixed(0).padStart(7)} orders/s  (${min.toFixed(0)} to ${max.toFixed(0)})`,
-    );
-  }
-  const whole = (name: Name) => Math.round(rates[name].median);
+  const rates = (name: Name) => seen[name].map(({ perSecond }) => perSecond);
+  const spread = Object.fromEntries(only.map((name) => [name, figure(rates(name))]));
+  const ratios = Object.fromEntries(
+    Object.entries(RATIOS)
+      .filter(([, pair]) => pair.every((name) => only.includes(name)))
+      .map(([name, [of, to]]) => [name, ratioFigure(rates(of), rates(to))]),
+  );
+  const oversold = Math.max(0, ...only.flatMap((name) => seen[name].map((measured) => measured.oversold)));
+  // What was not measured is left out.
+  const perSecond = (name: Name) => {
+    const rate = spread[name]?.median;
+    return rate === undefined ? undefined : Math.round(rate);
+  };
+  const ratio = (name: keyof typeof RATIOS) => {
+    const found = ratios[name]?.median;
+    return found === undefined ? undefined : rounded(found);
+  };
+  const ofNaive = (value: (measured: Measured) => number) =>
+    seen.naive.length === 0 ? undefined : rounded(figure(seen.naive.map(value)).median);
   return {
-    benchmark: 'reserve',
-    orders,
-    rounds,
-    ordersPerSecond: whole('full'),
-    reserveOnlyPerSecond: whole('reserveOnly'),
-    noopPerSecond: whole('noop'),
-    ratioToNoop: ratio('full', 'noop'),
-    reserveOnlyRatioToNoop: ratio('reserveOnly', 'noop'),
-    naivePerSecond: whole('naive'),
-    ratioToNaive: ratio('full', 'naive'),
-    serialPerSecond: whole('serial'),
-    ratioToSerial: ratio('full', 'serial'),
-    oversold: Math.max(...names.flatMap((name) => seen[name].map(({ oversold }) => oversold))),
-    thousandProducts: {
-      ordersPerSecond: whole('fullThousand'),
-      reserveOnlyPerSecond: whole('reserveOnlyThousand'),
-      ratioToNoop: ratio('fullThousand', 'noop'),
-      reserveOnlyRatioToNoop: ratio('reserveOnlyThousand', 'noop'),
-      ratioToOneProduct: ratio('fullThousand', 'full'),
+    summary: [
+      ...Object.entries(spread).map(([name, rate]) => line(name, rate, 'orders/s')),
+      ...Object.entries(ratios).map(([name, found]) => line(name, found, 'times', 3)),
+    ],
+    problems: oversold > 0 ? [`${oversold} units were oversold.`] : [],
+    result: {
+      benchmark: 'reserve',
+      orders,
+      rounds,
+      ordersPerSecond: perSecond('full'),
+      reserveOnlyPerSecond: perSecond('reserveOnly'),
+      noopPerSecond: perSecond('noop'),
+      ratioToNoop: ratio('ratioToNoop'),
+      reserveOnlyRatioToNoop: ratio('reserveOnlyRatioToNoop'),
+      naivePerSecond: perSecond('naive'),
+      naiveLockFailuresPerOrder: ofNaive(
+        ({ failedTries, done }) => (failedTries['55P03'] ?? 0) / Math.max(done, 1),
+      ),
+      naiveTimeLimitShare: ofNaive(({ elapsedMs }) => Math.min(elapsedMs / NAIVE_LIMIT_MS, 1)),
+      ratioToNaive: ratio('ratioToNaive'),
+      serialPerSecond: perSecond('serial'),
+      ratioToSerial: ratio('ratioToSerial'),
+      oversold,
+      thousandProducts: orNothing({
+        ordersPerSecond: perSecond('fullThousand'),
+        reserveOnlyPerSecond: perSecond('reserveOnlyThousand'),
+        ratioToNoop: ratio('thousandProducts.ratioToNoop'),
+        reserveOnlyRatioToNoop: ratio('thousandProducts.reserveOnlyRatioToNoop'),
+        ratioToOneProduct: ratio('thousandProducts.ratioToOneProduct'),
+      }),
+      threeProcesses: orNothing({
+        ordersPerSecond: perSecond('fullThree'),
+        reserveOnlyPerSecond: perSecond('reserveOnlyThree'),
+        noopPerSecond: perSecond('noopThree'),
+        ratioToNoop: ratio('threeProcesses.ratioToNoop'),
+        reserveOnlyRatioToNoop: ratio('threeProcesses.reserveOnlyRatioToNoop'),
+        ratioToOneProcess: ratio('threeProcesses.ratioToOneProcess'),
+      }),
+      spread,
+      ratioSpread: ratios,
     },
-    threeProcesses: {
-      ordersPerSecond: whole('fullThree'),
-      reserveOnlyPerSecond: whole('reserveOnlyThree'),
-      noopPerSecond: whole('noopThree'),
-      ratioToNoop: ratio('fullThree', 'noop'),
-      reserveOnlyRatioToNoop: ratio('reserveOnlyThree', 'noop'),
-      ratioToOneProcess: ratio('fullThree', 'full'),
-    },
-    spread: rates,
   };
 }
 
 async function measure(
-  adminUrl: string,
+  environment: Environment,
   redisUrl: string,
-  redis: Redis,
-  variant: Variant,
+  { mode, products, processes, maxOrders = Number.POSITIVE_INFINITY }: Variant,
+  wanted: number,
 ): Promise<Measured> {
-  const database = await createTestDatabase(adminUrl);
-  await migrateToLatest(database.url);
-  const db = openDatabase({ url: database.url, maxConnections: 1 });
+  const orders = Math.min(wanted, maxOrders);
+  const database = await environment.createDatabase();
   // Half of the orders find stock, as in a sale.
-  const onHand = Math.ceil(variant.orders / variant.products / 2);
-  await addProducts(
-    db,
-    Array.from({ length: variant.products }, (_, i) => ({
-      sku: `SKU-${i}`,
-      name: `Barang ${i}`,
-      description: '',
-      priceRupiah: 50_000,
-      onHand,
-    })),
+  await addBenchProducts(database.url, products, Math.ceil(orders / products / 2));
+  const queue = new OrderQueue(redisUrl, (n) => [skuOf(n % products)]);
+  await queue.add(orders);
+  const workers = await Promise.all(
+    Array.from({ length: processes }, () => startProcess('order-worker.ts', [mode, database.url, redisUrl])),
   );
-  const prefix = `bench-${randomUUID()}`;
-  const queue = new Queue('orders', { connection: redis, prefix });
-  await enqueue(queue, variant);
-
-  const args = [variant.mode, database.url, redisUrl, prefix];
-  const workers = Array.from({ length: variant.processes }, () =>
-    fork(path.join(import.meta.dirname, 'reserve-worker.ts'), args),
-  );
-  await Promise.all(workers.map(ready));
-  const startedAt = performance.now();
-  for (const worker of workers) worker.send('go');
-  const limitMs = variant.limitMs ?? 300_000;
-  let left = variant.orders;
-  let elapsedMs = 0;
-  while (left > 0 && elapsedMs < limitMs) {
-    await delay(25);
-    const counts = await queue.getJobCounts('waiting', 'active', 'delayed');
-    elapsedMs = performance.now() - startedAt;
-    left = Object.values(counts).reduce((sum, count) => sum + count, 0);
-  }
-  const failed = await queue.getFailedCount();
-  for (const worker of workers) {
-    worker.kill('SIGKILL');
-    await once(worker, 'exit');
-  }
-  const audit = await auditStock(db);
-  const oversold = audit.reduce(
-    (sum, row) => sum + Math.max(row.reserved + row.committed - row.onHand, 0),
-    0,
-  );
-  await queue.close();
-  await db.destroy();
-  await database.drop();
-  await redis.flushall();
-  if (failed > 0 && variant.mode !== 'naive') throw new Error(`${failed} orders failed in ${variant.mode}.`);
-  return { perSecond: ((variant.orders - left - failed) * 1_000) / elapsedMs, oversold };
-}
-
-function ready(worker: ChildProcess): Promise<void> {
-  return new Promise((resolve, reject) => {
-    worker.once('message', () => resolve());
-    worker.once('exit', (code) =>
-      reject(new Error(`A worker of the benchmark ended with ${code}; see above.`)),
-    );
+  const isNaive = mode === 'naive';
+  const limitMs = isNaive ? NAIVE_LIMIT_MS : LIMIT_MS;
+  const drained = await drain(queue, workers, {
+    // The naive form may not get that far.
+    warmUp: isNaive ? 0 : Math.floor(orders / 10),
+    isOver: ({ left, elapsedMs }) => left === 0 || elapsedMs >= limitMs,
   });
+  const reports = await Promise.all(workers.map((worker) => worker.stop()));
+  const { oversold } = await audit(database.url);
+  await queue.clear();
+  await queue.close();
+  await database.drop();
+  if (drained.failed > 0 && !isNaive) throw new Error(`${drained.failed} orders failed in ${mode}.`);
+  if (drained.done < orders && !isNaive) throw new Error(`${mode} was not done after ${LIMIT_MS} ms.`);
+  const failedTries = summed((reports as OrderReport[]).map((report) => report.failedTries));
+  return { ...drained, oversold, failedTries };
 }
 
-/** In the form and with the options in which the API adds them. */
-async function enqueue(queue: Queue, { orders, products }: Variant): Promise<void> {
-  const { attempts, backoffMs } = JOBS['reserve-order'];
-  const CHUNK = 500;
-  for (let first = 0; first < orders; first += CHUNK) {
-    const jobs = Array.from({ length: Math.min(CHUNK, orders - first) }, (_, i) => {
-      const order: AcceptedOrder = {
-        orderId: randomUUID(),
-        storefrontId: 'bench',
-        idempotencyKey: `bench-${first + i}`,
-        fingerprint: 'f'.repeat(43),
-        requestId: randomUUID(),
-        acceptedAtMs: Date.now(),
-        customer: { name: 'Siti Rahma', email: `siti${first + i}@example.test`, phone: '+6281234567890' },
-        items: [{ sku: `SKU-${(first + i) % products}`, quantity: 1 }],
-        paymentMethod: 'online',
-        shippingFeeRupiah: 0,
-      };
-      const jobId = orderJobId('reserve-order', { orderId: order.orderId, version: 0, sweepRound: 0 });
-      const backoff = { type: 'exponential', delay: backoffMs, jitter: 1 };
-      return { name: 'reserve-order', data: order, opts: { jobId, attempts, backoff } };
-    });
-    await queue.addBulk(jobs);
-  }
+function failuresText(failedTries: Readonly<Record<string, number>>): string {
+  const reasons = Object.entries(failedTries);
+  return reasons.length === 0
+    ? ''
+    : `  (failed tries: ${reasons.map(([reason, tries]) => `${tries} ${reason}`).join(', ')})`;
+}
+
+function orNothing(fields: Readonly<Record<string, number | undefined>>): object | undefined {
+  return Object.values(fields).some((value) => value !== undefined) ? fields : undefined;
 }

@@ -1,0 +1,48 @@
+import { openDatabase } from '@antrean/db';
+import { createLog } from '@antrean/process';
+import {
+  createProducer,
+  DEFAULT_PREFIX,
+  openFailFastRedis,
+  StatusRecords,
+  waitForRedis,
+} from '@antrean/queue';
+import {
+  applyStockChanges,
+  Coalescer,
+  type JobDependencies,
+  readConfig,
+  type WorkerConfig,
+} from '@antrean/worker';
+
+/** What a worker process works with, as startWorker makes it, and its configuration: the worker's own defaults. */
+export async function openDependencies(
+  databaseUrl: string,
+  redisUrl: string,
+  gateways: JobDependencies['gateways'] = [],
+): Promise<{ deps: JobDependencies; config: WorkerConfig }> {
+  const config = readConfig({
+    ...process.env,
+    DATABASE_URL: databaseUrl,
+    REDIS_URL: redisUrl,
+    MIDTRANS_SERVER_KEY: 'none',
+    XENDIT_SECRET_KEY: 'none',
+  });
+  const db = openDatabase({ url: databaseUrl, maxConnections: 10 });
+  const redis = openFailFastRedis(redisUrl);
+  await waitForRedis(redis, 10_000);
+  const deps: JobDependencies = {
+    db,
+    records: new StatusRecords(redis, DEFAULT_PREFIX),
+    producer: createProducer(redis, DEFAULT_PREFIX),
+    gateways,
+    stockChanges: new Coalescer({
+      run: (batch) => applyStockChanges(db, batch),
+      maxBatchSize: config.STOCK_CHANGE_BATCH_SIZE,
+      maxWaitMs: 3,
+    }),
+    // Formatted as in production, written nowhere.
+    log: createLog('bench', 'info', { write: () => undefined }),
+  };
+  return { deps, config };
+}

@@ -1,0 +1,72 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { OrderQueue } from './order-queue.ts';
+import type { WorkerProcess } from './processes.ts';
+
+const POLL_MS = 10;
+/** Orders added at once. */
+const TOP_UP = 500;
+
+export interface Drain {
+  perSecond: number;
+  done: number;
+  failed: number;
+  elapsedMs: number;
+  /** The fewest that were waiting while the clock ran. */
+  lowestWaiting: number;
+}
+
+/**
+ * Lets workers that are ready work, and measures how many orders a second they do: from the moment at which `warmUp`
+ * orders are done, so that neither connecting nor compiling counts, until `isOver`. With `depth`, so many orders
+ * are kept waiting meanwhile.
+ */
+export async function drain(
+  queue: OrderQueue,
+  workers: readonly WorkerProcess[],
+  {
+    warmUp,
+    depth = 0,
+    isOver,
+    onWarm,
+  }: {
+    warmUp: number;
+    depth?: number;
+    isOver: (now: { done: number; left: number; elapsedMs: number }) => boolean;
+    onWarm?: () => void;
+  },
+): Promise<Drain> {
+  const before = await queue.counts();
+  for (const worker of workers) worker.go();
+  let start = warmUp === 0 ? { done: 0, at: performance.now() } : undefined;
+  let lowestWaiting = Number.POSITIVE_INFINITY;
+  for (;;) {
+    const counts = await queue.counts();
+    const at = performance.now();
+    for (const worker of workers) {
+      if (worker.exitCode() !== undefined)
+        throw new Error('A worker ended in the middle of the run; see above.');
+    }
+    const done = counts.done - before.done;
+    if (start === undefined && done >= warmUp) {
+      start = { done, at };
+      onWarm?.();
+    }
+    if (start !== undefined) {
+      lowestWaiting = Math.min(lowestWaiting, counts.waiting);
+      const elapsedMs = at - start.at;
+      if (isOver({ done, left: counts.left, elapsedMs })) {
+        const failed = counts.failed - before.failed;
+        return {
+          perSecond: ((done - start.done) * 1_000) / elapsedMs,
+          done,
+          failed,
+          elapsedMs,
+          lowestWaiting,
+        };
+      }
+    }
+    const missing = depth - counts.waiting;
+    if (missing > 0) await queue.add(Math.min(missing, TOP_UP));
+    else await delay(POLL_MS);
+  }
+}

@@ -1,0 +1,71 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { migrateToLatest } from '@antrean/db';
+import {
+  createTestDatabase,
+  type RunningService,
+  startPostgres,
+  startRedis,
+  type TestDatabase,
+} from '@antrean/local';
+import { killProcesses } from './processes.ts';
+
+/** What a benchmark runs on: servers of its own, in a temporary folder, durable as in production. */
+export interface Environment {
+  /** Of PostgreSQL's administrator. */
+  adminUrl: string;
+  /** A database of its own with the newest schema, and nothing in it. */
+  createDatabase: () => Promise<TestDatabase>;
+  /** A server of its own, empty. Returns its URL. */
+  startRedis: () => Promise<string>;
+  /** Progress, for a person. */
+  say: (line: string) => void;
+}
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** Whatever ends the run, success, failure or a signal, nothing of it stays behind. */
+export async function withEnvironment<T>(
+  say: (line: string) => void,
+  run: (environment: Environment) => Promise<T>,
+): Promise<T> {
+  let interrupt: (error: Error) => void = () => undefined;
+  const interrupted = new Promise<never>((_, reject) => {
+    interrupt = reject;
+  });
+  interrupted.catch(() => undefined);
+  for (const signal of SIGNALS) process.once(signal, () => interrupt(new Error(`Stopped by ${signal}.`)));
+
+  const dir = mkdtempSync(path.join(tmpdir(), 'antrean-bench-'));
+  // PostgreSQL does not run as root: its own user must get to its folder.
+  chmodSync(dir, 0o711);
+  const services: RunningService[] = [];
+  const started = (name: string, service: RunningService): string => {
+    services.push(service);
+    void service.ended.then((how) =>
+      interrupt(new Error(`${name} ended in the middle of the run (${how}).`)),
+    );
+    return service.url;
+  };
+  try {
+    const adminUrl = started('PostgreSQL', await startPostgres({ dir, durable: true }));
+    const template = await createTestDatabase(adminUrl);
+    await migrateToLatest(template.url);
+    const environment: Environment = {
+      adminUrl,
+      createDatabase: () => createTestDatabase(adminUrl, new URL(template.url).pathname.slice(1)),
+      async startRedis() {
+        const own = path.join(dir, `redis-${services.length}`);
+        mkdirSync(own);
+        return started('Redis', await startRedis({ dir: own, durable: true }));
+      },
+      say,
+    };
+    return await Promise.race([run(environment), interrupted]);
+  } finally {
+    killProcesses();
+    await Promise.all(services.map((service) => service.stop()));
+    rmSync(dir, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,94 @@
+// The process of the stampede that settles payments at a steady pace. Its arguments: DATABASE_URL, REDIS_URL, how many
+// payments, how many a second. It ends by itself when all are settled.
+import { setTimeout as delay } from 'node:timers/promises';
+import { insertAttempt, type PaymentAttempt } from '@antrean/db';
+import { JOBS } from '@antrean/queue';
+import { settlePayment } from '@antrean/worker';
+import { openDependencies } from './dependencies.ts';
+import { serve } from './processes.ts';
+
+export interface PaymentReport {
+  /** From the call to its answer, tries that failed included. */
+  latenciesMs: number[];
+  failedTries: number;
+}
+
+const [databaseUrl = '', redisUrl = '', payments = '', perSecond = ''] = process.argv.slice(2);
+const amounts = new Map<string, number>();
+const { deps } = await openDependencies(databaseUrl, redisUrl, [
+  {
+    name: 'midtrans',
+    create: () => Promise.reject(new Error('No payment is made here.')),
+    status: async ({ attemptId }) => ({
+      kind: 'paid',
+      amountRupiah: amounts.get(attemptId) ?? 0,
+      currency: 'IDR',
+      gatewayRef: attemptId,
+    }),
+    close: async () => ({ kind: 'paid' }),
+  },
+]);
+const settle = (attempt: PaymentAttempt) => settlePayment(deps, attempt);
+
+const attempts = await insertAttempts(Number(payments));
+const report: PaymentReport = { latenciesMs: [], failedTries: 0 };
+
+serve(async () => {
+  const all = payAll();
+  return async () => {
+    await all;
+    return report;
+  };
+});
+
+async function insertAttempts(wanted: number): Promise<PaymentAttempt[]> {
+  const orders = await deps.db
+    .selectFrom('orders')
+    .select(['id as orderId', 'totalRupiah'])
+    .where('state', '=', 'reserved')
+    .limit(wanted)
+    .execute();
+  if (orders.length < wanted) throw new Error(`Only ${orders.length} of ${wanted} orders are reserved.`);
+  return Promise.all(
+    orders.map(({ orderId, totalRupiah }) => {
+      const id = `${orderId}-1`;
+      const amountRupiah = totalRupiah ?? 0;
+      amounts.set(id, amountRupiah);
+      const expiresAt = new Date(Date.now() + 30 * 60_000);
+      return insertAttempt(
+        deps.db,
+        { id, orderId, number: 1, gateway: 'midtrans', amountRupiah, expiresAt },
+        'bench',
+      );
+    }),
+  );
+}
+
+/** Each starts at its time, whether or not those before have ended: a slow one holds up no measurement. */
+async function payAll(): Promise<void> {
+  const startedAt = performance.now();
+  const under: Promise<void>[] = [];
+  for (const [index, attempt] of attempts.entries()) {
+    await delay(Math.max(startedAt + (index * 1_000) / Number(perSecond) - performance.now(), 0));
+    under.push(pay(attempt));
+  }
+  await Promise.all(under);
+}
+
+/** Tried again as its job would be. */
+async function pay(attempt: PaymentAttempt): Promise<void> {
+  const { attempts: tries, backoffMs } = JOBS['apply-payment-event'];
+  const startedAt = performance.now();
+  for (let number = 1; ; number += 1) {
+    try {
+      const outcome = await settle(attempt);
+      if (outcome !== 'paid') throw new Error(`A payment ended as ${outcome}.`);
+      report.latenciesMs.push(performance.now() - startedAt);
+      return;
+    } catch (error) {
+      if (number >= tries || typeof (error as { code?: unknown }).code !== 'string') throw error;
+      report.failedTries += 1;
+      await delay(Math.random() * backoffMs * 2 ** (number - 1));
+    }
+  }
+}

@@ -1,0 +1,44 @@
+import { addProducts, auditStock, openDatabase } from '@antrean/db';
+
+export const skuOf = (product: number): string => `SKU-${product}`;
+const PRICE_RUPIAH = 50_000;
+/** More than any benchmark sells. */
+export const PLENTY = 1_000_000_000;
+
+export async function addBenchProducts(databaseUrl: string, products: number, onHand: number): Promise<void> {
+  const db = openDatabase({ url: databaseUrl, maxConnections: 1 });
+  await addProducts(
+    db,
+    Array.from({ length: products }, (_, i) => ({
+      sku: skuOf(i),
+      name: `Kopi Gayo ${i}`,
+      description: '',
+      priceRupiah: PRICE_RUPIAH,
+      onHand,
+    })),
+  );
+  await db.destroy();
+}
+
+export interface Audit {
+  /** Units promised beyond what there is, over all products. */
+  oversold: number;
+  /** Products whose counters are not the sums of the ledger, or whose ledger has gaps. */
+  ledgerMismatches: number;
+}
+
+export async function audit(databaseUrl: string): Promise<Audit> {
+  const db = openDatabase({ url: databaseUrl, maxConnections: 1, limits: false });
+  const rows = await auditStock(db);
+  await db.destroy();
+  return {
+    oversold: rows.reduce((sum, row) => sum + Math.max(row.reserved + row.committed - row.onHand, 0), 0),
+    ledgerMismatches: rows.filter(
+      (row) =>
+        row.onHand !== row.ledgerOnHand ||
+        row.reserved !== row.ledgerReserved ||
+        row.committed !== row.ledgerCommitted ||
+        row.gaps > 0,
+    ).length,
+  };
+}
