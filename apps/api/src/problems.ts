@@ -12,7 +12,10 @@ const PROBLEMS = {
   forbidden: { status: 403, title: 'This key may not do that.' },
   not_found: { status: 404, title: 'There is nothing here.' },
   order_not_shippable: { status: 409, title: 'Only a paid order can be shipped.' },
-  order_not_cancellable: { status: 409, title: 'This order has ended, so it cannot be cancelled.' },
+  order_not_cancellable: {
+    status: 409,
+    title: 'This order is paid or has ended, so it cannot be cancelled.',
+  },
   body_too_large: { status: 413, title: 'The body is larger than 64 KiB.' },
   unsupported_media_type: { status: 415, title: 'The body must be application/json.' },
   idempotency_key_reused: { status: 422, title: 'This Idempotency-Key was used with another body.' },

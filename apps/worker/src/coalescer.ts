@@ -76,6 +76,11 @@ export class Coalescer<T, R> {
     });
   }
 
+  /** Rejects what waits and has not begun, the youngest first; what runs goes on. */
+  abandon(error: unknown): void {
+    for (const { reject } of this.#waiting.splice(0).toReversed()) reject(error);
+  }
+
   /** Runs what waits, without waiting for more; resolves when every submission is answered. */
   close(): Promise<void> {
     this.#closed ??= this.#drain();
@@ -103,6 +108,7 @@ export class Coalescer<T, R> {
     clearImmediate(this.#nextTurn);
     this.#timer = undefined;
     this.#nextTurn = undefined;
+    if (this.#waiting.length === 0) return;
     const batch = this.#waiting.splice(0, this.#options.maxBatchSize);
     this.#isLoaded = batch.length >= Math.max(this.#options.maxBatchSize * LOADED_SHARE, MIN_LOADED);
     this.#running = this.#runBatch(batch).finally(() => {
@@ -118,7 +124,8 @@ export class Coalescer<T, R> {
       results = await this.#options.run(batch.map(({ input }) => input));
     } catch (error) {
       if (batch.length === 1 || this.#options.isFaultOfOneInput?.(error) === false) {
-        for (const { reject } of batch) reject(error);
+        // The youngest first: what goes back to the head of a queue is in its order again when the oldest has gone.
+        for (const { reject } of batch.toReversed()) reject(error);
         return;
       }
       const half = Math.ceil(batch.length / 2);

@@ -58,6 +58,11 @@ export class DatabaseGate {
     }
   }
 
+  /** Why work that waits for PostgreSQL is to go back to the head of its queue, as the worker stops; else undefined. */
+  get goBack(): RetryLaterError | undefined {
+    return this.#opening === undefined ? undefined : stopped();
+  }
+
   /** The jobs that wait go back to the head of their queue. */
   close(): void {
     this.#stopping.abort();

@@ -23,7 +23,9 @@ FILE holds {"name", "startsAt", "endsAt", "items": [{"sku", "salePrice", "quota"
 with offset, money integer rupiah; without limitPerBuyer there is no limit.`;
 
 /** What the operator asked for cannot be done: said in one sentence, exit code 1. */
-class Refused extends Error {}
+class Refused extends Error {
+  readonly code = 'refused';
+}
 
 const flashSale = z
   .strictObject({
@@ -34,9 +36,9 @@ const flashSale = z
       .array(
         z.strictObject({
           sku: z.string().min(1),
-          salePrice: z.int().positive().max(1_000_000_000_000),
+          salePrice: z.int().positive().max(100_000_000_000),
           quota: z.int().positive().max(10_000_000),
-          limitPerBuyer: z.int().positive().optional(),
+          limitPerBuyer: z.int().positive().max(10_000_000).optional(),
         }),
       )
       .min(1)

@@ -32,6 +32,8 @@ describe('isFaultOfOneInput', () => {
   it.each([
     ['a lock that was not to be had', sqlError('55P03')],
     ['a lost connection', sqlError('ECONNRESET')],
+    ['a statement that took too long', sqlError('57014')],
+    ['a standby that cannot be written', sqlError('25006')],
     ['a batch that is sent back', new RetryLaterError('later', 0)],
   ])('is false of %s', (_, error) => {
     expect(isFaultOfOneInput(error)).toBe(false);

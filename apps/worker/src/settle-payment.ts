@@ -13,9 +13,9 @@ export type Outcome = Settlement | 'pending' | 'not_started' | 'closed' | 'amoun
 
 /**
  * Asks the gateway what became of an attempt, and when it says paid and the amount is right, moves attempt,
- * order and stock in one transaction, with what else waits. Money that does not make the order paid is written down with its attempt, for
- * a person to return. Run twice, it answers the same. Throws PaymentNotReadyError when
- * the gateway does not answer.
+ * order and stock in one transaction, with what else waits. Money that does not make the order paid is written down
+ * with its attempt, for a person to return. Run twice, it answers the same. Throws PaymentNotReadyError when the
+ * gateway does not answer.
  */
 export async function settlePayment(deps: JobDependencies, attempt: PaymentAttempt): Promise<Outcome> {
   const { log } = deps;

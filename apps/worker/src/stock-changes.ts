@@ -29,8 +29,8 @@ import {
   type MovementKind,
   type OrderState,
 } from '@antrean/domain';
-import type { Coalescer } from './coalescer.ts';
-import { retryingTransaction } from './retries.ts';
+import { Coalescer } from './coalescer.ts';
+import { isFaultOfOneInput, retryingTransaction } from './retries.ts';
 
 /** What moves stock besides a reservation. */
 export type StockChange =
@@ -60,6 +60,18 @@ export async function changeStock<K extends StockChange['kind']>(
   return (await changes.submit(change)) as ChangeOutcomes[K];
 }
 
+export function coalesceStockChanges(
+  db: Kysely<Database>,
+  { maxBatchSize }: { maxBatchSize: number },
+): StockChanges {
+  return new Coalescer({
+    run: (batch) => applyStockChanges(db, batch),
+    maxBatchSize,
+    maxWaitMs: 3,
+    isFaultOfOneInput,
+  });
+}
+
 const CLOSED_BECAUSE = {
   not_paid_in_time: 'not paid in time',
   cancelled: 'cancelled',
@@ -76,14 +88,15 @@ export async function applyStockChanges(
 ): Promise<ChangeOutcomes[StockChange['kind']][]> {
   const orderIds = [...new Set(batch.flatMap((change) => ('orderId' in change ? [change.orderId] : [])))];
   const held = await productsOfOrders(db, orderIds);
-  const received = batch.flatMap((change) => (change.kind === 'receive' ? [change.sku] : []));
-  const skus = [...new Set([...held.map(({ sku }) => sku), ...received])];
+  const skus = batch.flatMap((change) => (change.kind === 'receive' ? [change.sku] : []));
+  // By id: a product may have another SKU by now.
+  const productIds = [...new Set(held.map(({ productId }) => productId))];
   const saleItemIds = held.flatMap(({ flashSaleItemId }) => flashSaleItemId ?? []);
   return retryingTransaction(() =>
     pipelinedTransaction(db, async (trx) => {
       const [, stock, , orders, attempts] = await Promise.all([
         limitLockWait(trx),
-        lockStock(trx, skus, { nowait: false }),
+        lockStock(trx, { skus, productIds }, { nowait: false }),
         lockSaleItems(trx, [...new Set(saleItemIds)]),
         lockOrders(trx, orderIds),
         attemptsOfOrders(trx, orderIds),

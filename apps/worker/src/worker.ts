@@ -2,16 +2,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { openDatabase } from '@antrean/db';
 import { createMidtransGateway, createXenditGateway, withBreaker } from '@antrean/payments';
-import {
-  type AcceptedOrder,
-  createProducer,
-  openFailFastRedis,
-  startWorkers,
-  StatusRecords,
-  waitForRedis,
-} from '@antrean/queue';
+import { createProducer, openPatientRedis, startWorkers, StatusRecords, waitForRedis } from '@antrean/queue';
 import type { Logger } from 'pino';
-import { Coalescer } from './coalescer.ts';
 import type { WorkerConfig } from './config.ts';
 import { DatabaseGate } from './database-gate.ts';
 import type { JobDependencies } from './dependencies.ts';
@@ -20,10 +12,9 @@ import { cancelOrder } from './jobs/cancel-order.ts';
 import { closePayment } from './jobs/close-payment.ts';
 import { createPayment } from './jobs/create-payment.ts';
 import { receiveStock } from './jobs/receive-stock.ts';
-import { reserveBatch, reserveOrder } from './jobs/reserve-order.ts';
+import { coalesceReservations, reserveOrder } from './jobs/reserve-order.ts';
 import { shipOrder } from './jobs/ship-order.ts';
-import { isFaultOfOneInput } from './retries.ts';
-import { applyStockChanges, type StockChanges } from './stock-changes.ts';
+import { coalesceStockChanges } from './stock-changes.ts';
 import { startSweeper } from './sweeper.ts';
 
 export interface RunningWorker {
@@ -33,7 +24,7 @@ export interface RunningWorker {
 
 export async function startWorker(config: WorkerConfig, log: Logger): Promise<RunningWorker> {
   const db = openDatabase({ url: config.DATABASE_URL, maxConnections: 10 });
-  const redis = openFailFastRedis(config.REDIS_URL);
+  const redis = openPatientRedis(config.REDIS_URL);
   await waitForRedis(redis, 10_000);
   const records = new StatusRecords(redis, config.QUEUE_PREFIX);
   const producer = createProducer(redis, config.QUEUE_PREFIX);
@@ -57,20 +48,9 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Ru
   ];
   const askDatabase = () => db.selectNoFrom((eb) => eb.lit(1).as('one')).execute();
   const gate = new DatabaseGate({ probe: askDatabase, log });
-  const stockChanges: StockChanges = new Coalescer({
-    run: (batch) => applyStockChanges(db, batch),
-    maxBatchSize: config.STOCK_CHANGE_BATCH_SIZE,
-    maxWaitMs: 3,
-    isFaultOfOneInput,
-  });
+  const stockChanges = coalesceStockChanges(db, { maxBatchSize: config.STOCK_CHANGE_BATCH_SIZE });
   const deps: JobDependencies = { db, records, producer, gateways, stockChanges, log };
-  const reservations = new Coalescer<AcceptedOrder, void>({
-    // A batch waits as one, and later ones wait for it: orders keep their places.
-    run: (batch) => gate.through(() => reserveBatch(deps, batch)),
-    maxBatchSize: config.RESERVE_BATCH_SIZE,
-    maxWaitMs: 3,
-    isFaultOfOneInput,
-  });
+  const reservations = coalesceReservations(deps, gate, { maxBatchSize: config.RESERVE_BATCH_SIZE });
   const workers = await startWorkers({
     redisUrl: config.REDIS_URL,
     prefix: config.QUEUE_PREFIX,
@@ -114,6 +94,8 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Ru
   const stop = async () => {
     health.close();
     await sweeper.stop();
+    // Those behind the batch that waits in the gate go back before it does.
+    if (gate.goBack !== undefined) reservations.abandon(gate.goBack);
     gate.close();
     await workers.stop(config.SHUTDOWN_DEADLINE_MS);
     await Promise.all([reservations.close(), stockChanges.close()]);

@@ -11,6 +11,8 @@ const PRODUCTS = 100;
 const WARM_UP = 3_000;
 /** Waiting while the number of stored orders is what differs. */
 const FEW_WAITING = 1_000;
+/** Deep enough that the worker never runs dry in the middle of a slice. */
+const STORED_WAITING = 5_000;
 const LIMIT_MS = 300_000;
 
 export const backlog = defineBenchmark({
@@ -23,7 +25,7 @@ export const backlog = defineBenchmark({
     stored: counts(
       [0, 1_000_000, 10_000_000],
       0,
-      `numbers of stored orders, each in a database of its own, with ${FEW_WAITING} waiting`,
+      `numbers of stored orders, each in a database of its own, with ${STORED_WAITING} waiting`,
     ),
     slice: count(10_000, `orders drained a measurement, after a warm-up of ${WARM_UP}`),
     rounds: count(5, 'rounds; all numbers take turns within one'),
@@ -170,7 +172,7 @@ async function measureStored(
       queue,
       redisUrl,
       databaseUrl: database.url,
-      waiting: FEW_WAITING,
+      waiting: STORED_WAITING,
       drains: [],
     };
     filled.push({ place, database, stored, fillSeconds });
@@ -182,6 +184,9 @@ async function measureStored(
   );
   const measured = [];
   for (const { database, ...each } of filled) {
+    const paths = await startProcess('paths-worker.ts', [database.url, redisUrl]);
+    paths.go();
+    await paths.stop(300_000);
     // Before the audit, which does scan.
     const use = await readTableUse(database.url);
     measured.push({ ...each, use, audit: await audit(database.url) });

@@ -3,17 +3,11 @@ import { createLog } from '@antrean/process';
 import {
   createProducer,
   DEFAULT_PREFIX,
-  openFailFastRedis,
+  openPatientRedis,
   StatusRecords,
   waitForRedis,
 } from '@antrean/queue';
-import {
-  applyStockChanges,
-  Coalescer,
-  type JobDependencies,
-  readConfig,
-  type WorkerConfig,
-} from '@antrean/worker';
+import { coalesceStockChanges, type JobDependencies, readConfig, type WorkerConfig } from '@antrean/worker';
 
 /** What a worker process works with, as startWorker makes it, and its configuration: the worker's own defaults. */
 export async function openDependencies(
@@ -29,18 +23,14 @@ export async function openDependencies(
     XENDIT_SECRET_KEY: 'none',
   });
   const db = openDatabase({ url: databaseUrl, maxConnections: 10 });
-  const redis = openFailFastRedis(redisUrl);
+  const redis = openPatientRedis(redisUrl);
   await waitForRedis(redis, 10_000);
   const deps: JobDependencies = {
     db,
     records: new StatusRecords(redis, DEFAULT_PREFIX),
     producer: createProducer(redis, DEFAULT_PREFIX),
     gateways,
-    stockChanges: new Coalescer({
-      run: (batch) => applyStockChanges(db, batch),
-      maxBatchSize: config.STOCK_CHANGE_BATCH_SIZE,
-      maxWaitMs: 3,
-    }),
+    stockChanges: coalesceStockChanges(db, { maxBatchSize: config.STOCK_CHANGE_BATCH_SIZE }),
     // Formatted as in production, written nowhere.
     log: createLog('bench', 'info', { write: () => undefined }),
   };

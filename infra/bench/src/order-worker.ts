@@ -7,7 +7,7 @@ import {
   openWorkerRedis,
   startWorkers,
 } from '@antrean/queue';
-import { Coalescer, reserveBatch, reserveOrder, reserveOrders } from '@antrean/worker';
+import { Coalescer, coalesceReservations, DatabaseGate, reserveOrder, reserveOrders } from '@antrean/worker';
 import { type Job, Worker } from 'bullmq';
 import pg from 'pg';
 import { openDependencies } from './dependencies.ts';
@@ -33,11 +33,9 @@ function countFailure(error: Error): void {
 
 /** The production path. The jobs that it adds are not worked. */
 async function startFull(): Promise<() => Promise<OrderReport>> {
-  const reservations = new Coalescer<AcceptedOrder, void>({
-    run: (batch) => reserveBatch(deps, batch),
-    maxBatchSize: config.RESERVE_BATCH_SIZE,
-    maxWaitMs: 3,
-  });
+  const probe = () => deps.db.selectNoFrom((eb) => eb.lit(1).as('one')).execute();
+  const gate = new DatabaseGate({ probe, log: deps.log });
+  const reservations = coalesceReservations(deps, gate, { maxBatchSize: config.RESERVE_BATCH_SIZE });
   const notWorked = () => Promise.reject(new Error('The benchmark works no job but reserve-order.'));
   const handlers = {
     ...Object.fromEntries(Object.keys(JOBS).map((name) => [name, notWorked])),

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
+import { skuOf } from './shop.ts';
 
 const CHUNK = 250_000;
 /** No crash of the benchmark's own server is survived meanwhile; what is measured afterwards is not changed. */
@@ -113,6 +114,27 @@ const FILL_MOVEMENTS = `
   update stock s set reserved = s.reserved + sums.reserved, committed = s.committed + sums.committed
   from sums where s.product_id = sums.product_id`;
 
+/** The webhook of each payment. */
+const FILL_EVENTS = `
+  insert into payment_events (gateway, dedupe_key, attempt_id, payload, outcome)
+  select gateway, id, id, '{"transaction_status": "settlement"}', 'paid' from payment_attempts where state = 'paid'`;
+
+/** The product of the one sale that is going on. */
+export const SALE_PRODUCT = 1;
+
+/** A sale in which one order in ten has bought before. */
+const FILL_SALE = `
+  with sale as (
+    insert into flash_sales (name, starts_at, ends_at, created_by)
+    values ('stored', now() - interval '1 hour', now() + interval '1 day', 'stored') returning *
+  ), item as (
+    insert into flash_sale_items (flash_sale_id, product_id, starts_at, ends_at, sale_price_rupiah, quota)
+    select sale.id, p.id, sale.starts_at, sale.ends_at, 1000, 1000000000 from sale, products p where p.sku = $1
+    returning id
+  )
+  insert into flash_sale_buyers (flash_sale_item_id, buyer_key, quantity)
+  select item.id, 'email:stored' || n || '@example.test', 1 from item, generate_series(1, $2::int) n`;
+
 /**
  * Puts orders into a database that has products and none of their orders: each with two lines, the transitions and
  * movements of its way, and its payment attempt. The ledger sums to the counters. Statistics of use start afterwards.
@@ -145,6 +167,8 @@ export async function fillStoredOrders(
     await pool.query(FILL_ATTEMPTS);
     say(`stored ${to} of ${orders} orders after ${((performance.now() - startedAt) / 1_000).toFixed(0)} s`);
   }
+  await everywhere([FILL_EVENTS]);
+  await pool.query(FILL_SALE, [skuOf(SALE_PRODUCT), Math.ceil(orders / 10)]);
   await everywhere([
     'drop table stored_chunk',
     // Else autovacuum would do it while the clock runs.
@@ -164,7 +188,10 @@ async function limitless(client: pg.ClientBase): Promise<void> {
 }
 
 /** Tables that grow with the orders. */
-const BIG_TABLES = ['orders', 'order_items', 'order_transitions', 'inventory_movements', 'payment_attempts'];
+const BIG_TABLES = [
+  ...['orders', 'order_items', 'order_transitions', 'inventory_movements', 'payment_attempts'],
+  ...['payment_events', 'flash_sale_buyers'],
+];
 const BIG_ROWS = 10_000;
 
 export interface TableUse {

@@ -42,11 +42,18 @@ afterAll(async () => {
   await database.drop();
 });
 
+/** A value of which pg can make no parameter. */
+const unencodable = {
+  toPostgres() {
+    throw new Error('This cannot be written.');
+  },
+};
+
 /** An order for KOPI, in the database and reserved. */
 async function reserved(quantity: number, dueAt = new Date(Date.now() + 60_000)): Promise<string> {
   const orderId = randomUUID();
   await db.transaction().execute(async (trx) => {
-    const products = await lockStock(trx, ['KOPI'], { nowait: false });
+    const products = await lockStock(trx, { skus: ['KOPI'] }, { nowait: false });
     const order = {
       orderId,
       items: [{ sku: 'KOPI', quantity }],
@@ -132,6 +139,9 @@ describe('the database', () => {
       await expect(lock(true), 'another transaction holds the item').rejects.toMatchObject({ code: '55P03' });
     });
     for (const table of ['flash_sales', 'flash_sale_items']) {
+      await expect(sql`truncate ${sql.table(table)} cascade`.execute(db), table).rejects.toThrow(
+        'never changed',
+      );
       await expect(sql`delete from ${sql.table(table)}`.execute(db), table).rejects.toThrow('never changed');
     }
   });
@@ -186,13 +196,45 @@ describe('the database', () => {
     await Promise.all(Array.from({ length: 8 }, () => sql`select 1`.execute(db)));
   });
 
+  it('undoes a pipelined transaction also when a write fails before PostgreSQL hears of it', async () => {
+    const add = (trx: Kysely<Database>, sku: string) =>
+      trx.insertInto('products').values({ sku, name: sku, description: '', priceRupiah: 2 }).execute();
+    const fails = async () => {
+      throw new Error('Stock of product 7 was not locked.');
+    };
+    for (const broken of [fails, (trx: Kysely<Database>) => sql`select ${unencodable}::text`.execute(trx)]) {
+      const half = pipelinedTransaction(db, async (trx) => ({
+        result: 'done',
+        writes: [add(trx, 'HALF'), broken(trx)],
+      }));
+      await expect(half).rejects.toThrow(/not locked|cannot be written/);
+    }
+    const added = await db.selectFrom('products').select('sku').where('priceRupiah', '=', 2).execute();
+    expect(added).toEqual([]);
+  });
+
+  it('says of several statements which one failed, not that the others were refused for it', async () => {
+    const failing = pipelinedTransaction(db, async (trx) => {
+      // Heard last, as by a caller that does more with the answer.
+      const slow = sql`select 1/0`.execute(trx).catch(async (error: unknown) => {
+        for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
+        throw error;
+      });
+      await Promise.all([slow, sql`select 1`.execute(trx)]);
+      return { result: 'done', writes: [] };
+    });
+    await expect(failing).rejects.toMatchObject({ code: '22012' });
+  });
+
   it('moves stock once for an order, however often it is asked', async () => {
     const orderId = await reserved(2);
     const again = [reservation(await productId(), orderId, 2)];
     await expect(
       db
         .transaction()
-        .execute(async (trx) => moveStock(trx, again, await lockStock(trx, ['KOPI'], { nowait: true }))),
+        .execute(async (trx) =>
+          moveStock(trx, again, await lockStock(trx, { skus: ['KOPI'] }, { nowait: true })),
+        ),
     ).rejects.toMatchObject({ code: '23505', constraint: 'inventory_movements_once' });
     const [kopi] = await auditStock(db, 'KOPI');
     expect(kopi).toMatchObject({ reserved: 2, ledgerReserved: 2, onHand: 10, ledgerOnHand: 10 });
@@ -201,6 +243,9 @@ describe('the database', () => {
   it('keeps every order, product and stock row, as their lines and ledger carry no foreign keys', async () => {
     await reserved(1);
     for (const table of ['orders', 'products', 'stock']) {
+      await expect(sql`truncate ${sql.table(table)} cascade`.execute(db), table).rejects.toThrow(
+        'never changed',
+      );
       await expect(sql`delete from ${sql.table(table)}`.execute(db), table).rejects.toThrow(
         'never changed or deleted',
       );
@@ -224,15 +269,15 @@ describe('the database', () => {
     const { promise: release, resolve } = Promise.withResolvers<void>();
     const { promise: locked, resolve: hasLocked } = Promise.withResolvers<void>();
     const holder = db.transaction().execute(async (trx) => {
-      await lockStock(trx, ['KOPI'], { nowait: true });
+      await lockStock(trx, { skus: ['KOPI'] }, { nowait: true });
       hasLocked();
       await release;
     });
     await locked;
     await expect(
-      db.transaction().execute((trx) => lockStock(trx, ['TEH', 'KOPI'], { nowait: true })),
+      db.transaction().execute((trx) => lockStock(trx, { skus: ['TEH', 'KOPI'] }, { nowait: true })),
     ).rejects.toMatchObject({ code: '55P03' });
-    const waiting = db.transaction().execute((trx) => lockStock(trx, ['KOPI'], { nowait: false }));
+    const waiting = db.transaction().execute((trx) => lockStock(trx, { skus: ['KOPI'] }, { nowait: false }));
     resolve();
     await holder;
     expect(await waiting).toHaveLength(1);
@@ -240,7 +285,7 @@ describe('the database', () => {
 
   it('locks stock in product order, so that two batches never wait for each other in a circle', async () => {
     const lock = (skus: string[]) =>
-      db.transaction().execute((trx) => lockStock(trx, skus, { nowait: false }));
+      db.transaction().execute((trx) => lockStock(trx, { skus }, { nowait: false }));
     const rows = await lock(['TEH', 'KOPI']);
     expect(rows.map(({ sku }) => sku)).toEqual(['KOPI', 'TEH']);
     const rounds = Array.from({ length: 40 }, (_, i) =>

@@ -1,3 +1,4 @@
+import { putStorefrontKey } from '@antrean/queue';
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { anOrder, openShop } from './shop.ts';
 
@@ -45,7 +46,11 @@ describe('shipping', () => {
     const answers = await Promise.all(Array.from({ length: 5 }, () => ship(orderId, JNE)));
     for (const { http } of answers) expect(http).toBe(202);
     await until(orderId, 'shipped');
-    expect(await ship(orderId, { carrier: 'SiCepat', trackingNumber: '2' })).toMatchObject({ http: 202 });
+    expect(await ship(orderId, JNE)).toMatchObject({ http: 202 });
+    expect(await ship(orderId, { carrier: 'SiCepat', trackingNumber: '2' })).toMatchObject({
+      http: 409,
+      code: 'order_not_shippable',
+    });
     expect(await shop.read(orderId)).toMatchObject({ shipment: JNE });
     expect(await shop.audit()).toMatchObject([
       {
@@ -89,9 +94,20 @@ describe('shipping', () => {
     await until(orderId, 'awaiting_payment');
     expect(await ship(orderId, JNE)).toMatchObject({ http: 409, code: 'order_not_shippable' });
     expect(await ship(orderId, JNE, new URL(statusUrl).search, '')).toMatchObject({
-      http: 401,
-      code: 'unauthorized',
+      http: 403,
+      code: 'forbidden',
     });
+    expect(await ship(orderId, JNE, '', '')).toMatchObject({ http: 401, code: 'unauthorized' });
+    expect(await ship('bukan-id', JNE)).toMatchObject({ http: 404, code: 'not_found' });
+    const keys = { browser: 'pk_test_0123456789abcdef', stranger: 'sk_test_0123456789abcdef' };
+    await putStorefrontKey(shop.redis, shop.prefix, keys.browser, {
+      ...{ storefrontId: 'toko', kind: 'publishable', name: 'browser' },
+    });
+    await putStorefrontKey(shop.redis, shop.prefix, keys.stranger, {
+      ...{ storefrontId: 'lain', kind: 'secret', name: 'another storefront' },
+    });
+    expect(await ship(orderId, JNE, '', keys.browser)).toMatchObject({ http: 403, code: 'forbidden' });
+    expect(await ship(orderId, JNE, '', keys.stranger)).toMatchObject({ http: 404, code: 'not_found' });
     expect(await ship(orderId, { carrier: '' })).toMatchObject({ http: 400, code: 'invalid_request' });
   });
 });

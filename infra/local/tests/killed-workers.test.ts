@@ -1,8 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import path from 'node:path';
-import { sql } from '@antrean/db';
 import {
   createProducer,
   type Handlers,
@@ -14,8 +10,7 @@ import {
   waitForRedis,
 } from '@antrean/queue';
 import { describe, expect, inject, it, vi } from 'vitest';
-import { repoRoot } from '../src/process.ts';
-import { anOrder, openShop } from './shop.ts';
+import { anOrder, barTable, openShop, startWorkerProcess } from './shop.ts';
 
 /** A promise of ours: packages/queue/src/worker.ts says how it is kept. */
 const RESUMED_WITHIN_MS = 15_000;
@@ -36,46 +31,6 @@ const openShopWithoutWorker = async (onHand: number): Promise<Shop> => {
   return shop;
 };
 
-/** A worker in a process of its own, ready to take jobs. */
-async function startWorkerProcess(env: Record<string, string>): Promise<ChildProcess> {
-  const child = spawn(process.execPath, [path.join(repoRoot, 'apps/worker/src/main.ts')], {
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  await new Promise<void>((resolve, reject) => {
-    let output = '';
-    child.stdout.on('data', (chunk: Buffer) => {
-      output += chunk.toString();
-      if (output.includes('worker started')) resolve();
-    });
-    child.once('exit', () => reject(new Error(`The worker ended before it had started:\n${output}`)));
-  });
-  return child;
-}
-
-async function kill(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  child.kill('SIGKILL');
-  await once(child, 'exit');
-}
-
-/** Whoever reserves an order waits, and holds no lock that another worker could meet. */
-async function barReservations({ db }: Shop) {
-  const { promise: barred, resolve: isBarred } = Promise.withResolvers<void>();
-  const { promise: release, resolve: open } = Promise.withResolvers<void>();
-  const holding = db.transaction().execute(async (trx) => {
-    await sql`set local idle_in_transaction_session_timeout = 0`.execute(trx);
-    await sql`lock table stock in access exclusive mode`.execute(trx);
-    isBarred();
-    await release;
-  });
-  await barred;
-  return async () => {
-    open();
-    await holding;
-  };
-}
-
 async function placeOrders(shop: Shop, count: number): Promise<string[]> {
   const answers = await Promise.all(Array.from({ length: count }, () => shop.placeRaw(anOrder('HOT'))));
   expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: count }, () => 202));
@@ -91,15 +46,16 @@ describe('a worker that is killed', () => {
   it.concurrent('has its jobs resumed by another one within 15 s', async () => {
     const shop = await openShopWithoutWorker(30);
     const orders = await placeOrders(shop, 30);
-    const unbar = await barReservations(shop);
-    const child = await startWorkerProcess({ ...shop.workerEnv, RESERVE_CONCURRENCY: '30' });
+    // Whoever reserves an order waits, and holds no lock that another worker could meet.
+    const unbar = await barTable(shop, 'stock');
+    const worker = startWorkerProcess({ ...shop.workerEnv, RESERVE_CONCURRENCY: '30' });
     try {
       await vi.waitFor(async () => {
         expect(await shop.redis.llen(`${shop.prefix}:orders:active`)).toBe(30);
       }, WAIT);
       // With no job to take: the other one has them all.
       await shop.startWorkerAgain();
-      await kill(child);
+      await worker.kill();
       const killedAt = performance.now();
       await unbar();
       await vi.waitFor(async () => {
@@ -109,13 +65,12 @@ describe('a worker that is killed', () => {
           .executeTakeFirstOrThrow();
         expect(count).toBe(30);
       }, WAIT);
-      console.log('RESUMED', performance.now() - killedAt);
       expect(performance.now() - killedAt).toBeLessThan(RESUMED_WITHIN_MS);
       for (const id of orders) expect(await jobOf(shop, id)).toMatchObject({ stc: '1', ats: '2' });
       expect(await failedCount(shop)).toBe(0);
     } finally {
       await unbar();
-      await kill(child);
+      await worker.kill();
       await shop.close();
     }
   }, 90_000);
@@ -123,14 +78,14 @@ describe('a worker that is killed', () => {
   it.concurrent('fails no order, and uses up no attempt of it, though it is the third in a row', async () => {
     const shop = await openShopWithoutWorker(1);
     const [orderId = ''] = await placeOrders(shop, 1);
-    const unbar = await barReservations(shop);
-    const workers = [await startWorkerProcess(shop.workerEnv)];
+    const unbar = await barTable(shop, 'stock');
+    const workers = [startWorkerProcess(shop.workerEnv)];
     try {
       for (const times of ['1', '2', '3']) {
         await vi.waitFor(async () => expect(await jobOf(shop, orderId)).toMatchObject({ ats: times }), WAIT);
-        await kill(workers.at(-1) as ChildProcess);
+        await workers.at(-1)?.kill();
         if (times === '3') await shop.startWorkerAgain();
-        else workers.push(await startWorkerProcess(shop.workerEnv));
+        else workers.push(startWorkerProcess(shop.workerEnv));
         expect(Number((await jobOf(shop, orderId)).atm ?? 0)).toBe(0);
       }
       await unbar();
@@ -143,7 +98,7 @@ describe('a worker that is killed', () => {
       expect(await shop.audit()).toMatchObject([{ onHand: 1, reserved: 1, ledgerReserved: 1 }]);
     } finally {
       await unbar();
-      for (const child of workers) await kill(child);
+      for (const { kill } of workers) await kill();
       await shop.close();
     }
   }, 90_000);

@@ -20,8 +20,9 @@ import {
 } from '@antrean/queue';
 import {
   applyStockChanges,
+  cancelOrder,
   closePayment,
-  Coalescer,
+  coalesceStockChanges,
   type JobDependencies,
   reserveBatch,
   settlePayment,
@@ -72,11 +73,7 @@ beforeAll(async () => {
         close: async () => ({ kind: 'paid' }),
       },
     ],
-    stockChanges: new Coalescer({
-      run: (batch) => applyStockChanges(db, batch),
-      maxBatchSize: 100,
-      maxWaitMs: 1,
-    }),
+    stockChanges: coalesceStockChanges(db, { maxBatchSize: 100 }),
     log: pino({ level: 'silent' }),
   };
   close = async () => {
@@ -194,7 +191,7 @@ describe('a batch of reservations', () => {
         }),
         { minLength: 1, maxLength: 4 },
       ),
-      fate: fc.constantFrom('kept', 'paid', 'expired', 'both'),
+      fate: fc.constantFrom(...FATES),
       buyer: fc.constantFrom(...BUYERS),
       /** Accepted before its sale began: the ordinary price holds. */
       isEarly: fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, fc.constant(true)),
@@ -245,7 +242,8 @@ describe('a batch of reservations', () => {
     // What failed was one interleaving of many; a smaller input would meet another one.
     await fc.assert(property, { numRuns: 25, endOnFailure: true });
     const reasons = ['out_of_stock', 'limit_exceeded', 'sale_closed', 'price_changed', 'unknown_product'];
-    for (const state of [...reasons, 'reserved', 'paid', 'expired']) expect(seen).toContain(state);
+    for (const state of [...reasons, 'reserved', 'paid', 'expired', 'cancelled', 'shipped'])
+      expect(seen).toContain(state);
   }, 120_000);
 });
 
@@ -340,12 +338,23 @@ async function triedAgain(work: () => Promise<unknown>): Promise<void> {
   }
 }
 
-/** Pays an order, lets it expire, or both at once, each delivered twice. */
-async function meet(fate: 'kept' | 'paid' | 'expired' | 'both', orderId: string): Promise<void> {
+/** What becomes of an order once it is reserved; two things that exclude each other come at once. */
+const FATES = [
+  'kept',
+  'paid',
+  'expired',
+  'paid and expired',
+  'cancelled',
+  'paid and cancelled',
+  'shipped',
+] as const;
+
+/** Pays, cancels and ships an order, or lets it expire, each delivered twice. */
+async function meet(fate: (typeof FATES)[number], orderId: string): Promise<void> {
   const [order] = await readOrders(db, [orderId]);
   if (fate === 'kept' || order?.state !== 'reserved') return;
   const events: (() => Promise<unknown>)[] = [];
-  if (fate !== 'expired') {
+  if (fate.includes('paid') || fate === 'shipped') {
     const amountRupiah = order.totalRupiah ?? 0;
     const id = `${orderId}-1`;
     paidRupiah.set(id, amountRupiah);
@@ -357,7 +366,10 @@ async function meet(fate: 'kept' | 'paid' | 'expired' | 'both', orderId: string)
     );
     events.push(() => settlePayment(deps, attempt));
   }
-  if (fate !== 'paid') {
+  if (fate.includes('cancelled')) {
+    events.push(() => cancelOrder(deps, { orderId, requestId: 'r', requestedBy: 'customer' }));
+  }
+  if (fate.includes('expired')) {
     await db
       .updateTable('orders')
       .set({ payBefore: new Date(Date.now() - 120_000) })
@@ -366,6 +378,9 @@ async function meet(fate: 'kept' | 'paid' | 'expired' | 'both', orderId: string)
     events.push(() => closePayment(deps, { orderId, requestId: 'r' }));
   }
   await Promise.all([...events, ...events].map((event) => triedAgain(event)));
+  if (fate !== 'shipped') return;
+  const shipped = { kind: 'ship', orderId, carrier: 'JNE', trackingNumber: orderId, actor: 'test' } as const;
+  await Promise.all([1, 2].map(() => triedAgain(() => applyStockChanges(db, [shipped]))));
 }
 
 /** Which movements of stock an order in this state has behind it. */
@@ -374,7 +389,9 @@ const MOVES: Readonly<Record<string, readonly string[]>> = {
   reserved: ['reserve'],
   closing: ['reserve'],
   paid: ['commit', 'reserve'],
+  shipped: ['commit', 'reserve', 'ship'],
   expired: ['release', 'reserve'],
+  cancelled: ['release', 'reserve'],
 };
 
 /** Returns the states that the orders are in, or the reasons for which they were rejected. */
@@ -395,7 +412,7 @@ async function expectExact(orders: readonly AcceptedOrder[]): Promise<string[]> 
   );
   expect(stored).toHaveLength(orders.length);
   const { rows: moves } = await sql<{ orderId: string; sku: string; kind: string; quantity: number }>`
-    select m.order_id, p.sku, m.kind, abs(m.reserved_delta) as quantity
+    select m.order_id, p.sku, m.kind, greatest(abs(m.reserved_delta), abs(m.committed_delta)) as quantity
     from inventory_movements m join products p on p.id = m.product_id
     where m.order_id = any(${orders.map(({ orderId }) => orderId)}::uuid[])`.execute(db);
   /** Of each product, what its orders by their state and lines should hold. */
@@ -436,7 +453,7 @@ async function expectExact(orders: readonly AcceptedOrder[]): Promise<string[]> 
     )
     .execute();
   for (const { orderId, settlement } of attempts) {
-    const isPaid = stored.some((order) => order.orderId === orderId && order.state === 'paid');
+    const isPaid = stored.some((order) => order.orderId === orderId && /^(paid|shipped)$/.test(order.state));
     expect(settlement).toBe(isPaid ? 'paid' : 'paid_too_late');
   }
   return stored.map(({ state, reason }) => reason ?? state);
@@ -458,7 +475,7 @@ async function expectSaleExact(
     select o.id as order_id, o.state, i.sku, i.quantity, i.flash_sale_item_id is not null as is_sale
     from orders o join order_items i on i.order_id = o.id
     where o.id = any(${orders.map(({ orderId }) => orderId)}::uuid[])
-      and o.state in ('reserved', 'closing', 'paid')`.execute(db);
+      and o.state in ('reserved', 'closing', 'paid', 'shipped')`.execute(db);
   const sold = rows.filter(({ isSale }) => isSale);
   const acceptedAt = new Map(orders.map((order) => [order.orderId, order.acceptedAtMs]));
   for (const { orderId } of sold) {
@@ -467,7 +484,7 @@ async function expectSaleExact(
   const unitsOf = (of: typeof rows) => of.reduce((sum, { quantity }) => sum + quantity, 0);
   for (const item of await auditFlashSales(db, sale)) {
     const ofItem = sold.filter(({ sku }) => sku === item.sku);
-    const paid = unitsOf(ofItem.filter(({ state }) => state === 'paid'));
+    const paid = unitsOf(ofItem.filter(({ state }) => state === 'paid' || state === 'shipped'));
     const held = unitsOf(ofItem) - paid;
     expect(item).toMatchObject({ reserved: held, ledgerReserved: held, sold: paid, ledgerSold: paid });
     expect(item.reserved + item.sold).toBeLessThanOrEqual(quota);

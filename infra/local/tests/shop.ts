@@ -1,12 +1,16 @@
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import path from 'node:path';
 import { readConfig as readApiConfig, startApi } from '@antrean/api';
-import { addProducts, auditStock, openDatabase, type SeedProduct } from '@antrean/db';
+import { addProducts, auditStock, openDatabase, type SeedProduct, sql } from '@antrean/db';
 import { buildSimulator } from '@antrean/gateway-simulator';
 import { openFailFastRedis, putStorefrontKey, waitForRedis } from '@antrean/queue';
 import { readConfig as readWorkerConfig, startWorker } from '@antrean/worker';
 import pino from 'pino';
 import { expect, vi } from 'vitest';
+import { repoRoot } from '../src/process.ts';
 import { createTestDatabase } from '../src/test-database.ts';
 
 const MIDTRANS_SERVER_KEY = 'SB-Mid-server-test';
@@ -144,3 +148,54 @@ export const anOrder = (sku: string, quantity = 1) => ({
   items: [{ sku, quantity }],
   paymentMethod: 'online',
 });
+
+/** A worker in a process of its own, and what it has said so far. */
+export function startWorkerProcess(env: Record<string, string>) {
+  const child = spawn(process.execPath, [path.join(repoRoot, 'apps/worker/src/main.ts')], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+    });
+  }
+  return {
+    child,
+    output: () => output,
+    async kill() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    },
+  };
+}
+
+/** Makes the next statement that needs this table wait; the function that it resolves to lets it go. */
+export async function barTable({ db }: Pick<Awaited<ReturnType<typeof openShop>>, 'db'>, table: string) {
+  const { promise: barred, resolve: isBarred } = Promise.withResolvers<void>();
+  const { promise: release, resolve: open } = Promise.withResolvers<void>();
+  const holding = db.transaction().execute(async (trx) => {
+    await sql`set local idle_in_transaction_session_timeout = 0`.execute(trx);
+    await sql`lock table ${sql.table(table)} in access exclusive mode`.execute(trx);
+    isBarred();
+    await release;
+  });
+  await barred;
+  return async () => {
+    open();
+    await holding;
+  };
+}
+
+/** How many sessions of the shop's database wait for a lock. */
+export async function waitingForLock({
+  db,
+}: Pick<Awaited<ReturnType<typeof openShop>>, 'db'>): Promise<number> {
+  const { rows } = await sql`
+    select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`.execute(
+    db,
+  );
+  return rows.length;
+}

@@ -50,6 +50,19 @@ describe('status records', () => {
     expect((await records.read('c'))?.status.status).toBe('expired');
   });
 
+  it('hand on that a queued order is to be cancelled, and leave one that is reserved to its job', async () => {
+    await records.accept(record('d', 0, 'queued'));
+    expect(await records.cancelQueued('d', 'customer')).toBe(true);
+    expect(await records.cancelQueued('d', 'storefront')).toBe(true);
+    await records.accept(record('e', 0, 'queued'));
+    const published = [record('e', 1, 'reserved'), record('d', 1, 'reserved')];
+    expect(await records.publish(published)).toEqual([{ orderId: 'd', by: 'customer' }]);
+    // The worker died before it had added the job, and the order is published again.
+    expect(await records.publish(published)).toEqual([{ orderId: 'd', by: 'customer' }]);
+    expect(await records.cancelQueued('e', 'customer')).toBe(false);
+    expect(await records.cancelQueued('nobody', 'customer')).toBe(false);
+  });
+
   it('are absent for an order that nobody knows', async () => {
     expect(await records.read('nobody')).toBeUndefined();
   });

@@ -1,33 +1,14 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import path from 'node:path';
-import { sql } from '@antrean/db';
 import type { AcceptedOrder } from '@antrean/queue';
 import { reserveOrders } from '@antrean/worker';
 import { describe, expect, inject, it, vi } from 'vitest';
-import { repoRoot } from '../src/process.ts';
-import { anOrder, openShop } from './shop.ts';
+import { anOrder, barTable, openShop, startWorkerProcess, waitingForLock } from './shop.ts';
 
 const ORDERS = 100;
 const ON_HAND = 40;
 const WAIT = { timeout: 50_000, interval: 20 };
 
 type Shop = Awaited<ReturnType<typeof openShop>>;
-
-/** A worker in a process of its own, and what it has said so far. */
-function startWorkerProcess(env: Record<string, string>) {
-  const child = spawn(process.execPath, [path.join(repoRoot, 'apps/worker/src/main.ts')], {
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk: Buffer) => {
-      output += chunk.toString();
-    });
-  }
-  return { child, output: () => output };
-}
 
 /** As if a worker had died after its commit: the next one finds these orders there, and reads them to publish them. */
 async function reserveOldest({ db, prefix, redis }: Shop, count: number): Promise<void> {
@@ -36,30 +17,6 @@ async function reserveOldest({ db, prefix, redis }: Shop, count: number): Promis
   const payloads = await Promise.all(oldest.map((id) => redis.hget(`${prefix}:orders:${id}`, 'data')));
   const orders = payloads.map((payload) => JSON.parse(payload ?? '') as AcceptedOrder);
   expect(await reserveOrders(db, orders)).toHaveLength(count);
-}
-
-/** Makes the next statement that needs this table wait. */
-async function barTable({ db }: Shop, table: string) {
-  const { promise: barred, resolve: isBarred } = Promise.withResolvers<void>();
-  const { promise: release, resolve: open } = Promise.withResolvers<void>();
-  const holding = db.transaction().execute(async (trx) => {
-    await sql`lock table ${sql.table(table)} in access exclusive mode`.execute(trx);
-    isBarred();
-    await release;
-  });
-  await barred;
-  return async () => {
-    open();
-    await holding;
-  };
-}
-
-async function waitingForLock({ db }: Shop): Promise<number> {
-  const { rows } = await sql`
-    select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`.execute(
-    db,
-  );
-  return rows.length;
 }
 
 describe('two workers that both believe they own a job', () => {
@@ -86,7 +43,7 @@ describe('two workers that both believe they own a job', () => {
 
       await reserveOldest(shop, committed);
       const unbar = await barTable(shop, table);
-      const { child, output } = startWorkerProcess({
+      const { child, output, kill } = startWorkerProcess({
         ...shop.workerEnv,
         RESERVE_BATCH_SIZE: '10',
         RESERVE_CONCURRENCY: '30',
@@ -127,10 +84,7 @@ describe('two workers that both believe they own a job', () => {
         await expectOneEffect(shop, orders);
         expect((await statuses()).filter((status) => status === 'awaiting_payment')).toHaveLength(ON_HAND);
       } finally {
-        if (child.exitCode === null && child.signalCode === null) {
-          child.kill('SIGKILL');
-          await once(child, 'exit');
-        }
+        await kill();
         await shop.close();
       }
     },

@@ -101,6 +101,7 @@ export async function pipelinedTransaction<T>(
       const begun = say('begin');
       const { result, writes } = await work(trx);
       isEnding = true;
+      await noneHasFailedHere(writes);
       const committed = say('commit');
       await Promise.all([begun, ...writes]);
       // PostgreSQL answers the commit of a failed transaction with the word of what it did instead.
@@ -110,7 +111,11 @@ export async function pipelinedTransaction<T>(
     } catch (error) {
       isEnding = true;
       await say('rollback').catch(() => undefined);
-      throw error;
+      const answers = await Promise.allSettled(sent);
+      // What was sent behind the statement that failed is refused; it may have been heard first.
+      if (!isRefusedAfterFailure(error)) throw error;
+      const failures = answers.flatMap((answer) => (answer.status === 'rejected' ? [answer.reason] : []));
+      throw failures.find((failure) => !isRefusedAfterFailure(failure)) ?? error;
     } finally {
       // The connection goes back to the pool with nothing under way.
       await Promise.allSettled(sent);
@@ -118,12 +123,34 @@ export async function pipelinedTransaction<T>(
   });
 }
 
+/**
+ * Throws when a write has failed before it could be sent, as with a value that cannot be encoded: PostgreSQL knows
+ * nothing of that, and would commit the others.
+ */
+async function noneHasFailedHere(writes: readonly Promise<unknown>[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const write of writes) write.catch((error: unknown) => failures.push(error));
+  // pg says so in the next tick, before anything comes from outside.
+  await new Promise<void>((resolve) => {
+    process.nextTick(resolve);
+  });
+  if (failures.length > 0) throw failures[0];
+}
+
+function isRefusedAfterFailure(error: unknown): boolean {
+  return (error as { code?: unknown } | null)?.code === '25P02';
+}
+
 async function limitSession(client: pg.ClientBase): Promise<void> {
   await client.query(SESSION_LIMITS);
 }
 
-/** Node's and PostgreSQL's codes for "the database is not to be had just now": refused, lost, shutting down. */
-const UNAVAILABLE = /^(ECONN|ETIMEDOUT|EPIPE|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|08|57P0|53300|25P03)/;
+/**
+ * Node's and PostgreSQL's codes for "the database is not to be had just now": refused, lost, shutting down, full, a
+ * standby, or so slow that a statement was ended.
+ */
+const UNAVAILABLE =
+  /^(ECONN|ETIMEDOUT|EPIPE|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|08|57P0|57014|53[123]00|25P03|25006)/;
 /** pg gives these no code. */
 const UNAVAILABLE_MESSAGE =
   /connection (terminated|timeout)|timeout exceeded|query read timeout|not queryable/i;

@@ -105,10 +105,13 @@ export async function lockOpenSaleItems(
       from ${covering(skus, window)} order by i.id for update of i ${nowait ? sql`nowait` : sql``}`.execute(
       trx,
     ),
-    // Nobody writes these without the lock of the item, so that they need none of their own.
+    // Nobody writes these without the lock of the item, so that they need none of their own. One look by the primary
+    // key for each buyer of the batch, however many have bought before.
     sql<{ flashSaleItemId: number; buyerKey: string; quantity: number }>`
-      select b.flash_sale_item_id, b.buyer_key, b.quantity from flash_sale_buyers b
-      where b.buyer_key = any(${buyerKeys}) and b.flash_sale_item_id in (select i.id from ${covering(skus, window)})`.execute(
+      select o.id as flash_sale_item_id, k.buyer_key, b.quantity
+      from (select i.id from ${covering(skus, window)}) o cross join unnest(${buyerKeys}::text[]) as k (buyer_key)
+      cross join lateral (select quantity from flash_sale_buyers
+                          where flash_sale_item_id = o.id and buyer_key = k.buyer_key limit 1) b`.execute(
       trx,
     ),
   ]);
@@ -160,12 +163,8 @@ export async function moveQuotas(
   }
   if (items.size === 0) return;
   const changed = [...items].filter(([, { reserved, sold }]) => reserved !== 0 || sold !== 0);
-  // Sorted, as every writer of several buyers does it.
-  const sorted = [...buyers.values()].toSorted(
-    (a, b) => a.itemId - b.itemId || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0),
-  );
-  const taken = sorted.filter(({ quantity }) => quantity > 0);
-  const given = sorted.filter(({ quantity }) => quantity < 0);
+  const taken = [...buyers.values()].filter(({ quantity }) => quantity > 0);
+  const given = [...buyers.values()].filter(({ quantity }) => quantity < 0);
   const writes: Promise<unknown>[] = [];
   if (changed.length > 0) {
     writes.push(
@@ -176,7 +175,7 @@ export async function moveQuotas(
         where i.id = m.id`.execute(trx),
     );
   }
-  const columns = (rows: typeof sorted) => sql`
+  const columns = (rows: typeof taken) => sql`
     unnest(${rows.map(({ itemId }) => itemId)}::bigint[], ${rows.map(({ key }) => key)}::text[],
            ${rows.map(({ quantity }) => quantity)}::int[]) as m (item_id, buyer_key, quantity)`;
   if (taken.length > 0) {
@@ -184,7 +183,7 @@ export async function moveQuotas(
       sql`
         insert into flash_sale_buyers as b (flash_sale_item_id, buyer_key, quantity, limit_per_buyer)
         select m.item_id, m.buyer_key, m.quantity, i.limit_per_buyer
-        from ${columns(taken)} join flash_sale_items i on i.id = m.item_id order by m.item_id, m.buyer_key
+        from ${columns(taken)} join flash_sale_items i on i.id = m.item_id
         on conflict (flash_sale_item_id, buyer_key) do update
           set quantity = b.quantity + excluded.quantity, limit_per_buyer = excluded.limit_per_buyer`.execute(
         trx,

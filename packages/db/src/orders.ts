@@ -262,7 +262,7 @@ export async function productsOfOrders(db: Queryable, orderIds: readonly string[
   return rows;
 }
 
-/** Writes down with whom orders were sent. An order that has a shipment already keeps it. */
+/** Writes down with whom orders were sent, for orders that have no shipment yet. */
 export async function insertShipments(
   trx: Transaction<Database>,
   shipments: readonly { orderId: string; carrier: string; trackingNumber: string; shippedBy: string }[],

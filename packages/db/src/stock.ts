@@ -7,12 +7,12 @@ import type { Database } from './schema.ts';
 export interface LockedStock extends LockedProduct, StockCounters {}
 
 /**
- * Locks the stock rows of these products in product order and returns their counters, and what is available. Unknown
- * SKUs are simply absent from the answer.
+ * Locks the stock rows of these products, named by SKU or by id, in product order and returns their counters, and what
+ * is available. Unknown SKUs are simply absent from the answer.
  */
 export async function lockStock(
   trx: Transaction<Database>,
-  skus: readonly string[],
+  { skus = [], productIds = [] }: { skus?: readonly string[]; productIds?: readonly number[] },
   { nowait }: LockOptions,
 ): Promise<LockedStock[]> {
   const { rows } = await sql<LockedStock>`
@@ -20,7 +20,7 @@ export async function lockStock(
            s.on_hand, s.reserved, s.committed,
            greatest(s.on_hand - s.reserved - s.committed, 0) as available
     from products p join stock s on s.product_id = p.id
-    where p.sku = any(${skus})
+    where p.sku = any(${skus}) or p.id = any(${productIds}::bigint[])
     order by s.product_id
     for update of s ${nowait ? sql`nowait` : sql``}`.execute(trx);
   return rows;

@@ -11,7 +11,7 @@ interface Buyer {
  */
 export function buyerKeysOf({ storefrontId, customer }: Buyer): string[] {
   const email = mailbox(customer.email);
-  const phone = internationalNumber(customer.phone);
+  const phone = subscriberNumber(customer.phone);
   const keys: string[] = []; // Their prefixes sort.
   if (email !== '') keys.push(`email:${email}`);
   if (customer.id) keys.push(`id:${storefrontId}:${customer.id}`);
@@ -19,9 +19,18 @@ export function buyerKeysOf({ storefrontId, customer }: Buyer): string[] {
   return keys;
 }
 
+/** Names under which a provider delivers to the same mailbox. */
+const SAME_DOMAIN: ReadonlyMap<string, string> = new Map([
+  ['googlemail.com', 'gmail.com'],
+  ['me.com', 'icloud.com'],
+  ['mac.com', 'icloud.com'],
+  ['protonmail.com', 'proton.me'],
+  ['pm.me', 'proton.me'],
+]);
+
 /**
  * The mailbox that an address delivers to: letter case and a `+tag` make no other one, nor do dots at Gmail,
- * of which googlemail.com is an older name. Where a provider takes `+` literally, two buyers become one;
+ * of which googlemail.com is an older name, as Apple and Proton have them. Where a provider takes `+` literally, two buyers become one;
  * telling them apart would give everyone else as many allowances as they can think of tags.
  */
 function mailbox(email: string): string {
@@ -29,24 +38,16 @@ function mailbox(email: string): string {
   const at = address.lastIndexOf('@');
   if (at === -1) return address;
   const host = address.slice(at + 1).replace(/\.$/, '');
-  const domain = host === 'googlemail.com' ? 'gmail.com' : host;
+  const domain = SAME_DOMAIN.get(host) ?? host;
   const name = address.slice(0, at).replace(/(?<=.)\+.*/s, '');
   return `${domain === 'gmail.com' ? name.replaceAll('.', '') : name}@${domain}`;
 }
 
 /**
- * The digits of a number with its country code. `+` or `00` says that a country code follows; `0` alone is
- * dialled within Indonesia, and so is a bare 8 with the length of a mobile number. The 0 stays by mistake in
- * `+62 0812…`, and means nothing there.
+ * A phone number without the zeros and country codes of Indonesia before it: `0812…`, `+62 812…`, `0062812…`, `62 0812…`
+ * and what else a person or a courier reads as the same number. A foreign number keeps its country code.
  */
-function internationalNumber(phone: string): string {
-  const dialled = phone.normalize('NFKC').replaceAll(/[^\d+]/g, '');
-  const digits = dialled.replaceAll('+', '');
-  const withCountry = () => {
-    if (digits.startsWith('00')) return digits.slice(2);
-    if (digits.startsWith('0')) return `62${digits.slice(1)}`;
-    if (!dialled.startsWith('+') && /^8\d{8,12}$/.test(digits)) return `62${digits}`;
-    return digits;
-  };
-  return withCountry().replace(/^620+/, '62');
+function subscriberNumber(phone: string): string {
+  const digits = phone.normalize('NFKC').replaceAll(/\D/g, '');
+  return digits.replace(/^(?:0|62)+(?=\d{7})/, '');
 }

@@ -25,6 +25,16 @@ export function openFailFastRedis(url: string): Redis {
 }
 
 /**
+ * For what a worker publishes and adds after its commit: gives up after 10 s. Nobody waits for an answer there, and
+ * giving up while Redis is only slow, as during a rewrite of its log, would make it do the same again.
+ */
+export function openPatientRedis(url: string): Redis {
+  const redis = new Redis(url, { ...FAIL_FAST, commandTimeout: 10_000 });
+  redis.on('error', () => undefined);
+  return redis;
+}
+
+/**
  * For what may be skipped when Redis is slow, as the rate limit: gives up after 200 ms, so that it never holds
  * up a request for long.
  */

@@ -16,6 +16,7 @@ export {
   DEFAULT_PREFIX,
   openFailFastRedis,
   openImpatientRedis,
+  openPatientRedis,
   openWorkerRedis,
   type Redis,
   waitForRedis,
@@ -33,5 +34,5 @@ export {
 } from './worker.ts';
 
 // What Redis holds beside the queues.
-export { type StatusRecord, StatusRecords } from './status-records.ts';
+export { type CancelledBy, type StatusRecord, StatusRecords } from './status-records.ts';
 export { findStorefront, putStorefrontKey, type Storefront } from './storefront-keys.ts';

@@ -1,9 +1,12 @@
-import { FlowProducer, Queue } from 'bullmq';
+import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { JOBS, type JobName, type JobPayload, QUEUES, type QueueName } from './catalogue.ts';
 
 export interface Producer {
-  /** Resolves once Redis has the job (on disk, where it runs `appendfsync always`); rejects within about a second. */
+  /**
+   * Resolves once Redis has the job (on disk, where it runs `appendfsync always`); rejects within the command timeout
+   * of the connection.
+   */
   add<N extends JobName>(name: N, payload: JobPayload<N>, jobId: string): Promise<void>;
   /** The same for many jobs, in one round trip. Some may have been added when it rejects: add them all again. */
   addAll<N extends JobName>(
@@ -14,7 +17,7 @@ export interface Producer {
   close(): Promise<void>;
 }
 
-/** The caller owns `redis` (see openFailFastRedis) and closes it after the producer. */
+/** The caller owns `redis` (see connections.ts) and closes it after the producer. */
 export function createProducer(redis: Redis, prefix: string): Producer {
   const queues = new Map(
     QUEUES.map((name) => {
@@ -30,13 +33,6 @@ export function createProducer(redis: Redis, prefix: string): Producer {
       return [name, queue] as const;
     }),
   );
-  const flows = new FlowProducer({
-    connection: redis,
-    prefix,
-    skipWaitingForReady: true,
-    skipVersionCheck: true,
-  });
-  flows.on('error', () => undefined);
   const queueOf = (name: QueueName): Queue => {
     const queue = queues.get(name);
     if (queue === undefined) throw new Error(`No queue is called ${name}.`);
@@ -48,13 +44,8 @@ export function createProducer(redis: Redis, prefix: string): Producer {
     },
     async addAll(name, jobs) {
       if (jobs.length === 0) return;
-      await flows.addBulk(
-        jobs.map(({ payload, jobId }) => ({
-          name,
-          queueName: JOBS[name].queue,
-          data: payload,
-          opts: optionsOf(name, jobId),
-        })),
+      await queueOf(JOBS[name].queue).addBulk(
+        jobs.map(({ payload, jobId }) => ({ name, data: payload, opts: optionsOf(name, jobId) })),
       );
     },
     waitingCount: (name) => queueOf(name).getWaitingCount(),

@@ -44,13 +44,33 @@ export interface RunningWorkers {
   stop(deadlineMs: number): Promise<void>;
 }
 
+/**
+ * The jobs of a killed worker resume within LOCK_MS + 2 × STALLED_INTERVAL_MS = 15 s, while another worker runs: once an
+ * interval one of them looks, and a job that it finds for the second time, and without its lock, goes back to the head
+ * of its queue. So mostly within 11 s, a lock and an interval. If the killed worker was the one that had just looked,
+ * two intervals may pass until another does, and a third for what was taken since that look: 12 s. The rest is for a
+ * slow machine.
+ *
+ * A lock is renewed when half its time is left. A worker that stands still for longer loses its jobs to another, and
+ * they run twice: handlers bear it, but shorter times would cost work whenever Redis or a process is slow.
+ */
+const LOCK_MS = 7_000;
+const STALLED_INTERVAL_MS = 4_000;
+/**
+ * How often a job may lose its worker. That is seldom the fault of the job, and past this it fails without its handler:
+ * an order would have no end. No lock ends sooner, so it takes two hours of nothing but crashes.
+ */
+const MAX_STALLED_COUNT = 1_000;
+/** For people to look at; nothing else needs a job that is done. At 1 to 2 kB each, some 2 MB a queue. */
+const KEEP_COMPLETED = 1_000;
+/** PostgreSQL knows the order, and the sweeper adds its job again. Some 20 MB a queue. */
+const KEEP_FAILED = 10_000;
 /** BullMQ's word for it. */
 const KEEP_ALL = -1;
+/** A failed job of these may be all that is left of what was accepted. */
+const IRREPLACEABLE: readonly string[] = ['orders', 'fulfilment'] satisfies QueueName[];
 
-/**
- * One BullMQ worker a queue. Lock and stall times: a killed worker's jobs resume within
- * lockDuration + 2 × stalledInterval = 15 s. maxStalledCount is high since a crash is no fault of the job.
- */
+/** One BullMQ worker a queue. */
 export async function startWorkers(options: WorkerOptions): Promise<RunningWorkers> {
   const connections: Redis[] = [];
   const workers: Worker[] = [];
@@ -61,12 +81,12 @@ export async function startWorkers(options: WorkerOptions): Promise<RunningWorke
       connection,
       prefix: options.prefix,
       concurrency,
-      lockDuration: 7_000,
-      stalledInterval: 4_000,
-      maxStalledCount: 1_000,
-      removeOnComplete: { count: 1_000 },
-      // A failed job of `orders` may be all that is left of an accepted order.
-      removeOnFail: { count: queue === 'orders' ? KEEP_ALL : 10_000 },
+      lockDuration: LOCK_MS,
+      stalledInterval: STALLED_INTERVAL_MS,
+      maxStalledCount: MAX_STALLED_COUNT,
+      // Here, not in the catalogue: a producer's options would be stored with each job.
+      removeOnComplete: { count: KEEP_COMPLETED },
+      removeOnFail: { count: IRREPLACEABLE.includes(queue) ? KEEP_ALL : KEEP_FAILED },
     });
     worker.on('error', options.onError);
     worker.on('failed', (job, error) => {

@@ -20,13 +20,12 @@ export function cancelOrderRoute(app: FastifyInstance, deps: ApiDependencies): v
     if (status !== 'cancelled') {
       if (!isCancellable(status)) throw new Problem('order_not_cancellable', `The order is ${status}.`);
       const requestedBy = reader === null ? 'customer' : 'storefront';
-      await askingRedis(request, () =>
-        deps.producer.add(
-          'cancel-order',
-          { orderId, requestId: request.id, requestedBy },
-          askedJobId('cancel-order', orderId),
-        ),
-      );
+      await askingRedis(request, async () => {
+        // A queued order has no row yet: it is cancelled by the worker that reserves it.
+        if (status === 'queued' && (await deps.records.cancelQueued(orderId, requestedBy))) return;
+        const payload = { orderId, requestId: request.id, requestedBy } as const;
+        await deps.producer.add('cancel-order', payload, askedJobId('cancel-order', orderId));
+      });
       request.log.info({ orderId, requestedBy }, 'cancelling asked for');
     }
     return reply.code(202).header('location', `/v1/orders/${orderId}`).send({ orderId, status });

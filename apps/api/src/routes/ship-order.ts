@@ -1,13 +1,13 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { askedJobId } from '@antrean/queue';
-import { askingRedis, authenticate } from '../authenticate.ts';
+import { askingRedis } from '../authenticate.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { text } from '../order-body.ts';
 import { parseBody, Problem } from '../problems.ts';
-import { readStatus, type StatusRequest } from '../read-status.ts';
+import { identifyReader, readStatus, type StatusRequest } from '../read-status.ts';
 
-const shipment = z.strictObject({ carrier: text(60), trackingNumber: text(100) });
+const shipmentBody = z.strictObject({ carrier: text(60), trackingNumber: text(100) });
 
 /**
  * Says that a paid order was handed to its carrier, for its storefront's secret key. Answers before a worker has
@@ -15,15 +15,18 @@ const shipment = z.strictObject({ carrier: text(60), trackingNumber: text(100) }
  */
 export function shipOrderRoute(app: FastifyInstance, deps: ApiDependencies): void {
   app.post<StatusRequest>('/v1/orders/:orderId/ship', async (request, reply) => {
-    const storefront = await authenticate(deps, request);
-    if (storefront.kind !== 'secret') throw new Problem('forbidden', 'Ship with a secret key.');
-    const { carrier, trackingNumber } = parseBody(shipment, request.body);
-    const { orderId, status } = await readStatus(deps, request, storefront);
+    const reader = await identifyReader(deps, request);
+    if (reader?.kind !== 'secret') throw new Problem('forbidden', 'Ship with a secret key.');
+    const { carrier, trackingNumber } = parseBody(shipmentBody, request.body);
+    const { orderId, status, shipment } = await readStatus(deps, request, reader);
+    if (shipment !== undefined && shipment.trackingNumber !== trackingNumber) {
+      throw new Problem('order_not_shippable', `The order was shipped as ${shipment.trackingNumber}.`);
+    }
     if (status !== 'paid' && status !== 'shipped') {
       throw new Problem('order_not_shippable', `The order is ${status}.`);
     }
     if (status === 'paid') {
-      const requestedBy = `storefront ${storefront.storefrontId}`;
+      const requestedBy = `storefront ${reader.storefrontId}`;
       const payload = { orderId, requestId: request.id, carrier, trackingNumber, requestedBy };
       const jobId = askedJobId('ship-order', orderId);
       await askingRedis(request, () => deps.producer.add('ship-order', payload, jobId));

@@ -12,23 +12,26 @@ import {
 } from '@antrean/db';
 import { type Allotment, allot, buyerKeysOf, ORDER_LIFECYCLE, PAYMENT_WINDOW_MS } from '@antrean/domain';
 import { type AcceptedOrder, JOBS, orderJobId, RetryLaterError } from '@antrean/queue';
-import { type Coalescer, CoalescerClosedError } from '../coalescer.ts';
+import { Coalescer, CoalescerClosedError } from '../coalescer.ts';
+import type { DatabaseGate } from '../database-gate.ts';
 import { type JobDependencies, publishOrders, recordOf } from '../dependencies.ts';
-import { isRetryable, retryingTransaction } from '../retries.ts';
+import { isFaultOfOneInput, isRetryable, retryingTransaction } from '../retries.ts';
 
 /** An order that cannot be reserved for this long ends as `rejected: internal_error`. */
 const ACCEPTANCE_DEADLINE_MS = 15 * 60_000;
+/** Where all that is missing is a lock: a backlog alone may make an order older than the deadline. */
+const LOCK_DEADLINE_MS = 60 * 60_000;
 /** Between tries once the attempts of the job are used up. */
 const SLOW_RETRY_MS = 30_000;
 
 /**
  * Reserves an order together with whatever else waits. Run twice, it finds the order there, publishes it again
  * and adds the next job again, whose id is the same. An order always comes to an end: one that fails again and
- * again is tried slowly, and rejected past the acceptance deadline, unless a lock was all that was missing.
+ * again is tried slowly, and rejected past the acceptance deadline; later where a lock was all that was missing.
  */
 export async function reserveOrder(
   deps: JobDependencies,
-  reservations: Coalescer<AcceptedOrder, void>,
+  reservations: Reservations,
   order: AcceptedOrder,
   attempt: number,
 ): Promise<void> {
@@ -40,14 +43,30 @@ export async function reserveOrder(
     const { orderId, requestId } = order;
     deps.log.error({ err: error, orderId, requestId, attempt }, 'order cannot be reserved');
     if (attempt < JOBS['reserve-order'].attempts) throw error;
-    const isLate = Date.now() - order.acceptedAtMs > ACCEPTANCE_DEADLINE_MS;
-    if (!isLate || isRetryable(error)) {
+    const deadlineMs = isRetryable(error) ? LOCK_DEADLINE_MS : ACCEPTANCE_DEADLINE_MS;
+    if (Date.now() - order.acceptedAtMs <= deadlineMs) {
       throw new RetryLaterError('The order could not be reserved; it is tried again.', SLOW_RETRY_MS, error);
     }
     await rejectUnreservable(deps, order).catch((cause: unknown) => {
       throw new RetryLaterError('The order could not be ended; it is tried again.', SLOW_RETRY_MS, cause);
     });
   }
+}
+
+export type Reservations = Coalescer<AcceptedOrder, void>;
+
+export function coalesceReservations(
+  deps: JobDependencies,
+  gate: DatabaseGate,
+  { maxBatchSize }: { maxBatchSize: number },
+): Reservations {
+  return new Coalescer({
+    // A batch waits as one, and later ones wait for it: orders keep their places.
+    run: (batch) => gate.through(() => reserveBatch(deps, batch)),
+    maxBatchSize,
+    maxWaitMs: 3,
+    isFaultOfOneInput,
+  });
 }
 
 /**
@@ -77,12 +96,21 @@ async function publishReserved(
       payload: { orderId, requestId },
       jobId: orderJobId('create-payment', { orderId, version, sweepRound }),
     }));
-  await Promise.all([
+  const stored = new Map(orders.map((order) => [order.orderId, order]));
+  const [cancelled] = await Promise.all([
     records.publish(orders.map(recordOf)),
     records.publishDrainRate(ordersPerSecond),
     producer.addAll('create-payment', next),
   ]);
-  const stored = new Map(orders.map((order) => [order.orderId, order]));
+  await producer.addAll(
+    'cancel-order',
+    cancelled.flatMap(({ orderId, by: requestedBy }) => {
+      const order = stored.get(orderId);
+      if (order?.state !== 'reserved') return [];
+      const { requestId } = order;
+      return [{ payload: { orderId, requestId, requestedBy }, jobId: orderJobId('cancel-order', order) }];
+    }),
+  );
   for (const { orderId, requestId, fingerprint } of batch) {
     const order = stored.get(orderId);
     log.info(
@@ -124,7 +152,7 @@ async function reserveInTransaction(
   const window = { from: new Date(Math.min(...accepted)), to: new Date(Math.max(...accepted)) };
   const buyers = new Map(batch.map((order) => [order.orderId, buyerKeysOf(order)]));
   const [stock, saleItems, existing] = await Promise.all([
-    lockStock(trx, skus, NOWAIT),
+    lockStock(trx, { skus }, NOWAIT),
     lockOpenSaleItems(trx, skus, window, [...new Set([...buyers.values()].flat())], NOWAIT),
     // After the locks: whoever reserved one of these orders has committed by now.
     existingOrderIds(trx, ids),

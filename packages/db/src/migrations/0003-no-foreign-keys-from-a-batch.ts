@@ -18,5 +18,8 @@ export async function up(db: Kysely<never>): Promise<void> {
     await sql`
       create trigger ${sql.raw(table)}_never_deleted before delete on ${sql.table(table)}
         for each row execute function refuse_change()`.execute(db);
+    await sql`
+      create trigger ${sql.raw(table)}_no_truncate before truncate on ${sql.table(table)}
+        execute function refuse_change()`.execute(db);
   }
 }

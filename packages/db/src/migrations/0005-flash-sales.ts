@@ -21,7 +21,7 @@ export async function up(db: Kysely<never>): Promise<void> {
       product_id bigint not null references products (id),
       starts_at timestamptz not null,
       ends_at timestamptz not null,
-      sale_price_rupiah bigint not null check (sale_price_rupiah > 0),
+      sale_price_rupiah bigint not null check (sale_price_rupiah between 1 and 100000000000),
       quota integer not null check (quota > 0),
       limit_per_buyer integer check (limit_per_buyer > 0),
       reserved integer not null default 0,
@@ -46,9 +46,20 @@ export async function up(db: Kysely<never>): Promise<void> {
   await sql`alter table orders add column buyer_keys text[]`.execute(db);
   await sql`alter table order_items add column flash_sale_item_id bigint`.execute(db);
   await sql`alter table inventory_movements add column flash_sale_item_id bigint`.execute(db);
+  await sql`
+    create index inventory_movements_flash_sale on inventory_movements (flash_sale_item_id)
+      where flash_sale_item_id is not null`.execute(db);
   for (const table of ['flash_sales', 'flash_sale_items']) {
     await sql`
       create trigger ${sql.raw(table)}_never_deleted before delete on ${sql.table(table)}
         for each row execute function refuse_change()`.execute(db);
+    await sql`
+      create trigger ${sql.raw(table)}_no_truncate before truncate on ${sql.table(table)}
+        execute function refuse_change()`.execute(db);
   }
+  // The largest order there may be, of 50 lines and 1,000 units each, has a total that is exact in JavaScript.
+  await sql`
+    alter table products add constraint products_price_at_most check (price_rupiah <= 100000000000)`.execute(
+    db,
+  );
 }

@@ -1,0 +1,93 @@
+// The process that goes every way of an order but its reservation once, so that the statistics of a large database
+// show whether a statement scans a whole table. Its arguments: DATABASE_URL, REDIS_URL.
+import { randomUUID } from 'node:crypto';
+import {
+  claimOverdue,
+  insertAttempt,
+  openEventPayloads,
+  readOrders,
+  recordEventOutcome,
+  sql,
+  storePaymentEvent,
+} from '@antrean/db';
+import { applyStockChanges, cancelOrder, reserveOrders, type StockChange } from '@antrean/worker';
+import { openDependencies } from './dependencies.ts';
+import { serve } from './processes.ts';
+import { skuOf } from './shop.ts';
+import { SALE_PRODUCT } from './stored-orders.ts';
+
+/** Of each kind, in a batch. */
+const EACH = 20;
+
+const [databaseUrl = '', redisUrl = ''] = process.argv.slice(2);
+const { deps } = await openDependencies(databaseUrl, redisUrl, [
+  {
+    name: 'midtrans',
+    create: () => Promise.reject(new Error('No payment is made here.')),
+    status: async () => ({ kind: 'closed', reason: 'expired' }),
+    close: async () => ({ kind: 'closed' }),
+  },
+]);
+const { db } = deps;
+
+serve(async () => {
+  const done = goEveryWay();
+  return () => done;
+});
+
+async function goEveryWay(): Promise<void> {
+  await reserveInSale();
+  // What the sweeper finds, it finds by its deadline; some have come to it just now.
+  await sql`
+    update orders set due_at = now() where id in
+      (select id from orders where due_at is not null and state = 'reserved' order by due_at limit ${3 * EACH})`.execute(
+    db,
+  );
+  const swept = await claimOverdue(db, { limit: 3 * EACH, nextDueAt: new Date(Date.now() + 60_000) });
+  const ids = swept.filter(({ state }) => state === 'reserved').map(({ orderId }) => orderId);
+  if (ids.length < 2 * EACH) throw new Error(`Only ${ids.length} reserved orders are overdue.`);
+  for (const { orderId, totalRupiah } of await readOrders(db, ids)) {
+    const attempt = { id: `${orderId}-1`, orderId, number: 1, gateway: 'midtrans' };
+    await insertAttempt(db, { ...attempt, amountRupiah: totalRupiah ?? 0, expiresAt: new Date() }, 'bench');
+  }
+  const paid = ids.slice(0, EACH);
+  const changes = [
+    ...paid.map((orderId): StockChange => {
+      const attemptId = `${orderId}-1`;
+      return { kind: 'pay', orderId, attemptId, gateway: 'midtrans', gatewayRef: attemptId };
+    }),
+    ...paid.map((orderId): StockChange => {
+      return { kind: 'ship', orderId, carrier: 'JNE', trackingNumber: orderId, actor: 'bench' };
+    }),
+  ];
+  await applyStockChanges(db, changes);
+  const delivery = { sku: skuOf(0), quantity: 1, reference: randomUUID(), actor: 'bench', reason: 'bench' };
+  await applyStockChanges(db, [{ kind: 'receive', ...delivery }]);
+  for (const orderId of ids.slice(EACH, 2 * EACH)) {
+    await cancelOrder(deps, { orderId, requestId: 'bench', requestedBy: 'customer' });
+  }
+  const event = { gateway: 'midtrans', dedupeKey: randomUUID(), attemptId: `${paid[0]}-1` };
+  await storePaymentEvent(db, { ...event, payload: {} });
+  await openEventPayloads(db, event.attemptId);
+  await recordEventOutcome(db, { ...event, outcome: 'paid' });
+}
+
+async function reserveInSale(): Promise<void> {
+  const orders = Array.from({ length: 100 }, (_, index) => {
+    const orderId = randomUUID();
+    return {
+      ...{ orderId, storefrontId: 'bench', idempotencyKey: orderId, fingerprint: 'f', requestId: 'bench' },
+      acceptedAtMs: Date.now(),
+      customer: {
+        name: 'Siti',
+        email: `stored${index + 1}@example.test`,
+        phone: `0812${10_000_000 + index}`,
+      },
+      items: [{ sku: skuOf(SALE_PRODUCT), quantity: 1 }],
+      paymentMethod: 'online' as const,
+      shippingFeeRupiah: 0,
+    };
+  });
+  const states = (await reserveOrders(db, orders)).map(({ state, reason }) => reason ?? state);
+  if (states.some((state) => state !== 'reserved')) throw new Error(`In the sale: ${states.join(', ')}.`);
+}
