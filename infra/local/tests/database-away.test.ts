@@ -132,8 +132,6 @@ async function openShopBehindProxy(onHand: number) {
   };
 }
 
-type Shop = Awaited<ReturnType<typeof openShopBehindProxy>>;
-
 const orderOf = (jobId: string): string => jobId.replace(/^reserve-order-(.*)-v0-r0$/, '$1');
 
 describe('while PostgreSQL is away from a worker', () => {

@@ -98,7 +98,7 @@ describe('a worker that is killed', () => {
       expect(await shop.audit()).toMatchObject([{ onHand: 1, reserved: 1, ledgerReserved: 1 }]);
     } finally {
       await unbar();
-      for (const { kill } of workers) await kill();
+      for (const worker of workers) await worker.kill();
       await shop.close();
     }
   }, 90_000);

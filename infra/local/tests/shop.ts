@@ -90,8 +90,8 @@ export async function openShop(
     });
     return (await answer.json()) as OrderAnswer;
   };
-  const control = (path: string, body: object) =>
-    fetch(`${gatewayUrl}/__sim/${path}`, {
+  const control = (order: string, body: object) =>
+    fetch(`${gatewayUrl}/__sim/${order}`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(body),

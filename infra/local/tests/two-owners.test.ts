@@ -43,11 +43,12 @@ describe('two workers that both believe they own a job', () => {
 
       await reserveOldest(shop, committed);
       const unbar = await barTable(shop, table);
-      const { child, output, kill } = startWorkerProcess({
+      const worker = startWorkerProcess({
         ...shop.workerEnv,
         RESERVE_BATCH_SIZE: '10',
         RESERVE_CONCURRENCY: '30',
       });
+      const { child, output } = worker;
       try {
         const owned = await vi.waitFor(async () => {
           expect(await waitingForLock(shop)).toBeGreaterThan(0);
@@ -84,7 +85,7 @@ describe('two workers that both believe they own a job', () => {
         await expectOneEffect(shop, orders);
         expect((await statuses()).filter((status) => status === 'awaiting_payment')).toHaveLength(ON_HAND);
       } finally {
-        await kill();
+        await worker.kill();
         await shop.close();
       }
     },
