@@ -65,7 +65,8 @@ export async function drain(
         };
       }
     }
-    const missing = depth - counts.waiting;
+    // A little more than that, as the worker may take many between two looks.
+    const missing = depth === 0 ? 0 : depth + TOP_UP - counts.waiting;
     if (missing > 0) await queue.add(Math.min(missing, TOP_UP));
     else await delay(POLL_MS);
   }

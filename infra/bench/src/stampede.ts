@@ -9,7 +9,7 @@ import { addBenchProducts, type Audit, audit, PLENTY, skuOf } from './shop.ts';
 import { figure, line, percentile, rounded, summed } from './statistics.ts';
 
 /** Waiting at first, for each second: new ones come in more slowly than two workers take them. */
-const DEPTH_PER_SECOND = 500;
+const DEPTH_PER_SECOND = 2_000;
 const WARM_UP = 5_000;
 const TARGET_P99_MS = 2_000;
 /** For the last payments, once all have been started. */
