@@ -10,11 +10,41 @@ export {
   ORDER_LIFECYCLE,
   ORDER_STATES,
   PAYMENT_WINDOW_MS,
+  REVERSAL_HOLD_MS,
   type LifecycleRow,
   type OrderState,
   type RejectionReason,
   REJECTION_REASONS,
 } from './order-lifecycle.ts';
+
+// A payment attempt: its states, what each may become, and when its gateway is asked again.
+export {
+  ABANDON_UNKNOWN_AFTER_MS,
+  askAgainInMs,
+  ATTEMPT_LIFECYCLE,
+  ATTEMPT_STATES,
+  attemptStatesBefore,
+  type AttemptState,
+  isLiveAttempt,
+  mayAttemptMove,
+  mayFallBackFrom,
+  type Settlement,
+  SETTLEMENTS,
+} from './payment-attempt.ts';
+
+// Money: the accounts between which it moves, refunds, and the cases that somebody has to put right.
+export {
+  type CaseKind,
+  type CaseState,
+  moneyMovement,
+  type MoneyMovement,
+  type MoneyMovementKind,
+  REFUNDED_BY_ITSELF,
+  type RefundState,
+} from './money.ts';
+
+// The settlement report: two lists of a day's payments compared.
+export { compareSettlement, type Difference, wibDay, wibDayBounds } from './settlement.ts';
 
 // Stock and flash sales: who gets what is on the shelf, and at which price.
 export {
@@ -40,4 +70,10 @@ export {
 } from './ledger.ts';
 
 // How an order is shown.
-export { orderStatusOf, type OrderStatus, type OrderView } from './order-status.ts';
+export {
+  orderStatusOf,
+  type OrderStatus,
+  type OrderView,
+  type PaymentMethod,
+  type PaymentStatus,
+} from './order-status.ts';

@@ -14,6 +14,10 @@ const EFFECT = {
   reserve: { onHand: 0, reserved: 1, committed: 0 },
   release: { onHand: 0, reserved: -1, committed: 0 },
   commit: { onHand: 0, reserved: -1, committed: 1 },
+  // A payment that came after the order had let its stock go.
+  reinstate: { onHand: 0, reserved: 0, committed: 1 },
+  // A payment that went back before the order was shipped.
+  revoke: { onHand: 0, reserved: 0, committed: -1 },
   ship: { onHand: -1, reserved: 0, committed: -1 },
 } as const;
 

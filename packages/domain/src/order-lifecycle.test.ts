@@ -4,6 +4,7 @@ import {
   CLOSED_STATE,
   isCancellable,
   isFinal,
+  isSettled,
   lifecycleOf,
   mayMove,
   ORDER_STATES,
@@ -32,9 +33,9 @@ describe('the order lifecycle', () => {
     expect(ends.size).toBe(ORDER_STATES.length);
   });
 
-  it('names a job for every state but the final ones and the one that the shop moves', () => {
+  it('names a job for every state but those that only a person or a late payment moves', () => {
     for (const state of ORDER_STATES) {
-      const isLeftToOthers = isFinal(state) || state === 'paid';
+      const isLeftToOthers = isFinal(state) || ['paid', 'shipped', 'expired'].includes(state);
       expect(lifecycleOf(state).job === undefined, state).toBe(isLeftToOthers);
     }
   });
@@ -44,9 +45,9 @@ describe('the order lifecycle', () => {
     expect(cancellable).toEqual(['queued', 'reserved', 'awaiting_payment', 'closing']);
   });
 
-  it('ends a closed order in a final state that closing leads to, one for each reason', () => {
+  it('ends a closed order in a state that closing leads to, one for each reason', () => {
     const ends = Object.values(CLOSED_STATE);
-    for (const end of ends) expect(mayMove('closing', end) && isFinal(end), end).toBe(true);
+    for (const end of ends) expect(mayMove('closing', end) && isSettled(end), end).toBe(true);
     expect(new Set(ends).size).toBe(ends.length);
   });
 
@@ -60,10 +61,15 @@ describe('the order lifecycle', () => {
     expect(drawn.toSorted()).toEqual(table.toSorted());
   });
 
-  it('leaves paid only by being shipped, and never returns to queued', () => {
+  it('leaves paid only by being shipped or held back, and never returns to queued', () => {
     for (const state of ORDER_STATES) {
-      expect(mayMove('paid', state)).toBe(state === 'shipped');
+      expect(mayMove('paid', state), state).toBe(state === 'shipped' || state === 'payment_hold');
       expect(mayMove(state, 'queued')).toBe(false);
     }
+  });
+
+  it('reinstates what had expired, and never what was cancelled or paid back', () => {
+    expect(mayMove('expired', 'paid')).toBe(true);
+    for (const state of ['cancelled', 'refunded', 'rejected'] as const) expect(isFinal(state)).toBe(true);
   });
 });

@@ -8,10 +8,12 @@ export const ORDER_STATES = [
   'reserved',
   'awaiting_payment',
   'closing',
+  'payment_hold',
   'paid',
   'shipped',
   'expired',
   'cancelled',
+  'refunded',
 ] as const;
 
 export type OrderState = (typeof ORDER_STATES)[number];
@@ -39,7 +41,7 @@ export const CLOSED_STATE = {
 export interface LifecycleRow {
   readonly next: readonly OrderState[];
   /** The job that moves an order out of this state; absent where only the shop does, or nobody. */
-  readonly job?: 'reserve-order' | 'create-payment' | 'close-payment';
+  readonly job?: 'reserve-order' | 'create-payment' | 'close-payment' | 'release-hold';
   /** The sweeper adds `job` again when the order has been in this state for longer than this. */
   readonly overdueAfterMs?: number;
 }
@@ -48,12 +50,21 @@ export const ORDER_LIFECYCLE = {
   queued: { next: ['rejected', 'reserved'], job: 'reserve-order' },
   rejected: { next: [] },
   reserved: { next: ['awaiting_payment', 'closing'], job: 'create-payment', overdueAfterMs: 10_000 },
-  awaiting_payment: { next: ['paid', 'closing'], job: 'close-payment' },
-  closing: { next: ['paid', 'expired', 'cancelled'], job: 'close-payment', overdueAfterMs: 60_000 },
-  paid: { next: ['shipped'] },
-  shipped: { next: [] },
-  expired: { next: [] },
+  // Back to `reserved` when its instrument is closed for another one to take its place.
+  awaiting_payment: { next: ['reserved', 'paid', 'payment_hold', 'closing'], job: 'close-payment' },
+  closing: {
+    next: ['paid', 'payment_hold', 'expired', 'cancelled'],
+    job: 'close-payment',
+    overdueAfterMs: 60_000,
+  },
+  // Paid by a method that may be undone within minutes, or disputed, or about to be paid back.
+  payment_hold: { next: ['paid', 'cancelled', 'refunded'], job: 'release-hold' },
+  paid: { next: ['shipped', 'payment_hold'] },
+  shipped: { next: ['refunded'] },
+  // A payment that comes late reinstates the order if there is still enough of everything.
+  expired: { next: ['paid', 'payment_hold'] },
   cancelled: { next: [] },
+  refunded: { next: [] },
 } as const satisfies Readonly<Record<OrderState, LifecycleRow>>;
 
 /** The row of a state, with every field a state may have. */
@@ -69,15 +80,18 @@ export function isFinal(state: OrderState): boolean {
   return lifecycleOf(state).next.length === 0;
 }
 
-/** Whether the customer's wait is over: nothing of ours moves the order any more. */
+/** Whether the customer's wait is over: paid, or ended. */
 export function isSettled(state: OrderState): boolean {
-  return lifecycleOf(state).job === undefined;
+  return lifecycleOf(state).job === undefined || state === 'payment_hold';
 }
 
 /** Whether an order may be cancelled: once it is reserved, if it is queued. */
 export function isCancellable(state: OrderState): boolean {
   return state === 'queued' || state === 'closing' || mayMove(state, 'closing');
 }
+
+/** How long a payment that may be undone within minutes is held back from fulfilment. */
+export const REVERSAL_HOLD_MS = 10 * 60_000;
 
 /** How long a customer has to pay, from the reservation on. Gateways accept 5 minutes at the least. */
 export const PAYMENT_WINDOW_MS = 30 * 60_000;

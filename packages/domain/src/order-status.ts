@@ -8,11 +8,39 @@ export interface OrderStatus {
   /** In rupiah, shipping included; absent until the worker has seen the prices. */
   total?: number;
   items: { sku: string; quantity: number; name?: string; unitPrice?: number }[];
-  /** The instrument that is out, or the one that was paid. A bank transfer has no address. */
-  payment?: { gateway: string; url?: string; expiresAt: string };
+  payment?: PaymentStatus;
   shipment?: { carrier: string; trackingNumber: string; shippedAt: string };
   updatedAt: string;
 }
+
+/** How an order is paid, or was. */
+export interface PaymentStatus {
+  /**
+   * coming: no instrument is out yet; one is being made, and `alternatives` can be asked for meanwhile. payable: it is
+   * out. paid: its money has come.
+   */
+  state: 'coming' | 'payable' | 'paid';
+  method: PaymentMethod;
+  /** Other ways to pay that can be asked for now. */
+  alternatives?: PaymentMethod[];
+  attemptId?: string;
+  gateway?: string;
+  /** Of the gateway's page. */
+  url?: string;
+  transfer?: {
+    bank: string;
+    accountNumber: string;
+    accountHolder: string;
+    /** To be sent to the rupiah: the last digits tell whose it is. */
+    amount: number;
+    /** Whether a proof is attached; the order waits for it to be looked at. */
+    hasProof: boolean;
+  };
+  /** By when it must be paid. */
+  expiresAt?: string;
+}
+
+export type PaymentMethod = 'online' | 'bank_transfer';
 
 /** An order with its lines and payment, as PostgreSQL holds it. */
 export interface OrderView {
@@ -27,10 +55,23 @@ export interface OrderView {
     readonly quantity: number;
     readonly unitPriceRupiah: number | null;
   }[];
+  readonly paymentMethod: PaymentMethod;
+  /** When the customer must have paid. */
+  readonly payBefore: Date | null;
+  /** The attempt whose instrument is out, or the one that was paid. */
   readonly payment: {
+    readonly attemptId: string;
+    readonly isPaid: boolean;
     readonly gateway: string;
     readonly url: string | null;
     readonly expiresAt: string;
+    readonly transfer: {
+      readonly bank: string;
+      readonly accountNumber: string;
+      readonly accountHolder: string;
+      readonly amount: number;
+      readonly hasProof: boolean;
+    } | null;
   } | null;
   readonly shipment: {
     readonly carrier: string;
@@ -52,18 +93,34 @@ export function orderStatusOf(view: OrderView): OrderStatus {
       ...(item.name === null ? {} : { name: item.name }),
       ...(item.unitPriceRupiah === null ? {} : { unitPrice: item.unitPriceRupiah }),
     })),
-    ...(view.payment === null
-      ? {}
-      : {
-          payment: {
-            gateway: view.payment.gateway,
-            ...(view.payment.url === null ? {} : { url: view.payment.url }),
-            expiresAt: new Date(view.payment.expiresAt).toISOString(),
-          },
-        }),
+    ...withPayment(view),
     ...(view.shipment === null
       ? {}
       : { shipment: { ...view.shipment, shippedAt: new Date(view.shipment.shippedAt).toISOString() } }),
     updatedAt: view.updatedAt.toISOString(),
+  };
+}
+
+const OTHER = { online: 'bank_transfer', bank_transfer: 'online' } as const;
+
+function withPayment({ state, payment, paymentMethod, payBefore }: OrderView): { payment?: PaymentStatus } {
+  const isOpen = state === 'reserved' || state === 'awaiting_payment';
+  const alternatives = isOpen ? { alternatives: [OTHER[paymentMethod]] } : {};
+  if (payment === null) {
+    if (state !== 'reserved') return {};
+    const expiresAt = payBefore === null ? {} : { expiresAt: payBefore.toISOString() };
+    return { payment: { state: 'coming', method: paymentMethod, ...alternatives, ...expiresAt } };
+  }
+  return {
+    payment: {
+      state: payment.isPaid ? 'paid' : 'payable',
+      method: payment.gateway === 'bank_transfer' ? 'bank_transfer' : 'online',
+      ...alternatives,
+      attemptId: payment.attemptId,
+      gateway: payment.gateway,
+      ...(payment.url === null ? {} : { url: payment.url }),
+      ...(payment.transfer === null ? {} : { transfer: payment.transfer }),
+      expiresAt: new Date(payment.expiresAt).toISOString(),
+    },
   };
 }

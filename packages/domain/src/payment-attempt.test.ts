@@ -1,0 +1,81 @@
+import { describe, expect, it } from 'vitest';
+import {
+  ASK_ENDED_FOR_MS,
+  askAgainInMs,
+  ATTEMPT_LIFECYCLE,
+  ATTEMPT_STATES,
+  type AttemptState,
+  attemptStatesBefore,
+  isLiveAttempt,
+  mayAttemptMove,
+  mayFallBackFrom,
+} from './payment-attempt.ts';
+
+describe('the lifecycle of a payment attempt', () => {
+  it('reaches every state from created', () => {
+    const seen = new Set<AttemptState>(['created']);
+    for (const state of seen) for (const next of ATTEMPT_LIFECYCLE[state].next) seen.add(next);
+    expect([...seen].toSorted()).toEqual(ATTEMPT_STATES.toSorted());
+  });
+
+  it('has a way out of being live, from every live state', () => {
+    for (const state of ATTEMPT_STATES.filter(isLiveAttempt)) {
+      const seen = new Set<AttemptState>([state]);
+      for (const one of seen) for (const next of ATTEMPT_LIFECYCLE[one].next) seen.add(next);
+      expect(
+        [...seen].some((end) => !isLiveAttempt(end)),
+        state,
+      ).toBe(true);
+    }
+  });
+
+  it('takes money from every state: what a gateway confirms is never dropped', () => {
+    for (const state of ATTEMPT_STATES)
+      expect(state === 'paid' || mayAttemptMove(state, 'paid'), state).toBe(true);
+  });
+
+  it('lets another gateway be tried only after what left nothing payable in a customer’s hands', () => {
+    expect(ATTEMPT_STATES.filter(mayFallBackFrom)).toEqual(['declined', 'not_sent', 'closed', 'abandoned']);
+    expect(ATTEMPT_STATES.filter((state) => mayFallBackFrom(state) && isLiveAttempt(state))).toEqual([]);
+  });
+
+  it('closes only what was handed out, and abandons only what was not', () => {
+    expect(attemptStatesBefore('closed')).toEqual(['active']);
+    expect(attemptStatesBefore('abandoned')).toEqual(['created', 'sent', 'unknown']);
+    expect(attemptStatesBefore('active')).toEqual(['sent']);
+  });
+
+  it('undoes only what was paid', () => {
+    expect(attemptStatesBefore('reversed')).toEqual(['paid']);
+    expect(attemptStatesBefore('charged_back')).toEqual(['paid']);
+  });
+});
+
+describe('asking about an attempt', () => {
+  it('asks about one that is out each minute, however long', () => {
+    expect(askAgainInMs('active', 0)).toBe(60_000);
+    expect(askAgainInMs('active', 100 * 3_600_000)).toBe(60_000);
+  });
+
+  it.each(['closed', 'abandoned', 'paid'] as const)(
+    'asks about one that is %s less and less often, for two days',
+    (state) => {
+      let age = 0;
+      let questions = 0;
+      let last = 0;
+      for (let wait = askAgainInMs(state, age); wait !== null; wait = askAgainInMs(state, age)) {
+        expect(wait).toBeGreaterThanOrEqual(last);
+        last = wait;
+        age += wait;
+        questions += 1;
+      }
+      expect(age).toBeGreaterThanOrEqual(ASK_ENDED_FOR_MS);
+      expect(questions).toBeLessThan(20);
+    },
+  );
+
+  it('asks about none that was never made, nor about those that create-payment goes on with', () => {
+    for (const state of ['declined', 'not_sent', 'created', 'sent', 'unknown'] as const)
+      expect(askAgainInMs(state, 0)).toBeNull();
+  });
+});

@@ -1,0 +1,44 @@
+/** A payment in one of the two lists that are compared. */
+interface Entry {
+  attemptId: string;
+  amountRupiah: number;
+}
+
+export interface Difference {
+  kind: 'missing_at_gateway' | 'missing_with_us' | 'other_amount';
+  attemptId: string;
+  oursRupiah: number | null;
+  theirsRupiah: number | null;
+}
+
+/** Every payment that one list has and the other has not, or has with another amount. */
+export function compareSettlement(ours: readonly Entry[], theirs: readonly Entry[]): Difference[] {
+  const sums = (entries: readonly Entry[]) => {
+    const map = new Map<string, number>();
+    for (const { attemptId, amountRupiah } of entries)
+      map.set(attemptId, (map.get(attemptId) ?? 0) + amountRupiah);
+    return map;
+  };
+  const [we, they] = [sums(ours), sums(theirs)];
+  return [...new Set([...we.keys(), ...they.keys()])].toSorted().flatMap((attemptId): Difference[] => {
+    const oursRupiah = we.get(attemptId) ?? null;
+    const theirsRupiah = they.get(attemptId) ?? null;
+    if (oursRupiah === theirsRupiah) return [];
+    const kind =
+      oursRupiah === null ? 'missing_with_us' : theirsRupiah === null ? 'missing_at_gateway' : 'other_amount';
+    return [{ kind, attemptId, oursRupiah, theirsRupiah }];
+  });
+}
+
+const WIB_MS = 7 * 3_600_000;
+
+/** The day in Western Indonesia Time, YYYY-MM-DD, that gateways and their reports go by. */
+export function wibDay(at: Date): string {
+  return new Date(at.getTime() + WIB_MS).toISOString().slice(0, 10);
+}
+
+/** From when until before when that day lasts. */
+export function wibDayBounds(day: string): { from: Date; to: Date } {
+  const from = new Date(`${day}T00:00:00+07:00`);
+  return { from, to: new Date(from.getTime() + 24 * 3_600_000) };
+}
