@@ -72,7 +72,7 @@ export async function auditFlashSales(db: Kysely<Database>, sale?: string): Prom
   const { rows } = await sql<FlashSaleAudit>`
     select f.name as sale, p.sku, i.quota, i.reserved, i.sold,
            coalesce(sum(m.reserved_delta), 0)::int as ledger_reserved,
-           coalesce(sum(m.committed_delta) filter (where m.kind = 'commit'), 0)::int as ledger_sold,
+           coalesce(sum(m.committed_delta) filter (where m.kind <> 'ship'), 0)::int as ledger_sold,
            (select coalesce(max(b.quantity), 0) from flash_sale_buyers b where b.flash_sale_item_id = i.id)
              as most_by_one_buyer
     from flash_sale_items i join flash_sales f on f.id = i.flash_sale_id join products p on p.id = i.product_id
@@ -124,12 +124,30 @@ export async function lockOpenSaleItems(
   }));
 }
 
-/** Locks these sale items, waiting for them. */
-export async function lockSaleItems(trx: Transaction<Database>, ids: readonly number[]): Promise<void> {
-  if (ids.length === 0) return;
-  await sql`select 1 from flash_sale_items where id = any(${ids}::bigint[]) order by id for update`.execute(
-    trx,
-  );
+/** Locks these sale items, waiting for them, and returns what is left of each. */
+export async function lockSaleItems(
+  trx: Transaction<Database>,
+  ids: readonly number[],
+): Promise<{ flashSaleItemId: number; quotaLeft: number; limitPerBuyer: number | null }[]> {
+  if (ids.length === 0) return [];
+  const { rows } = await sql<{ flashSaleItemId: number; quotaLeft: number; limitPerBuyer: number | null }>`
+    select id as flash_sale_item_id, quota - reserved - sold as quota_left, limit_per_buyer
+    from flash_sale_items where id = any(${ids}::bigint[]) order by id for update`.execute(trx);
+  return rows;
+}
+
+/** What these buyers hold or have bought of these sale items, whose locks the caller holds. */
+export async function allowancesUsed(
+  trx: Transaction<Database>,
+  held: readonly { flashSaleItemId: number; buyerKey: string }[],
+): Promise<{ flashSaleItemId: number; buyerKey: string; quantity: number }[]> {
+  if (held.length === 0) return [];
+  const { rows } = await sql<{ flashSaleItemId: number; buyerKey: string; quantity: number }>`
+    select b.flash_sale_item_id, b.buyer_key, b.quantity
+    from unnest(${held.map(({ flashSaleItemId }) => flashSaleItemId)}::bigint[],
+                ${held.map(({ buyerKey }) => buyerKey)}::text[]) as h (item_id, buyer_key)
+    join flash_sale_buyers b on b.flash_sale_item_id = h.item_id and b.buyer_key = h.buyer_key`.execute(trx);
+  return rows;
 }
 
 export interface QuotaMovement extends Movement {
@@ -153,11 +171,12 @@ export async function moveQuotas(
     sums.reserved += to.reserved - from.reserved;
     sums.sold += to.committed - from.committed;
     items.set(itemId, sums);
-    if (kind !== 'reserve' && kind !== 'release') continue;
+    const isTaken = kind === 'reserve' || kind === 'reinstate';
+    if (!isTaken && kind !== 'release' && kind !== 'revoke') continue;
     for (const key of buyerKeys) {
       const id = `${itemId} ${key}`;
       const sum = buyers.get(id) ?? { itemId, key, quantity: 0 };
-      sum.quantity += kind === 'reserve' ? quantity : -quantity;
+      sum.quantity += isTaken ? quantity : -quantity;
       buyers.set(id, sum);
     }
   }

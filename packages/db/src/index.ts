@@ -6,7 +6,7 @@ export {
   type DatabaseOptions,
 } from './database.ts';
 export { migrateTo, migrateToLatest } from './migrate.ts';
-export type { Database, PaymentAttemptState, Settlement } from './schema.ts';
+export type { Database, TransferAccount } from './schema.ts';
 
 // Catalogue and stock.
 export {
@@ -22,6 +22,7 @@ export { knownDeliveries, type LockedStock, lockStock, moveStock, type StockMove
 
 // Flash sales.
 export {
+  allowancesUsed,
   auditFlashSales,
   createFlashSale,
   type FlashSaleAudit,
@@ -41,29 +42,82 @@ export {
   type LockedOrder,
   lockOrders,
   moveOrders,
+  noteChange,
   type NewOrder,
   type OrderMove,
   productsOfOrders,
+  putOff,
   readOrders,
   storedOrders,
   type StoredOrder,
 } from './orders.ts';
 
-// Payments.
+// Payment attempts and the events of gateways.
 export {
+  addReturned,
+  askNext,
+  askSoon,
   attemptById,
   attemptsOfOrders,
   claimAttempt,
+  claimToAsk,
+  disputeAttempts,
   endAttempts,
   endCall,
   insertAttempt,
   markAttemptsPaid,
   type NewAttempt,
   openEventPayloads,
+  type PaidAttempt,
   type PaymentAttempt,
   recordEventOutcome,
   storePaymentEvent,
+  undoAttempts,
+  type UndoneAttempt,
 } from './payments.ts';
+export { type NewExchange, pruneExchanges, recordExchange } from './exchanges.ts';
+
+// Bank transfers.
+export {
+  attachProof,
+  attemptOfTransferLine,
+  dropProof,
+  freeTransferAmounts,
+  type OpenTransfer,
+  openTransfers,
+  takeTransferAmount,
+} from './transfers.ts';
+
+// Money that must be put right, and the ledger of all of it.
+export {
+  askAboutRefunds,
+  casesById,
+  claimRefund,
+  claimRefundsDue,
+  type EndedRefund,
+  endRefunds,
+  insertRefunds,
+  lockRefunds,
+  moveCases,
+  type NewCase,
+  noteRefund,
+  openCases,
+  type OpenedCase,
+  type PaymentCase,
+  type Refund,
+  refundById,
+  unresolvedCases,
+} from './cases.ts';
+export { auditMoney, type MoneyDifference, moveMoney, recordFees, soldOf } from './money.ts';
+
+export {
+  missingReports,
+  type OurPayment,
+  paymentsBetween,
+  saveSettlementReport,
+  type SettlementReport,
+  settlementReportOf,
+} from './settlement.ts';
 
 // What callers need to own a transaction or to ask a question of their own.
 export { type Kysely, sql, type Transaction } from 'kysely';

@@ -6,6 +6,7 @@ import * as noForeignKeys from './migrations/0003-no-foreign-keys-from-a-batch.t
 import * as ledger from './migrations/0004-ledger-from-to.ts';
 import * as flashSales from './migrations/0005-flash-sales.ts';
 import * as shipments from './migrations/0006-shipments.ts';
+import * as payments from './migrations/0007-payments.ts';
 
 const MIGRATIONS = {
   '0001-orders': orders,
@@ -14,6 +15,7 @@ const MIGRATIONS = {
   '0004-ledger-from-to': ledger,
   '0005-flash-sales': flashSales,
   '0006-shipments': shipments,
+  '0007-payments': payments,
 };
 
 /**

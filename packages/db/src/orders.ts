@@ -5,6 +5,7 @@ import {
   mayMove,
   type OrderState,
   type OrderView,
+  type PaymentMethod,
 } from '@antrean/domain';
 import type { Database } from './schema.ts';
 
@@ -143,9 +144,7 @@ export interface StoredOrder extends OrderView {
   fingerprint: string;
   version: number;
   sweepRound: number;
-  paymentMethod: 'online' | 'bank_transfer';
   customer: { name: string; email: string; phone: string };
-  payBefore: Date | null;
 }
 
 /** Orders with their lines and their live or paid payment attempt, in one statement. Unknown ids are absent. */
@@ -156,9 +155,14 @@ export async function readOrders(db: Queryable, orderIds: readonly string[]): Pr
            (select json_agg(json_build_object('sku', i.sku, 'name', i.name, 'quantity', i.quantity,
                                               'unitPriceRupiah', i.unit_price_rupiah) order by i.line_no)
             from order_items i where i.order_id = o.id) as items,
-           (select json_build_object('gateway', a.gateway, 'url', a.url, 'expiresAt', a.expires_at)
-            from payment_attempts a where a.order_id = o.id and a.state in ('active', 'paid')
-            order by a.number desc limit 1) as payment,
+           (select json_build_object('attemptId', a.id, 'isPaid', a.state = 'paid', 'gateway', a.gateway, 'url', a.url,
+                                     'expiresAt', a.expires_at, 'transfer',
+                                     case when a.transfer_account is not null then
+                                       (a.transfer_account || jsonb_build_object(
+                                         'amount', a.amount_rupiah, 'hasProof', a.proof_reference is not null)) end)
+            from payment_attempts a
+            where a.order_id = o.id and (a.state = 'active' or (a.state = 'paid' and a.settlement = 'paid'))
+            order by a.state desc, a.number desc limit 1) as payment,
            (select json_build_object('carrier', s.carrier, 'trackingNumber', s.tracking_number, 'shippedAt', s.shipped_at)
             from shipments s where s.order_id = o.id) as shipment
     from orders o where o.id = any(${orderIds}::uuid[])`.execute(db);
@@ -170,6 +174,7 @@ export interface LockedOrder {
   state: OrderState;
   closingReason: ClosingReason | null;
   version: number;
+  paymentMethod: PaymentMethod;
   totalRupiah: number | null;
   payBefore: Date | null;
 }
@@ -180,7 +185,7 @@ export async function lockOrders(
   orderIds: readonly string[],
 ): Promise<LockedOrder[]> {
   const { rows } = await sql<LockedOrder>`
-    select id as order_id, state, closing_reason, version, total_rupiah, pay_before from orders
+    select id as order_id, state, closing_reason, version, payment_method, total_rupiah, pay_before from orders
     where id = any(${orderIds}::uuid[]) order by id for update`.execute(trx);
   return rows;
 }
@@ -196,6 +201,8 @@ export interface OrderMove {
   dueAt: Date | null;
   /** A move to `closing` needs it, and the order keeps it. */
   closingReason?: ClosingReason;
+  /** How the order is to be paid from now on. */
+  paymentMethod?: PaymentMethod;
 }
 
 /**
@@ -214,17 +221,20 @@ export async function moveOrders(trx: Transaction<Database>, moves: readonly Ord
     first: ofOrder[0],
     last: ofOrder.at(-1),
     closingReason: ofOrder.findLast(({ closingReason }) => closingReason !== undefined)?.closingReason,
+    paymentMethod: ofOrder.findLast(({ paymentMethod }) => paymentMethod !== undefined)?.paymentMethod,
   }));
   const { rows } = await sql<{ id: string }>`
     with moved as (
       update orders o set state = m.to_state, version = m.to_version, due_at = m.due_at, updated_at = now(),
-                          closing_reason = coalesce(m.closing_reason, o.closing_reason)
+                          closing_reason = coalesce(m.closing_reason, o.closing_reason),
+                          payment_method = coalesce(m.payment_method, o.payment_method)
       from unnest(${routes.map(({ orderId }) => orderId)}::uuid[], ${routes.map(({ first }) => first?.from)}::text[],
                   ${routes.map(({ first }) => first?.version)}::int[], ${routes.map(({ last }) => last?.to)}::text[],
                   ${routes.map(({ last }) => (last?.version ?? 0) + 1)}::int[],
                   ${routes.map(({ last }) => last?.dueAt ?? null)}::timestamptz[],
-                  ${routes.map(({ closingReason }) => closingReason ?? null)}::text[])
-           as m (id, from_state, from_version, to_state, to_version, due_at, closing_reason)
+                  ${routes.map(({ closingReason }) => closingReason ?? null)}::text[],
+                  ${routes.map(({ paymentMethod }) => paymentMethod ?? null)}::text[])
+           as m (id, from_state, from_version, to_state, to_version, due_at, closing_reason, payment_method)
       where o.id = m.id and o.state = m.from_state and o.version = m.from_version returning o.id
     ), written as (
       insert into order_transitions (order_id, version, from_state, to_state, actor, reason)
@@ -239,6 +249,32 @@ export async function moveOrders(trx: Transaction<Database>, moves: readonly Ord
     const which = stayed.map(({ orderId, first }) => `${orderId} is not ${first?.from}`).join(', ');
     throw new Error(`Orders were not in the state and version that their moves expect: ${which}.`);
   }
+}
+
+/**
+ * Writes down what changed of an order that stays in its state, and raises its version, so that the change is shown. The
+ * caller holds its row.
+ */
+export async function noteChange(
+  trx: Transaction<Database>,
+  { orderId, state, version }: Pick<LockedOrder, 'orderId' | 'state' | 'version'>,
+  { actor, reason, ...set }: { actor: string; reason: string; paymentMethod?: PaymentMethod; dueAt?: Date },
+): Promise<void> {
+  await trx
+    .updateTable('orders')
+    .set({ ...set, version: version + 1, updatedAt: new Date() })
+    .where('id', '=', orderId)
+    .where('version', '=', version)
+    .execute();
+  await trx
+    .insertInto('orderTransitions')
+    .values({ orderId, version: version + 1, fromState: state, toState: state, actor, reason })
+    .execute();
+}
+
+/** When the sweeper looks at the order next; null for never by itself. The caller holds its row. */
+export async function putOff(trx: Transaction<Database>, orderId: string, dueAt: Date | null): Promise<void> {
+  await trx.updateTable('orders').set({ dueAt }).where('id', '=', orderId).execute();
 }
 
 export interface HeldProduct {
@@ -276,7 +312,7 @@ export async function insertShipments(
  */
 export async function claimOverdue(
   db: Queryable,
-  { limit, nextDueAt }: { limit: number; nextDueAt: Date },
+  { limit, now, nextDueAt }: { limit: number; now: Date; nextDueAt: Date },
 ): Promise<{ orderId: string; state: OrderState; version: number; sweepRound: number; requestId: string }[]> {
   const { rows } = await sql<{
     orderId: string;
@@ -286,7 +322,7 @@ export async function claimOverdue(
     requestId: string;
   }>`
     update orders set sweep_round = sweep_round + 1, due_at = ${nextDueAt}
-    where id in (select id from orders where due_at <= now() order by due_at limit ${limit} for update skip locked)
+    where id in (select id from orders where due_at <= ${now} order by due_at limit ${limit} for update skip locked)
     returning id as order_id, state, version, sweep_round, request_id`.execute(db);
   return rows;
 }

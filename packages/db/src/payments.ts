@@ -1,23 +1,8 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
-import type { Database, PaymentAttemptState, Settlement } from './schema.ts';
+import { type AttemptState, attemptStatesBefore, type Settlement } from '@antrean/domain';
+import type { Database, TransferAccount } from './schema.ts';
 
 type Queryable = Kysely<Database>;
-
-export interface PaymentAttempt {
-  id: string;
-  orderId: string;
-  number: number;
-  gateway: string;
-  state: PaymentAttemptState;
-  amountRupiah: number;
-  url: string | null;
-  gatewayRef: string | null;
-  expiresAt: Date;
-  createdAt: Date;
-  /** Which call to the gateway this is: the answer of an older one is discarded. */
-  callNo: number;
-  settlement: Settlement | null;
-}
 
 const COLUMNS = [
   'id',
@@ -28,11 +13,47 @@ const COLUMNS = [
   'amountRupiah',
   'url',
   'gatewayRef',
+  'transactionId',
+  'method',
   'expiresAt',
   'createdAt',
+  'stateSince',
   'callNo',
   'settlement',
+  'receivedRupiah',
+  'returnedRupiah',
+  'takenBackRupiah',
+  'timesUndone',
+  'disputedAt',
+  'transferAccount',
+  'proofReference',
 ] as const;
+
+export interface PaymentAttempt {
+  id: string;
+  orderId: string;
+  number: number;
+  gateway: string;
+  state: AttemptState;
+  amountRupiah: number;
+  url: string | null;
+  gatewayRef: string | null;
+  transactionId: string | null;
+  method: string | null;
+  expiresAt: Date;
+  createdAt: Date;
+  stateSince: Date;
+  /** Which call to the gateway this is: the answer of an older one is discarded. */
+  callNo: number;
+  settlement: Settlement | null;
+  receivedRupiah: number | null;
+  returnedRupiah: number;
+  takenBackRupiah: number;
+  timesUndone: number;
+  disputedAt: Date | null;
+  transferAccount: TransferAccount | null;
+  proofReference: string | null;
+}
 
 export async function attemptsOfOrders(
   db: Queryable,
@@ -54,7 +75,7 @@ export async function attemptById(db: Queryable, id: string): Promise<PaymentAtt
 export type NewAttempt = Pick<
   PaymentAttempt,
   'id' | 'orderId' | 'number' | 'gateway' | 'amountRupiah' | 'expiresAt'
->;
+> & { transferAccount?: TransferAccount; createdAt?: Date };
 
 /**
  * Makes the row of an attempt whose first call the job `jobId` is about to make. The unique index on live
@@ -62,42 +83,50 @@ export type NewAttempt = Pick<
  */
 export async function insertAttempt(
   db: Queryable,
-  attempt: NewAttempt,
+  { createdAt = new Date(), transferAccount, ...attempt }: NewAttempt,
   jobId: string,
 ): Promise<PaymentAttempt> {
   return db
     .insertInto('paymentAttempts')
-    .values({ ...attempt, state: 'sent', calledBy: jobId })
+    .values({
+      ...attempt,
+      transferAccount: transferAccount === undefined ? null : JSON.stringify(transferAccount),
+      state: 'sent',
+      calledBy: jobId,
+      createdAt,
+      updatedAt: createdAt,
+    })
     .returning(COLUMNS)
     .executeTakeFirstOrThrow();
 }
 
-/** Longer than a call to a gateway can take, so that an older `sent` belongs to nobody any more. */
-const CALL_LEASE_SECONDS = 30;
+/**
+ * Longer than a job can take from claiming an attempt to its gateway's answer, waiting for its turn included, so that
+ * an older `sent` belongs to nobody any more.
+ */
+const CALL_LEASE_MS = 45_000;
 
 /**
- * Claims an unfinished attempt for another call to its gateway. Undefined while another job's call may be under
- * way: two calls at once would make Snap withdraw the link that the other has just handed out. A job that runs
- * again, as its worker died, takes over its own call at once.
+ * Claims an attempt for another call to its gateway. Undefined while another job's call may be under way: two calls at
+ * once would make Snap withdraw the link that the other has just handed out. A job that runs again, as its worker
+ * died, takes over its own call at once.
  */
 export async function claimAttempt(
   db: Queryable,
   id: string,
   jobId: string,
+  now = new Date(),
 ): Promise<PaymentAttempt | undefined> {
   return db
     .updateTable('paymentAttempts')
-    .set((eb) => ({ state: 'sent', calledBy: jobId, callNo: eb('callNo', '+', 1), updatedAt: new Date() }))
+    .set((eb) => ({ state: 'sent', calledBy: jobId, callNo: eb('callNo', '+', 1), updatedAt: now }))
     .where('id', '=', id)
     .where((eb) =>
       eb.or([
-        eb('state', '=', 'unknown'),
+        eb('state', 'in', ['unknown', 'not_sent']),
         eb.and([
           eb('state', '=', 'sent'),
-          eb.or([
-            eb('calledBy', '=', jobId),
-            eb('updatedAt', '<', new Date(Date.now() - CALL_LEASE_SECONDS * 1_000)),
-          ]),
+          eb.or([eb('calledBy', '=', jobId), eb('updatedAt', '<', new Date(now.getTime() - CALL_LEASE_MS))]),
         ]),
       ]),
     )
@@ -105,12 +134,15 @@ export async function claimAttempt(
     .executeTakeFirst();
 }
 
-/** Writes down what a call came to. Returns false when another call has taken over meanwhile. */
+/**
+ * Writes down what a call came to; `askAt` is when the gateway is asked about it next. Returns false when another call
+ * has taken over meanwhile.
+ */
 export async function endCall(
   db: Queryable,
   { id, callNo }: Pick<PaymentAttempt, 'id' | 'callNo'>,
   to: 'active' | 'declined' | 'not_sent' | 'unknown' | 'abandoned',
-  set: { url?: string; gatewayRef?: string; failureCode?: string } = {},
+  set: { url?: string; gatewayRef?: string; failureCode?: string; askAt?: Date | null } = {},
 ): Promise<boolean> {
   const result = await db
     .updateTable('paymentAttempts')
@@ -122,34 +154,140 @@ export async function endCall(
   return result.numUpdatedRows === 1n;
 }
 
-/** Ends attempts that nobody can pay any more. Those in another state stay as they are. */
+/** Ends attempts that nobody can pay any more. Those that cannot come into that state stay as they are. */
 export async function endAttempts(
   trx: Transaction<Database>,
   ids: readonly string[],
-  from: readonly PaymentAttemptState[],
   to: 'closed' | 'abandoned',
-): Promise<void> {
-  if (ids.length === 0) return;
-  await trx
+  askAt: Date,
+): Promise<string[]> {
+  if (ids.length === 0) return [];
+  const ended = await trx
     .updateTable('paymentAttempts')
-    .set({ state: to, updatedAt: new Date() })
+    .set({ state: to, askAt, updatedAt: new Date() })
     .where('id', '=', sql<string>`any(${ids})`)
-    .where('state', 'in', from)
+    .where('state', 'in', attemptStatesBefore(to))
+    .returning('id')
     .execute();
+  return ended.map(({ id }) => id);
+}
+
+export interface PaidAttempt {
+  id: string;
+  transactionId: string;
+  method: string | null;
+  settlement: Settlement;
+  receivedRupiah: number;
+  paidAt: Date;
+  askAt: Date;
 }
 
 /** Whatever we had made of the attempts: their money has come, and this is what it means for their orders. */
 export async function markAttemptsPaid(
   trx: Transaction<Database>,
-  paid: readonly { id: string; gatewayRef: string; settlement: Settlement }[],
+  paid: readonly PaidAttempt[],
 ): Promise<void> {
   if (paid.length === 0) return;
+  const column = <T>(value: (row: PaidAttempt) => T): T[] => paid.map(value);
   await sql`
-    update payment_attempts a set state = 'paid', gateway_ref = m.gateway_ref, settlement = m.settlement,
-                                  updated_at = now()
-    from unnest(${paid.map(({ id }) => id)}::text[], ${paid.map(({ gatewayRef }) => gatewayRef)}::text[],
-                ${paid.map(({ settlement }) => settlement)}::text[]) as m (id, gateway_ref, settlement)
+    update payment_attempts a
+    set state = 'paid', transaction_id = m.transaction_id, method = m.method, settlement = m.settlement,
+        received_rupiah = m.received, paid_at = coalesce(a.paid_at, m.paid_at), ask_at = m.ask_at, taken_back_rupiah = 0,
+        updated_at = now()
+    from unnest(${column(({ id }) => id)}::text[], ${column(({ transactionId }) => transactionId)}::text[],
+                ${column(({ method }) => method)}::text[], ${column(({ settlement }) => settlement)}::text[],
+                ${column(({ receivedRupiah }) => receivedRupiah)}::bigint[],
+                ${column(({ paidAt }) => paidAt)}::timestamptz[], ${column(({ askAt }) => askAt)}::timestamptz[])
+         as m (id, transaction_id, method, settlement, received, paid_at, ask_at)
     where a.id = m.id`.execute(trx);
+}
+
+export interface UndoneAttempt {
+  id: string;
+  to: 'reversed' | 'charged_back';
+  takenBackRupiah: number;
+}
+
+/** Their money has been taken back by a bank. */
+export async function undoAttempts(
+  trx: Transaction<Database>,
+  undone: readonly UndoneAttempt[],
+): Promise<void> {
+  if (undone.length === 0) return;
+  await sql`
+    update payment_attempts a
+    set state = m.state, taken_back_rupiah = m.taken_back, times_undone = a.times_undone + 1, updated_at = now()
+    from unnest(${undone.map(({ id }) => id)}::text[], ${undone.map(({ to }) => to)}::text[],
+                ${undone.map(({ takenBackRupiah }) => takenBackRupiah)}::bigint[]) as m (id, state, taken_back)
+    where a.id = m.id`.execute(trx);
+}
+
+/** A part of their money is disputed, of which nobody says how much. */
+export async function disputeAttempts(
+  trx: Transaction<Database>,
+  ids: readonly string[],
+  disputedAt: Date,
+): Promise<void> {
+  if (ids.length === 0) return;
+  await trx.updateTable('paymentAttempts').set({ disputedAt }).where('id', 'in', ids).execute();
+}
+
+/** Asks about these attempts at the next occasion, whatever was planned. */
+export async function askSoon(trx: Transaction<Database>, ids: readonly string[], at: Date): Promise<void> {
+  if (ids.length === 0) return;
+  await trx.updateTable('paymentAttempts').set({ askAt: at }).where('id', 'in', ids).execute();
+}
+
+/** Adds to what goes back of these attempts; less than nothing where a refund was refused. */
+export async function addReturned(
+  trx: Transaction<Database>,
+  returned: readonly { id: string; rupiah: number }[],
+): Promise<void> {
+  if (returned.length === 0) return;
+  await sql`
+    update payment_attempts a set returned_rupiah = a.returned_rupiah + m.rupiah, updated_at = now()
+    from (select id, sum(rupiah) as rupiah
+          from unnest(${returned.map(({ id }) => id)}::text[], ${returned.map(({ rupiah }) => rupiah)}::bigint[])
+               as r (id, rupiah) group by id) m
+    where a.id = m.id`.execute(trx);
+}
+
+/**
+ * Claims attempts about which their gateways are to be asked, those that can be paid first: puts the next question off
+ * until `nextAskAt`, which the answer replaces. Two that claim at once get different ones.
+ */
+export async function claimToAsk(
+  db: Queryable,
+  { limit, now, nextAskAt }: { limit: number; now: Date; nextAskAt: Date },
+): Promise<string[]> {
+  const claimed: string[] = [];
+  // A quarter is kept for those that ended: a late payment must not wait until nothing is out any more.
+  for (const [isActive, most] of [
+    [true, Math.ceil(limit * 0.75)],
+    [false, limit],
+  ] as const) {
+    const { rows } = await sql<{ id: string }>`
+      update payment_attempts set ask_at = ${nextAskAt}
+      where id in (select id from payment_attempts where ask_at <= ${now} and (state = 'active') = ${isActive}
+                   order by ask_at limit ${most - claimed.length} for update skip locked)
+      returning id`.execute(db);
+    claimed.push(...rows.map(({ id }) => id));
+  }
+  return claimed;
+}
+
+/** When to ask about this attempt next; null for never again. */
+export async function askNext(
+  db: Queryable,
+  { id, state }: Pick<PaymentAttempt, 'id' | 'state'>,
+  askAt: Date | null,
+): Promise<void> {
+  await db
+    .updateTable('paymentAttempts')
+    .set({ askAt })
+    .where('id', '=', id)
+    .where('state', '=', state)
+    .execute();
 }
 
 /** Stores a webhook event; one that is there already stays as it is. */

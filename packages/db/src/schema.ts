@@ -1,5 +1,21 @@
 import type { ColumnType, Generated, GeneratedAlways, JSONColumnType } from 'kysely';
-import type { ClosingReason, OrderState } from '@antrean/domain';
+import type {
+  AttemptState,
+  CaseKind,
+  CaseState,
+  ClosingReason,
+  MoneyMovementKind,
+  OrderState,
+  RefundState,
+  Settlement,
+} from '@antrean/domain';
+
+/** Where customers transfer money to. */
+export interface TransferAccount {
+  bank: string;
+  accountNumber: string;
+  accountHolder: string;
+}
 
 /** Money is integer rupiah everywhere; `bigint` columns arrive as numbers (see database.ts). */
 export interface Database {
@@ -125,18 +141,44 @@ export interface Database {
     orderId: string;
     number: number;
     gateway: string;
-    state: PaymentAttemptState;
+    state: AttemptState;
     amountRupiah: number;
     url: string | null;
+    /** What create gave: Snap token, invoice id. */
     gatewayRef: string | null;
+    /** The gateway's own id of the payment, or the line on the bank's statement. */
+    transactionId: string | null;
+    method: string | null;
     failureCode: string | null;
     callNo: Generated<number>;
     calledBy: string;
     /** What the money that came meant for the order; null while none has come. */
     settlement: Settlement | null;
+    receivedRupiah: number | null;
+    /** Sent back, or asked to be. */
+    returnedRupiah: Generated<number>;
+    /** By the payer's bank, as it stands. */
+    takenBackRupiah: Generated<number>;
+    timesUndone: Generated<number>;
+    /** When a chargeback of a part was first heard of. */
+    disputedAt: Date | null;
+    paidAt: Date | null;
+    stateSince: Generated<Date>;
+    /** When the reconciler asks its gateway. */
+    askAt: Date | null;
+    /** For a bank transfer: to which account. */
+    transferAccount: JSONColumnType<TransferAccount> | null;
+    proofReference: string | null;
     expiresAt: Date;
     createdAt: Generated<Date>;
     updatedAt: ColumnType<Date, Date | undefined, Date>;
+  };
+  transferAmounts: {
+    account: string;
+    amountRupiah: number;
+    attemptId: string;
+    /** Null while the transfer is awaited. */
+    freeAfter: Date | null;
   };
   paymentEvents: {
     id: Generated<number>;
@@ -147,17 +189,67 @@ export interface Database {
     outcome: string | null;
     receivedAt: Generated<Date>;
   };
+  paymentCases: {
+    id: Generated<number>;
+    kind: CaseKind;
+    state: Generated<CaseState>;
+    subject: string;
+    orderId: string | null;
+    attemptId: string | null;
+    gateway: string;
+    amountRupiah: number | null;
+    detail: string;
+    openedAt: Generated<Date>;
+    resolvedAt: Date | null;
+    resolvedBy: string | null;
+    resolution: string | null;
+  };
+  refunds: {
+    id: string;
+    attemptId: string;
+    caseId: number | null;
+    amountRupiah: number;
+    reason: string;
+    requestedBy: string;
+    state: RefundState;
+    gatewayRef: string | null;
+    failureCode: string | null;
+    /** Of a payout that was made by hand. */
+    payoutReference: string | null;
+    callNo: Generated<number>;
+    dueAt: Date | null;
+    createdAt: Generated<Date>;
+    updatedAt: ColumnType<Date, Date | undefined, Date>;
+  };
+  moneyMovements: {
+    id: Generated<number>;
+    orderId: string;
+    kind: MoneyMovementKind;
+    debit: string;
+    credit: string;
+    amountRupiah: number;
+    reference: string;
+    actor: string;
+    at: Generated<Date>;
+  };
+  gatewayExchanges: {
+    id: Generated<number>;
+    gateway: string;
+    operation: string;
+    attemptId: string | null;
+    httpStatus: number | null;
+    code: string | null;
+    body: JSONColumnType<object> | null;
+    tookMs: number;
+    at: Generated<Date>;
+  };
+  settlementReports: {
+    gateway: string;
+    day: string;
+    oursRupiah: number;
+    theirsRupiah: number;
+    payments: number;
+    differences: JSONColumnType<object[]>;
+    madeAt: Generated<Date>;
+  };
 }
-
-export type Settlement = 'paid' | 'second_payment' | 'paid_too_late';
-
-export type PaymentAttemptState =
-  | 'created'
-  | 'sent'
-  | 'active'
-  | 'declined'
-  | 'not_sent'
-  | 'unknown'
-  | 'paid'
-  | 'closed'
-  | 'abandoned';

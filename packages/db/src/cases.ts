@@ -1,0 +1,220 @@
+import { type Kysely, sql, type Transaction } from 'kysely';
+import type { CaseKind, CaseState, RefundState } from '@antrean/domain';
+import type { Database } from './schema.ts';
+
+export interface NewCase {
+  kind: CaseKind;
+  /** What it is about; told again, it opens no second case of its kind. */
+  subject: string;
+  orderId: string | null;
+  attemptId: string | null;
+  gateway: string;
+  amountRupiah: number | null;
+  detail: string;
+}
+
+/** Opens the cases that are not there yet, and returns their ids by subject. */
+export async function openCases(
+  db: Kysely<Database>,
+  cases: readonly NewCase[],
+): Promise<{ id: number; kind: CaseKind; subject: string }[]> {
+  if (cases.length === 0) return [];
+  return db
+    .insertInto('paymentCases')
+    .values([...cases])
+    .onConflict((conflict) => conflict.columns(['kind', 'subject']).doNothing())
+    .returning(['id', 'kind', 'subject'])
+    .execute();
+}
+
+export interface PaymentCase extends NewCase {
+  id: number;
+  state: CaseState;
+  openedAt: Date;
+}
+
+export interface OpenedCase {
+  id: number;
+  state: CaseState;
+  attemptId: string | null;
+}
+
+export async function casesById(db: Kysely<Database>, ids: readonly number[]): Promise<OpenedCase[]> {
+  if (ids.length === 0) return [];
+  return db.selectFrom('paymentCases').select(['id', 'state', 'attemptId']).where('id', 'in', ids).execute();
+}
+
+/** The cases that are not resolved: those that wait for a person first, then the oldest. */
+export async function unresolvedCases(db: Kysely<Database>, limit: number): Promise<PaymentCase[]> {
+  return db
+    .selectFrom('paymentCases')
+    .select([
+      'id',
+      'kind',
+      'state',
+      'subject',
+      'orderId',
+      'attemptId',
+      'gateway',
+      'amountRupiah',
+      'detail',
+      'openedAt',
+    ])
+    .where('state', '<>', 'resolved')
+    .orderBy(sql`state = 'refunding'`)
+    .orderBy('openedAt')
+    .limit(limit)
+    .execute();
+}
+
+/** Moves cases that are not resolved. */
+export async function moveCases(
+  trx: Kysely<Database>,
+  moves: readonly { id: number; to: CaseState; actor: string; resolution: string }[],
+): Promise<number> {
+  if (moves.length === 0) return 0;
+  const { rows } = await sql`
+    update payment_cases c
+    set state = m.state, resolved_at = case when m.state = 'resolved' then now() end,
+        resolved_by = case when m.state = 'resolved' then m.actor end,
+        resolution = case when m.state = 'resolved' then m.resolution end
+    from unnest(${moves.map(({ id }) => id)}::bigint[], ${moves.map(({ to }) => to)}::text[],
+                ${moves.map(({ actor }) => actor)}::text[], ${moves.map(({ resolution }) => resolution)}::text[])
+         as m (id, state, actor, resolution)
+    where c.id = m.id and c.state <> 'resolved' returning c.id`.execute(trx);
+  return rows.length;
+}
+
+export interface Refund {
+  id: string;
+  attemptId: string;
+  caseId: number | null;
+  amountRupiah: number;
+  reason: string;
+  requestedBy: string;
+  state: RefundState;
+  gatewayRef: string | null;
+  /** Of one that was paid out by hand. */
+  payoutReference: string | null;
+  callNo: number;
+  createdAt: Date;
+}
+
+const REFUND_COLUMNS = [
+  'id',
+  'attemptId',
+  'caseId',
+  'amountRupiah',
+  'reason',
+  'requestedBy',
+  'state',
+  'gatewayRef',
+  'payoutReference',
+  'callNo',
+  'createdAt',
+] as const;
+
+export async function refundById(db: Kysely<Database>, id: string): Promise<Refund | undefined> {
+  return db.selectFrom('refunds').select(REFUND_COLUMNS).where('id', '=', id).executeTakeFirst();
+}
+
+/** Locks the refunds of these orders: one that is just being claimed for sending is waited for. */
+export async function lockRefunds(
+  trx: Transaction<Database>,
+  orderIds: readonly string[],
+): Promise<Refund[]> {
+  const { rows } = await sql<Refund>`
+    select r.id, r.attempt_id, r.case_id, r.amount_rupiah, r.reason, r.requested_by, r.state, r.gateway_ref,
+           r.payout_reference, r.call_no, r.created_at
+    from refunds r join payment_attempts a on a.id = r.attempt_id
+    where a.order_id = any(${orderIds}::uuid[]) order by r.id for update of r`.execute(trx);
+  return rows;
+}
+
+/** Writes down refunds that are to be made. */
+export async function insertRefunds(
+  trx: Transaction<Database>,
+  refunds: readonly (Pick<
+    Refund,
+    'id' | 'attemptId' | 'caseId' | 'amountRupiah' | 'reason' | 'requestedBy'
+  > & {
+    state: 'requested' | 'manual_payout' | 'succeeded';
+    dueAt: Date | null;
+  })[],
+): Promise<void> {
+  if (refunds.length > 0)
+    await trx
+      .insertInto('refunds')
+      .values([...refunds])
+      .execute();
+}
+
+/** Claims refunds that are due, and puts off when they are due next. */
+export async function claimRefundsDue(
+  db: Kysely<Database>,
+  { limit, now, nextDueAt }: { limit: number; now: Date; nextDueAt: Date },
+): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`
+    update refunds set due_at = ${nextDueAt}
+    where id in (select id from refunds where due_at <= ${now} order by due_at limit ${limit} for update skip locked)
+    returning id`.execute(db);
+  return rows.map(({ id }) => id);
+}
+
+/** Asks about the refunds of this attempt that the gateway has taken at the next occasion: something has become of one. */
+export async function askAboutRefunds(db: Kysely<Database>, attemptId: string, at: Date): Promise<void> {
+  await db
+    .updateTable('refunds')
+    .set({ dueAt: at })
+    .where('attemptId', '=', attemptId)
+    .where('state', '=', 'pending')
+    .execute();
+}
+
+/** Takes a refund for a call to its gateway, whose answer only counts while no later call has taken it. */
+export async function claimRefund(db: Kysely<Database>, id: string): Promise<Refund | undefined> {
+  return db
+    .updateTable('refunds')
+    .set((eb) => ({ state: 'sent', callNo: eb('callNo', '+', 1), updatedAt: new Date() }))
+    .where('id', '=', id)
+    .where('state', 'in', ['requested', 'sent', 'unknown'])
+    .returning(REFUND_COLUMNS)
+    .executeTakeFirst();
+}
+
+/** Where a refund stands after a call that has not ended it. */
+export async function noteRefund(
+  db: Kysely<Database>,
+  { id, callNo }: Pick<Refund, 'id' | 'callNo'>,
+  set: { state: 'requested' | 'pending' | 'unknown'; gatewayRef?: string; failureCode?: string; dueAt: Date },
+): Promise<void> {
+  await db
+    .updateTable('refunds')
+    .set({ ...set, updatedAt: new Date() })
+    .where('id', '=', id)
+    .where('callNo', '=', callNo)
+    .where('state', 'in', ['sent', 'pending'])
+    .execute();
+}
+
+export interface EndedRefund {
+  id: string;
+  state: 'succeeded' | 'refused' | 'manual_payout';
+  gatewayRef: string | null;
+  failureCode: string | null;
+  payoutReference: string | null;
+}
+
+export async function endRefunds(trx: Transaction<Database>, ended: readonly EndedRefund[]): Promise<void> {
+  if (ended.length === 0) return;
+  const column = <T>(value: (row: EndedRefund) => T): T[] => ended.map(value);
+  await sql`
+    update refunds r set state = m.state, gateway_ref = coalesce(m.gateway_ref, r.gateway_ref),
+                         failure_code = m.failure_code, payout_reference = m.payout_reference, due_at = null,
+                         updated_at = now()
+    from unnest(${column(({ id }) => id)}::text[], ${column(({ state }) => state)}::text[],
+                ${column(({ gatewayRef }) => gatewayRef)}::text[], ${column(({ failureCode }) => failureCode)}::text[],
+                ${column(({ payoutReference }) => payoutReference)}::text[])
+         as m (id, state, gateway_ref, failure_code, payout_reference)
+    where r.id = m.id`.execute(trx);
+}

@@ -1,0 +1,32 @@
+import { type Kysely, sql } from 'kysely';
+import type { Database } from './schema.ts';
+
+export interface NewExchange {
+  gateway: string;
+  operation: string;
+  attemptId: string | null;
+  httpStatus: number | null;
+  code: string | null;
+  body: unknown;
+  tookMs: number;
+}
+
+/** Keeps what a gateway answered. The caller has taken keys and personal data out. */
+export async function recordExchange(db: Kysely<Database>, exchange: NewExchange): Promise<void> {
+  const { gateway, operation, attemptId, httpStatus, code, body, tookMs } = exchange;
+  await sql`
+    insert into gateway_exchanges (gateway, operation, attempt_id, http_status, code, body, took_ms)
+    values (${gateway}, ${operation}, ${attemptId}, ${httpStatus}, ${code},
+            ${body === undefined ? null : JSON.stringify(body)}::jsonb, ${Math.round(tookMs)})`.execute(db);
+}
+
+const KEEP_DAYS = 180;
+
+/** Removes what is older than half a year, a little at a time. */
+export async function pruneExchanges(db: Kysely<Database>): Promise<void> {
+  await sql`
+    delete from gateway_exchanges where id in
+      (select id from gateway_exchanges where at < now() - make_interval(days => ${KEEP_DAYS}) limit 10000)`.execute(
+    db,
+  );
+}

@@ -1,0 +1,106 @@
+import { type Kysely, type RawBuilder, sql } from 'kysely';
+import type { MoneyMovement } from '@antrean/domain';
+import type { Database } from './schema.ts';
+
+/** Writes rows of the money ledger. One that is there already, of the same kind and reference, is a bug and throws. */
+export async function moveMoney(trx: Kysely<Database>, movements: readonly MoneyMovement[]): Promise<void> {
+  if (movements.length > 0) await insertMovements(trx, movements, sql``);
+}
+
+async function insertMovements(
+  db: Kysely<Database>,
+  movements: readonly MoneyMovement[],
+  onConflict: RawBuilder<unknown>,
+): Promise<void> {
+  const column = <T>(value: (row: MoneyMovement) => T): T[] => movements.map(value);
+  await sql`
+    insert into money_movements (order_id, kind, debit, credit, amount_rupiah, reference, actor)
+    select * from unnest(${column(({ orderId }) => orderId)}::uuid[], ${column(({ kind }) => kind)}::text[],
+                         ${column(({ debit }) => debit)}::text[], ${column(({ credit }) => credit)}::text[],
+                         ${column(({ amountRupiah }) => amountRupiah)}::bigint[],
+                         ${column(({ reference }) => reference)}::text[],
+                         ${column(({ actor }) => actor)}::text[])
+    ${onConflict}`.execute(db);
+}
+
+/** Fees that gateways say they kept of payments; said again, they count once. */
+export async function recordFees(db: Kysely<Database>, fees: readonly MoneyMovement[]): Promise<void> {
+  if (fees.length > 0) await insertMovements(db, fees, sql`on conflict (kind, reference) do nothing`);
+}
+
+/** What is still sold of these orders: their price, and the code of a transfer above it, less what was undone of each. */
+export async function soldOf(
+  trx: Kysely<Database>,
+  orderIds: readonly string[],
+): Promise<{ orderId: string; sale: number; code: number }[]> {
+  const { rows } = await sql<{ orderId: string; sale: number; code: number }>`
+    select order_id,
+           coalesce(sum(case kind when 'sale' then amount_rupiah when 'sale_undone' then -amount_rupiah end), 0)::bigint
+             as sale,
+           coalesce(sum(case kind when 'transfer_code' then amount_rupiah
+                                  when 'transfer_code_undone' then -amount_rupiah end), 0)::bigint as code
+    from money_movements where order_id = any(${orderIds}::uuid[]) group by order_id`.execute(trx);
+  return rows;
+}
+
+export interface MoneyDifference {
+  orderId: string;
+  /** What its customer owes by the ledger; below zero, what is owed to them. */
+  owedRupiah: number;
+  /** What it should be by attempts, cases and refunds. */
+  expectedRupiah: number;
+}
+
+/** The orders to look at: one, those whose money moved since a moment, or all that have any. */
+const scopeOf = ({ orderId, since }: { orderId?: string; since?: Date }) => sql`
+  scope as (
+    select order_id from money_movements where at >= ${since ?? '-infinity'}::timestamptz
+      and (${orderId ?? null}::uuid is null or order_id = ${orderId ?? null}::uuid)
+    union
+    select order_id from payment_attempts where paid_at >= ${since ?? '-infinity'}::timestamptz
+      and (${orderId ?? null}::uuid is null or order_id = ${orderId ?? null}::uuid)
+  )`;
+
+/**
+ * Orders whose ledger does not say what their attempts and refunds say: nothing is owed either way, but for money that
+ * came and must go back, or that a bank took back. And whether all accounts sum to zero, as they must.
+ */
+export async function auditMoney(
+  db: Kysely<Database>,
+  which: { orderId?: string; since?: Date } = {},
+): Promise<{ differences: MoneyDifference[]; sumRupiah: number }> {
+  const { rows: differences } = await sql<MoneyDifference>`
+    with ${scopeOf(which)}, ledger as (
+      select m.order_id,
+             sum(case when m.debit = 'customer' then m.amount_rupiah when m.credit = 'customer' then -m.amount_rupiah
+                      else 0 end) as owed,
+             sum(m.amount_rupiah) filter (where m.kind in ('sale_undone', 'transfer_code_undone')) as undone
+      from money_movements m join scope using (order_id) group by m.order_id
+    ), went as (
+      select a.order_id, sum(r.amount_rupiah) as rupiah
+      from scope join payment_attempts a using (order_id) join refunds r on r.attempt_id = a.id
+      where r.state = 'succeeded' group by a.order_id
+    ), came as (
+      select a.order_id, sum(a.received_rupiah) as rupiah, sum(a.taken_back_rupiah) as taken_back,
+             max(a.amount_rupiah) filter (where a.settlement = 'paid' and a.gateway = 'bank_transfer') as by_transfer
+      from scope join payment_attempts a using (order_id) where a.received_rupiah is not null group by a.order_id
+    ), expected as (
+      select o.id as order_id,
+             -- What was sold, less what is not sold any more; what came, went and was taken back.
+             case when o.state in ('paid', 'payment_hold', 'shipped')
+               then coalesce(came.by_transfer, o.total_rupiah) - coalesce(ledger.undone, 0) else 0 end
+             - coalesce(came.rupiah, 0) + coalesce(went.rupiah, 0) + coalesce(came.taken_back, 0) as rupiah,
+             coalesce(ledger.owed, 0) as owed
+      from scope join orders o on o.id = scope.order_id
+      left join ledger on ledger.order_id = o.id left join went on went.order_id = o.id
+      left join came on came.order_id = o.id
+    )
+    select order_id, owed::bigint as owed_rupiah, rupiah::bigint as expected_rupiah
+    from expected where owed <> rupiah
+    order by 1 limit 100`.execute(db);
+  const { rows } = await sql<{ sum: number }>`
+    with ${scopeOf(which)}
+    select coalesce(sum(amount_rupiah), 0)::bigint as sum from money_entries
+    where order_id in (select order_id from scope)`.execute(db);
+  return { differences, sumRupiah: rows[0]?.sum ?? 0 };
+}

@@ -1,0 +1,68 @@
+import { type Kysely, sql } from 'kysely';
+import type { Difference } from '@antrean/domain';
+import type { Database } from './schema.ts';
+
+export interface OurPayment {
+  attemptId: string;
+  orderId: string;
+  transactionId: string | null;
+  receivedRupiah: number;
+  gateway: string;
+}
+
+/** What we have entered as paid at this gateway from `from` until before `to`. */
+export async function paymentsBetween(
+  db: Kysely<Database>,
+  { gateway, from, to }: { gateway: string; from: Date; to: Date },
+): Promise<OurPayment[]> {
+  const { rows } = await sql<OurPayment>`
+    select id as attempt_id, order_id, transaction_id, received_rupiah, gateway from payment_attempts
+    where gateway = ${gateway} and received_rupiah is not null and paid_at >= ${from} and paid_at < ${to}
+    order by paid_at, id`.execute(db);
+  return rows;
+}
+
+export interface SettlementReport {
+  gateway: string;
+  /** YYYY-MM-DD, in Western Indonesia Time. */
+  day: string;
+  oursRupiah: number;
+  theirsRupiah: number;
+  payments: number;
+  differences: readonly Difference[];
+}
+
+/** Keeps the report of a day; made again, it takes the place of the one before. */
+export async function saveSettlementReport(db: Kysely<Database>, report: SettlementReport): Promise<void> {
+  const { gateway, day, oursRupiah, theirsRupiah, payments, differences } = report;
+  await sql`
+    insert into settlement_reports (gateway, day, ours_rupiah, theirs_rupiah, payments, differences)
+    values (${gateway}, ${day}, ${oursRupiah}, ${theirsRupiah}, ${payments}, ${JSON.stringify(differences)}::jsonb)
+    on conflict (gateway, day) do update
+      set ours_rupiah = excluded.ours_rupiah, theirs_rupiah = excluded.theirs_rupiah, payments = excluded.payments,
+          differences = excluded.differences, made_at = now()`.execute(db);
+}
+
+/** The reports that are missing: of each of these gateways, for each of these days. */
+export async function missingReports(
+  db: Kysely<Database>,
+  gateways: readonly string[],
+  days: readonly string[],
+): Promise<{ gateway: string; day: string }[]> {
+  const { rows } = await sql<{ gateway: string; day: string }>`
+    select g.gateway, d.day from unnest(${gateways}::text[]) as g (gateway) cross join unnest(${days}::text[]) as d (day)
+    where not exists (select from settlement_reports r where r.gateway = g.gateway and r.day = d.day::date)
+    order by d.day, g.gateway`.execute(db);
+  return rows;
+}
+
+export async function settlementReportOf(
+  db: Kysely<Database>,
+  gateway: string,
+  day: string,
+): Promise<SettlementReport | undefined> {
+  const { rows } = await sql<SettlementReport>`
+    select gateway, to_char(day, 'YYYY-MM-DD') as day, ours_rupiah, theirs_rupiah, payments, differences
+    from settlement_reports where gateway = ${gateway} and day = ${day}::date`.execute(db);
+  return rows[0];
+}

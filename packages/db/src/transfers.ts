@@ -1,0 +1,146 @@
+import { type Kysely, sql, type Transaction } from 'kysely';
+import type { Database, TransferAccount } from './schema.ts';
+
+/** The codes of an amount's last digits: three where they suffice, four in a sale. */
+const CODE_RANGES = [
+  { from: 1, to: 999 },
+  { from: 1_000, to: 9_999 },
+] as const;
+
+/**
+ * Finds an amount a little above the total that no other open transfer to the same account has, and keeps it for this
+ * attempt. Three digits at each account in turn, then four. Undefined when there is none left.
+ */
+export async function takeTransferAmount(
+  trx: Transaction<Database>,
+  wanted: { attemptId: string; totalRupiah: number; accounts: readonly TransferAccount[]; now: Date },
+): Promise<{ account: TransferAccount; amountRupiah: number } | undefined> {
+  const { attemptId, totalRupiah, accounts, now } = wanted;
+  for (const { from, to } of CODE_RANGES) {
+    for (const place of accounts) {
+      const account = `${place.bank} ${place.accountNumber}`;
+      // Another transaction may take the same one at the same time: then another is looked for.
+      for (let attempt = 0; attempt < 5; attempt += 1) {
+        const { rows: candidates } = await sql<{ amountRupiah: number }>`
+          select c.amount_rupiah
+          from (select ${totalRupiah}::bigint + code as amount_rupiah from generate_series(${from}::int, ${to}::int) code) c
+          left join transfer_amounts t on t.account = ${account} and t.amount_rupiah = c.amount_rupiah
+          where t.attempt_id is null or t.free_after < ${now}
+          order by random() limit 1`.execute(trx);
+        const amountRupiah = candidates[0]?.amountRupiah;
+        if (amountRupiah === undefined) break;
+        const { rows: taken } = await sql`
+          insert into transfer_amounts as t (account, amount_rupiah, attempt_id)
+          values (${account}, ${amountRupiah}, ${attemptId})
+          on conflict (account, amount_rupiah) do update set attempt_id = excluded.attempt_id, free_after = null
+            where t.free_after < ${now}
+          returning 1`.execute(trx);
+        if (taken.length > 0) return { account: place, amountRupiah };
+      }
+    }
+  }
+  return takeRested(trx, wanted);
+}
+
+/** Of the amounts that rest, the one that has rested longest: rather that than none, in a sale. */
+async function takeRested(
+  trx: Transaction<Database>,
+  { attemptId, totalRupiah, accounts }: Parameters<typeof takeTransferAmount>[1],
+): Promise<{ account: TransferAccount; amountRupiah: number } | undefined> {
+  const last = CODE_RANGES.at(-1)?.to ?? 0;
+  for (const place of accounts) {
+    const account = `${place.bank} ${place.accountNumber}`;
+    const { rows } = await sql<{ amountRupiah: number }>`
+      update transfer_amounts set attempt_id = ${attemptId}, free_after = null
+      where (account, amount_rupiah) in
+        (select account, amount_rupiah from transfer_amounts
+         where account = ${account} and amount_rupiah between ${totalRupiah + 1} and ${totalRupiah + last}
+           and free_after is not null
+         order by free_after limit 1 for update skip locked)
+      returning amount_rupiah`.execute(trx);
+    if (rows[0] !== undefined) return { account: place, amountRupiah: rows[0].amountRupiah };
+  }
+  return undefined;
+}
+
+/** Lets the amounts of these attempts be given out again after that moment: a late transfer still tells whose it is. */
+export async function freeTransferAmounts(
+  trx: Transaction<Database>,
+  attemptIds: readonly string[],
+  freeAfter: Date,
+): Promise<void> {
+  if (attemptIds.length === 0) return;
+  await trx
+    .updateTable('transferAmounts')
+    .set({ freeAfter })
+    .where('attemptId', '=', sql<string>`any(${attemptIds})`)
+    .where('freeAfter', 'is', null)
+    .execute();
+}
+
+/** Attaches a proof to a transfer that is awaited, and says whether it did. The first one stands. */
+export async function attachProof(
+  trx: Transaction<Database>,
+  attemptId: string,
+  proofReference: string,
+): Promise<boolean> {
+  const { numUpdatedRows } = await trx
+    .updateTable('paymentAttempts')
+    .set({ proofReference, updatedAt: new Date() })
+    .where('id', '=', attemptId)
+    .where('gateway', '=', 'bank_transfer')
+    .where('state', '=', 'active')
+    .where('proofReference', 'is', null)
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+}
+
+/** A proof that an admin has found to be none. */
+export async function dropProof(trx: Transaction<Database>, attemptId: string): Promise<void> {
+  await trx
+    .updateTable('paymentAttempts')
+    .set({ proofReference: null, updatedAt: new Date() })
+    .where('id', '=', attemptId)
+    .execute();
+}
+
+export interface OpenTransfer {
+  attemptId: string;
+  account: string;
+  amountRupiah: number;
+  proof: string | null;
+  since: Date;
+}
+
+/** The transfers that are awaited, those with a proof first. */
+export async function openTransfers(db: Kysely<Database>, limit: number): Promise<OpenTransfer[]> {
+  const { rows } = await sql<OpenTransfer>`
+    select id as attempt_id, amount_rupiah,
+           (transfer_account->>'bank') || ' ' || (transfer_account->>'accountNumber') as account, proof_reference as proof, created_at as since
+    from payment_attempts where state = 'active' and gateway = 'bank_transfer'
+    order by proof_reference is null, created_at limit ${limit}`.execute(db);
+  return rows;
+}
+
+/**
+ * For what this line of the bank's statement was entered: an attempt, or the subject of a case. Undefined while it was
+ * for nothing.
+ */
+export async function attemptOfTransferLine(
+  db: Kysely<Database>,
+  transactionId: string,
+): Promise<string | undefined> {
+  const found = await db
+    .selectFrom('paymentAttempts')
+    .select('id')
+    .where('gateway', '=', 'bank_transfer')
+    .where('transactionId', '=', transactionId)
+    .executeTakeFirst();
+  if (found !== undefined) return found.id;
+  const { rows } = await sql<{ subject: string }>`
+    select subject from payment_cases
+    where gateway = 'bank_transfer' and right(subject, ${transactionId.length + 1}::int) = ${` ${transactionId}`} limit 1`.execute(
+    db,
+  );
+  return rows[0]?.subject;
+}
