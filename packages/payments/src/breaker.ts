@@ -1,26 +1,63 @@
-import { ConsecutiveBreaker, circuitBreaker, handleWhenResult, isBrokenCircuitError } from 'cockatiel';
-import type { PaymentGateway } from './gateway.ts';
+import {
+  CircuitState,
+  ConsecutiveBreaker,
+  circuitBreaker,
+  handleWhenResult,
+  isBrokenCircuitError,
+} from 'cockatiel';
+import type { GatewayName, PaymentGateway } from './gateway.ts';
 
-/** Answers of a gateway that works: they concern one order, or our pace. */
-const ANSWERS = new Set(['duplicate_order_id', 'already_exists', 'wrong_order', 'bad_amount', 'http_429']);
+/** Answers of a gateway that works, as they concern one order or our pace; and calls that were never made. */
+const ANSWERS = new Set([
+  'already_exists',
+  'bad_amount',
+  'bad_attempt_id',
+  'bad_gateway_ref',
+  'bad_refund_id',
+  'bad_transaction_id',
+  'breaker_open',
+  'duplicate_order_id',
+  'duplicate_refund_key',
+  'http_429',
+  'not_found',
+  'not_settled',
+  'paced',
+  'REFUND_IN_PROGRESS',
+  'refunds_not_listed',
+  'too_many',
+  'wrong_order',
+  'wrong_refund',
+]);
 
 const failed = (result: unknown): boolean => {
-  const { kind, code } = (result ?? {}) as { kind?: unknown; code?: unknown };
-  return (kind === 'unknown' || kind === 'not_sent') && !(typeof code === 'string' && ANSWERS.has(code));
+  const { kind, code, unknown } = (result ?? {}) as { kind?: unknown; code?: unknown; unknown?: unknown };
+  const why = kind === 'unknown' || kind === 'not_sent' ? code : unknown;
+  return why !== undefined && !(typeof why === 'string' && ANSWERS.has(why));
 };
 
 const newPolicy = () =>
   circuitBreaker(handleWhenResult(failed), { halfOpenAfter: 10_000, breaker: new ConsecutiveBreaker(5) });
 
+export type BreakerState = 'closed' | 'open' | 'half_open';
+
 /**
  * Stops calling a gateway after five failures in a row and lets one call through every ten seconds.
- * While open, create says not_sent, status and close say unknown, all with code breaker_open.
+ * While open, create and refund say not_sent and the others unknown, all with code breaker_open.
  */
-export function withBreaker(g: PaymentGateway): PaymentGateway {
+export function withBreaker(
+  g: PaymentGateway,
+  o: {
+    /** Told when the breaker of `create` changes; it starts closed. */
+    onStateChange?: (change: { gateway: GatewayName; creating: BreakerState }) => void;
+  } = {},
+): PaymentGateway {
   // Apart, so that asking goes on while creating or closing fails.
   const creating = newPolicy();
   const asking = newPolicy();
   const closing = newPolicy();
+  const refunding = newPolicy();
+  const askingRefund = newPolicy();
+  const listing = newPolicy();
   const guarded = async <T, O>(
     policy: ReturnType<typeof newPolicy>,
     run: () => Promise<T>,
@@ -33,10 +70,33 @@ export function withBreaker(g: PaymentGateway): PaymentGateway {
       throw e;
     }
   };
+  const code = 'breaker_open';
+  const notSent = { kind: 'not_sent' as const, code };
+  const unknown = { kind: 'unknown' as const, code };
+  const onStateChange = o.onStateChange;
+  if (onStateChange)
+    creating.onStateChange((state) => onStateChange({ gateway: g.name, creating: stateName(state) }));
   return {
     name: g.name,
-    create: (r) => guarded(creating, () => g.create(r), { kind: 'not_sent' as const, code: 'breaker_open' }),
-    status: (q) => guarded(asking, () => g.status(q), { kind: 'unknown' as const, code: 'breaker_open' }),
-    close: (q) => guarded(closing, () => g.close(q), { kind: 'unknown' as const, code: 'breaker_open' }),
+    create: (r, urgency) => guarded(creating, () => g.create(r, urgency), notSent),
+    status: (q, urgency) => guarded(asking, () => g.status(q, urgency), unknown),
+    close: (q, urgency) => guarded(closing, () => g.close(q, urgency), unknown),
+    refund: (r, urgency) => guarded(refunding, () => g.refund(r, urgency), notSent),
+    refundStatus: (q, urgency) => guarded(askingRefund, () => g.refundStatus(q, urgency), unknown),
+    listPaid: (range) => guarded(listing, () => g.listPaid(range), { unknown: code }),
   };
+}
+
+function stateName(state: CircuitState): BreakerState {
+  switch (state) {
+    case CircuitState.Closed:
+      return 'closed';
+    case CircuitState.HalfOpen:
+      return 'half_open';
+    case CircuitState.Open:
+    case CircuitState.Isolated:
+      return 'open';
+    default:
+      return state satisfies never;
+  }
 }

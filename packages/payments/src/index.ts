@@ -1,12 +1,27 @@
-export { withBreaker } from './breaker.ts';
+export { type BreakerState, withBreaker } from './breaker.ts';
 export type {
   CloseOutcome,
   CreateOutcome,
+  Exchange,
   GatewayName,
   GatewayStatus,
+  Instrument,
+  ListedPayment,
+  Pace,
   PaymentGateway,
   PaymentRequest,
+  Received,
+  RefundOutcome,
+  RefundRequest,
+  RefundStatus,
+  Urgency,
 } from './gateway.ts';
 export { createMidtransGateway } from './midtrans.ts';
-export { parseXenditInvoiceEvent, verifyMidtransNotification, verifyXenditToken } from './webhooks.ts';
+export { withoutPersonalData } from './redact.ts';
+export {
+  parseXenditInvoiceEvent,
+  parseXenditRefundEvent,
+  verifyMidtransNotification,
+  verifyXenditToken,
+} from './webhooks.ts';
 export { createXenditGateway } from './xendit.ts';

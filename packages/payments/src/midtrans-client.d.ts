@@ -1,7 +1,15 @@
 declare module 'midtrans-client' {
   interface Transaction {
+    /** Ids go into the path as they are. */
     status(id: string): Promise<unknown>;
     cancel(id: string): Promise<unknown>;
+    refund(id: string, p: { refund_key: string; amount: number; reason: string }): Promise<unknown>;
+  }
+  /** As axios gives them; `headers` is a map without case. */
+  interface HttpAnswer {
+    status: number;
+    headers: { get(name: string): unknown };
+    data: unknown;
   }
   class Snap {
     constructor(o: { isProduction: boolean; serverKey: string; clientKey?: string });
@@ -11,12 +19,21 @@ declare module 'midtrans-client' {
       request(method: 'post', serverKey: string, url: string, body: null): Promise<unknown>;
       http_client: {
         defaults: {
-          timeout?: number;
           proxy?: unknown;
           maxRedirects?: number;
           maxContentLength?: number;
           httpAgent?: unknown;
           httpsAgent?: unknown;
+          transformResponse?: ((text: unknown) => unknown)[];
+        };
+        interceptors: {
+          request: { use(before: (config: { signal?: AbortSignal }) => { signal?: AbortSignal }): number };
+          response: {
+            use(
+              answered: (answer: HttpAnswer) => HttpAnswer,
+              failed: (error: { response?: HttpAnswer }) => never,
+            ): number;
+          };
         };
       };
     };

@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { parseXenditInvoiceEvent, verifyMidtransNotification, verifyXenditToken } from './webhooks.ts';
+import {
+  parseXenditInvoiceEvent,
+  parseXenditRefundEvent,
+  verifyMidtransNotification,
+  verifyXenditToken,
+} from './webhooks.ts';
 
 const key = 'SB-Mid-server-DUMMYKEY1234567890';
 const signed = (statusCode: string, signature: string, grossAmount = '150000.00') => ({
@@ -39,7 +44,24 @@ describe('verifyMidtransNotification', () => {
       transactionStatus: 'settlement',
       statusCode: code,
       grossAmount: '150000.00',
+      refundKeys: [],
     });
+  });
+
+  it('hands on which refunds it tells of, its currency and its fraud status, and survives what is not as it should be', () => {
+    const settled = signed('200', vectors[0]?.[1] ?? '');
+    const told = {
+      ...settled,
+      currency: 'IDR',
+      fraud_status: 'accept',
+      refunds: [{ refund_key: 'rf-1', bank_confirmed_at: '2026-01-16 10:00:00' }, { refund_amount: '1.00' }],
+    };
+    expect(verifyMidtransNotification(told, [key])).toMatchObject({
+      currency: 'IDR',
+      fraudStatus: 'accept',
+      refundKeys: ['rf-1'],
+    });
+    expect(verifyMidtransNotification({ ...settled, refunds: 'none' }, [key])?.refundKeys).toEqual([]);
   });
 
   it.each([
@@ -84,5 +106,26 @@ describe('parseXenditInvoiceEvent', () => {
   it('gives null for other shapes', () => {
     expect(parseXenditInvoiceEvent({ event: 'refund.succeeded', data: {} })).toBeNull();
     expect(parseXenditInvoiceEvent('PAID')).toBeNull();
+  });
+});
+
+describe('parseXenditRefundEvent', () => {
+  const event = {
+    event: 'refund.succeeded',
+    business_id: 'b',
+    data: { id: 'rfd-1', invoice_id: 'i', reference_id: 'rf-1', status: 'SUCCEEDED', failure_code: null },
+  };
+  const read = { refundId: 'rf-1', id: 'rfd-1', status: 'SUCCEEDED' };
+
+  it('reads a refund event, and one that is wrapped in itself', () => {
+    expect(parseXenditRefundEvent(event)).toEqual(read);
+    expect(parseXenditRefundEvent({ ...event, data: event })).toEqual(read);
+    expect(parseXenditRefundEvent({ data: event })).toEqual(read);
+  });
+
+  it('gives null for other shapes', () => {
+    expect(parseXenditRefundEvent({ ...event, event: 'payment.succeeded' })).toBeNull();
+    expect(parseXenditRefundEvent({ id: 'a', external_id: 'b', status: 'PAID' })).toBeNull();
+    expect(parseXenditRefundEvent(null)).toBeNull();
   });
 });

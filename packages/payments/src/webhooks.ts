@@ -8,11 +8,17 @@ const notification = z.object({
   signature_key: z.string().regex(/^[0-9a-f]{128}$/i),
   transaction_id: z.string().optional(),
   transaction_status: z.string(),
+  currency: z.string().optional(),
+  fraud_status: z.string().optional(),
+  refunds: z
+    .array(z.object({ refund_key: z.string().optional() }))
+    .optional()
+    .catch(undefined),
 });
 
 /**
- * The signed fields of a Midtrans notification, or null. The signature does not cover
- * transaction_status or transaction_id: confirm those with a status call.
+ * A Midtrans notification, or null. The signature covers orderId, statusCode and grossAmount and nothing else: all the
+ * rest is hearsay, to be confirmed with a status call. `refundKeys` are the ids of its refunds.
  */
 export function verifyMidtransNotification(
   body: unknown,
@@ -23,6 +29,9 @@ export function verifyMidtransNotification(
   transactionStatus: string;
   statusCode: string;
   grossAmount: string;
+  currency: string | undefined;
+  fraudStatus: string | undefined;
+  refundKeys: string[];
 } | null {
   const n = notification.safeParse(body).data;
   if (!n) return null;
@@ -42,6 +51,9 @@ export function verifyMidtransNotification(
     transactionStatus: n.transaction_status,
     statusCode: n.status_code,
     grossAmount: n.gross_amount,
+    currency: n.currency,
+    fraudStatus: n.fraud_status,
+    refundKeys: (n.refunds ?? []).flatMap(({ refund_key: key }) => (key === undefined ? [] : [key])),
   };
 }
 
@@ -75,4 +87,23 @@ export function parseXenditInvoiceEvent(
     status: e.status,
     ...(e.payment_id == null ? {} : { paymentId: e.payment_id }),
   };
+}
+
+const refundEvent = z.object({
+  event: z.enum(['refund.succeeded', 'refund.failed']),
+  data: z.object({
+    id: z.string().min(1),
+    reference_id: z.string().min(1),
+    status: z.string().min(1),
+  }),
+});
+/** Xendit's own example has the event once more inside `data`. */
+const nestedRefundEvent = z.object({ data: refundEvent });
+
+/** Null for a shape that is not the event of a refund of ours; `refundId` is what we called it. */
+export function parseXenditRefundEvent(
+  body: unknown,
+): { refundId: string; id: string; status: string } | null {
+  const e = refundEvent.safeParse(body).data ?? nestedRefundEvent.safeParse(body).data?.data;
+  return e === undefined ? null : { refundId: e.data.reference_id, id: e.data.id, status: e.data.status };
 }

@@ -1,0 +1,59 @@
+const MAX_BYTES = 16_384;
+const MAX_ITEMS = 20;
+const MAX_DEPTH = 6;
+
+/** Fields kept as they are. Everything else is left out: a field that a gateway adds tomorrow may name a person. */
+const kept = new Set(
+  `acquirer amount bank bank_code bank_confirmed_at business_id canceled_at channel_code country created created_at currency
+  custom_field1 error_code event expiry_date expiry_time external_id failure_code fees_paid_amount fraud_status gross_amount
+  has_more id invoice_id issuer order_id paid_amount paid_at payment_channel payment_id payment_method payment_method_type
+  payment_type reason reference_id refund_amount refund_chargeback_id refund_fee_amount refund_key refund_method
+  settlement_time status status_code store transaction_id transaction_status transaction_time transaction_type
+  updated`.split(/\s+/),
+);
+/** Text for people, in which a gateway may quote what we sent. */
+const prose = new Set(['error', 'error_messages', 'errors', 'message', 'reason', 'status_message']);
+const containers = new Set(['data', 'errors', 'error_messages', 'refunds', 'va_numbers']);
+
+const withoutPersons = (s: string): string =>
+  s
+    .slice(0, 300)
+    .replaceAll(/https?:\/\/\S+/gi, '[link]')
+    .replaceAll(/[^\s"'<>()]+@[^\s"'<>()]+/g, '[e-mail]')
+    .replaceAll(/\+?\d[\d\s-]{6,}\d/g, '[number]');
+
+function walk(value: unknown, key: string | null, depth: number): unknown {
+  if (depth > MAX_DEPTH) return '[deeper]';
+  if (Array.isArray(value)) {
+    const items = value.slice(0, MAX_ITEMS).map((v: unknown) => walk(v, key, depth + 1));
+    return value.length > MAX_ITEMS ? [...items, `[${value.length - MAX_ITEMS} more]`] : items;
+  }
+  if (typeof value === 'object' && value !== null) {
+    if (key !== null && !containers.has(key)) return '[removed]';
+    return Object.fromEntries(
+      Object.entries(value)
+        .slice(0, 100)
+        .map(([k, v]) => [k.slice(0, 60), walk(v, k, depth + 1)]),
+    );
+  }
+  if (typeof value === 'string' && key !== null && prose.has(key)) return withoutPersons(value);
+  if (key === null || !kept.has(key))
+    return value === null || typeof value === 'boolean' ? value : '[removed]';
+  return typeof value === 'string' ? value.slice(0, 200) : value;
+}
+
+/** What may be kept of an answer: nothing that names a person, pays, or signs; 16 kB of JSON at most. */
+export function withoutPersonalData(body: unknown): unknown {
+  if (body === undefined || body === null) return null;
+  if (typeof body === 'string') return `[text of ${body.length} characters]`;
+  const walked = walk(body, null, 0);
+  const bytes = Buffer.byteLength(JSON.stringify(walked));
+  return bytes > MAX_BYTES ? `[${bytes} bytes]` : walked;
+}
+
+/** Replaces a key and what basic auth makes of it, wherever they occur. */
+export function hiderOf(key: string): (text: string) => string {
+  const base64 = (s: string): string => Buffer.from(s).toString('base64');
+  const forms = [key, base64(`${key}:`), base64(key).replace(/=+$/, '')].filter((form) => form !== '');
+  return (text) => forms.reduce((rest, form) => rest.replaceAll(form, '[redacted]'), text);
+}
