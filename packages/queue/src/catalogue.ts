@@ -45,11 +45,89 @@ const receiveStockSchema = z.object({
   requestedBy: z.string().min(1),
 });
 
+/** A customer asks for another way to pay than the one that is out. */
+const switchPaymentSchema = orderJobSchema.extend({
+  method: z.enum(['online', 'bank_transfer']),
+  /** The attempt that it takes the place of, null while there is none: run twice, it replaces nothing newer. */
+  replaces: z.string().min(1).nullable(),
+  requestedBy: z.string().min(1),
+});
+
+const transferProofSchema = orderJobSchema.extend({
+  attemptId: z.string().min(1),
+  /** Where the proof of transfer is, in the storefront's words. */
+  reference: z.string().min(1),
+  requestedBy: z.string().min(1),
+});
+
+/** What an admin found on the bank's statement. */
+const confirmTransferSchema = z.object({
+  attemptId: z.string().min(1),
+  amountRupiah: z.int().positive(),
+  /** Of the line on the bank's statement: it counts once. */
+  bankReference: z.string().min(1),
+  requestId: z.string().min(1),
+  requestedBy: z.string().min(1),
+});
+
+const rejectTransferSchema = z.object({
+  attemptId: z.string().min(1),
+  reason: z.string().min(1),
+  requestId: z.string().min(1),
+  requestedBy: z.string().min(1),
+});
+
+/** An admin sends money back; asked for twice under one id, it goes once. */
+const requestRefundSchema = z.object({
+  refundId: z.string().regex(/^[A-Za-z0-9-]{1,46}$/),
+  attemptId: z.string().min(1),
+  amountRupiah: z.int().positive(),
+  caseId: z.int().positive().nullable(),
+  reason: z.string().min(1),
+  requestedBy: z.string().min(1),
+});
+
+/** What no gateway sends back, an admin has paid out by hand. */
+const recordPayoutSchema = z.object({
+  refundId: z.string().min(1),
+  /** Of the payout, at the bank. */
+  reference: z.string().min(1),
+  requestedBy: z.string().min(1),
+});
+
+/** An admin decides about an order that is held. */
+const heldOrderSchema = z.object({
+  orderId: z.uuid(),
+  reason: z.string().min(1),
+  requestedBy: z.string().min(1),
+});
+
+const attemptJobSchema = z.object({ attemptId: z.string().min(1) });
+const refundJobSchema = z.object({ refundId: z.string().min(1) });
+const settlementReportSchema = z.object({ gateway: z.string().min(1), day: z.iso.date() });
+
+/** Whatever a gateway calls it, as far as PostgreSQL can keep it. */
+const fromOutside = z
+  .string()
+  .min(1)
+  .max(500)
+  .regex(/^\P{Cc}+$/u);
+
 const paymentEventSchema = z.object({
   gateway: z.enum(['midtrans', 'xendit']),
-  attemptId: z.string().min(1),
+  attemptId: fromOutside,
+  /** The gateway's id of the payment; no signature covers it. */
+  transactionId: z.string().min(1).optional(),
   /** Unique per event of the gateway: the same event delivered twice has the same key. */
-  dedupeKey: z.string().min(1),
+  dedupeKey: fromOutside,
+  requestId: z.string().min(1),
+  payload: z.record(z.string(), z.unknown()),
+});
+
+const refundEventSchema = z.object({
+  gateway: z.enum(['midtrans', 'xendit']),
+  refundId: fromOutside,
+  dedupeKey: fromOutside,
   requestId: z.string().min(1),
   payload: z.record(z.string(), z.unknown()),
 });
@@ -61,13 +139,41 @@ const paymentEventSchema = z.object({
 export const JOBS = {
   'reserve-order': { queue: 'orders', payload: acceptedOrderSchema, attempts: 10, backoffMs: 200 },
   'create-payment': { queue: 'payments', payload: orderJobSchema, attempts: 8, backoffMs: 500 },
-  'close-payment': { queue: 'payments', payload: orderJobSchema, attempts: 8, backoffMs: 1_000 },
+  'close-payment': { queue: 'closings', payload: orderJobSchema, attempts: 8, backoffMs: 1_000 },
   'cancel-order': { queue: 'payments', payload: cancelOrderSchema, attempts: 8, backoffMs: 1_000 },
+  'release-hold': { queue: 'payments', payload: orderJobSchema, attempts: 8, backoffMs: 1_000 },
+  'switch-payment': { queue: 'payments', payload: switchPaymentSchema, attempts: 8, backoffMs: 1_000 },
+  'attach-transfer-proof': {
+    queue: 'payments',
+    payload: transferProofSchema,
+    attempts: 8,
+    backoffMs: 1_000,
+  },
+  'confirm-transfer': { queue: 'admin', payload: confirmTransferSchema, attempts: 8, backoffMs: 1_000 },
+  'reject-transfer': { queue: 'admin', payload: rejectTransferSchema, attempts: 8, backoffMs: 1_000 },
+  'request-refund': { queue: 'admin', payload: requestRefundSchema, attempts: 8, backoffMs: 1_000 },
+  'record-payout': { queue: 'admin', payload: recordPayoutSchema, attempts: 8, backoffMs: 1_000 },
+  'void-order': { queue: 'admin', payload: heldOrderSchema, attempts: 8, backoffMs: 1_000 },
+  'release-order': { queue: 'admin', payload: heldOrderSchema, attempts: 8, backoffMs: 1_000 },
   'apply-payment-event': {
     queue: 'payment-events',
     payload: paymentEventSchema,
     attempts: 12,
     backoffMs: 500,
+  },
+  'apply-refund-event': {
+    queue: 'payment-events',
+    payload: refundEventSchema,
+    attempts: 12,
+    backoffMs: 500,
+  },
+  'reconcile-payment': { queue: 'reconciliation', payload: attemptJobSchema, attempts: 1, backoffMs: 1_000 },
+  'send-refund': { queue: 'reconciliation', payload: refundJobSchema, attempts: 1, backoffMs: 1_000 },
+  'settlement-report': {
+    queue: 'reconciliation',
+    payload: settlementReportSchema,
+    attempts: 5,
+    backoffMs: 60_000,
   },
   'ship-order': { queue: 'fulfilment', payload: shipOrderSchema, attempts: 8, backoffMs: 1_000 },
   'receive-stock': { queue: 'fulfilment', payload: receiveStockSchema, attempts: 8, backoffMs: 1_000 },
@@ -76,7 +182,15 @@ export const JOBS = {
 export type JobName = keyof typeof JOBS;
 export type JobPayload<N extends JobName> = z.infer<(typeof JOBS)[N]['payload']>;
 export type QueueName = (typeof JOBS)[JobName]['queue'];
-export const QUEUES: readonly QueueName[] = ['orders', 'payments', 'payment-events', 'fulfilment'];
+export const QUEUES: readonly QueueName[] = [
+  'orders',
+  'payments',
+  'closings',
+  'admin',
+  'payment-events',
+  'reconciliation',
+  'fulfilment',
+];
 
 /** A job id names order, order version and sweep round; BullMQ ignores an add while that id exists. */
 export function orderJobId(

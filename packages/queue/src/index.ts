@@ -34,5 +34,9 @@ export {
 } from './worker.ts';
 
 // What Redis holds beside the queues.
+export { type BreakerState, readGatewayHealth, reportGatewayHealth } from './gateway-health.ts';
 export { type CancelledBy, type StatusRecord, StatusRecords } from './status-records.ts';
 export { findStorefront, putStorefrontKey, type Storefront } from './storefront-keys.ts';
+
+// Keeping below the gateways' rate limits.
+export { createGatewayPace, type GatewayPace, type PaceLimit, type PaceLimits } from './gateway-pace.ts';

@@ -1,0 +1,305 @@
+import type { Redis } from 'ioredis';
+
+type Urgency = 'customer' | 'webhook' | 'routine';
+const URGENCIES: readonly Urgency[] = ['customer', 'webhook', 'routine'];
+
+interface Operation {
+  gateway: string;
+  operation: string;
+}
+
+/** What a gateway allows. `burst`: calls that may come at once after a quiet time, at least 1. */
+export interface PaceLimit {
+  callsPerMinute: number;
+  burst: number;
+}
+
+/** By gateway and operation; `default` is for each operation that is not named. A gateway not named is not rationed. */
+export type PaceLimits = Readonly<
+  Record<string, { default: PaceLimit } & Readonly<Record<string, PaceLimit>>>
+>;
+
+export interface GatewayPace {
+  /** Waits for a turn; false when that takes longer than `maxWaitMs`. Never rejects. */
+  take(call: Operation & { urgency: Urgency }): Promise<boolean>;
+  /** Stops the operation for `afterMs` and halves its pace. Never rejects. */
+  slowDown(call: Operation, afterMs?: number): Promise<void>;
+  /** Sends everyone who waits away with false. */
+  close(): void;
+}
+
+/** Other users of the account, and clocks, take the rest. */
+const SHARE_OF_LIMIT = 0.9;
+/** Of the pace, for each of `webhook` and `routine`, whoever waits before them. */
+const OWN_SHARE = 0.1;
+const DEFAULT_STOP_MS = 5_000;
+/** Slowest: a 32nd of the pace. */
+const MAX_HALVINGS = 5;
+/** For so long Redis is not asked after it failed, as each failure may take as long as its command timeout. */
+const REDIS_PAUSE_MS = 1_000;
+const MAX_TIMER_MS = 60_000;
+
+/**
+ * GCRA on Redis's clock. `tat` is when the calls so far would be spread out evenly; a call may run ahead of it by the
+ * tolerance of its urgency. Answers how many milliseconds to wait, 0 for a turn. The same is `takeLocally` below.
+ */
+const TAKE = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + time[2] / 1000
+local own = 'own:' .. ARGV[1]
+local h = redis.call('HMGET', KEYS[1], 'tat', 'stop', 'halvings', 'halved_at', own)
+local stop = tonumber(h[2] or 0)
+if stop > now then return math.ceil(stop - now) end
+local recovered = math.floor((now - tonumber(h[4] or 0)) / tonumber(ARGV[6]))
+local interval = tonumber(ARGV[2]) * 2 ^ math.max(0, tonumber(h[3] or 0) - recovered)
+local tat = math.max(now, tonumber(h[1] or 0))
+local wait = math.huge
+if ARGV[5] == '0' then wait = tat - now - tonumber(ARGV[3]) * interval end
+if wait > 0 and ARGV[4] ~= '0' then wait = math.min(wait, tonumber(h[5] or 0) - now) end
+if wait > 0 then return math.ceil(math.min(wait, 3600000)) end
+tat = tat + interval
+redis.call('HSET', KEYS[1], 'tat', string.format('%.3f', tat))
+if ARGV[4] ~= '0' then
+  redis.call('HSET', KEYS[1], own, string.format('%.3f', now + interval / tonumber(ARGV[4])))
+end
+redis.call('PEXPIRE', KEYS[1], math.ceil(math.max(tat - now + 20 * interval, 12 * tonumber(ARGV[6]))))
+return 0`;
+
+/** Answers that come while the operation is stopped belong to the same trouble, and do not halve again. */
+const SLOW_DOWN = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + time[2] / 1000
+local h = redis.call('HMGET', KEYS[1], 'stop', 'halvings', 'halved_at')
+local stop = tonumber(h[1] or 0)
+local until_ = math.max(stop, now + tonumber(ARGV[1]))
+if stop <= now then
+  local recovered = math.floor((now - tonumber(h[3] or 0)) / tonumber(ARGV[2]))
+  local halvings = math.max(0, tonumber(h[2] or 0) - recovered) + 1
+  redis.call('HSET', KEYS[1], 'halvings', math.min(halvings, tonumber(ARGV[3])))
+end
+redis.call('HSET', KEYS[1], 'stop', string.format('%.3f', until_), 'halved_at', string.format('%.3f', until_))
+redis.call('PEXPIRE', KEYS[1], math.ceil(until_ - now + 12 * tonumber(ARGV[2])))
+return 1`;
+
+type ScriptedRedis = Redis & {
+  antreanPaceTake(key: string, ...args: (string | number)[]): Promise<number>;
+  antreanPaceSlowDown(key: string, ...args: (string | number)[]): Promise<number>;
+};
+
+interface Waiting {
+  deadline: number;
+  resolve: (hasTurn: boolean) => void;
+  timer: NodeJS.Timeout;
+}
+
+/** Everything that one process knows of an operation. */
+interface Lane {
+  key: string;
+  intervalMs: number;
+  burst: number;
+  waiting: Record<Urgency, Waiting[]>;
+  isServing: boolean;
+  hasNews: boolean;
+  timer: NodeJS.Timeout | undefined;
+  /** As in Redis, by this process's clock, for when Redis is away. */
+  local: {
+    tat: number;
+    stop: number;
+    halvings: number;
+    halvedAt: number;
+    own: Partial<Record<Urgency, number>>;
+  };
+}
+
+/** Customers may use the whole burst, webhooks half of what they leave, and routine calls none of it. */
+function toleranceOf(burst: number, urgency: Urgency): number {
+  if (urgency === 'customer') return burst - 1;
+  return urgency === 'webhook' ? Math.floor((burst - 1) / 2) : 0;
+}
+
+/**
+ * Keeps calls to gateways below their rate limits, over all processes that share the Redis and the prefix; `redis` should
+ * give up soon, as `openImpatientRedis` does. While Redis is away each process keeps the limits by itself, so that
+ * several together may exceed them.
+ *
+ * Who waits is served by urgency, then in order. Less urgent calls also have a tenth of the pace each as their own, so
+ * that they come about however many customers wait. After a 429 the operation stops, then goes on at half the pace;
+ * every `recoverMs` without another 429 doubles it, up to the full pace.
+ */
+export function createGatewayPace(o: {
+  redis: Redis;
+  prefix: string;
+  limits: PaceLimits;
+  maxWaitMs: number;
+  recoverMs?: number;
+}): GatewayPace {
+  const recoverMs = o.recoverMs ?? 30_000;
+  o.redis.defineCommand('antreanPaceTake', { numberOfKeys: 1, lua: TAKE });
+  o.redis.defineCommand('antreanPaceSlowDown', { numberOfKeys: 1, lua: SLOW_DOWN });
+  const redis = o.redis as ScriptedRedis;
+  const lanes = new Map<string, Lane>();
+  let awayUntil = 0;
+  let isClosed = false;
+
+  function laneOf({ gateway, operation }: Operation): Lane | undefined {
+    const limits = o.limits[gateway];
+    const limit = limits?.[operation] ?? limits?.default;
+    if (!limit) return undefined;
+    const key = `${o.prefix}:pace:${gateway}:${operation}`;
+    const known = lanes.get(key);
+    if (known) return known;
+    const lane: Lane = {
+      key,
+      intervalMs: 60_000 / (limit.callsPerMinute * SHARE_OF_LIMIT),
+      burst: Math.max(1, Math.floor(limit.burst)),
+      waiting: { customer: [], webhook: [], routine: [] },
+      isServing: false,
+      hasNews: false,
+      timer: undefined,
+      local: { tat: 0, stop: 0, halvings: 0, halvedAt: 0, own: {} },
+    };
+    lanes.set(key, lane);
+    return lane;
+  }
+
+  /** Undefined when Redis is away. */
+  async function inRedis<T>(run: () => Promise<T>): Promise<T | undefined> {
+    if (performance.now() < awayUntil) return undefined;
+    try {
+      return await run();
+    } catch {
+      awayUntil = performance.now() + REDIS_PAUSE_MS;
+      return undefined;
+    }
+  }
+
+  function takeLocally({ local, intervalMs, burst }: Lane, urgency: Urgency, onlyOwn: boolean): number {
+    const now = performance.now();
+    if (local.stop > now) return Math.ceil(local.stop - now);
+    const interval = intervalMs * 2 ** halvingsAt(local, now);
+    const tat = Math.max(now, local.tat);
+    let wait = onlyOwn ? Infinity : tat - now - toleranceOf(burst, urgency) * interval;
+    if (wait > 0 && urgency !== 'customer') wait = Math.min(wait, (local.own[urgency] ?? 0) - now);
+    if (wait > 0) return Math.ceil(wait);
+    noteLocally(local, urgency, interval, now);
+    return 0;
+  }
+
+  function noteLocally(local: Lane['local'], urgency: Urgency, interval: number, now: number): void {
+    local.tat = Math.max(now, local.tat) + interval;
+    local.own[urgency] = now + interval / OWN_SHARE;
+  }
+
+  const halvingsAt = ({ halvings, halvedAt }: Lane['local'], now: number): number =>
+    Math.max(0, halvings - Math.max(0, Math.floor((now - halvedAt) / recoverMs)));
+
+  /** Milliseconds until a call of this urgency may have a turn; 0 when it has it. */
+  async function turn(lane: Lane, urgency: Urgency, onlyOwn: boolean): Promise<number> {
+    const wait = await inRedis(() =>
+      redis.antreanPaceTake(
+        lane.key,
+        urgency,
+        lane.intervalMs,
+        toleranceOf(lane.burst, urgency),
+        urgency === 'customer' ? 0 : OWN_SHARE,
+        onlyOwn ? 1 : 0,
+        recoverMs,
+      ),
+    );
+    if (wait === undefined) return takeLocally(lane, urgency, onlyOwn);
+    // So that a Redis that goes away leaves no fresh burst behind.
+    if (wait === 0) noteLocally(lane.local, urgency, lane.intervalMs, performance.now());
+    return wait;
+  }
+
+  function leave(lane: Lane, urgency: Urgency, one: Waiting, hasTurn: boolean): void {
+    const queue = lane.waiting[urgency];
+    const at = queue.indexOf(one);
+    if (at === -1) return;
+    queue.splice(at, 1);
+    clearTimeout(one.timer);
+    one.resolve(hasTurn);
+  }
+
+  /** Gives turns until nobody can have one; answers when to look again. */
+  async function serve(lane: Lane): Promise<number> {
+    for (;;) {
+      let soonestMs = Infinity;
+      let isSomeoneAhead = false;
+      let wasServed = false;
+      for (const urgency of URGENCIES) {
+        if (lane.waiting[urgency].length === 0) continue;
+        const wait = await turn(lane, urgency, isSomeoneAhead);
+        // Another than the one it was asked for, where that one has given up meanwhile.
+        const first = lane.waiting[urgency][0];
+        if (wait <= 0) {
+          if (first) leave(lane, urgency, first, true);
+          wasServed = true;
+          break;
+        }
+        // Nobody's turn comes sooner than the first one's, unless those ahead leave.
+        const end = isSomeoneAhead ? -Infinity : performance.now() + wait;
+        for (const one of lane.waiting[urgency].filter(({ deadline }) => deadline < end))
+          leave(lane, urgency, one, false);
+        if (lane.waiting[urgency].length === 0) continue;
+        isSomeoneAhead = true;
+        soonestMs = Math.min(soonestMs, wait);
+      }
+      if (!wasServed) return soonestMs;
+    }
+  }
+
+  async function look(lane: Lane): Promise<void> {
+    if (lane.isServing) {
+      lane.hasNews = true;
+      return;
+    }
+    lane.isServing = true;
+    clearTimeout(lane.timer);
+    let soonestMs: number;
+    do {
+      lane.hasNews = false;
+      soonestMs = await serve(lane);
+    } while (lane.hasNews);
+    lane.isServing = false;
+    if (isClosed || soonestMs === Infinity) return;
+    lane.timer = setTimeout(() => void look(lane), Math.min(Math.max(1, soonestMs), MAX_TIMER_MS));
+  }
+
+  return {
+    take(call) {
+      const lane = laneOf(call);
+      if (!lane) return Promise.resolve(true);
+      if (isClosed) return Promise.resolve(false);
+      return new Promise((resolve) => {
+        const one: Waiting = {
+          deadline: performance.now() + o.maxWaitMs,
+          resolve,
+          timer: setTimeout(() => leave(lane, call.urgency, one, false), o.maxWaitMs),
+        };
+        lane.waiting[call.urgency].push(one);
+        void look(lane);
+      });
+    },
+
+    async slowDown(call, afterMs = DEFAULT_STOP_MS) {
+      const lane = laneOf(call);
+      if (!lane) return;
+      const { local } = lane;
+      const now = performance.now();
+      if (local.stop <= now) local.halvings = Math.min(halvingsAt(local, now) + 1, MAX_HALVINGS);
+      local.stop = Math.max(local.stop, now + afterMs);
+      local.halvedAt = local.stop;
+      await inRedis(() => redis.antreanPaceSlowDown(lane.key, afterMs, recoverMs, MAX_HALVINGS));
+    },
+
+    close() {
+      isClosed = true;
+      for (const lane of lanes.values()) {
+        clearTimeout(lane.timer);
+        for (const urgency of URGENCIES)
+          for (const one of [...lane.waiting[urgency]]) leave(lane, urgency, one, false);
+      }
+    },
+  };
+}
