@@ -1,4 +1,4 @@
-import { type Database, type Kysely, readOrders, type StoredOrder } from '@antrean/db';
+import { type Database, type Kysely, readOrders, type StoredOrder, type TransferAccount } from '@antrean/db';
 import { orderStatusOf } from '@antrean/domain';
 import type { PaymentGateway } from '@antrean/payments';
 import type { Producer, StatusRecord, StatusRecords } from '@antrean/queue';
@@ -8,11 +8,14 @@ import type { StockChanges } from './stock-changes.ts';
 /** What job handlers work with. */
 export interface JobDependencies {
   db: Kysely<Database>;
-  records: StatusRecords;
-  producer: Producer;
+  records: Pick<StatusRecords, 'publish' | 'publishDrainRate'>;
+  producer: Pick<Producer, 'add' | 'addAll'>;
   /** In the order of preference. */
   gateways: readonly PaymentGateway[];
+  /** Where customers transfer money to, in the order of preference. */
+  transferAccounts: readonly TransferAccount[];
   stockChanges: StockChanges;
+  now: () => Date;
   log: Logger;
 }
 

@@ -9,7 +9,24 @@ export type { JobDependencies } from './dependencies.ts';
 export { coalesceReservations, reserveBatch, reserveOrder, reserveOrders } from './jobs/reserve-order.ts';
 
 // For tests of what jobs do to each other.
+export { applyPaymentEvent } from './jobs/apply-payment-event.ts';
+export { applyRefundEvent } from './jobs/apply-refund-event.ts';
+export { attachTransferProof } from './jobs/attach-transfer-proof.ts';
 export { cancelOrder } from './jobs/cancel-order.ts';
 export { closePayment } from './jobs/close-payment.ts';
-export { settlePayment } from './settle-payment.ts';
-export { applyStockChanges, coalesceStockChanges, type StockChange } from './stock-changes.ts';
+export { confirmTransfer } from './jobs/confirm-transfer.ts';
+export { createPayment } from './jobs/create-payment.ts';
+export { reconcilePayment } from './jobs/reconcile-payment.ts';
+export { recordPayout } from './jobs/record-payout.ts';
+export { rejectTransfer } from './jobs/reject-transfer.ts';
+export { releaseHold } from './jobs/release-hold.ts';
+export { releaseOrder } from './jobs/release-order.ts';
+export { requestRefund } from './jobs/request-refund.ts';
+export { sendRefund } from './jobs/send-refund.ts';
+export { shipOrder } from './jobs/ship-order.ts';
+export { switchPayment } from './jobs/switch-payment.ts';
+export { voidOrder } from './jobs/void-order.ts';
+export { PaymentNotReadyError, settlePayment } from './settle-payment.ts';
+export { sweepOrders, sweepPayments } from './sweeper.ts';
+export type { StockChange } from './plan.ts';
+export { applyStockChanges, coalesceStockChanges } from './stock-changes.ts';

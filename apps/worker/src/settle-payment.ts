@@ -1,5 +1,6 @@
-import type { PaymentAttempt, Settlement } from '@antrean/db';
-import type { PaymentGateway } from '@antrean/payments';
+import { askAboutRefunds, type PaymentAttempt } from '@antrean/db';
+import type { Settlement } from '@antrean/domain';
+import type { GatewayStatus, Instrument, PaymentGateway, Urgency } from '@antrean/payments';
 import { type JobDependencies, publishOrders } from './dependencies.ts';
 import { changeStock } from './stock-changes.ts';
 
@@ -9,56 +10,119 @@ export class PaymentNotReadyError extends Error {
 }
 
 /** What asking the gateway about an attempt came to. */
-export type Outcome = Settlement | 'pending' | 'not_started' | 'closed' | 'amount_mismatch';
+export type Outcome = Settlement | 'pending' | 'not_started' | 'closed' | 'undone' | 'returned';
 
 /**
- * Asks the gateway what became of an attempt, and when it says paid and the amount is right, moves attempt,
- * order and stock in one transaction, with what else waits. Money that does not make the order paid is written down
- * with its attempt, for a person to return. Run twice, it answers the same. Throws PaymentNotReadyError when the
- * gateway does not answer.
+ * Asks the gateway what became of an attempt, and moves attempt, order, stock and money by its word, in one
+ * transaction: paid, or paid and taken back. Money that does not make its order paid opens a case. Run twice, it answers
+ * the same. Throws PaymentNotReadyError when the gateway does not answer.
  */
-export async function settlePayment(deps: JobDependencies, attempt: PaymentAttempt): Promise<Outcome> {
-  const { log } = deps;
-  const truth = await gatewayOf(deps, attempt).status(instrumentOf(attempt));
-  if (truth.kind === 'unknown') {
-    throw new PaymentNotReadyError(
-      `${attempt.gateway} does not say what became of ${attempt.id} (${truth.code}).`,
-    );
+export async function settlePayment(
+  deps: JobDependencies,
+  attempt: PaymentAttempt,
+  { urgency, transactionId }: { urgency: Urgency; transactionId?: string | undefined } = {
+    urgency: 'customer',
+  },
+): Promise<Outcome> {
+  const truth = await gatewayOf(deps, attempt.gateway).status(instrumentOf(attempt, transactionId), urgency);
+  switch (truth.kind) {
+    case 'unknown':
+      throw new PaymentNotReadyError(
+        `${attempt.gateway} does not say what became of ${attempt.id} (${truth.code}).`,
+      );
+    case 'pending':
+    case 'not_started':
+      return truth.kind;
+    case 'closed':
+      return attempt.state === 'paid' && isUndone(truth.reason) ? reverse(deps, attempt) : 'closed';
+    case 'paid':
+      return receive(deps, attempt, truth);
+    case 'returned':
+      return takeReturn(deps, attempt, truth);
   }
-  if (truth.kind !== 'paid') return truth.kind;
-  if (truth.amountRupiah !== attempt.amountRupiah || truth.currency !== 'IDR') {
-    const { amountRupiah, currency } = truth;
-    log.error(
-      { attemptId: attempt.id, expected: attempt.amountRupiah, amountRupiah, currency },
-      'amount differs',
-    );
-    return 'amount_mismatch';
-  }
+  return truth satisfies never;
+}
+
+/** Enters money that has come for an attempt, and says what it meant for the order. */
+export async function receive(
+  deps: JobDependencies,
+  attempt: Pick<PaymentAttempt, 'id' | 'orderId' | 'gateway'>,
+  received: Extract<GatewayStatus, { kind: 'paid' }>,
+  actor = attempt.gateway,
+): Promise<Settlement> {
+  const { id: attemptId, orderId } = attempt;
   const settlement = await changeStock(deps.stockChanges, {
-    kind: 'pay',
-    orderId: attempt.orderId,
-    attemptId: attempt.id,
-    gateway: attempt.gateway,
-    gatewayRef: truth.gatewayRef,
+    ...{ kind: 'pay', orderId, attemptId, received, actor },
   });
   if (settlement !== 'paid')
-    log.error({ attemptId: attempt.id, settlement }, 'a payment came that must be returned');
-  await publishOrders(deps, [attempt.orderId]);
+    deps.log.error({ attemptId, settlement }, 'money came that did not pay its order');
+  await publishOrders(deps, [orderId]);
   return settlement;
 }
 
-export function gatewayOf({ gateways }: JobDependencies, attempt: PaymentAttempt): PaymentGateway {
-  const gateway = gateways.find(({ name }) => name === attempt.gateway);
-  if (gateway === undefined) throw new Error(`No gateway is called ${attempt.gateway}.`);
+/** After these a payment that had succeeded is none; an expiry says nothing of it. */
+const isUndone = (reason: string) => /^(deny|cancel|failure)$/i.test(reason);
+
+async function reverse(deps: JobDependencies, attempt: PaymentAttempt): Promise<'undone'> {
+  const { id: attemptId, orderId, gateway: actor } = attempt;
+  await changeStock(deps.stockChanges, { kind: 'undo', orderId, attemptId, how: 'reversal', actor });
+  deps.log.error({ attemptId, orderId }, 'a payment was reversed');
+  await publishOrders(deps, [orderId]);
+  return 'undone';
+}
+
+/** Money that came and went back: through the payer's bank, by our own refund, or by one made elsewhere. */
+async function takeReturn(
+  deps: JobDependencies,
+  attempt: PaymentAttempt,
+  truth: Extract<GatewayStatus, { kind: 'returned' }>,
+): Promise<Outcome> {
+  const { id: attemptId, orderId, gateway: actor } = attempt;
+  const received = { ...truth, kind: 'paid', mayReverse: false } as const;
+  const { how } = truth;
+  const isRefund = how === 'refund' || how === 'partial_refund';
+  const wasUndone = attempt.state === 'reversed' || attempt.state === 'charged_back';
+  const isNews = attempt.settlement === null || (wasUndone && isRefund);
+  const settlement = isNews ? await receive(deps, attempt, received) : (attempt.settlement ?? 'paid');
+  if (!isRefund) {
+    const outcome = await changeStock(deps.stockChanges, { kind: 'undo', orderId, attemptId, how, actor });
+    if (outcome === 'undone') deps.log.error({ attemptId, orderId, how }, 'a chargeback');
+    await publishOrders(deps, [orderId]);
+    return 'undone';
+  }
+  const backRupiah = truth.returnedRupiah ?? (how === 'refund' ? truth.amountRupiah : 0);
+  await askAboutRefunds(deps.db, attemptId, deps.now());
+  const seen = { kind: 'see_refunded', orderId, attemptId, backRupiah, actor } as const;
+  if ((await changeStock(deps.stockChanges, seen)) === 'elsewhere') {
+    deps.log.error({ attemptId, orderId, backRupiah }, 'a refund that we did not make');
+    await publishOrders(deps, [orderId]);
+  }
+  return settlement === 'paid' ? 'returned' : settlement;
+}
+
+export function gatewayOf({ gateways }: Pick<JobDependencies, 'gateways'>, name: string): PaymentGateway {
+  const gateway = gateways.find((one) => one.name === name);
+  if (gateway === undefined) throw new Error(`No gateway is called ${name}.`);
   return gateway;
 }
 
-export function instrumentOf({ id, gatewayRef }: PaymentAttempt): { attemptId: string; gatewayRef?: string } {
-  return { attemptId: id, ...(gatewayRef === null ? {} : { gatewayRef }) };
+export function instrumentOf(
+  { id, gatewayRef, transactionId }: PaymentAttempt,
+  announced?: string,
+): Instrument {
+  const known = transactionId ?? announced ?? null;
+  return {
+    attemptId: id,
+    ...(gatewayRef === null ? {} : { gatewayRef }),
+    ...(known === null ? {} : { transactionId: known }),
+  };
 }
 
 /** Whether a webhook's payload says that money has come. */
 export function claimsSuccess(payload: Readonly<Record<string, unknown>>): boolean {
-  const claimed = payload.transaction_status ?? payload.status;
-  return typeof claimed === 'string' && /^(settlement|capture|paid|settled)$/i.test(claimed);
+  const { transaction_status, status, status_code = '200', fraud_status = 'accept' } = payload;
+  const claimed = transaction_status ?? status;
+  const isSuccess = typeof claimed === 'string' && /^(settlement|capture|paid|settled)$/i.test(claimed);
+  // A card that is challenged is not paid yet.
+  return isSuccess && status_code === '200' && /^accept$/i.test(String(fraud_status));
 }

@@ -1,19 +1,47 @@
-import { claimOverdue, type Database, type Kysely } from '@antrean/db';
-import { lifecycleOf } from '@antrean/domain';
+import {
+  auditMoney,
+  claimOverdue,
+  claimRefundsDue,
+  claimToAsk,
+  type Database,
+  type Kysely,
+  missingReports,
+  pruneExchanges,
+} from '@antrean/db';
+import { lifecycleOf, wibDay } from '@antrean/domain';
 import { orderJobId, type Producer } from '@antrean/queue';
 import type { Logger } from 'pino';
 
 const BATCH = 500;
 const NEXT_LOOK_MS = 30_000;
+/** Orders that wait to be closed, and to be paid for: more would only wait longer. */
+const MAX_WAITING_CLOSINGS = 500;
+const MAX_WAITING_PAYMENTS = 5_000;
+/** Asking is paced by the gateways' limits: what waits beyond this would be asked about later anyway. */
+const MAX_WAITING_QUESTIONS = 200;
 
 export interface Sweeper {
   stop(): Promise<void>;
 }
 
-/** Adds again the job of every order that sits past its deadline. Returns how many there were. */
-async function sweepOnce(db: Kysely<Database>, producer: Producer, log: Logger): Promise<number> {
-  const overdue = await claimOverdue(db, { limit: BATCH, nextDueAt: new Date(Date.now() + NEXT_LOOK_MS) });
-  for (const order of overdue) {
+interface SweeperDependencies {
+  db: Kysely<Database>;
+  producer: Producer;
+  log: Logger;
+  now: () => Date;
+}
+
+/** Adds again the job of every order that sits past its deadline. */
+export async function sweepOrders({ db, producer, log, now }: SweeperDependencies): Promise<void> {
+  const at = now();
+  const nextDueAt = new Date(at.getTime() + NEXT_LOOK_MS);
+  const [closings, payments] = await Promise.all([
+    producer.waitingCount('closings'),
+    producer.waitingCount('payments'),
+  ]);
+  const limit = Math.min(BATCH, MAX_WAITING_CLOSINGS - closings, MAX_WAITING_PAYMENTS - payments);
+  if (limit <= 0) return;
+  for (const order of await claimOverdue(db, { limit, now: at, nextDueAt })) {
     const { job } = lifecycleOf(order.state);
     if (job === undefined || job === 'reserve-order') continue;
     await producer.add(job, { orderId: order.orderId, requestId: order.requestId }, orderJobId(job, order));
@@ -22,27 +50,85 @@ async function sweepOnce(db: Kysely<Database>, producer: Producer, log: Logger):
       'overdue order swept',
     );
   }
-  return overdue.length;
 }
 
-export function startSweeper(
-  db: Kysely<Database>,
-  producer: Producer,
-  log: Logger,
-  intervalMs: number,
-): Sweeper {
-  let running: Promise<unknown> = Promise.resolve();
-  const timer = setInterval(() => {
-    running = running
-      .then(() => sweepOnce(db, producer, log))
-      .catch((error: unknown) =>
-        log.error({ err: error }, 'sweep failed; it is tried again at the next interval'),
+/** Adds the questions about payments and refunds that are due. */
+export async function sweepPayments({ db, producer, now }: SweeperDependencies): Promise<void> {
+  const limit = MAX_WAITING_QUESTIONS - (await producer.waitingCount('reconciliation'));
+  if (limit <= 0) return;
+  const due = { limit, now: now() };
+  const nextAt = new Date(due.now.getTime() + 2 * NEXT_LOOK_MS);
+  const round = due.now.getTime();
+  const refunds = await claimRefundsDue(db, { ...due, nextDueAt: nextAt });
+  await producer.addAll(
+    'send-refund',
+    refunds.map((refundId) => ({ payload: { refundId }, jobId: `send-refund-${refundId}-${round}` })),
+  );
+  const attempts = await claimToAsk(db, { ...due, nextAskAt: nextAt });
+  await producer.addAll(
+    'reconcile-payment',
+    attempts.map((attemptId) => ({ payload: { attemptId }, jobId: `reconcile-${attemptId}-${round}` })),
+  );
+}
+
+const HOUR_MS = 3_600_000;
+/** Gateways have the payments of a day together by then. */
+const REPORT_AFTER_MIDNIGHT_MS = 2 * HOUR_MS;
+/** Days for which a report that is missing is still made. */
+const REPORT_DAYS = 7;
+
+/** What is looked at once an hour: the reports of the days before, the money ledger, old records. */
+async function sweepHourly({ db, producer, log, now }: SweeperDependencies): Promise<void> {
+  const days = Array.from({ length: REPORT_DAYS }, (_, index) =>
+    wibDay(new Date(now().getTime() - REPORT_AFTER_MIDNIGHT_MS - (index + 1) * 24 * HOUR_MS)),
+  );
+  const missing = await missingReports(db, ['midtrans', 'xendit'], days);
+  // The oldest of each gateway, and again only when its tries must be over.
+  const round = Math.floor(now().getTime() / (6 * HOUR_MS));
+  for (const [gateway, [oldest]] of Map.groupBy(missing, (report) => report.gateway)) {
+    if (oldest === undefined) continue;
+    const { day } = oldest;
+    await producer.add('settlement-report', { gateway, day }, `settlement-${gateway}-${day}-${round}`);
+  }
+  const { differences, sumRupiah } = await auditMoney(db, {
+    since: new Date(now().getTime() - 25 * HOUR_MS),
+  });
+  if (sumRupiah !== 0) log.error({ sumRupiah }, 'the money ledger does not sum to zero');
+  for (const difference of differences) log.error(difference, 'the money of an order does not add up');
+  await pruneExchanges(db);
+}
+
+export function startSweeper(deps: SweeperDependencies, intervalMs: number): Sweeper {
+  let running: Promise<void> | undefined;
+  const sweeps = [sweepOrders, sweepPayments, every(HOUR_MS, sweepHourly)];
+  const sweepAll = async () => {
+    for (const sweep of sweeps) {
+      await sweep(deps).catch((error: unknown) =>
+        deps.log.error({ err: error }, 'sweep failed; it is tried again at the next interval'),
       );
+    }
+    running = undefined;
+  };
+  const timer = setInterval(() => {
+    // A sweep that takes longer than the interval is not begun a second time.
+    running ??= sweepAll();
   }, intervalMs);
   return {
     async stop() {
       clearInterval(timer);
       await running;
     },
+  };
+}
+
+/** Runs at the first call, and then once an interval; after a failure it is tried again sooner. */
+function every(intervalMs: number, sweep: (deps: SweeperDependencies) => Promise<void>): typeof sweep {
+  let nextAt = Number.NEGATIVE_INFINITY;
+  return async (deps) => {
+    const at = deps.now().getTime();
+    if (at < nextAt) return;
+    nextAt = at + intervalMs / 6;
+    await sweep(deps);
+    nextAt = at + intervalMs;
   };
 }

@@ -1,19 +1,39 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { openDatabase } from '@antrean/db';
-import { createMidtransGateway, createXenditGateway, withBreaker } from '@antrean/payments';
-import { createProducer, openPatientRedis, startWorkers, StatusRecords, waitForRedis } from '@antrean/queue';
+import {
+  createProducer,
+  JOBS,
+  openPatientRedis,
+  startWorkers,
+  StatusRecords,
+  waitForRedis,
+} from '@antrean/queue';
 import type { Logger } from 'pino';
 import type { WorkerConfig } from './config.ts';
 import { DatabaseGate } from './database-gate.ts';
 import type { JobDependencies } from './dependencies.ts';
+import { openGateways } from './gateways.ts';
 import { applyPaymentEvent } from './jobs/apply-payment-event.ts';
+import { applyRefundEvent } from './jobs/apply-refund-event.ts';
+import { attachTransferProof } from './jobs/attach-transfer-proof.ts';
 import { cancelOrder } from './jobs/cancel-order.ts';
 import { closePayment } from './jobs/close-payment.ts';
+import { confirmTransfer } from './jobs/confirm-transfer.ts';
 import { createPayment } from './jobs/create-payment.ts';
 import { receiveStock } from './jobs/receive-stock.ts';
+import { recordPayout } from './jobs/record-payout.ts';
+import { reconcilePayment } from './jobs/reconcile-payment.ts';
+import { rejectTransfer } from './jobs/reject-transfer.ts';
+import { releaseHold } from './jobs/release-hold.ts';
+import { releaseOrder } from './jobs/release-order.ts';
+import { requestRefund } from './jobs/request-refund.ts';
 import { coalesceReservations, reserveOrder } from './jobs/reserve-order.ts';
+import { sendRefund } from './jobs/send-refund.ts';
+import { settlementReport } from './jobs/settlement-report.ts';
 import { shipOrder } from './jobs/ship-order.ts';
+import { switchPayment } from './jobs/switch-payment.ts';
+import { voidOrder } from './jobs/void-order.ts';
 import { coalesceStockChanges } from './stock-changes.ts';
 import { startSweeper } from './sweeper.ts';
 
@@ -28,39 +48,54 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Ru
   await waitForRedis(redis, 10_000);
   const records = new StatusRecords(redis, config.QUEUE_PREFIX);
   const producer = createProducer(redis, config.QUEUE_PREFIX);
-  const timeoutMs = config.GATEWAY_TIMEOUT_MS;
-  const gateways = [
-    withBreaker(
-      createMidtransGateway({
-        serverKey: config.MIDTRANS_SERVER_KEY,
-        isProduction: config.MIDTRANS_PRODUCTION === 'true',
-        timeoutMs,
-        ...(config.MIDTRANS_BASE_URL === undefined ? {} : { baseUrl: config.MIDTRANS_BASE_URL }),
-      }),
-    ),
-    withBreaker(
-      createXenditGateway({
-        secretKey: config.XENDIT_SECRET_KEY,
-        timeoutMs,
-        ...(config.XENDIT_BASE_URL === undefined ? {} : { baseUrl: config.XENDIT_BASE_URL }),
-      }),
-    ),
-  ];
+  const { gateways, stop: stopGateways } = openGateways(config, { db, redis, log });
   const askDatabase = () => db.selectNoFrom((eb) => eb.lit(1).as('one')).execute();
   const gate = new DatabaseGate({ probe: askDatabase, log });
-  const stockChanges = coalesceStockChanges(db, { maxBatchSize: config.STOCK_CHANGE_BATCH_SIZE });
-  const deps: JobDependencies = { db, records, producer, gateways, stockChanges, log };
+  const now = () => new Date();
+  const stockChanges = coalesceStockChanges(db, {
+    maxBatchSize: config.STOCK_CHANGE_BATCH_SIZE,
+    refundByItself: config.REFUND_BY_ITSELF === 'true',
+    now,
+  });
+  const transferAccounts = config.BANK_ACCOUNTS;
+  const deps: JobDependencies = {
+    ...{ db, records, producer, gateways, transferAccounts, stockChanges, now, log },
+  };
   const reservations = coalesceReservations(deps, gate, { maxBatchSize: config.RESERVE_BATCH_SIZE });
   const workers = await startWorkers({
     redisUrl: config.REDIS_URL,
     prefix: config.QUEUE_PREFIX,
-    concurrency: { orders: config.RESERVE_CONCURRENCY, payments: 20, 'payment-events': 20, fulfilment: 20 },
+    concurrency: {
+      orders: config.RESERVE_CONCURRENCY,
+      payments: 20,
+      closings: 10,
+      admin: 5,
+      'payment-events': 20,
+      reconciliation: 10,
+      fulfilment: 20,
+    },
     handlers: {
       'reserve-order': (order, { attempt }) => reserveOrder(deps, reservations, order, attempt),
       'create-payment': (job, { jobId }) => gate.through(() => createPayment(deps, job, jobId)),
       'close-payment': (job) => gate.through(() => closePayment(deps, job)),
       'cancel-order': (job) => gate.through(() => cancelOrder(deps, job)),
-      'apply-payment-event': (event) => gate.through(() => applyPaymentEvent(deps, event)),
+      'release-hold': (job) => gate.through(() => releaseHold(deps, job)),
+      'switch-payment': (job) => gate.through(() => switchPayment(deps, job)),
+      'attach-transfer-proof': (job) => gate.through(() => attachTransferProof(deps, job)),
+      'confirm-transfer': (job) => gate.through(() => confirmTransfer(deps, job)),
+      'reject-transfer': (job) => gate.through(() => rejectTransfer(deps, job)),
+      'request-refund': (job) => gate.through(() => requestRefund(deps, job)),
+      'record-payout': (job) => gate.through(() => recordPayout(deps, job)),
+      'void-order': (job) => gate.through(() => voidOrder(deps, job)),
+      'release-order': (job) => gate.through(() => releaseOrder(deps, job)),
+      'apply-refund-event': (event) => gate.through(() => applyRefundEvent(deps, event)),
+      'reconcile-payment': (job) => gate.through(() => reconcilePayment(deps, job)),
+      'send-refund': (job) => gate.through(() => sendRefund(deps, job)),
+      'settlement-report': (job) => gate.through(() => settlementReport(deps, job)),
+      'apply-payment-event': (event, { attempt }) => {
+        const isLastTry = attempt >= JOBS['apply-payment-event'].attempts;
+        return gate.through(() => applyPaymentEvent(deps, event, isLastTry));
+      },
       'ship-order': (job) => gate.through(() => shipOrder(deps, job)),
       'receive-stock': (job) => gate.through(() => receiveStock(deps, job)),
     },
@@ -69,7 +104,7 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Ru
     onError: (error) => log.warn({ reason: error.message }, 'queue connection error'),
   });
   gate.guard(workers);
-  const sweeper = startSweeper(db, producer, log, config.SWEEP_INTERVAL_MS);
+  const sweeper = startSweeper({ db, producer, log, now }, config.SWEEP_INTERVAL_MS);
   const checks: Readonly<Record<string, () => Promise<unknown>>> = {
     '/health/live': async () => undefined,
     '/health/ready': () => Promise.all([redis.ping(), askDatabase()]),
@@ -99,6 +134,7 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Ru
     gate.close();
     await workers.stop(config.SHUTDOWN_DEADLINE_MS);
     await Promise.all([reservations.close(), stockChanges.close()]);
+    stopGateways();
     await producer.close();
     redis.disconnect();
     await db.destroy();

@@ -1,43 +1,98 @@
-import { attemptById, recordEventOutcome, storePaymentEvent } from '@antrean/db';
+import { attemptById, type NewCase, openCases, recordEventOutcome, storePaymentEvent } from '@antrean/db';
+import type { CaseKind } from '@antrean/domain';
 import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
-import { claimsSuccess, PaymentNotReadyError, settlePayment } from '../settle-payment.ts';
+import { claimsSuccess, gatewayOf, PaymentNotReadyError, settlePayment } from '../settle-payment.ts';
+
+type PaymentEvent = JobPayload<'apply-payment-event'>;
 
 /**
  * Applies a webhook: stores the event once, then asks the gateway for the truth, as no gateway signs the status
- * itself. Run twice, it stores nothing new and finds the order paid.
+ * itself. So it does not matter in which order events come. Run twice, it stores nothing new and finds the order paid.
  */
 export async function applyPaymentEvent(
   deps: JobDependencies,
-  event: JobPayload<'apply-payment-event'>,
+  event: PaymentEvent,
+  isLastTry = false,
 ): Promise<void> {
   await storePaymentEvent(deps.db, event);
   const attempt = await attemptById(deps.db, event.attemptId);
-  if (attempt === undefined) {
-    const { attemptId, gateway, requestId } = event;
-    deps.log.error({ attemptId, gateway, requestId }, 'a payment event for an order that nobody knows');
-    await recordEventOutcome(deps.db, { ...event, outcome: 'unknown_order' });
-    return;
-  }
-  if (attempt.gateway !== event.gateway) {
-    const { attemptId, gateway, requestId } = event;
-    deps.log.error({ attemptId, gateway, requestId }, 'a payment event from a gateway that was not asked');
-    await recordEventOutcome(deps.db, { ...event, outcome: 'wrong_gateway' });
-    return;
-  }
-  const outcome = await settlePayment(deps, attempt);
-  if (claimsSuccess(event.payload) && (outcome === 'pending' || outcome === 'not_started')) {
+  if (attempt === undefined) return record(deps, event, await strayOutcome(deps, event, 'unknown_order'));
+  if (attempt.gateway !== event.gateway)
+    return record(deps, event, await strayOutcome(deps, event, 'wrong_gateway'));
+
+  const { transactionId } = event;
+  const outcome = await settlePayment(deps, attempt, { urgency: 'webhook', transactionId });
+  const isOpen = outcome === 'pending' || outcome === 'not_started';
+  if (claimsSuccess(event.payload) && isOpen && !isLastTry) {
     throw new PaymentNotReadyError(
       `${event.gateway} announced the payment of ${event.attemptId} but does not confirm it yet.`,
     );
   }
   // Money is moved on the gateway's own word only; what it does not confirm is for a person to look at.
-  const isUnconfirmed = claimsSuccess(event.payload) && outcome === 'closed';
-  if (isUnconfirmed) {
-    deps.log.error(
-      { attemptId: event.attemptId, gateway: event.gateway },
-      'an announced payment that is not confirmed',
-    );
+  const wasUndone = attempt.state === 'reversed' || attempt.state === 'charged_back';
+  if (claimsSuccess(event.payload) && (isOpen || (outcome === 'closed' && !wasUndone))) {
+    await open(deps, event, {
+      kind: 'unconfirmed_payment',
+      orderId: attempt.orderId,
+      amountRupiah: claimedRupiah(event.payload),
+      detail: `${event.gateway} announced a payment of ${event.attemptId}, and calls it ${outcome} when asked.`,
+    });
+    return record(deps, event, 'unconfirmed_payment');
   }
-  await recordEventOutcome(deps.db, { ...event, outcome: isUnconfirmed ? 'unconfirmed_payment' : outcome });
+  return record(deps, event, outcome);
+}
+
+/**
+ * An event about a payment that we did not ask for there. If it is a success, and the gateway says so too, somebody's
+ * money has come and nobody knows for what: a case. A gateway's test notification is about a payment that is not there.
+ */
+async function strayOutcome(
+  deps: JobDependencies,
+  event: PaymentEvent,
+  kind: 'unknown_order' | 'wrong_gateway',
+): Promise<string> {
+  const { attemptId, gateway, requestId, transactionId } = event;
+  deps.log.warn({ attemptId, gateway, requestId, kind }, 'a payment event for nothing that we know');
+  if (!claimsSuccess(event.payload)) return kind;
+  const instrument = { attemptId, ...(transactionId === undefined ? {} : { transactionId }) };
+  const truth = await gatewayOf(deps, gateway).status(instrument, 'webhook');
+  // An id of another form than ours cannot be asked about, and some answers are about something else.
+  const cannotBeAsked = truth.kind === 'unknown' && NO_ANSWER.has(truth.code);
+  if (truth.kind === 'unknown' && !cannotBeAsked)
+    throw new PaymentNotReadyError(`${gateway} does not say what became of ${attemptId} (${truth.code}).`);
+  if (truth.kind !== 'paid' && !cannotBeAsked) return kind;
+  await open(deps, event, {
+    kind,
+    orderId: null,
+    amountRupiah: truth.kind === 'paid' ? truth.amountRupiah : claimedRupiah(event.payload),
+    detail: `${gateway} says that ${attemptId} is paid (${truth.kind === 'unknown' ? truth.code : 'confirmed'}), and ${kind === 'unknown_order' ? 'no order has it' : 'it was not asked to'}.`,
+  });
+  return kind;
+}
+
+const NO_ANSWER: ReadonlySet<string> = new Set([
+  'bad_attempt_id',
+  'bad_transaction_id',
+  'wrong_order',
+  'bad_amount',
+]);
+
+async function open(
+  deps: JobDependencies,
+  { attemptId, gateway }: PaymentEvent,
+  what: Pick<NewCase, 'orderId' | 'amountRupiah' | 'detail'> & { kind: CaseKind },
+): Promise<void> {
+  await openCases(deps.db, [{ ...what, subject: `${gateway} ${attemptId}`, attemptId, gateway }]);
+  deps.log.error({ attemptId, gateway, kind: what.kind }, 'a payment case was opened');
+}
+
+/** For whoever looks at the case; nothing is moved by it. */
+function claimedRupiah({ paid_amount, gross_amount, amount }: Record<string, unknown>): number | null {
+  const rupiah = Number(paid_amount ?? gross_amount ?? amount);
+  return Number.isSafeInteger(rupiah) && rupiah > 0 ? rupiah : null;
+}
+
+async function record(deps: JobDependencies, event: PaymentEvent, outcome: string): Promise<void> {
+  await recordEventOutcome(deps.db, { ...event, outcome });
 }

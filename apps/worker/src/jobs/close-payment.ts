@@ -4,11 +4,14 @@ import {
   moveOrders,
   openEventPayloads,
   type PaymentAttempt,
+  putOff,
   readOrders,
 } from '@antrean/db';
 import { type ClosingReason, ORDER_LIFECYCLE } from '@antrean/domain';
+import type { Urgency } from '@antrean/payments';
 import type { JobPayload } from '@antrean/queue';
 import { type JobDependencies, publishOrders } from '../dependencies.ts';
+import { awaitsReview, mustBeClosed } from '../plan.ts';
 import {
   claimsSuccess,
   gatewayOf,
@@ -17,12 +20,15 @@ import {
   PaymentNotReadyError,
   settlePayment,
 } from '../settle-payment.ts';
-import { changeStock, mustBeClosed } from '../stock-changes.ts';
+import { changeStock } from '../stock-changes.ts';
 
 /** A payment made in the last second has this long to reach us. */
 const CLOSE_GRACE_MS = ORDER_LIFECYCLE.closing.overdueAfterMs;
 /** How long past its deadline an unpaid order holds its stock at most, while its gateway is down or undecided. */
 const MAX_CLOSE_GRACE_MS = 3_600_000;
+/** An order whose proof of transfer waits for an admin is looked at again, and said so, after this. */
+const REVIEW_REMINDER_MS = 6 * 3_600_000;
+
 /** Closes an order past its deadline, and goes on with one that is being closed. */
 export async function closePayment(
   deps: JobDependencies,
@@ -30,7 +36,7 @@ export async function closePayment(
 ): Promise<void> {
   const [order] = await readOrders(deps.db, [orderId]);
   if (order?.payBefore == null) return;
-  const isDue = order.payBefore.getTime() <= Date.now();
+  const isDue = order.payBefore.getTime() <= deps.now().getTime();
   const why = { as: 'not_paid_in_time', actor: 'worker', reason: 'not paid in time' } as const;
   return closeOrder(deps, orderId, isDue ? why : undefined);
 }
@@ -46,24 +52,36 @@ export async function closeOrder(
   why: { as: ClosingReason; actor: string; reason: string } | undefined,
 ): Promise<void> {
   const { db } = deps;
+  const now = deps.now().getTime();
   const closing = await db.transaction().execute(async (trx) => {
     const [locked] = await lockOrders(trx, [orderId]);
-    if (locked?.state === 'closing') return locked;
-    if (locked?.state !== 'reserved' && locked?.state !== 'awaiting_payment') return undefined;
-    if (why === undefined) return undefined;
+    if (locked === undefined) return undefined;
     const { state: from, version } = locked;
-    const { actor, reason, as: closingReason } = why;
-    const dueAt = new Date(Date.now() + CLOSE_GRACE_MS);
-    await moveOrders(trx, [{ orderId, from, version, to: 'closing', actor, reason, closingReason, dueAt }]);
+    const closingReason = from === 'closing' ? locked.closingReason : why?.as;
+    if (closingReason == null) return undefined;
+    if (from !== 'closing' && from !== 'reserved' && from !== 'awaiting_payment') return undefined;
+    const attempts = await attemptsOfOrders(trx, [orderId]);
+    if (attempts.some((attempt) => awaitsReview(attempt, closingReason))) {
+      deps.log.warn({ orderId }, 'a proof of transfer waits to be looked at; its order does not expire');
+      await putOff(trx, orderId, new Date(now + REVIEW_REMINDER_MS));
+      return undefined;
+    }
+    if (from !== 'closing' && why !== undefined) {
+      const { actor, reason } = why;
+      const dueAt = new Date(now + CLOSE_GRACE_MS);
+      await moveOrders(trx, [{ orderId, from, version, to: 'closing', actor, reason, closingReason, dueAt }]);
+    }
     return { ...locked, closingReason };
   });
   await publishOrders(deps, [orderId]);
-  if (closing?.payBefore == null || closing.closingReason === null) return;
+  if (closing?.payBefore == null) return;
   const { closingReason, payBefore } = closing;
 
   const open = (await attemptsOfOrders(db, [orderId])).find(mustBeClosed);
-  const lateMs = Date.now() - payBefore.getTime();
-  if (open !== undefined && !(await canBePaidNoMore(deps, open, lateMs))) return;
+  const lateMs = now - payBefore.getTime();
+  // A customer waits for a cancellation, nobody for an expiry: thousands of these come at once after a sale.
+  const urgency = closingReason === 'cancelled' ? 'customer' : 'routine';
+  if (open !== undefined && !(await canBePaidNoMore(deps, open, lateMs, urgency))) return;
   if (closingReason === 'not_paid_in_time' && lateMs < CLOSE_GRACE_MS) return;
 
   await changeStock(deps.stockChanges, { kind: 'close', orderId, closedAttemptId: open?.id });
@@ -75,22 +93,28 @@ async function canBePaidNoMore(
   deps: JobDependencies,
   attempt: PaymentAttempt,
   lateMs: number,
+  urgency: Urgency,
 ): Promise<boolean> {
   const patienceIsOver = lateMs > MAX_CLOSE_GRACE_MS;
-  const closed = await gatewayOf(deps, attempt).close(instrumentOf(attempt));
+  const closed = await gatewayOf(deps, attempt.gateway).close(instrumentOf(attempt), urgency);
   let outcome: Outcome | 'unknown' = 'closed';
   if (closed.kind !== 'closed') {
     try {
-      outcome = await settlePayment(deps, attempt);
+      outcome = await settlePayment(deps, attempt, { urgency });
     } catch (error) {
       if (!patienceIsOver || !(error instanceof PaymentNotReadyError)) throw error;
       outcome = 'unknown';
     }
   }
-  if (outcome === 'paid') return false;
+  if (outcome === 'paid' || outcome === 'returned') return false;
+  // Its money came and did not pay the order: it is used up.
+  const isUsed =
+    outcome !== 'closed' && outcome !== 'not_started' && outcome !== 'pending' && outcome !== 'unknown';
   // The gateway was given the order's deadline: past it, what nobody has begun to pay has ended by itself.
   const isOver =
-    closed.kind === 'closed' || (lateMs >= 0 && (outcome === 'closed' || outcome === 'not_started'));
+    closed.kind === 'closed' ||
+    isUsed ||
+    (lateMs >= 0 && (outcome === 'closed' || outcome === 'not_started'));
   // Or the gateway announced money that it has not confirmed yet.
   if (isOver && !(await openEventPayloads(deps.db, attempt.id)).some(claimsSuccess)) return true;
   if (patienceIsOver) {

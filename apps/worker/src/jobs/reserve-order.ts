@@ -78,7 +78,7 @@ export async function reserveBatch(
   batch: readonly AcceptedOrder[],
 ): Promise<Promise<void>[]> {
   const startedAt = performance.now();
-  const orders = await reserveOrders(deps.db, batch);
+  const orders = await reserveOrders(deps.db, batch, deps.now());
   const ordersPerSecond = (batch.length * 1_000) / Math.max(performance.now() - startedAt, 1);
   const done = publishReserved(deps, batch, orders, ordersPerSecond);
   return batch.map(() => done);
@@ -133,9 +133,10 @@ async function publishReserved(
 export async function reserveOrders(
   db: JobDependencies['db'],
   batch: readonly AcceptedOrder[],
+  now = new Date(),
 ): Promise<StoredOrder[]> {
   const { fresh, known } = await retryingTransaction(() =>
-    pipelinedTransaction(db, (trx) => reserveInTransaction(trx, batch)),
+    pipelinedTransaction(db, (trx) => reserveInTransaction(trx, batch, now)),
   );
   return known.length === 0 ? fresh : [...fresh, ...(await readOrders(db, known))];
 }
@@ -145,6 +146,7 @@ const NOWAIT = { nowait: true } as const;
 async function reserveInTransaction(
   trx: Parameters<typeof lockStock>[0],
   batch: readonly AcceptedOrder[],
+  now: Date,
 ): Promise<{ result: { fresh: StoredOrder[]; known: string[] }; writes: Promise<unknown>[] }> {
   const ids = batch.map(({ orderId }) => orderId);
   const skus = [...new Set(batch.flatMap((order) => order.items.map((item) => item.sku)))];
@@ -169,7 +171,6 @@ async function reserveInTransaction(
   }));
   const allotments = allot(toAllot, stock, saleItems);
   const allotted = toAllot.map((order, index) => ({ order, allotment: allotments[index] as Allotment }));
-  const now = new Date();
   const times = {
     now,
     payBefore: new Date(now.getTime() + PAYMENT_WINDOW_MS),

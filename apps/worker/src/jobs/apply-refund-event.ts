@@ -1,0 +1,26 @@
+import { attemptById, openCases, recordEventOutcome, refundById, storePaymentEvent } from '@antrean/db';
+import type { JobPayload } from '@antrean/queue';
+import type { JobDependencies } from '../dependencies.ts';
+import { followRefund } from './send-refund.ts';
+
+/** A webhook about a refund: stored once, then the gateway is asked. Run twice, it asks twice. */
+export async function applyRefundEvent(
+  deps: JobDependencies,
+  event: JobPayload<'apply-refund-event'>,
+): Promise<void> {
+  const { refundId, gateway, requestId } = event;
+  await storePaymentEvent(deps.db, { ...event, attemptId: refundId });
+  const refund = await refundById(deps.db, refundId);
+  const attempt = refund && (await attemptById(deps.db, refund.attemptId));
+  if (refund === undefined || attempt?.gateway !== gateway) {
+    const detail = `${gateway} tells of a refund ${refundId}, which is none of ours.`;
+    const stray = { orderId: null, attemptId: null, amountRupiah: null, gateway, detail } as const;
+    await openCases(deps.db, [{ ...stray, kind: 'outside_refund', subject: `${gateway} ${refundId}` }]);
+    deps.log.error({ refundId, gateway, requestId }, 'an event for a refund that we did not make');
+    await recordEventOutcome(deps.db, { ...event, outcome: 'unknown_refund' });
+    return;
+  }
+  await followRefund(deps, refund, attempt, 'webhook');
+  const now = await refundById(deps.db, refundId);
+  await recordEventOutcome(deps.db, { ...event, outcome: now?.state ?? 'unknown_refund' });
+}

@@ -1,0 +1,31 @@
+import { attachProof, attemptById, lockOrders, noteChange } from '@antrean/db';
+import type { JobPayload } from '@antrean/queue';
+import { type JobDependencies, publishOrders } from '../dependencies.ts';
+
+/** An admin has this long before the order is brought up again. */
+const REVIEW_WITHIN_MS = 24 * 3_600_000;
+
+/**
+ * Attaches the proof of a transfer: from now on the order does not expire, until an admin has looked. Run twice, the
+ * first proof stands. A transfer that is awaited no more takes none; an admin can still confirm it.
+ */
+export async function attachTransferProof(
+  deps: JobDependencies,
+  job: JobPayload<'attach-transfer-proof'>,
+): Promise<void> {
+  const { orderId, attemptId, reference, requestedBy } = job;
+  const attached = await deps.db.transaction().execute(async (trx) => {
+    const [order] = await lockOrders(trx, [orderId]);
+    const attempt = await attemptById(trx, attemptId);
+    // Also in the minute after the deadline, while its stock is still held.
+    const isExpiring = order?.state === 'closing' && order.closingReason === 'not_paid_in_time';
+    if (order === undefined || (order.state !== 'awaiting_payment' && !isExpiring)) return false;
+    if (attempt?.orderId !== orderId) return false;
+    if (!(await attachProof(trx, attemptId, reference))) return false;
+    const dueAt = new Date(deps.now().getTime() + REVIEW_WITHIN_MS);
+    await noteChange(trx, order, { actor: requestedBy, reason: `proof of ${attemptId} attached`, dueAt });
+    return true;
+  });
+  deps.log.info({ orderId, attemptId, requestedBy, attached }, 'proof of transfer');
+  await publishOrders(deps, [orderId]);
+}

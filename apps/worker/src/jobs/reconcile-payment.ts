@@ -1,0 +1,82 @@
+import {
+  askNext,
+  attemptById,
+  endAttempts,
+  openEventPayloads,
+  type PaymentAttempt,
+  readOrders,
+} from '@antrean/db';
+import { askAgainInMs } from '@antrean/domain';
+import type { JobPayload } from '@antrean/queue';
+import type { JobDependencies } from '../dependencies.ts';
+import {
+  claimsSuccess,
+  gatewayOf,
+  instrumentOf,
+  PaymentNotReadyError,
+  settlePayment,
+} from '../settle-payment.ts';
+import { replaceInstrument } from './switch-payment.ts';
+
+/**
+ * Asks the gateway about an attempt, as no webhook may have come: one that is out each minute, one that ended now and
+ * then for two days. An instrument of an order that is paid or ended is closed; one that its gateway has closed makes
+ * way for another. Run twice, it asks twice.
+ */
+export async function reconcilePayment(
+  deps: JobDependencies,
+  { attemptId }: JobPayload<'reconcile-payment'>,
+): Promise<void> {
+  const attempt = await attemptById(deps.db, attemptId);
+  if (attempt === undefined) return;
+  // Nobody can be asked about a transfer; it would come back every minute.
+  if (attempt.gateway === 'bank_transfer') return askNext(deps.db, attempt, null);
+  try {
+    if (attempt.state === 'active') await reconcileActive(deps, attempt);
+    else await reconcileEnded(deps, attempt);
+  } catch (error) {
+    // It is asked again at its time, and no sooner.
+    if (!(error instanceof PaymentNotReadyError)) throw error;
+    deps.log.info({ attemptId, reason: error.message }, 'the gateway does not say');
+  }
+  const now = await attemptById(deps.db, attemptId);
+  if (now === undefined || now.state !== attempt.state) return;
+  const ageMs = deps.now().getTime() - now.stateSince.getTime();
+  const inMs = askAgainInMs(now.state, ageMs);
+  await askNext(deps.db, now, inMs === null ? null : new Date(deps.now().getTime() + inMs));
+}
+
+async function reconcileActive(deps: JobDependencies, attempt: PaymentAttempt): Promise<void> {
+  const [order] = await readOrders(deps.db, [attempt.orderId]);
+  const isWanted = order?.state === 'awaiting_payment';
+  // `closing` closes it by itself.
+  if (!isWanted && order?.state !== 'closing') {
+    const closed = await gatewayOf(deps, attempt.gateway).close(instrumentOf(attempt), 'webhook');
+    if (closed.kind === 'closed') return endSurplus(deps, attempt);
+    await settlePayment(deps, attempt, { urgency: 'webhook' });
+    return;
+  }
+  const outcome = await settlePayment(deps, attempt, { urgency: 'routine' });
+  if (outcome !== 'closed' || !isWanted) return;
+  // The gateway announced money that it has not confirmed yet: another link could be a second payment.
+  if ((await openEventPayloads(deps.db, attempt.id)).some(claimsSuccess)) return;
+  // Ended at the gateway while its order waits, as when somebody cancelled it there. After a `deny` the same page can
+  // still be paid, so that it is closed like any other.
+  const closed = await gatewayOf(deps, attempt.gateway).close(instrumentOf(attempt), 'routine');
+  if (closed.kind !== 'closed') return;
+  const why = { actor: attempt.gateway, reason: `${attempt.id} was closed at the gateway` };
+  await replaceInstrument(deps, attempt, { orderId: attempt.orderId, why });
+}
+
+/** An instrument beside one that was paid, seen closed. */
+async function endSurplus(deps: JobDependencies, { id }: PaymentAttempt): Promise<void> {
+  const askAt = new Date(deps.now().getTime() + (askAgainInMs('closed', 0) ?? 0));
+  await deps.db.transaction().execute((trx) => endAttempts(trx, [id], 'closed', askAt));
+}
+
+async function reconcileEnded(deps: JobDependencies, attempt: PaymentAttempt): Promise<void> {
+  const outcome = await settlePayment(deps, attempt, { urgency: 'routine' });
+  // The link reached nobody, but need not stay payable either.
+  if (attempt.state === 'abandoned' && (outcome === 'pending' || outcome === 'not_started'))
+    await gatewayOf(deps, attempt.gateway).close(instrumentOf(attempt), 'routine');
+}

@@ -1,0 +1,26 @@
+import { attemptById, dropProof, lockOrders, noteChange } from '@antrean/db';
+import type { JobPayload } from '@antrean/queue';
+import type { JobDependencies } from '../dependencies.ts';
+import { closeOrder } from './close-payment.ts';
+
+/** An admin has found no such transfer: the order ends as not paid. Run twice, it finds the order ended. */
+export async function rejectTransfer(
+  deps: JobDependencies,
+  job: JobPayload<'reject-transfer'>,
+): Promise<void> {
+  const { attemptId, reason, requestedBy } = job;
+  const attempt = await attemptById(deps.db, attemptId);
+  if (attempt?.gateway !== 'bank_transfer') throw new Error(`There is no bank transfer ${attemptId}.`);
+  if (attempt.state !== 'active') return;
+  await deps.db.transaction().execute(async (trx) => {
+    const [order] = await lockOrders(trx, [attempt.orderId]);
+    if (order === undefined) return;
+    await dropProof(trx, attemptId);
+    await noteChange(trx, order, { actor: requestedBy, reason: `transfer not found: ${reason}` });
+  });
+  await closeOrder(deps, attempt.orderId, {
+    as: 'not_paid_in_time',
+    actor: requestedBy,
+    reason: `transfer not found: ${reason}`,
+  });
+}

@@ -1,0 +1,33 @@
+import { attemptsOfOrders, putOff, readOrders } from '@antrean/db';
+import type { JobPayload } from '@antrean/queue';
+import { type JobDependencies, publishOrders } from '../dependencies.ts';
+import { settlePayment } from '../settle-payment.ts';
+import { changeStock } from '../stock-changes.ts';
+
+/**
+ * A payment that its bank may undo within minutes has stood that time: the gateway is asked once more, and when it still
+ * says paid, the order goes to fulfilment. Run twice, it finds the order paid.
+ */
+export async function releaseHold(
+  deps: JobDependencies,
+  { orderId }: JobPayload<'release-hold'>,
+): Promise<void> {
+  const [order] = await readOrders(deps.db, [orderId]);
+  const settled = (await attemptsOfOrders(deps.db, [orderId])).find(
+    ({ settlement }) => settlement === 'paid',
+  );
+  if (order?.state !== 'payment_hold' || settled === undefined) return;
+  const outcome = await settlePayment(deps, settled, { urgency: 'webhook' });
+  if (outcome !== 'paid') {
+    deps.log.error(
+      { orderId, attemptId: settled.id, outcome },
+      'a payment that is held back is not confirmed',
+    );
+    // A refund decides about it, or a person.
+    if (outcome === 'returned') await deps.db.transaction().execute((trx) => putOff(trx, orderId, null));
+    return;
+  }
+  const why = { actor: settled.gateway, reason: `${settled.id} was not undone` };
+  await changeStock(deps.stockChanges, { kind: 'release_hold', orderId, unlessDisputed: true, ...why });
+  await publishOrders(deps, [orderId]);
+}

@@ -1,0 +1,23 @@
+import { attemptById } from '@antrean/db';
+import type { JobPayload } from '@antrean/queue';
+import { type JobDependencies, publishOrders } from '../dependencies.ts';
+import { changeStock } from '../stock-changes.ts';
+
+/**
+ * An admin asks for money to go back: never more than came, and an order that is paid back in full is held at once. The
+ * sweeper sends it. Run twice, it finds the refund there.
+ */
+export async function requestRefund(deps: JobDependencies, job: JobPayload<'request-refund'>): Promise<void> {
+  const { attemptId, refundId, requestedBy: actor } = job;
+  const attempt = await attemptById(deps.db, attemptId);
+  if (attempt === undefined) throw new Error(`There is no payment attempt ${attemptId}.`);
+  const { orderId } = attempt;
+  const { amountRupiah, caseId, reason } = job;
+  const change = { orderId, attemptId, refundId, amountRupiah, caseId, reason, actor };
+  const outcome = await changeStock(deps.stockChanges, { kind: 'request_refund', ...change });
+  deps.log[outcome === 'requested' ? 'info' : 'error'](
+    { refundId, attemptId, outcome, actor },
+    'refund asked for',
+  );
+  await publishOrders(deps, [orderId]);
+}
