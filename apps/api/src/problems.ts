@@ -3,7 +3,7 @@ import type { FastifyReply } from 'fastify';
 import type { z } from 'zod';
 
 /** Every error the API answers: its stable code, HTTP status, and the general title. */
-const PROBLEMS = {
+export const PROBLEMS = {
   malformed_request: { status: 400, title: 'The request is not valid HTTP.' },
   malformed_body: { status: 400, title: 'The body is not valid JSON.' },
   invalid_request: { status: 400, title: 'The request does not have the form this route asks for.' },
@@ -16,6 +16,12 @@ const PROBLEMS = {
     status: 409,
     title: 'This order is paid or has ended, so it cannot be cancelled.',
   },
+  order_not_payable: { status: 409, title: 'This order is not waiting to be paid.' },
+  payment_already_by_this_method: { status: 409, title: 'This order is to be paid by this method already.' },
+  transfer_under_review: { status: 409, title: 'A proof of transfer is being looked at.' },
+  too_late_to_switch: { status: 409, title: 'Too little time is left for this method.' },
+  too_many_payment_attempts: { status: 409, title: 'This order has been given too many ways to pay.' },
+  no_transfer_expected: { status: 409, title: 'This order is not to be paid by bank transfer now.' },
   body_too_large: { status: 413, title: 'The body is larger than 64 KiB.' },
   unsupported_media_type: { status: 415, title: 'The body must be application/json.' },
   idempotency_key_reused: { status: 422, title: 'This Idempotency-Key was used with another body.' },

@@ -31,6 +31,25 @@ export async function identifyReader(
 }
 
 /**
+ * Who asks for a change of an order: its storefront with a secret key, or whoever has its token. Throws as
+ * `identifyReader` does, and `forbidden`.
+ */
+export async function identifyAsker(
+  deps: ApiDependencies,
+  request: FastifyRequest<StatusRequest>,
+): Promise<Reader> {
+  const reader = await identifyReader(deps, request);
+  if (reader !== null && reader.kind !== 'secret') {
+    throw new Problem('forbidden', "Ask for this with a secret key, or with the order's token.");
+  }
+  return reader;
+}
+
+/** As it is written down who asked. */
+export const nameOf = (reader: Reader): string =>
+  reader === null ? 'customer' : `storefront ${reader.storefrontId}`;
+
+/**
  * The status of an order, for its storefront's key or for whoever has its token. From Redis while the record
  * lives, else from PostgreSQL. Throws `unauthorized`, `not_found` or `temporarily_unavailable`.
  */

@@ -4,7 +4,7 @@ import { askedJobId } from '@antrean/queue';
 import { askingRedis } from '../authenticate.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { Problem } from '../problems.ts';
-import { identifyReader, readStatus, type StatusRequest } from '../read-status.ts';
+import { identifyAsker, readStatus, type StatusRequest } from '../read-status.ts';
 
 /**
  * Asks to cancel an unpaid order, for its storefront's secret key or for whoever has its token. Answers before a
@@ -12,10 +12,7 @@ import { identifyReader, readStatus, type StatusRequest } from '../read-status.t
  */
 export function cancelOrderRoute(app: FastifyInstance, deps: ApiDependencies): void {
   app.post<StatusRequest>('/v1/orders/:orderId/cancel', async (request, reply) => {
-    const reader = await identifyReader(deps, request);
-    if (reader !== null && reader.kind !== 'secret') {
-      throw new Problem('forbidden', "Cancel with a secret key, or with the order's token.");
-    }
+    const reader = await identifyAsker(deps, request);
     const { orderId, status } = await readStatus(deps, request, reader);
     if (status !== 'cancelled') {
       if (!isCancellable(status)) throw new Problem('order_not_cancellable', `The order is ${status}.`);

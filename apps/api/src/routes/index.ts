@@ -4,9 +4,12 @@ import { cancelOrderRoute } from './cancel-order.ts';
 import { healthRoutes } from './health.ts';
 import { midtransWebhookRoute } from './midtrans-webhook.ts';
 import { orderEventsRoute } from './order-events.ts';
+import { paymentMethodsRoute } from './payment-methods.ts';
 import { placeOrderRoute } from './place-order.ts';
 import { readOrderRoute } from './read-order.ts';
 import { shipOrderRoute } from './ship-order.ts';
+import { switchPaymentRoute } from './switch-payment.ts';
+import { transferProofRoute } from './transfer-proof.ts';
 import { xenditWebhookRoute } from './xendit-webhook.ts';
 
 /** Every route there is. */
@@ -16,6 +19,9 @@ export function registerRoutes(app: FastifyInstance, deps: ApiDependencies): voi
   orderEventsRoute(app, deps);
   cancelOrderRoute(app, deps);
   shipOrderRoute(app, deps);
+  paymentMethodsRoute(app, deps);
+  switchPaymentRoute(app, deps);
+  transferProofRoute(app, deps);
   midtransWebhookRoute(app, deps);
   xenditWebhookRoute(app, deps);
   healthRoutes(app, deps);

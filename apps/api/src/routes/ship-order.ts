@@ -5,7 +5,7 @@ import { askingRedis } from '../authenticate.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { text } from '../order-body.ts';
 import { parseBody, Problem } from '../problems.ts';
-import { identifyReader, readStatus, type StatusRequest } from '../read-status.ts';
+import { identifyReader, nameOf, readStatus, type StatusRequest } from '../read-status.ts';
 
 const shipmentBody = z.strictObject({ carrier: text(60), trackingNumber: text(100) });
 
@@ -26,7 +26,7 @@ export function shipOrderRoute(app: FastifyInstance, deps: ApiDependencies): voi
       throw new Problem('order_not_shippable', `The order is ${status}.`);
     }
     if (status === 'paid') {
-      const requestedBy = `storefront ${reader.storefrontId}`;
+      const requestedBy = nameOf(reader);
       const payload = { orderId, requestId: request.id, carrier, trackingNumber, requestedBy };
       const jobId = askedJobId('ship-order', orderId);
       await askingRedis(request, () => deps.producer.add('ship-order', payload, jobId));

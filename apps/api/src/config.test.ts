@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest';
+import { readConfig } from './config.ts';
+
+const env = {
+  REDIS_URL: 'redis://127.0.0.1',
+  DATABASE_URL: 'postgres://127.0.0.1/antrean',
+  PUBLIC_URL: 'http://127.0.0.1:3000',
+  STATUS_TOKEN_SECRET: 's'.repeat(32),
+};
+
+describe('the secrets of webhooks', () => {
+  it('may be several at once', () => {
+    const config = readConfig({
+      ...env,
+      MIDTRANS_SERVER_KEY: 'not for signatures any more',
+      MIDTRANS_SIGNATURE_KEYS: 'old,new',
+      XENDIT_CALLBACK_TOKEN: 'first',
+      XENDIT_CALLBACK_TOKENS: 'second,third',
+    });
+    expect(config.MIDTRANS_SIGNATURE_KEYS).toEqual(['old', 'new']);
+    expect(config.XENDIT_CALLBACK_TOKENS).toEqual(['second', 'third', 'first']);
+  });
+
+  it('of Midtrans are its server key where nothing else is said', () => {
+    const config = readConfig({ ...env, MIDTRANS_SERVER_KEY: 'key', XENDIT_CALLBACK_TOKENS: 'one' });
+    expect(config.MIDTRANS_SIGNATURE_KEYS).toEqual(['key']);
+    expect(config.XENDIT_CALLBACK_TOKENS).toEqual(['one']);
+  });
+
+  it('must be there, and what is missing is named with all else that is', () => {
+    expect(() => readConfig({ ...env, REDIS_URL: undefined })).toThrow(
+      /REDIS_URL: is not set\n.*MIDTRANS_SERVER_KEY: is not set\n.*XENDIT_CALLBACK_TOKEN: is not set/,
+    );
+  });
+
+  it.each(['', ',', 'old,', 'old,,new', 'old, new'])('are no list when they are %o', (text) => {
+    const given = { ...env, MIDTRANS_SERVER_KEY: 'key', XENDIT_CALLBACK_TOKEN: 'one' };
+    expect(() => readConfig({ ...given, MIDTRANS_SIGNATURE_KEYS: text })).toThrow(/MIDTRANS_SIGNATURE_KEYS/);
+    expect(() => readConfig({ ...given, XENDIT_CALLBACK_TOKENS: text })).toThrow(/XENDIT_CALLBACK_TOKENS/);
+  });
+});

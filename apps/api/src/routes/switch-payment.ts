@@ -1,0 +1,90 @@
+import type { FastifyInstance } from 'fastify';
+import type { OrderStatus, PaymentMethod } from '@antrean/domain';
+import { askedJobId } from '@antrean/queue';
+import { z } from 'zod';
+import { askingRedis } from '../authenticate.ts';
+import type { ApiDependencies } from '../dependencies.ts';
+import { parseBody, Problem } from '../problems.ts';
+import { identifyAsker, nameOf, readStatus, type StatusRequest } from '../read-status.ts';
+
+const switchBody = z.strictObject({ method: z.enum(['online', 'bank_transfer']) });
+
+/** Gateways accept 5 minutes at the least, and the old payment is closed first. */
+const ONLINE_NEEDS_MS = 6 * 60_000;
+const MAX_ATTEMPTS = 10;
+
+/**
+ * Asks for another way to pay an order that waits for its payment, for its storefront's secret key or for whoever has its
+ * token. Answers before a worker has closed the payment that is out: one that comes first makes the order paid. Asked
+ * again, also at the same moment, it is one switch: the job names the attempt that it takes the place of.
+ */
+export function switchPaymentRoute(app: FastifyInstance, deps: ApiDependencies): void {
+  app.post<StatusRequest>('/v1/orders/:orderId/payment-attempts', async (request, reply) => {
+    const reader = await identifyAsker(deps, request);
+    const { method } = parseBody(switchBody, request.body);
+    const order = await readStatus(deps, request, reader);
+    const { orderId, status, payment } = order;
+    const problem = refuse(order, method);
+    if (problem !== null) throw problem;
+    // What is on its way by this method already is not asked for once more.
+    if (payment?.state !== 'coming' || payment.method !== method) {
+      const replaces = payment?.attemptId ?? null;
+      const jobId = askedJobId('switch-payment', `${replaces ?? orderId}-${method}`);
+      const payload = { orderId, requestId: request.id, method, replaces, requestedBy: nameOf(reader) };
+      await askingRedis(request, () => deps.producer.add('switch-payment', payload, jobId));
+      request.log.info({ orderId, method, replaces }, 'another payment asked for');
+    }
+    return reply.code(202).header('location', `/v1/orders/${orderId}`).send({ orderId, status, payment });
+  });
+}
+
+/** Why this order cannot be given another payment by this method now, and what to do instead. */
+function refuse({ status, payment }: OrderStatus, method: PaymentMethod): Problem | null {
+  if (status === 'queued') {
+    return new Problem(
+      'order_not_payable',
+      'The order is not reserved yet. Follow its status, and ask again once it is.',
+    );
+  }
+  if (status !== 'reserved' && status !== 'awaiting_payment') {
+    return new Problem(
+      'order_not_payable',
+      `The order is ${status}. Read its status; to buy after it has ended, place a new order.`,
+    );
+  }
+  const isPayable = payment?.state === 'payable';
+  if (isPayable && payment.method === 'bank_transfer' && method === 'bank_transfer') {
+    return new Problem(
+      'payment_already_by_this_method',
+      'Transfer the amount to the account in payment.transfer of its status.',
+    );
+  }
+  if (payment?.transfer?.hasProof === true) {
+    return new Problem(
+      'transfer_under_review',
+      'Wait until the shop has looked at it; follow the status of the order.',
+    );
+  }
+  if (isPayable && attemptNumber(payment.attemptId) >= MAX_ATTEMPTS) {
+    return new Problem(
+      'too_many_payment_attempts',
+      `It has had ${MAX_ATTEMPTS}. Pay by the one in its status, or cancel it and place a new order.`,
+    );
+  }
+  if (method === 'online' && isTooLate(payment?.expiresAt)) {
+    return new Problem(
+      'too_late_to_switch',
+      'Less than 6 minutes are left. Pay by the way in its status, switch to bank_transfer, or place a new order.',
+    );
+  }
+  return null;
+}
+
+/** Attempts are numbered: `<order id>-<number>`. */
+function attemptNumber(attemptId = ''): number {
+  return Number(/-(\d{1,6})$/.exec(attemptId)?.[1] ?? 0);
+}
+
+function isTooLate(expiresAt: string | undefined): boolean {
+  return expiresAt !== undefined && Date.parse(expiresAt) - Date.now() < ONLINE_NEEDS_MS;
+}

@@ -1,0 +1,57 @@
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { type OpenApp, openApp, signed } from './open-app.ts';
+
+let api: OpenApp;
+beforeAll(async () => {
+  api = await openApp(inject('redisUrl'));
+  api.cutRedis();
+});
+afterAll(() => api.close());
+
+const ORDER = '018f3c1e-0000-8000-8000-000000000001';
+const unavailable = { status: 503, code: 'temporarily_unavailable' };
+
+describe('with Redis away', () => {
+  it.each([
+    ['/v1/webhooks/midtrans', signed({}), {}],
+    [
+      '/v1/webhooks/xendit',
+      { id: 'i', external_id: 'x-1', status: 'PAID' },
+      { 'x-callback-token': 'callback-token' },
+    ],
+    [
+      '/v1/webhooks/xendit',
+      { event: 'refund.failed', data: { id: 'r', reference_id: 'f', status: 'FAILED' } },
+      { 'x-callback-token': 'callback-token' },
+    ],
+  ])('%s answers 503, so that the gateway delivers it again', async (url, body, headers) => {
+    const answer = await api.app.inject({ method: 'POST', url, headers, payload: body });
+    expect(answer.json()).toMatchObject(unavailable);
+    expect(answer.headers['retry-after']).toBe('1');
+  });
+
+  it('still refuses what is forged, as it asks nobody for that', async () => {
+    const payload = signed({}, 'another-key');
+    const answer = await api.app.inject({ method: 'POST', url: '/v1/webhooks/midtrans', payload });
+    expect(answer.statusCode).toBe(401);
+  });
+
+  it.each([
+    ['payment-attempts', { method: 'bank_transfer' }],
+    ['transfer-proof', { reference: 'bukti' }],
+  ])('%s of an order answers 503, with the token and with a key', async (path, payload) => {
+    const url = `/v1/orders/${ORDER}/${path}`;
+    const withToken = { method: 'POST', url: `${url}?token=${api.token(ORDER)}`, payload } as const;
+    expect((await api.app.inject(withToken)).json()).toMatchObject(unavailable);
+    const headers = { authorization: `Bearer ${api.keys.secret}` };
+    expect((await api.app.inject({ method: 'POST', url, headers, payload })).json()).toMatchObject(
+      unavailable,
+    );
+  });
+
+  it('the payment methods cannot be told', async () => {
+    const headers = { authorization: `Bearer ${api.keys.secret}` };
+    const answer = await api.app.inject({ url: '/v1/payment-methods', headers });
+    expect(answer.json()).toMatchObject(unavailable);
+  });
+});
