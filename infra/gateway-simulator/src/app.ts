@@ -1,23 +1,21 @@
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
-import { z } from 'zod';
 import type { SimulatorConfig } from './config.ts';
+import { controlRoutes } from './control.ts';
+import { createFaults, injectFaults } from './faults.ts';
+import { createLedger } from './ledger.ts';
+import { exportTransactions } from './midtrans-export.ts';
 import { midtransRoutes } from './midtrans.ts';
-import { type Payment, parseJson, type Shared } from './state.ts';
-import { createSender } from './webhooks.ts';
+import { createRandom } from './random.ts';
+import { limitRates } from './rate-limits.ts';
+import { createRefundOutcomes } from './refund-outcomes.ts';
+import type { Shared } from './shared.ts';
+import { switchesSchema } from './switches.ts';
+import { createWebhookFaults } from './webhook-faults.ts';
+import { createWebhooks } from './webhooks.ts';
 import { xenditRoutes } from './xendit.ts';
 
-const faultBody = z.object({
-  gateway: z.enum(['midtrans', 'xendit']),
-  mode: z.enum(['none', 'reset', 'hang', 'http_500', 'html_502']),
-});
-type Fault = z.infer<typeof faultBody>;
-const orderBody = z.object({ orderId: z.string() });
-
-/** Which gateway's API a path belongs to. Hosted pages and the control API never fail on purpose. */
-function apiOf(url: string): Fault['gateway'] | null {
-  if (/^\/(v2\/)?invoices(\/|\?|$)/.test(url)) return 'xendit';
-  return /^\/(snap\/v1|v2)\//.test(url) ? 'midtrans' : null;
-}
+const CLOCK_FACTOR = 1 / 480;
+const SWEEP_MS = 500;
 
 /** One server that answers as Midtrans and as Xendit, with a control API under /__sim/. */
 export function buildSimulator(config: SimulatorConfig, log?: FastifyBaseLogger): FastifyInstance {
@@ -29,53 +27,74 @@ export function buildSimulator(config: SimulatorConfig, log?: FastifyBaseLogger)
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'string' }, (_req, body, done) => done(null, body));
 
-  const payments: Payment[] = [];
-  const faults = new Map<Fault['gateway'], Fault['mode']>();
-  const sender = createSender(config.webhookRetryDelaysMs, (url) => app.log.warn({ url }, 'webhook dropped'));
-  app.addHook('onClose', async () => sender.stop());
-
-  app.addHook('onRequest', async (req, reply) => {
-    const api = apiOf(req.url);
-    const mode = api ? (faults.get(api) ?? 'none') : 'none';
-    if (mode === 'hang' || mode === 'reset') {
-      reply.hijack();
-      if (mode === 'reset') req.raw.socket.destroy();
-    } else if (mode === 'http_500') {
-      await reply
-        .code(500)
-        .send(
-          api === 'xendit'
-            ? { error_code: 'SERVER_ERROR', message: 'Something went wrong' }
-            : { error_messages: ['Sorry, we encountered an internal server error'] },
-        );
-    } else if (mode === 'html_502') {
-      await reply.code(502).type('text/html').send('<html><h1>502 Bad Gateway</h1></html>');
-    }
+  const switches = switchesSchema.parse(config.switches ?? {});
+  // One each, so that a retry's wait, which is a matter of timing, does not change which request fails.
+  const newRandom = () => createRandom(config.seed ?? 1);
+  const [ofFaults, ofWebhookFaults, ofRetries] = [newRandom(), newRandom(), newRandom()];
+  const faults = createFaults(ofFaults);
+  const webhookFaults = createWebhookFaults(ofWebhookFaults);
+  const webhooks = createWebhooks({
+    faults: webhookFaults,
+    random: ofRetries,
+    clockFactor: config.webhookClockFactor ?? CLOCK_FACTOR,
+    delaysMs: config.webhookRetryDelaysMs,
+    isNewIdEachTry: () => switches.xenditWebhookId === 'new_each_try',
+    onGiveUp: (url) => app.log.warn({ url }, 'webhook dropped'),
   });
+  const closing = new AbortController();
+  const timers = new Set<NodeJS.Timeout>();
+  const shared: Shared = {
+    config,
+    switches,
+    webhooks,
+    ledger: createLedger(),
+    refundOutcomes: createRefundOutcomes(),
+    later(delayMs, run) {
+      if (closing.signal.aborted) return;
+      const timer = setTimeout(() => {
+        timers.delete(timer);
+        run();
+      }, delayMs);
+      timers.add(timer);
+    },
+  };
 
-  const shared: Shared = { config, payments, send: sender.send };
+  injectFaults(app, faults, closing.signal);
+  limitRates(app, switches);
   const midtrans = midtransRoutes(app, shared);
   const xendit = xenditRoutes(app, shared);
-
+  controlRoutes(app, shared, {
+    seed(seed) {
+      for (const random of [ofFaults, ofWebhookFaults, ofRetries]) random.seed(seed);
+    },
+    faults,
+    webhookFaults,
+    controls: { midtrans, xendit },
+    exportMidtrans: (day) => exportTransactions(midtrans.transactions.all(), day),
+  });
   app.get('/health/live', async () => ({ status: 'ok' }));
-  app.get('/__sim/payments', async () => payments);
-  app.post('/__sim/faults', async (req, reply) => {
-    const fault = faultBody.safeParse(parseJson(req.body));
-    if (!fault.success) return reply.code(400).send({ error: 'gateway or mode is not known' });
-    faults.set(fault.data.gateway, fault.data.mode);
-    return fault.data;
-  });
-  app.post('/__sim/choose', async (req, reply) => {
-    const body = orderBody.safeParse(parseJson(req.body));
-    if (!body.success) return reply.code(400).send({ error: 'orderId is missing' });
-    const chosen = midtrans.choose(body.data.orderId);
-    return chosen ? { chosen } : reply.code(409).send({ error: 'no method to choose under this orderId' });
-  });
-  app.post('/__sim/pay', async (req, reply) => {
-    const body = orderBody.safeParse(parseJson(req.body));
-    if (!body.success) return reply.code(400).send({ error: 'orderId is missing' });
-    const paid = midtrans.pay(body.data.orderId) || xendit.pay(body.data.orderId);
-    return paid ? { paid } : reply.code(409).send({ error: 'nothing payable under this orderId' });
+  // As a path answers that Midtrans does not have, which an id with a slash in it makes.
+  app.setNotFoundHandler(async (req, reply) =>
+    reply.code(404).send({
+      timestamp: new Date().toISOString(),
+      status: 404,
+      error: 'Not Found',
+      message: 'No message available',
+      path: req.url,
+    }),
+  );
+
+  const sweep = setInterval(() => {
+    const now = new Date();
+    midtrans.sweep(now);
+    xendit.sweep(now);
+  }, SWEEP_MS);
+  // Before the connections are closed: nothing may be sent or awaited any more.
+  app.addHook('preClose', async () => {
+    clearInterval(sweep);
+    for (const timer of timers) clearTimeout(timer);
+    closing.abort();
+    webhooks.stop();
   });
   return app;
 }

@@ -1,5 +1,9 @@
 import { commonConfig, type LogLevel, parseConfig } from '@antrean/process';
 import { z } from 'zod';
+import type { Switches } from './switches.ts';
+
+export const gateways = ['midtrans', 'xendit'] as const;
+export type Gateway = (typeof gateways)[number];
 
 const environment = z.object({
   ...commonConfig,
@@ -12,6 +16,9 @@ const environment = z.object({
   XENDIT_CALLBACK_TOKEN: z.string().min(1).default('antrean-demo-callback-token'),
   MIDTRANS_WEBHOOK_URL: z.url().default('http://127.0.0.1:3000/v1/webhooks/midtrans'),
   XENDIT_WEBHOOK_URL: z.url().default('http://127.0.0.1:3000/v1/webhooks/xendit'),
+  XENDIT_REFUND_WEBHOOK_URL: z.url().optional(),
+  WEBHOOK_CLOCK_FACTOR: z.coerce.number().min(0).max(1).optional(),
+  SIMULATOR_SEED: z.coerce.number().int().optional(),
 });
 
 export interface SimulatorConfig {
@@ -21,8 +28,15 @@ export interface SimulatorConfig {
   xenditCallbackToken: string;
   midtransWebhookUrl: string;
   xenditWebhookUrl: string;
-  /** Waits between webhook tries; its length is the number of retries. */
+  /** Where refund events go; without it, where invoice events go. */
+  xenditRefundWebhookUrl?: string | undefined;
+  /** What the gateways' own waits between tries are multiplied by; by default 1/480, two minutes in 250 ms. */
+  webhookClockFactor?: number | undefined;
+  /** Waits between tries in place of the gateways' own, after any answer but a 2xx; its length is the number of retries. */
   webhookRetryDelaysMs?: readonly number[];
+  /** Of the faults' chances and of the retries' random shift; 1 by default. */
+  seed?: number | undefined;
+  switches?: Partial<Switches>;
 }
 
 export function readConfig(
@@ -40,5 +54,8 @@ export function readConfig(
     xenditCallbackToken: e.XENDIT_CALLBACK_TOKEN,
     midtransWebhookUrl: e.MIDTRANS_WEBHOOK_URL,
     xenditWebhookUrl: e.XENDIT_WEBHOOK_URL,
+    xenditRefundWebhookUrl: e.XENDIT_REFUND_WEBHOOK_URL,
+    webhookClockFactor: e.WEBHOOK_CLOCK_FACTOR,
+    seed: e.SIMULATOR_SEED,
   };
 }

@@ -1,269 +1,273 @@
-import { createHash, randomUUID } from 'node:crypto';
-import type { FastifyInstance } from 'fastify';
+import { randomUUID } from 'node:crypto';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { closedPage, paidPage, payPage } from './html.ts';
-import { basic, parseJson, type Shared, wib } from './state.ts';
+import { createMidtransAccount, type MidtransAccount, type Session } from './midtrans-account.ts';
+import { replayByKey } from './midtrans-idempotency.ts';
+import { type MessageName, say } from './midtrans-messages.ts';
+import { methodOf, offeredMethods } from './midtrans-methods.ts';
+import { midtransPages } from './midtrans-page.ts';
+import { decideMidtransRefunds, refund, refundBody } from './midtrans-refunds.ts';
+import { canMove, type Transaction } from './midtrans-transactions.ts';
+import { statusCode } from './midtrans-wire.ts';
+import type { Shared } from './shared.ts';
+import { basic, decimals, parseJson } from './wire.ts';
 
+const DAY_MS = 86_400_000;
+const MAX_EXPIRY_MS = 7 * DAY_MS;
+const MAX_URLS = 3;
+
+const duration = z.object({
+  unit: z.enum(['minute', 'minutes', 'hour', 'hours', 'day', 'days']),
+  duration: z.number().int().positive(),
+});
+const customField = z.string().max(255).optional();
 const createBody = z.object({
   transaction_details: z.object({
     order_id: z.string().regex(/^[A-Za-z0-9._~-]{1,50}$/),
     gross_amount: z.number().int().positive(),
   }),
   item_details: z
-    .array(z.object({ name: z.string().max(50), price: z.number().int(), quantity: z.number().int().min(1) }))
+    .array(
+      z.object({
+        id: z.string().max(50).optional(),
+        name: z.string().max(50),
+        price: z.number().int(),
+        quantity: z.number().int().min(1),
+      }),
+    )
     .optional(),
-  expiry: z
+  customer_details: z
     .object({
-      start_time: z.string().optional(),
-      unit: z.enum(['minute', 'minutes', 'hour', 'hours', 'day', 'days']),
-      duration: z.number().int().positive(),
+      first_name: z.string().max(255).optional(),
+      last_name: z.string().max(255).optional(),
+      email: z.string().max(255).optional(),
+      phone: z.string().max(255).optional(),
     })
     .optional(),
-  callbacks: z.object({ finish: z.string().max(255).optional() }).optional(),
+  enabled_payments: z.array(z.string()).optional(),
+  expiry: duration.extend({ start_time: z.string().optional() }).optional(),
+  page_expiry: duration.optional(),
+  callbacks: z
+    .object({ finish: z.string().max(255).optional(), error: z.string().max(255).optional() })
+    .optional(),
+  custom_field1: customField,
+  custom_field2: customField,
+  custom_field3: customField,
 });
 
-interface Session {
-  token: string;
-  orderId: string;
-  amount: number;
-  description: string;
-  finishUrl: string | undefined;
-  expiresAt: Date;
-  canceledAt?: Date;
-}
-interface Transaction {
-  id: string;
-  orderId: string;
-  amount: number;
-  status: 'pending' | 'settlement' | 'cancel' | 'expire';
-  createdAt: Date;
-  settledAt?: Date;
+function milliseconds({ unit, duration: count }: z.infer<typeof duration>): number {
+  return count * (unit.startsWith('minute') ? 60_000 : unit.startsWith('hour') ? 3_600_000 : DAY_MS);
 }
 
-function expiresAt(e: z.infer<typeof createBody>['expiry']): Date {
-  if (!e) return new Date(Date.now() + 86_400_000);
-  const unit = e.unit.startsWith('minute') ? 60_000 : e.unit.startsWith('hour') ? 3_600_000 : 86_400_000;
-  // "2026-01-15 09:30:11 +0700"
-  const given = e.start_time?.replace(/^(\S+) (\S+) ([+-]\d\d)(\d\d)$/, '$1T$2$3:$4');
-  const start = given === undefined ? Date.now() : Date.parse(given);
-  return new Date((Number.isNaN(start) ? Date.now() : start) + e.duration * unit);
+/** "2026-01-15 09:30:11 +0700" */
+function startOf(given: string | undefined): Date | undefined {
+  const at = Date.parse(given?.replace(/^(\S+) (\S+) ([+-]\d\d)(\d\d)$/, '$1T$2$3:$4') ?? '');
+  return Number.isNaN(at) ? undefined : new Date(at);
 }
 
-/** Snap and the Core API. Returns ways to choose a method for an order, and to pay it, without a browser. */
-export function midtransRoutes(
-  app: FastifyInstance,
-  shared: Shared,
-): { choose(orderId: string): boolean; pay(orderId: string): boolean } {
-  const { config } = shared;
-  const sessions = new Map<string, Session>();
-  const tokenOf = new Map<string, string>();
-  const transactions = new Map<string, Transaction>();
-  const latest = new Map<string, Transaction>();
+/** `page_expiry` is the page's alone; `expiry` is the method's, and the page's too where that has none of its own. */
+function expiries(o: z.infer<typeof createBody>): Pick<Session, 'pageExpiresAt' | 'methodExpiry'> {
+  const now = Date.now();
+  const methodExpiry = o.expiry && {
+    startsAt: startOf(o.expiry.start_time),
+    durationMs: milliseconds(o.expiry),
+  };
+  const pageEnd = o.page_expiry
+    ? now + milliseconds(o.page_expiry)
+    : (methodExpiry?.startsAt?.getTime() ?? now) + (methodExpiry?.durationMs ?? DAY_MS);
+  return { pageExpiresAt: new Date(pageEnd), methodExpiry };
+}
 
-  const fields = (t: Transaction, statusCode: string, message: string) => ({
-    status_code: statusCode,
-    status_message: message,
-    transaction_id: t.id,
-    order_id: t.orderId,
-    merchant_id: 'G000000001',
-    gross_amount: `${t.amount}.00`,
-    currency: 'IDR',
-    payment_type: 'qris',
-    transaction_time: wib(t.createdAt),
-    transaction_status: t.status,
-    fraud_status: 'accept',
-    ...(t.settledAt ? { settlement_time: wib(t.settledAt) } : {}),
-    signature_key: createHash('sha512')
-      .update(`${t.orderId}${statusCode}${t.amount}.00${config.midtransServerKey}`)
-      .digest('hex'),
-  });
-  const notify = (t: Transaction): void => {
-    const code = t.status === 'settlement' ? '200' : t.status === 'pending' ? '201' : '202';
-    const headers = { 'user-agent': 'Veritrans', accept: 'application/json' };
-    shared.send(config.midtransWebhookUrl, headers, fields(t, code, 'midtrans payment notification'));
-  };
-  const open = (s: Session): Transaction => {
-    const t: Transaction = {
-      id: randomUUID(),
-      orderId: s.orderId,
-      amount: s.amount,
-      status: 'pending',
-      createdAt: new Date(),
-    };
-    transactions.set(t.id, t);
-    latest.set(s.orderId, t);
-    return t;
-  };
-  const isPayable = (s: Session): boolean => {
-    const { status } = latest.get(s.orderId) ?? { status: 'pending' };
-    return s.canceledAt === undefined && s.expiresAt.getTime() > Date.now() && status === 'pending';
-  };
-  /** From here on there is a transaction, and the session itself can be cancelled no more. */
-  const choose = (s: Session): boolean => {
-    if (!isPayable(s) || latest.has(s.orderId)) return false;
-    notify(open(s));
-    return true;
-  };
-  const settle = (s: Session): boolean => {
-    if (!isPayable(s)) return false;
-    const t = latest.get(s.orderId) ?? open(s);
-    t.status = 'settlement';
-    t.settledAt = new Date();
-    shared.payments.push({
-      gateway: 'midtrans',
-      orderId: t.orderId,
-      gatewayRef: t.id,
-      amountRupiah: t.amount,
-      method: 'qris',
-      paidAt: t.settledAt.toISOString(),
-    });
-    notify(t);
-    return true;
-  };
-  const whyClosed = (s: Session): string =>
-    s.canceledAt || latest.get(s.orderId)?.status === 'cancel'
-      ? 'Pembayaran ini telah dibatalkan.'
-      : 'Batas waktu pembayaran sudah lewat.';
-  const bill = (s: Session) => ({
-    gateway: 'Midtrans',
-    orderId: s.orderId,
-    amountRupiah: s.amount,
-    description: s.description,
-  });
+const urlsOf = (header: string | string[] | undefined): string[] =>
+  [header ?? '']
+    .flat()
+    .join(',')
+    .split(',')
+    .map((url) => url.trim())
+    .filter((url) => /^https?:\/\//.test(url))
+    .slice(0, MAX_URLS);
 
-  app.post('/snap/v1/transactions', async (req, reply) => {
-    if (req.headers.authorization !== basic(config.midtransServerKey))
-      return reply.code(401).send({
-        error_messages: [
-          'Access denied due to unauthorized transaction, please check client or server key',
-          'Visit https://docs.midtrans.com/reference/authorization for details',
-        ],
-      });
+/** Snap and the Core API. */
+export function midtransRoutes(app: FastifyInstance, shared: Shared): MidtransAccount {
+  const { config, switches } = shared;
+  const account = createMidtransAccount(shared, decideMidtransRefunds);
+  const { transactions } = account;
+  const text = (name: MessageName) => say(name, switches.midtransLanguage);
+  const isDenied = (req: FastifyRequest) => req.headers.authorization !== basic(config.midtransServerKey);
+
+  const snapDenied = async (req: FastifyRequest, reply: FastifyReply) => {
+    if (isDenied(req))
+      await reply.code(401).send({ error_messages: [text('snapDenied'), text('snapDeniedHelp')] });
+  };
+  const coreDenied = async (req: FastifyRequest, reply: FastifyReply) => {
+    if (isDenied(req))
+      await reply
+        .code(401)
+        .send({ status_code: '401', status_message: text('coreDenied'), id: randomUUID() });
+  };
+  const idempotency = replayByKey(app, switches);
+
+  app.post('/snap/v1/transactions', { preHandler: [snapDenied, idempotency] }, async (req, reply) => {
+    const refuse = (code: number, ...messages: string[]) =>
+      reply.code(code).send({ error_messages: messages });
     const parsed = createBody.safeParse(parseJson(req.body));
     if (!parsed.success)
-      return reply.code(400).send({
-        error_messages: parsed.error.issues.map((i) => `${i.path.join('.')} is required or invalid`),
-      });
+      return refuse(
+        400,
+        ...parsed.error.issues.map((i) => {
+          const isAbsent = i.code === 'invalid_type' && i.message.endsWith('undefined');
+          return `${i.path.join('.')} ${text(isAbsent ? 'required' : 'invalid')}`;
+        }),
+      );
     const { transaction_details: details, item_details: items, callbacks, expiry } = parsed.data;
     if (items && items.reduce((sum, i) => sum + i.price * i.quantity, 0) !== details.gross_amount)
-      return reply.code(400).send({
-        error_messages: ['transaction_details.gross_amount is not equal to the sum of item_details'],
-      });
-    const current = latest.get(details.order_id);
-    if (current?.status === 'settlement')
-      return reply.code(400).send({
-        error_messages: [
-          'transaction_details.order_id has been paid and utilized, please use another order ID',
-        ],
-      });
-    if (current?.status === 'pending')
-      return reply
-        .code(400)
-        .send({ error_messages: ['transaction_details.order_id has already been taken'] });
-    latest.delete(details.order_id);
-    sessions.delete(tokenOf.get(details.order_id) ?? '');
-    const token = randomUUID();
-    tokenOf.set(details.order_id, token);
-    sessions.set(token, {
-      token,
+      return refuse(400, text('sumMismatch'));
+    if (expiry && milliseconds(expiry) > MAX_EXPIRY_MS)
+      return refuse(400, `expiry.duration ${text('invalid')}`);
+    const current = transactions.find(details.order_id);
+    if (current) account.refresh(current);
+    // A session ends with its method; what was ended or denied leaves the order id free again.
+    if (current && !['deny', 'cancel', 'expire'].includes(current.state))
+      return refuse(switches.midtransDuplicateOrderStatus, text(current.paidAt ? 'paid' : 'taken'));
+    const offered = offeredMethods(parsed.data.enabled_payments, details.gross_amount);
+    if (offered.length === 0) return refuse(400, text('noMethods'));
+    const overriding = urlsOf(req.headers['x-override-notification']);
+    const customFields = Object.entries(parsed.data).flatMap(([key, value]) =>
+      key.startsWith('custom_field') && typeof value === 'string' ? [[key, value] as const] : [],
+    );
+    const { token } = account.startSession({
       orderId: details.order_id,
-      amount: details.gross_amount,
+      amountRupiah: details.gross_amount,
       description: items?.[0]?.name ?? details.order_id,
       finishUrl: callbacks?.finish,
-      expiresAt: expiresAt(expiry),
+      offered,
+      ...expiries(parsed.data),
+      customFields: Object.fromEntries(customFields),
+      notifyUrls: [
+        ...(overriding.length > 0 ? overriding : [config.midtransWebhookUrl]),
+        ...urlsOf(req.headers['x-append-notification']),
+      ],
     });
-    return reply.code(201).send({ token, redirect_url: `${config.publicUrl}/snap/v3/redirection/${token}` });
+    return reply
+      .code(201)
+      .send({ token, redirect_url: `${config.publicUrl}/snap/${switches.midtransPagePath}/${token}` });
   });
 
-  app.post<{ Params: { token: string } }>('/snap/v1/transactions/:token/cancel', async (req, reply) => {
-    if (req.headers.authorization !== basic(config.midtransServerKey))
-      return reply.code(401).send({ error_messages: ['Access denied due to unauthorized transaction'] });
-    const s = sessions.get(req.params.token);
-    if (!s) return reply.code(404).send({ error_messages: ['token not found'] });
-    if (s.canceledAt) return reply.code(400).send({ error_messages: ['token already canceled'] });
-    if (latest.has(s.orderId))
-      return reply.code(400).send({ error_messages: ['Transaction is on progress'] });
-    s.canceledAt = new Date();
-    return { canceled_at: s.canceledAt.toISOString() };
-  });
+  app.post<{ Params: { token: string } }>(
+    '/snap/v1/transactions/:token/cancel',
+    { preHandler: snapDenied },
+    async (req, reply) => {
+      const refuse = (code: number, message: MessageName) =>
+        reply.code(code).send({ error_messages: [text(message)] });
+      const s = account.session(req.params.token);
+      if (!s) return refuse(switches.midtransUnknownTokenStatus, 'tokenUnknown');
+      if (s.canceledAt) return refuse(switches.midtransSessionCancelStatus, 'tokenCanceled');
+      if (s.transaction) return refuse(switches.midtransSessionCancelStatus, 'tokenInProgress');
+      s.canceledAt = new Date();
+      return { canceled_at: s.canceledAt.toISOString() };
+    },
+  );
 
-  const denied = { status_code: '401', status_message: 'Transaction cannot be authorized' };
-  const find = (id: string): Transaction | undefined => latest.get(id) ?? transactions.get(id);
-  const missing = () => ({
-    status_code: '404',
-    status_message: "Transaction doesn't exist.",
+  /** A body whose status_code is an error goes out as HTTP 200, or with that status by a switch. */
+  const core = (reply: FastifyReply, body: Record<string, unknown>) => {
+    const code = Number(body.status_code);
+    if (switches.midtransTrueHttpStatus && code >= 400 && code !== 407) reply.code(code);
+    return reply.send(body);
+  };
+  const failure = (code: string, message: MessageName) => ({
+    status_code: code,
+    status_message: text(message),
     id: randomUUID(),
   });
-
-  app.get<{ Params: { id: string } }>('/v2/:id/status', async (req, reply) => {
-    if (req.headers.authorization !== basic(config.midtransServerKey)) return reply.code(401).send(denied);
-    const t = find(req.params.id);
-    if (!t) return missing();
-    const code = t.status === 'pending' ? '201' : t.status === 'expire' ? '407' : '200';
-    return fields(t, code, 'Success, transaction is found');
-  });
-
-  for (const action of ['cancel', 'expire'] as const)
-    app.post<{ Params: { id: string } }>(`/v2/:id/${action}`, async (req, reply) => {
-      if (req.headers.authorization !== basic(config.midtransServerKey)) return reply.code(401).send(denied);
-      const t = find(req.params.id);
-      if (!t) return missing();
-      if (t.status !== 'pending')
-        return { status_code: '412', status_message: 'Merchant cannot modify the status of the transaction' };
-      t.status = action;
-      notify(t);
-      return action === 'cancel'
-        ? fields(t, '200', 'Success, transaction is canceled')
-        : fields(t, '407', 'Success, transaction has expired');
+  const find = (id: string): Transaction | undefined => {
+    const found = transactions.find(id);
+    if (found) account.refresh(found);
+    const byOrder = found && found.id !== id;
+    return byOrder && methodOf(found.method).isBiSnap && !switches.midtransBiSnapByOrderId
+      ? undefined
+      : found;
+  };
+  const statusOf = (t: Transaction) =>
+    account.describe(t, {
+      statusCode: statusCode(t, 'status', switches),
+      message: text('found'),
+      orderId: methodOf(t.method).isBiSnap ? t.id : t.orderId,
     });
 
-  app.get<{ Params: { token: string } }>('/snap/v3/redirection/:token', async (req, reply) => {
-    const s = sessions.get(req.params.token);
-    reply.type('text/html; charset=utf-8');
-    if (!s) return reply.code(404).send(closedPage('Halaman pembayaran tidak ditemukan.'));
-    const t = latest.get(s.orderId);
-    if (t?.status === 'settlement') return paidPage(bill(s), s.finishUrl);
-    if (!isPayable(s)) return reply.code(410).send(closedPage(whyClosed(s)));
-    return payPage(bill(s), `/snap/v3/redirection/${s.token}`, t === undefined ? 'can_choose' : 'chosen');
+  app.get<{ Params: { id: string } }>('/v2/:id/status', { preHandler: coreDenied }, async (req, reply) => {
+    const t = find(req.params.id);
+    return core(reply, t ? statusOf(t) : failure('404', 'missing'));
   });
-
-  app.post<{ Params: { token: string } }>('/snap/v3/redirection/:token/choose', async (req, reply) => {
-    const s = sessions.get(req.params.token);
-    reply.type('text/html; charset=utf-8');
-    if (!s) return reply.code(404).send(closedPage('Halaman pembayaran tidak ditemukan.'));
-    choose(s);
-    return reply.redirect(`/snap/v3/redirection/${s.token}`, 303);
-  });
-
-  app.post<{ Params: { token: string } }>('/snap/v3/redirection/:token/pay', async (req, reply) => {
-    const s = sessions.get(req.params.token);
-    reply.type('text/html; charset=utf-8');
-    if (!s) return reply.code(404).send(closedPage('Halaman pembayaran tidak ditemukan.'));
-    if (!settle(s) && latest.get(s.orderId)?.status !== 'settlement')
-      return reply.code(410).send(closedPage(whyClosed(s)));
-    return paidPage(bill(s), s.finishUrl);
-  });
-
-  const sweep = setInterval(() => {
-    for (const s of sessions.values()) {
-      const t = latest.get(s.orderId);
-      if (t?.status !== 'pending' || s.expiresAt.getTime() > Date.now()) continue;
-      t.status = 'expire';
-      notify(t);
-    }
-  }, 1000);
-  sweep.unref();
-  app.addHook('onClose', async () => clearInterval(sweep));
-
-  const sessionOf = (orderId: string) => sessions.get(tokenOf.get(orderId) ?? '');
-  return {
-    choose(orderId) {
-      const s = sessionOf(orderId);
-      return s !== undefined && choose(s);
+  app.get<{ Params: { id: string } }>(
+    '/v2/:id/status/b2b',
+    { preHandler: coreDenied },
+    async (req, reply) => {
+      const t = find(req.params.id);
+      if (!t) return core(reply, failure('404', 'missing'));
+      return core(reply, { status_code: '200', status_message: text('found'), transactions: [statusOf(t)] });
     },
-    pay(orderId) {
-      const s = sessionOf(orderId);
-      return s !== undefined && settle(s);
+  );
+
+  /** What an action does when the transaction allows it: the code and the words of its answer; null when it does not. */
+  const actions: Record<string, (t: Transaction) => readonly [string, MessageName] | null> = {
+    cancel(t) {
+      if (!['pending', 'authorize', 'capture'].includes(t.state)) return null;
+      account.change(t, 'cancel');
+      return ['200', 'canceled'];
+    },
+    expire(t) {
+      if (!canMove(t, 'expire')) return null;
+      account.change(t, 'expire');
+      return ['407', 'expired'];
+    },
+    approve(t) {
+      if (t.state !== 'capture' || t.fraud !== 'challenge') return null;
+      account.approve(t);
+      return ['200', 'approved'];
+    },
+    deny(t) {
+      if (t.state !== 'capture' || t.fraud !== 'challenge') return null;
+      account.change(t, 'deny');
+      return ['200', 'denied'];
     },
   };
+  for (const [action, run] of Object.entries(actions))
+    app.post<{ Params: { id: string } }>(
+      `/v2/:id/${action}`,
+      { preHandler: [coreDenied, idempotency] },
+      async (req, reply) => {
+        const t = find(req.params.id);
+        if (!t) return core(reply, failure('404', 'missing'));
+        const answer = run(t);
+        if (!answer) return core(reply, failure('412', 'cannotModify'));
+        return core(reply, account.describe(t, { statusCode: answer[0], message: text(answer[1]) }));
+      },
+    );
+
+  for (const path of ['/v2/:id/refund', '/v2/:id/refund/online/direct'])
+    app.post<{ Params: { id: string } }>(
+      path,
+      { preHandler: [coreDenied, idempotency] },
+      async (req, reply) => {
+        const t = find(req.params.id);
+        if (!t) return core(reply, failure('404', 'missing'));
+        const asked = refundBody.safeParse(parseJson(req.body));
+        if (!asked.success)
+          return core(reply, {
+            ...failure('400', 'badPayload'),
+            validation_messages: asked.error.issues.map((i) => `${i.path.join('.')} ${text('invalid')}`),
+          });
+        const outcome = refund(shared, account, t, asked.data, text('refundRequest'));
+        if (outcome.kind === 'answer') return core(reply, outcome.body);
+        // The bank's no looks like a success: HTTP 200, a body below 400, and nothing paid back.
+        if (outcome.code === '202') {
+          const body = account.describe(t, { statusCode: '202', message: text(outcome.message) });
+          return core(reply, { ...body, refund_amount: decimals(0) });
+        }
+        return core(reply, failure(outcome.code, outcome.message));
+      },
+    );
+
+  midtransPages(app, account);
+  return account;
 }

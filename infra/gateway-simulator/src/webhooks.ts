@@ -1,35 +1,185 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Send } from './state.ts';
+import type { Gateway } from './config.ts';
+import type { Random } from './random.ts';
+import type { Message, WebhookFaults } from './webhook-faults.ts';
 
-const defaultDelays = [250, 1000, 3000, 8000];
+const MINUTE = 60_000;
+/** The records kept for /__sim/webhooks; older ones are forgotten. */
+const MAX_RECORDS = 5000;
+const MAX_HOPS = 5;
 
-/** Posts a webhook in the background, again after each delay until a 2xx; `stop` drops what is left. */
-export function createSender(
-  delays: readonly number[] = defaultDelays,
-  onGiveUp: (url: string) => void,
-): { send: Send; stop: () => void } {
-  const stopped = new AbortController();
-  async function deliver(url: string, headers: Record<string, string>, body: string): Promise<void> {
-    for (const delay of [0, ...delays]) {
-      try {
-        await wait(delay, undefined, { signal: stopped.signal, ref: false });
-        const r = await fetch(url, {
-          method: 'POST',
-          headers: { ...headers, 'content-type': 'application/json' },
-          body,
-          redirect: 'manual',
-          signal: AbortSignal.any([stopped.signal, AbortSignal.timeout(15_000)]),
-        });
-        await r.body?.cancel();
-        if (r.ok) return;
-      } catch {
-        if (stopped.signal.aborted) return;
+interface Policy {
+  timeoutMs: number;
+  /** Waits before each retry, at the most. */
+  waitsMs: readonly number[];
+  /** The part of a wait that chance may take away. */
+  shift: number;
+  /** How many retries an answer of this status (null: none came) leads to. */
+  retriesAfter(status: number | null): number;
+}
+
+/**
+ * https://docs.midtrans.com/docs/https-notification-webhooks: the first retry comes 33 s to 2 min after the first try.
+ * https://docs.xendit.co/apidocs/webhook-behavior.
+ */
+const policies: Record<Gateway, Policy> = {
+  midtrans: {
+    timeoutMs: 15_000,
+    waitsMs: [2, 10, 30, 90, 210].map((minutes) => minutes * MINUTE),
+    shift: 0.725,
+    retriesAfter(status) {
+      if (status === null) return 5;
+      if (status >= 200 && status < 300) return 0;
+      if (status === 500) return 1;
+      if (status === 503) return 4;
+      if (status === 400 || status === 404) return 2;
+      return [301, 302, 303].includes(status) ? 0 : 5;
+    },
+  },
+  xendit: {
+    timeoutMs: 30_000,
+    waitsMs: [15, 45, 120, 180, 360, 720].map((minutes) => minutes * MINUTE),
+    shift: 0,
+    retriesAfter: (status) => (status !== null && status >= 200 && status < 300 ? 0 : 6),
+  },
+};
+
+export interface WebhookRecord {
+  gateway: Gateway;
+  url: string;
+  headers: Record<string, string>;
+  body: unknown;
+  /** What was done to it on purpose. */
+  fault: string;
+  state: 'waiting' | 'delivered' | 'gave_up' | 'dropped' | 'held';
+  /** `status` is null when nothing answered. */
+  tries: { at: string; status: number | null }[];
+}
+
+export interface Webhooks {
+  /** Sends in the background. */
+  send(message: Message): void;
+  /** Sends what a reorder still holds back, when no other message came to swap it with. */
+  release(gateway: Gateway): void;
+  records(): readonly WebhookRecord[];
+  /** Gives up what is under way and empties the records; tells how many were under way. */
+  forget(): number;
+  stop(): void;
+}
+
+export function createWebhooks(o: {
+  faults: WebhookFaults;
+  random: Random;
+  clockFactor: number;
+  /** In place of the gateways' own waits and rules: after any answer but a 2xx. */
+  delaysMs: readonly number[] | undefined;
+  /** Whether a retry carries a webhook-id of its own. */
+  isNewIdEachTry: () => boolean;
+  onGiveUp: (url: string) => void;
+}): Webhooks {
+  let records: WebhookRecord[] = [];
+  let stopped = new AbortController();
+
+  const record = (message: Message, fault: string, state: WebhookRecord['state']): WebhookRecord => {
+    const { gateway, url, headers, body } = message;
+    const made: WebhookRecord = { gateway, url, headers, body, fault, state, tries: [] };
+    records.push(made);
+    if (records.length > MAX_RECORDS) records.shift();
+    return made;
+  };
+
+  /** The wait before a retry, or undefined when there is none. `made` counts the retries so far. */
+  const waitAfter = (gateway: Gateway, status: number | null, made: number): number | undefined => {
+    if (status !== null && status >= 200 && status < 300) return undefined;
+    if (o.delaysMs) return o.delaysMs[made];
+    const policy = policies[gateway];
+    const longest = policy.waitsMs[made];
+    if (longest === undefined || made >= policy.retriesAfter(status)) return undefined;
+    return longest * (1 - policy.shift * o.random.next()) * o.clockFactor;
+  };
+
+  async function deliver(
+    { message, delayMs }: { message: Message; delayMs: number },
+    entry: WebhookRecord,
+    signal: AbortSignal,
+    onFirstTry: () => void,
+  ): Promise<void> {
+    let pause: number | undefined = delayMs;
+    for (let retries = 0; pause !== undefined; retries += 1) {
+      if (pause > 0) await wait(pause, undefined, { signal, ref: false });
+      const at = new Date().toISOString();
+      const headers =
+        retries > 0 && 'webhook-id' in message.headers && o.isNewIdEachTry()
+          ? { ...message.headers, 'webhook-id': randomUUID() }
+          : message.headers;
+      const status = await post({ ...message, headers }, signal);
+      signal.throwIfAborted();
+      entry.tries.push({ at, status });
+      onFirstTry();
+      if (status !== null && status >= 200 && status < 300) {
+        entry.state = 'delivered';
+        return;
       }
+      pause = waitAfter(message.gateway, status, retries);
     }
-    onGiveUp(url);
+    entry.state = 'gave_up';
+    o.onGiveUp(message.url);
   }
+
+  const carryOut = (message: Message, { fault, sends }: ReturnType<WebhookFaults['plan']>): void => {
+    if (sends.length === 0) record(message, fault, fault === 'drop' ? 'dropped' : 'held');
+    const { signal } = stopped;
+    const entries = sends.map((s) => ({ s, entry: record(s.message, fault, 'waiting') }));
+    void (async () => {
+      // The second is sent once the first was tried, so that a swapped pair arrives in that order.
+      for (const { s, entry } of entries) {
+        const { promise: tried, resolve: onFirstTry } = Promise.withResolvers<void>();
+        void deliver(s, entry, signal, onFirstTry).catch(() => {
+          entry.state = 'dropped';
+          onFirstTry();
+        });
+        await tried;
+      }
+    })();
+  };
   return {
-    send: (url, headers, body) => void deliver(url, headers, JSON.stringify(body)),
+    send: (message) => carryOut(message, o.faults.plan(message)),
+    release(gateway) {
+      const message = o.faults.release(gateway);
+      if (message) carryOut(message, { fault: 'none', sends: [{ message, delayMs: 0 }] });
+    },
+    records: () => records,
+    forget() {
+      const open = records.filter(({ state }) => state === 'waiting').length;
+      stopped.abort();
+      stopped = new AbortController();
+      records = [];
+      return open;
+    },
     stop: () => stopped.abort(),
   };
+}
+
+/** The status answered, or null. Only 307 and 308 are followed, as they keep the method and the body. */
+async function post(m: Message, signal: AbortSignal): Promise<number | null> {
+  let url = m.url;
+  try {
+    for (let hop = 0; ; hop += 1) {
+      const answer = await fetch(url, {
+        method: 'POST',
+        headers: { ...m.headers, 'content-type': 'application/json' },
+        body: JSON.stringify(m.body),
+        redirect: 'manual',
+        signal: AbortSignal.any([signal, AbortSignal.timeout(policies[m.gateway].timeoutMs)]),
+      });
+      await answer.body?.cancel();
+      const to = answer.headers.get('location');
+      const isFollowed = m.gateway === 'midtrans' && (answer.status === 307 || answer.status === 308);
+      if (!isFollowed || to === null || hop >= MAX_HOPS) return answer.status;
+      url = new URL(to, url).href;
+    }
+  } catch {
+    return null;
+  }
 }

@@ -1,155 +1,188 @@
-import { randomBytes, randomUUID } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { closedPage, paidPage, payPage } from './html.ts';
-import { basic, parseJson, type Shared } from './state.ts';
+import type { Controls } from './controls.ts';
+import type { Shared } from './shared.ts';
+import { basic, parseJson } from './wire.ts';
+import { errorBody, statusOfError } from './xendit-errors.ts';
+import { createXenditInvoices, type Invoice, invoiceFields } from './xendit-invoices.ts';
+import { isKnownChannel, methodNames, methodOf, type XenditMethod } from './xendit-methods.ts';
+import { xenditPages } from './xendit-page.ts';
+import { xenditRefundRoutes } from './xendit-refunds.ts';
+
+const YEAR_SECONDS = 31_536_000;
 
 const createBody = z.object({
   external_id: z.string().min(1),
-  amount: z.number().int().positive(),
+  amount: z.number(),
   description: z.string().default(''),
-  invoice_duration: z.number().positive().default(86_400),
-  currency: z.literal('IDR').default('IDR'),
+  invoice_duration: z.number().positive().max(YEAR_SECONDS).default(86_400),
+  currency: z.string().default('IDR'),
+  payer_email: z.string().optional(),
   customer: z.record(z.string(), z.unknown()).optional(),
+  payment_methods: z.array(z.string()).optional(),
   success_redirect_url: z.string().optional(),
+  failure_redirect_url: z.string().optional(),
+  items: z
+    .array(z.looseObject({ name: z.string(), price: z.number(), quantity: z.number() }))
+    .max(75)
+    .default([]),
+  fees: z
+    .array(z.looseObject({ type: z.string(), value: z.number() }))
+    .max(10)
+    .default([]),
+  reminder_time: z.number().optional(),
+  metadata: z.record(z.string().max(40), z.unknown()).nullish(),
 });
-const query = z.object({
+type Asked = z.infer<typeof createBody>;
+
+const instant = z.coerce.date().optional();
+const many = z.union([z.string().transform((s) => [s]), z.array(z.string())]).optional();
+const listQuery = z.object({
   external_id: z.string().optional(),
-  statuses: z.union([z.string().transform((s) => [s]), z.array(z.string())]).optional(),
+  statuses: many,
   limit: z.coerce.number().int().min(1).max(100).default(10),
+  created_after: instant,
+  created_before: instant,
+  paid_after: instant,
+  paid_before: instant,
+  expired_after: instant,
+  expired_before: instant,
+  last_invoice: z.string().optional(),
+  client_types: many,
+  payment_channels: many,
+  on_demand_link: z.string().optional(),
+  recurring_payment_id: z.string().optional(),
 });
 
-type Invoice = z.infer<typeof createBody> & {
-  id: string;
-  status: 'PENDING' | 'PAID' | 'EXPIRED';
-  created: Date;
-  updated: Date;
-  expiresAt: Date;
-  paid?: { paid_amount: number; paid_at: string; payment_id: string };
-};
+const isWithin = (at: Date | undefined, after: Date | undefined, before: Date | undefined): boolean =>
+  (after === undefined || (at !== undefined && at > after)) &&
+  (before === undefined || (at !== undefined && at < before));
 
-const error = (code: string, message: string, errors?: unknown[]) => ({
-  error_code: code,
-  message,
-  ...(errors ? { errors } : {}),
-});
-const notFound = error('INVOICE_NOT_FOUND_ERROR', 'Could not find invoice');
+/** What is wrong with a create beyond its shape: an error_code and why, or nothing. */
+function objection(asked: Asked): readonly [string, string] | undefined {
+  if (asked.currency !== 'IDR') return ['UNSUPPORTED_CURRENCY', `${asked.currency} is not supported`];
+  if (asked.amount < 1) return ['AMOUNT_BELOW_MINIMUM_LIMIT', 'The amount is below the minimum'];
+  if (asked.payer_email !== undefined && !z.email().safeParse(asked.payer_email).success)
+    return ['EMAIL_FORMAT_ERROR', 'payer_email is not an e-mail address'];
+  if (asked.reminder_time !== undefined && asked.reminder_time <= 0)
+    return ['INVALID_REMINDER_TIME', 'reminder_time is not valid'];
+  const unknown = asked.payment_methods?.find((name) => !isKnownChannel(name));
+  if (unknown !== undefined) return ['UNAVAILABLE_PAYMENT_METHOD_ERROR', `${unknown} is not available`];
+  return undefined;
+}
 
-/** Invoice v2. Returns a way to pay an invoice without a browser. */
-export function xenditRoutes(app: FastifyInstance, shared: Shared): { pay(externalId: string): boolean } {
-  const { config } = shared;
-  const invoices = new Map<string, Invoice>();
+/** Invoice v2 and refunds. */
+export function xenditRoutes(app: FastifyInstance, shared: Shared): Controls {
+  const { config, switches } = shared;
+  const invoices = createXenditInvoices(shared);
 
-  const common = (i: Invoice) => ({
-    id: i.id,
-    external_id: i.external_id,
-    user_id: '5f0000000000000000000001',
-    status: i.status,
-    merchant_name: 'Antrean',
-    amount: i.amount,
-    description: i.description,
-    currency: i.currency,
-    created: i.created.toISOString(),
-    updated: i.updated.toISOString(),
-    ...(i.success_redirect_url === undefined ? {} : { success_redirect_url: i.success_redirect_url }),
-    items: [],
-    ...(i.paid ? { ...i.paid, payment_method: 'QR_CODE', payment_channel: 'QRIS' } : {}),
-  });
+  const available = (i: Invoice, method: XenditMethod['paymentMethod']) =>
+    i.offered.filter((name) => methodOf(name).paymentMethod === method);
+  // Of an invoice that a late payment found EXPIRED, nothing of that payment shows.
   const wire = (i: Invoice) => ({
-    ...common(i),
+    ...invoiceFields(i, i.state, switches.xenditFeeRupiah),
     merchant_profile_picture_url: `${config.publicUrl}/logo.png`,
     expiry_date: i.expiresAt.toISOString(),
     invoice_url: `${config.publicUrl}/web/${i.id}`,
-    available_banks: [],
-    available_retail_outlets: [],
-    available_ewallets: [],
-    available_qr_codes: [{ qr_code_type: 'QRIS' }],
+    available_banks: available(i, 'BANK_TRANSFER').map((name) => ({
+      bank_code: name,
+      collection_type: 'POOL',
+      transfer_amount: i.amountRupiah,
+      bank_branch: 'Virtual Account',
+      account_holder_name: 'ANTREAN',
+      identity_amount: 0,
+    })),
+    available_retail_outlets: available(i, 'RETAIL_OUTLET').map((name) => ({ retail_outlet_name: name })),
+    available_ewallets: available(i, 'EWALLET').map((name) => ({ ewallet_type: name })),
+    available_qr_codes: available(i, 'QR_CODE').map((name) => ({ qr_code_type: name })),
     available_direct_debits: [],
     available_paylaters: [],
-    should_exclude_credit_card: true,
+    should_exclude_credit_card: available(i, 'CREDIT_CARD').length === 0,
     should_send_email: false,
     ...(i.customer ? { customer: i.customer } : {}),
-    metadata: null,
+    metadata: i.metadata ?? null,
   });
-  const notify = (i: Invoice): void => {
-    const headers = { 'x-callback-token': config.xenditCallbackToken, 'webhook-id': randomUUID() };
-    shared.send(config.xenditWebhookUrl, headers, { ...common(i), is_high: false });
-  };
-  const expire = (i: Invoice): void => {
-    i.status = 'EXPIRED';
-    i.updated = new Date();
-    notify(i);
-  };
-  const settle = (i: Invoice): boolean => {
-    if (i.status !== 'PENDING' || i.expiresAt.getTime() <= Date.now()) return false;
-    const now = new Date();
-    i.status = 'PAID';
-    i.updated = now;
-    i.paid = { paid_amount: i.amount, paid_at: now.toISOString(), payment_id: `qrpy_${randomUUID()}` };
-    shared.payments.push({
-      gateway: 'xendit',
-      orderId: i.external_id,
-      gatewayRef: i.id,
-      amountRupiah: i.amount,
-      method: 'QRIS',
-      paidAt: now.toISOString(),
-    });
-    notify(i);
-    return true;
-  };
-  const bill = (i: Invoice) => ({
-    gateway: 'Xendit',
-    orderId: i.external_id,
-    amountRupiah: i.amount,
-    description: i.description,
-  });
-
+  const fail = (reply: FastifyReply, code: string, message: string, errors?: unknown[]) =>
+    reply.code(statusOfError(code)).send(errorBody(code, message, errors));
   const auth = async (req: FastifyRequest, reply: FastifyReply) => {
     if (req.headers.authorization !== basic(config.xenditSecretKey))
-      await reply.code(401).send(error('INVALID_API_KEY', 'API key is invalid'));
+      await fail(reply, 'INVALID_API_KEY', 'API key is invalid');
   };
 
   for (const path of ['/v2/invoices', '/v2/invoices/'])
     app.post(path, { preHandler: auth }, async (req, reply) => {
+      if (switches.xenditCreateError !== null)
+        return fail(reply, switches.xenditCreateError, 'The invoice was refused');
       const json = parseJson(req.body);
-      if (json === undefined)
-        return reply.code(400).send(error('INVALID_JSON_FORMAT', 'The request body is not JSON'));
+      if (json === undefined) return fail(reply, 'INVALID_JSON_FORMAT', 'The request body is not JSON');
       const parsed = createBody.safeParse(json);
       if (!parsed.success)
-        return reply.code(400).send(
-          error(
-            'API_VALIDATION_ERROR',
-            'There was an error with the format submitted to the server.',
-            parsed.error.issues.map((i) => ({ path: i.path.join('.'), message: i.message })),
-          ),
+        return fail(
+          reply,
+          'API_VALIDATION_ERROR',
+          'There was an error with the format submitted to the server.',
+          parsed.error.issues.map((i) => ({ path: i.path.join('.'), message: i.message })),
         );
-      const now = new Date();
-      const made: Invoice = {
-        ...parsed.data,
-        id: randomBytes(12).toString('hex'),
-        status: 'PENDING',
-        created: now,
-        updated: now,
-        expiresAt: new Date(now.getTime() + parsed.data.invoice_duration * 1000),
-      };
-      invoices.set(made.id, made);
-      return wire(made);
+      const asked = parsed.data;
+      const wrong = objection(asked);
+      if (wrong) return fail(reply, ...wrong);
+      const methods = asked.payment_methods;
+      const offered = methodNames.filter((name) => methods === undefined || methods.includes(name));
+      if (offered.length === 0)
+        return fail(reply, 'NO_COLLECTION_METHODS_ERROR', 'No payment method is left to collect with');
+      if (switches.xenditUniqueExternalId && invoices.knows(asked.external_id))
+        return fail(reply, 'DUPLICATE_ERROR', 'external_id was used before');
+      const made = invoices.create({
+        externalId: asked.external_id,
+        amountRupiah: Math.trunc(asked.amount),
+        description: asked.description,
+        expiresAt: new Date(Date.now() + asked.invoice_duration * 1000),
+        successUrl: asked.success_redirect_url,
+        failureUrl: asked.failure_redirect_url,
+        customer: asked.customer,
+        metadata: asked.metadata ?? undefined,
+        items: asked.items,
+        fees: asked.fees,
+        offered,
+      });
+      return reply.code(switches.xenditCreateStatus).send(wire(made));
     });
 
   app.get('/v2/invoices', { preHandler: auth }, async (req, reply) => {
-    const q = query.safeParse(req.query);
-    if (!q.success) return reply.code(400).send(error('API_VALIDATION_ERROR', 'The query is not valid', []));
-    const { external_id: externalId, statuses, limit } = q.data;
-    return [...invoices.values()]
-      .filter((i) => externalId === undefined || i.external_id === externalId)
-      .filter((i) => statuses === undefined || statuses.includes(i.status))
-      .slice(-limit)
-      .map(wire);
+    const parsed = listQuery.safeParse(req.query);
+    if (!parsed.success)
+      return fail(
+        reply,
+        'API_VALIDATION_ERROR',
+        'The query is not valid',
+        parsed.error.issues.map((i) => ({ path: i.path.join('.'), message: i.message })),
+      );
+    const q = parsed.data;
+    const shown = (i: Invoice) => (i.state === 'EXPIRED' ? undefined : i.payment);
+    const from = q.external_id === undefined ? invoices.all() : invoices.byExternalId(q.external_id);
+    for (const i of from) invoices.refresh(i);
+    const found = from
+      .filter(
+        (i) =>
+          (q.statuses?.includes(i.state) ?? true) &&
+          (q.payment_channels?.includes(shown(i)?.method ?? '') ?? true) &&
+          (q.client_types?.includes('API_GATEWAY') ?? true) &&
+          q.on_demand_link === undefined &&
+          q.recurring_payment_id === undefined &&
+          isWithin(i.created, q.created_after, q.created_before) &&
+          isWithin(shown(i)?.paidAt, q.paid_after, q.paid_before) &&
+          isWithin(i.expiresAt, q.expired_after, q.expired_before),
+      )
+      .toReversed();
+    // The page after the one that ended with this invoice.
+    const start = q.last_invoice === undefined ? 0 : found.findIndex(({ id }) => id === q.last_invoice) + 1;
+    return found.slice(start, start + q.limit).map(wire);
   });
 
   app.get<{ Params: { id: string } }>('/v2/invoices/:id', { preHandler: auth }, async (req, reply) => {
     const found = invoices.get(req.params.id);
-    return found ? wire(found) : reply.code(404).send(notFound);
+    if (found) invoices.refresh(found);
+    return found ? wire(found) : fail(reply, 'INVOICE_NOT_FOUND_ERROR', 'Could not find invoice');
   });
 
   // The action is a parameter so that "expire!" and "expire%21" are the same.
@@ -158,45 +191,18 @@ export function xenditRoutes(app: FastifyInstance, shared: Shared): { pay(extern
     { preHandler: auth },
     async (req, reply) => {
       const found = invoices.get(req.params.id);
-      if (req.params.action !== 'expire!' || !found) return reply.code(404).send(notFound);
-      if (found.status !== 'PENDING')
+      if (req.params.action !== 'expire!' || !found)
+        return fail(reply, 'INVOICE_NOT_FOUND_ERROR', 'Could not find invoice');
+      invoices.refresh(found);
+      if (found.state !== 'PENDING')
         return reply
-          .code(404)
-          .send(error('INVOICE_NOT_FOUND_ERROR', 'Could not find and update PENDING invoice'));
-      expire(found);
+          .code(switches.xenditExpireErrorStatus)
+          .send(errorBody('INVOICE_NOT_FOUND_ERROR', 'Could not find and update PENDING invoice'));
+      invoices.end(found);
       return wire(found);
     },
   );
 
-  app.get<{ Params: { id: string } }>('/web/:id', async (req, reply) => {
-    const found = invoices.get(req.params.id);
-    reply.type('text/html; charset=utf-8');
-    if (!found) return reply.code(404).send(closedPage('Halaman pembayaran tidak ditemukan.'));
-    if (found.status === 'PAID') return paidPage(bill(found), found.success_redirect_url);
-    if (found.status === 'EXPIRED') return reply.code(410).send(closedPage('Batas waktu sudah lewat.'));
-    return payPage(bill(found), `/web/${found.id}`);
-  });
-
-  app.post<{ Params: { id: string } }>('/web/:id/pay', async (req, reply) => {
-    const found = invoices.get(req.params.id);
-    reply.type('text/html; charset=utf-8');
-    if (!found) return reply.code(404).send(closedPage('Halaman pembayaran tidak ditemukan.'));
-    if (!settle(found) && found.status !== 'PAID')
-      return reply.code(410).send(closedPage('Batas waktu sudah lewat.'));
-    return paidPage(bill(found), found.success_redirect_url);
-  });
-
-  const sweep = setInterval(() => {
-    for (const i of invoices.values())
-      if (i.status === 'PENDING' && i.expiresAt.getTime() <= Date.now()) expire(i);
-  }, 1000);
-  sweep.unref();
-  app.addHook('onClose', async () => clearInterval(sweep));
-
-  return {
-    pay(externalId) {
-      const found = [...invoices.values()].findLast((i) => i.external_id === externalId);
-      return found !== undefined && settle(found);
-    },
-  };
+  xenditPages(app, invoices);
+  return { ...invoices, ...xenditRefundRoutes(app, shared, invoices, auth) };
 }

@@ -4,8 +4,10 @@ import {
   createMidtransGateway,
   createXenditGateway,
   parseXenditInvoiceEvent,
+  parseXenditRefundEvent,
   type PaymentGateway,
   type PaymentRequest,
+  type RefundRequest,
   verifyMidtransNotification,
   verifyXenditToken,
   withBreaker,
@@ -52,10 +54,18 @@ afterAll(async () => {
   shop.close();
 });
 
-const make = (name: 'midtrans' | 'xendit', key = keys[name], baseUrl = base): PaymentGateway =>
+/** Only who waits for an answer that never comes should wait a short time. */
+const make = (
+  name: 'midtrans' | 'xendit',
+  key = keys[name],
+  baseUrl = base,
+  timeoutMs = 10_000,
+): PaymentGateway =>
   name === 'midtrans'
-    ? createMidtransGateway({ serverKey: key, isProduction: false, baseUrl, timeoutMs: 400 })
-    : createXenditGateway({ secretKey: key, baseUrl, timeoutMs: 400 });
+    ? createMidtransGateway({ serverKey: key, isProduction: false, baseUrl, timeoutMs })
+    : createXenditGateway({ secretKey: key, baseUrl, timeoutMs });
+const hasty = (name: 'midtrans' | 'xendit', mode: string) =>
+  make(name, keys[name], base, mode === 'hang' ? 400 : 10_000);
 const request = (attemptId: string): PaymentRequest => ({
   attemptId,
   amountRupiah: 150_000,
@@ -155,7 +165,7 @@ describe.each(['midtrans', 'xendit'] as const)('%s adapter', (name) => {
     const { url: _, ...instrument } = await active(g, id);
     await post('/__sim/faults', { gateway: name, mode });
     try {
-      const outcome = await g.close(instrument);
+      const outcome = await hasty(name, mode).close(instrument);
       expect(outcome).toMatchObject({ kind: 'unknown' });
       expect(JSON.stringify(outcome)).not.toContain(keys[name]);
     } finally {
@@ -182,8 +192,9 @@ describe.each(['midtrans', 'xendit'] as const)('%s adapter', (name) => {
     await post('/__sim/faults', { gateway: name, mode });
     const started = Date.now();
     try {
-      expect(await make(name).create(request(`pay-${name}-4`))).toMatchObject({ kind: 'unknown' });
-      expect(await make(name).status({ attemptId: `pay-${name}-4` })).toMatchObject({ kind: 'unknown' });
+      const g = hasty(name, mode);
+      expect(await g.create(request(`pay-${name}-4`))).toMatchObject({ kind: 'unknown' });
+      expect(await g.status({ attemptId: `pay-${name}-4` })).toMatchObject({ kind: 'unknown' });
     } finally {
       await post('/__sim/faults', { gateway: name, mode: 'none' });
     }
@@ -247,4 +258,288 @@ describe('a Midtrans payment for which a method was chosen', () => {
 it('gives the same Xendit invoice when a create is repeated', async () => {
   const g = make('xendit');
   expect(await g.create(request('again-1'))).toEqual(await g.create(request('again-1')));
+});
+
+/** Created and paid; what the adapter then needs to know of it. */
+async function paidAt(name: 'midtrans' | 'xendit', attemptId: string, method?: string) {
+  const g = make(name);
+  const { url: _, ...instrument } = await active(g, attemptId);
+  expect((await post('/__sim/pay', { orderId: attemptId, gateway: name, method })).status).toBe(200);
+  const status = await g.status(instrument);
+  if (status.kind !== 'paid') throw new Error(JSON.stringify(status));
+  return { g, instrument: { ...instrument, transactionId: status.transactionId }, status };
+}
+const part = (instrument: { attemptId: string }, refundId: string, more: Partial<RefundRequest> = {}) => ({
+  ...instrument,
+  refundId,
+  amountRupiah: 50_000,
+  paidRupiah: 150_000,
+  reason: 'requested_by_customer',
+  ...more,
+});
+const switched = (switches: Record<string, unknown>) => post('/__sim/switches', switches);
+const moneyBack = async (orderId: string): Promise<unknown[]> => {
+  const ledger: unknown = await (await fetch(`${base}/__sim/ledger`)).json();
+  const mine = (Array.isArray(ledger) ? ledger : []).find(
+    (o: { orderId?: unknown }) => o.orderId === orderId,
+  );
+  return (mine as { returned?: unknown[] } | undefined)?.returned ?? [];
+};
+
+describe.each(['midtrans', 'xendit'] as const)('a refund at %s', (name) => {
+  const wallet = name === 'midtrans' ? 'gopay' : 'DANA';
+
+  it('is pending until the gateway has sent the money, once, however often it is asked for', async () => {
+    const id = `refund-${name}-1`;
+    const { g, instrument } = await paidAt(name, id, wallet);
+    const asked = part(instrument, `rf-${name}-1`);
+    await post('/__sim/refund-outcome', { gateway: name, outcome: 'pending', times: 1 });
+    expect(await g.refundStatus(asked)).toEqual({ kind: 'none' });
+    const first = await g.refund(asked);
+    expect(first).toMatchObject({ kind: 'pending', gatewayRef: expect.any(String) });
+    expect(await g.refund(asked)).toEqual(first);
+    expect(await g.refundStatus(asked)).toEqual(first);
+
+    await post('/__sim/refund-outcome', { gateway: name, outcome: 'succeed', orderId: id });
+    expect(await g.refundStatus(asked)).toMatchObject({ ...first, kind: 'succeeded' });
+    expect(await moneyBack(id)).toHaveLength(1);
+    const after = await g.status(instrument);
+    if (name === 'midtrans')
+      expect(after).toMatchObject({ kind: 'returned', how: 'partial_refund', returnedRupiah: 50_000 });
+    else expect(after).toMatchObject({ kind: 'paid' });
+
+    await vi.waitFor(() => {
+      const told = received.flatMap((r) =>
+        name === 'midtrans'
+          ? (verifyMidtransNotification(r.body, [keys.midtrans])?.refundKeys ?? [])
+          : [parseXenditRefundEvent(r.body)?.refundId],
+      );
+      expect(told).toContain(asked.refundId);
+    });
+    expect(await g.refund(part(instrument, `rf-${name}-1-more`, { amountRupiah: 150_000 }))).toMatchObject({
+      kind: 'refused',
+    });
+  });
+
+  it('is looked up, and not sent twice, when its answer was lost', async () => {
+    const id = `refund-${name}-2`;
+    const { g, instrument } = await paidAt(name, id, wallet);
+    const asked = part(instrument, `rf-${name}-2`);
+    await post('/__sim/faults', { gateway: name, operation: 'refund', mode: 'reset_after', times: 1 });
+    expect(await g.refund(asked)).toMatchObject({ kind: 'unknown' });
+    await vi.waitFor(async () => expect(await g.refundStatus(asked)).toMatchObject({ kind: 'succeeded' }));
+    expect((await g.refund(asked)).kind).toMatch(/^(pending|succeeded)$/);
+    expect(await moneyBack(id)).toHaveLength(1);
+  });
+
+  it('is refused at once, or later', async () => {
+    const { g, instrument } = await paidAt(name, `refund-${name}-3`, wallet);
+    await post('/__sim/refund-outcome', { gateway: name, outcome: 'refuse', times: 1 });
+    expect(await g.refund(part(instrument, `rf-${name}-3`))).toMatchObject({ kind: 'refused' });
+    await post('/__sim/refund-outcome', { gateway: name, outcome: 'fail', times: 1 });
+    const later = part(instrument, `rf-${name}-3-later`);
+    const first = await g.refund(later);
+    if (name === 'midtrans') expect(first).toMatchObject({ kind: 'refused' });
+    else
+      await vi.waitFor(async () =>
+        expect(await g.refundStatus(later)).toEqual({ kind: 'refused', code: 'REFUND_FAILED' }),
+      );
+    expect(await moneyBack(`refund-${name}-3`)).toEqual([]);
+  });
+
+  it('is not possible for a bank transfer, nor of a part of an OVO payment, whether or not the method is known', async () => {
+    const bank = await paidAt(name, `refund-${name}-4`, name === 'midtrans' ? 'bca_va' : 'BCA');
+    const ovo = await paidAt(name, `refund-${name}-5`, name === 'midtrans' ? 'ovo' : 'OVO');
+    for (const { g, instrument, status } of [bank, ovo])
+      for (const more of [{}, status.method === undefined ? {} : { method: status.method }]) {
+        const { transactionId: _, ...unknownId } = instrument;
+        const asked = part(instrument, `rf-${instrument.attemptId}`, more);
+        expect(await g.refund(asked)).toMatchObject({ kind: 'not_refundable' });
+        expect(await g.refund({ ...part(unknownId, asked.refundId), ...more })).toMatchObject({
+          kind: 'not_refundable',
+        });
+      }
+    const { amountRupiah } = ovo.status;
+    expect(await ovo.g.refund(part(ovo.instrument, `rf-${name}-5`, { amountRupiah }))).toMatchObject({
+      kind: 'pending',
+    });
+  });
+
+  it('and a create had no effect when the gateway says 429, and status does not know', async () => {
+    const { g, instrument } = await paidAt(name, `refund-${name}-6`, wallet);
+    await post('/__sim/faults', { gateway: name, mode: 'http_429' });
+    const { transactionId: _, ...byOrder } = instrument;
+    try {
+      expect(await g.refund(part(byOrder, `rf-${name}-6`))).toEqual({ kind: 'not_sent', code: 'http_429' });
+      expect(await g.create(request(`refund-${name}-7`))).toEqual({ kind: 'not_sent', code: 'http_429' });
+      expect(await g.status(instrument)).toEqual({ kind: 'unknown', code: 'http_429' });
+    } finally {
+      await post('/__sim/faults', { gateway: name, mode: 'none' });
+    }
+  });
+});
+
+describe('a Midtrans payment on rails that put another id into order_id', () => {
+  it('is found by its own id and by ours, and refunded, and nobody else’s is taken for it', async () => {
+    const { g, instrument, status } = await paidAt('midtrans', 'rail-1', 'dana');
+    expect(status).toMatchObject({ method: 'dana', amountRupiah: 150_000 });
+    expect(await g.status(instrument)).toEqual(status);
+    const hook = await hookFor('/midtrans', instrument.transactionId);
+    expect(verifyMidtransNotification(hook.body, [keys.midtrans])).toMatchObject({
+      orderId: 'rail-1',
+      transactionId: instrument.transactionId,
+    });
+
+    const { instrument: other } = await paidAt('midtrans', 'rail-2', 'dana');
+    const forged = { attemptId: 'rail-1', transactionId: other.transactionId };
+    expect(await g.status(forged)).toEqual({ kind: 'unknown', code: 'wrong_order' });
+    expect(await g.close(forged)).toEqual({ kind: 'unknown', code: 'wrong_order' });
+    expect(await g.refund(part(forged, 'rf-rail-2'))).toEqual({ kind: 'refused', code: 'wrong_order' });
+    expect(await moneyBack('rail-2')).toEqual([]);
+    expect(await g.refund(part(instrument, 'rf-rail-1'))).toMatchObject({ kind: 'pending' });
+  });
+
+  it('answers to nothing but its own id where Midtrans wants it so', async () => {
+    await switched({ midtransBiSnapByOrderId: false });
+    try {
+      const g = make('midtrans');
+      const { url: _, ...instrument } = await active(g, 'rail-3');
+      await post('/__sim/pay', { orderId: 'rail-3', method: 'bsi_va' });
+      const hook = await hookFor('/midtrans', 'rail-3');
+      const transactionId = verifyMidtransNotification(hook.body, [keys.midtrans])?.transactionId ?? '';
+      expect(await g.status(instrument)).toEqual({ kind: 'not_started' });
+      expect(await g.status({ ...instrument, transactionId })).toMatchObject({
+        kind: 'paid',
+        method: 'bank_transfer:bsi',
+      });
+      // Without the id nobody may say that it is closed.
+      expect(await g.close(instrument)).toEqual({ kind: 'pending' });
+      expect(await g.close({ ...instrument, transactionId })).toEqual({ kind: 'paid' });
+    } finally {
+      await switched({ midtransBiSnapByOrderId: true });
+    }
+  });
+});
+
+it.each([
+  ['midtrans', 'qris', 'qris', false],
+  ['midtrans', 'bca_va', 'bank_transfer:bca', false],
+  ['midtrans', 'permata_va', 'bank_transfer:permata', true],
+  ['midtrans', 'echannel', 'echannel', true],
+  ['midtrans', 'indomaret', 'cstore:indomaret', true],
+  ['midtrans', 'alfamart', 'cstore:alfamart', false],
+  ['midtrans', 'credit_card', 'credit_card', false],
+  ['xendit', 'QRIS', 'QR_CODE:QRIS', false],
+  ['xendit', 'BCA', 'BANK_TRANSFER:BCA', false],
+  ['xendit', 'ALFAMART', 'RETAIL_OUTLET:ALFAMART', false],
+  ['xendit', 'CREDIT_CARD', 'CREDIT_CARD', false],
+] as const)('%s calls a payment by %s %s', async (name, chosen, method, mayReverse) => {
+  const { status } = await paidAt(name, `method-${chosen.replace('_', '-')}-${name}`, chosen);
+  expect(status).toMatchObject({ method, mayReverse, paidAt: expect.any(Date) });
+});
+
+describe('a payment that does not stay as it was', () => {
+  it('at Midtrans is paid by another try after it was denied, whichever id is asked about', async () => {
+    const g = make('midtrans');
+    const { url: _, ...instrument } = await active(g, 'deny-1');
+    await post('/__sim/deny', { orderId: 'deny-1', method: 'credit_card' });
+    const hook = await hookFor('/midtrans', 'deny-1');
+    const transactionId = verifyMidtransNotification(hook.body, [keys.midtrans])?.transactionId ?? '';
+    expect(await g.status({ ...instrument, transactionId })).toEqual({ kind: 'closed', reason: 'deny' });
+    await post('/__sim/pay', { orderId: 'deny-1', method: 'qris' });
+    const now = await g.status({ ...instrument, transactionId });
+    expect(now).toMatchObject({ kind: 'paid', method: 'qris' });
+    expect(now).not.toMatchObject({ transactionId });
+  });
+
+  it('at Midtrans is undone within minutes, charged back, or waits for a review', async () => {
+    const permata = await paidAt('midtrans', 'undone-1', 'permata_va');
+    await post('/__sim/reverse', { orderId: 'undone-1' });
+    expect(await permata.g.status(permata.instrument)).toEqual({ kind: 'closed', reason: 'deny' });
+
+    const card = await paidAt('midtrans', 'undone-2', 'credit_card');
+    const asked = part(card.instrument, 'rf-undone-2');
+    expect(await card.g.refund(asked)).toEqual({ kind: 'not_sent', code: 'not_settled' });
+    await post('/__sim/settle', { orderId: 'undone-2' });
+    await post('/__sim/chargeback', { orderId: 'undone-2' });
+    expect(await card.g.status(card.instrument)).toMatchObject({ kind: 'returned', how: 'chargeback' });
+    expect(await card.g.refund(asked)).toEqual({ kind: 'refused', code: 'already_returned' });
+
+    await switched({ midtransCard: 'challenge' });
+    try {
+      const { url: _, ...instrument } = await active(card.g, 'review-1');
+      await post('/__sim/pay', { orderId: 'review-1', method: 'credit_card' });
+      expect(await card.g.status(instrument)).toEqual({ kind: 'pending' });
+    } finally {
+      await switched({ midtransCard: 'capture' });
+    }
+  });
+
+  it('comes late: Midtrans then says paid, and Xendit tells and goes on saying expired', async () => {
+    for (const name of ['midtrans', 'xendit'] as const) {
+      const id = `late-${name}`;
+      const g = make(name);
+      const { url: _, ...instrument } = await active(g, id);
+      await post('/__sim/choose', { orderId: id });
+      await post('/__sim/expire', { orderId: id });
+      expect(await g.status(instrument)).toMatchObject({ kind: 'closed' });
+      expect((await post('/__sim/pay', { orderId: id, evenIfClosed: true })).status).toBe(200);
+      const status = await g.status(instrument);
+      if (name === 'midtrans') expect(status).toMatchObject({ kind: 'paid', amountRupiah: 150_000 });
+      else {
+        expect(status).toEqual({ kind: 'closed', reason: 'expired' });
+        await vi.waitFor(() =>
+          expect(received.map((r) => parseXenditInvoiceEvent(r.body))).toContainEqual(
+            expect.objectContaining({ externalId: id, status: 'PAID' }),
+          ),
+        );
+        expect(await g.refund(part(instrument, 'rf-late'))).toMatchObject({ kind: 'pending' });
+      }
+    }
+  });
+});
+
+it('reads Midtrans in its other language and with true HTTP statuses', async () => {
+  await switched({ midtransLanguage: 'id', midtransTrueHttpStatus: true, midtransDuplicateOrderStatus: 406 });
+  try {
+    const g = make('midtrans');
+    expect(await g.status({ attemptId: 'other-0' })).toEqual({ kind: 'not_started' });
+    const { url: _, ...instrument } = await active(g, 'other-1');
+    expect(await g.close(instrument)).toEqual({ kind: 'closed' });
+    expect(await g.close(instrument)).toEqual({ kind: 'closed' });
+    const bank = await paidAt('midtrans', 'other-2', 'bni_va');
+    expect(await g.create(request('other-2'))).toEqual({ kind: 'unknown', code: 'duplicate_order_id' });
+    expect(await g.refund(part({ attemptId: 'other-2' }, 'rf-other-2'))).toMatchObject({
+      kind: 'not_refundable',
+    });
+    expect(await g.close(bank.instrument)).toEqual({ kind: 'paid' });
+  } finally {
+    await switched({
+      midtransLanguage: 'en',
+      midtransTrueHttpStatus: false,
+      midtransDuplicateOrderStatus: 400,
+    });
+  }
+});
+
+it('lists what Xendit was paid, with its fee, and nothing of Midtrans, which has no list', async () => {
+  const from = new Date(Date.now() - 1000);
+  await switched({ xenditFeeRupiah: 1500 });
+  try {
+    await paidAt('xendit', 'listed-1', 'DANA');
+    const { g } = await paidAt('xendit', 'listed-2', 'BCA');
+    await post('/__sim/settle', { orderId: 'listed-2' });
+    await active(g, 'listed-3');
+    const range = { from, to: new Date(Date.now() + 1000) };
+    const listed = await g.listPaid(range);
+    if (!Array.isArray(listed)) throw new Error(JSON.stringify(listed));
+    expect(new Set(listed.map((l) => l.attemptId).filter((id) => id.startsWith('listed-')))).toEqual(
+      new Set(['listed-1', 'listed-2']),
+    );
+    expect(listed[0]).toMatchObject({ feeRupiah: 1500, amountRupiah: 150_000, currency: 'IDR' });
+    expect(await g.listPaid({ from: new Date(0), to: new Date(1) })).toEqual([]);
+    expect(await make('midtrans').listPaid(range)).toBeUndefined();
+  } finally {
+    await switched({ xenditFeeRupiah: null });
+  }
 });
