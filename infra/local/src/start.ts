@@ -272,6 +272,7 @@ async function main(): Promise<void> {
         ...keys,
         ...stores,
         WORKER_HEALTH_PORT: `${port}`,
+        BANK_ACCOUNTS: 'BCA:1234567890:PT Toko Antrean',
         MIDTRANS_BASE_URL: simulator,
         XENDIT_BASE_URL: simulator,
       }),

@@ -328,7 +328,7 @@ describe('cancelling', () => {
     const attempt = await attemptOf(orderId);
     await shop.db
       .insertInto('paymentAttempts')
-      .values({ ...attempt, id, number: 9 })
+      .values({ ...attempt, id, number: 9, transferAccount: null })
       .execute();
     const credentials = btoa(`${shop.workerEnv.MIDTRANS_SERVER_KEY}:`);
     const created = await fetch(`${shop.workerEnv.MIDTRANS_BASE_URL}/snap/v1/transactions`, {
@@ -339,7 +339,7 @@ describe('cancelling', () => {
     expect(created.status).toBe(201);
     expect((await shop.pay(id)).status).toBe(200);
     await vi.waitFor(async () => {
-      expect(await attemptOf(orderId)).toMatchObject({ id, settlement: 'paid_too_late' });
+      expect(await attemptOf(orderId)).toMatchObject({ id, settlement: 'paid_after_cancel' });
     }, patience);
     expect((await shop.read(orderId)).status).toBe('cancelled');
     expect(await held()).toBe(before);

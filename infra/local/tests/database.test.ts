@@ -373,7 +373,8 @@ describe('the database', () => {
 
   it('claims an overdue order for one sweeper only, and raises its round', async () => {
     const orderId = await reserved(1, new Date(Date.now() - 1_000));
-    const claim = () => claimOverdue(db, { limit: 10, nextDueAt: new Date(Date.now() + 60_000) });
+    const claim = () =>
+      claimOverdue(db, { limit: 10, now: new Date(), nextDueAt: new Date(Date.now() + 60_000) });
     const claims = (await Promise.all([claim(), claim(), claim()]))
       .flat()
       .filter((o) => o.orderId === orderId);

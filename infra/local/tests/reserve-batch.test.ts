@@ -56,6 +56,7 @@ beforeAll(async () => {
   await waitForRedis(redis, 5_000);
   const prefix = `test-${randomBytes(6).toString('hex')}`;
   const producer = createProducer(redis, prefix);
+  const notHere = () => Promise.reject(new Error('That is not asked for here.'));
   deps = {
     db,
     producer,
@@ -63,17 +64,23 @@ beforeAll(async () => {
     gateways: [
       {
         name: 'midtrans',
-        create: () => Promise.reject(new Error('No payment is made here.')),
+        create: notHere,
+        refund: notHere,
+        refundStatus: notHere,
+        listPaid: notHere,
         status: async ({ attemptId }) => ({
           kind: 'paid',
           amountRupiah: paidRupiah.get(attemptId) ?? 0,
           currency: 'IDR',
-          gatewayRef: attemptId,
+          transactionId: attemptId,
+          mayReverse: false,
         }),
         close: async () => ({ kind: 'paid' }),
       },
     ],
+    transferAccounts: [],
     stockChanges: coalesceStockChanges(db, { maxBatchSize: 100 }),
+    now: () => new Date(),
     log: pino({ level: 'silent' }),
   };
   close = async () => {
@@ -266,8 +273,8 @@ describe('a batch of stock changes', () => {
     kind: 'pay',
     orderId,
     attemptId: `${orderId}-1`,
-    gateway: 'midtrans',
-    gatewayRef: 'ref',
+    received: { amountRupiah: 1, currency: 'IDR', transactionId: orderId, mayReverse: false },
+    actor: 'midtrans',
   });
   const ship = (orderId: string, trackingNumber: string): StockChange => ({
     kind: 'ship',

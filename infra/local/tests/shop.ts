@@ -6,7 +6,16 @@ import path from 'node:path';
 import { readConfig as readApiConfig, startApi } from '@antrean/api';
 import { addProducts, auditStock, openDatabase, type SeedProduct, sql } from '@antrean/db';
 import { buildSimulator } from '@antrean/gateway-simulator';
-import { openFailFastRedis, putStorefrontKey, waitForRedis } from '@antrean/queue';
+import type { PaymentStatus } from '@antrean/domain';
+import {
+  createProducer,
+  type JobName,
+  type JobPayload,
+  JOBS,
+  openFailFastRedis,
+  putStorefrontKey,
+  waitForRedis,
+} from '@antrean/queue';
 import { readConfig as readWorkerConfig, startWorker } from '@antrean/worker';
 import pino from 'pino';
 import { expect, vi } from 'vitest';
@@ -23,7 +32,7 @@ export interface OrderAnswer {
   status: string;
   reason?: string;
   total?: number;
-  payment?: { gateway: string; url: string };
+  payment?: PaymentStatus & { gateway: string; url: string };
 }
 
 /** API, worker and simulator, wired as in production, on a database and a queue prefix of their own. */
@@ -46,6 +55,9 @@ export async function openShop(
     QUEUE_PREFIX: prefix,
     PUBLIC_URL: 'http://127.0.0.1:3000',
     STATUS_TOKEN_SECRET: randomBytes(32).toString('hex'),
+    BANK_ACCOUNTS: 'BCA:1234567890:PT Toko; BRI:0987654321:PT Toko',
+    MIDTRANS_CALLS_PER_MINUTE: '100000',
+    XENDIT_CALLS_PER_MINUTE: '100000',
     MIDTRANS_SERVER_KEY,
     XENDIT_SECRET_KEY,
     XENDIT_CALLBACK_TOKEN,
@@ -90,6 +102,7 @@ export async function openShop(
     });
     return (await answer.json()) as OrderAnswer;
   };
+  const producer = createProducer(redis, prefix);
   const control = (order: string, body: object) =>
     fetch(`${gatewayUrl}/__sim/${order}`, {
       method: 'POST',
@@ -106,6 +119,53 @@ export async function openShop(
     workerEnv: { ...env, MIDTRANS_BASE_URL: gatewayUrl, XENDIT_BASE_URL: gatewayUrl },
     read,
     placeRaw,
+    /** Asks the simulator for something of its control API. */
+    control,
+    /** Adds a job, as an admin's command does. */
+    async add<N extends JobName>(name: N, payload: JobPayload<N>) {
+      const jobId = `${name}-${randomBytes(6).toString('hex')}`;
+      await producer.add(name, payload, jobId);
+      return jobId;
+    },
+    /** Resolves when the job has run. */
+    done: (name: JobName, jobId: string) =>
+      vi.waitFor(
+        async () =>
+          expect(await redis.zscore(`${prefix}:${JOBS[name].queue}:completed`, jobId)).not.toBeNull(),
+        { timeout: 20_000 },
+      ),
+    /** What the gateway has paid back of this attempt, by the simulator's own account, in rupiah. */
+    async moneyBack(attemptId: string): Promise<number[]> {
+      const ledger = (await (await fetch(`${gatewayUrl}/__sim/ledger`)).json()) as {
+        orderId: string;
+        returned: { amountRupiah: number }[];
+      }[];
+      return ledger
+        .filter(({ orderId }) => orderId === attemptId)
+        .flatMap(({ returned }) => returned.map(({ amountRupiah }) => amountRupiah));
+    },
+    /** Everything of this shop in Redis is gone, but the storefront's key, which is put again. */
+    async loseRedisData() {
+      const keys = await redis.keys(`${prefix}:*`);
+      if (keys.length > 0) await redis.del(...keys);
+      await putStorefrontKey(redis, prefix, key, { storefrontId: 'toko', kind: 'secret', name: 'test' });
+    },
+    /** How many jobs of that name wait to be tried again, or were given up. */
+    async failedTries(name: JobName) {
+      const queue = JOBS[name].queue;
+      const ids = [
+        ...(await redis.zrange(`${prefix}:${queue}:delayed`, '0', '-1')),
+        ...(await redis.zrange(`${prefix}:${queue}:failed`, '0', '-1')),
+      ];
+      return { rows: ids.filter((id) => id.startsWith(name)).length };
+    },
+    /** Asks the API something about an order, with the storefront's key. */
+    ask: (orderId: string, what: string, body: object) =>
+      fetch(`${api.url}/v1/orders/${orderId}/${what}`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      }),
     audit: () => auditStock(db),
     stopWorker: () => worker.stop(),
     startWorkerAgain: async (overrides?: Record<string, string>) => {
@@ -123,7 +183,7 @@ export async function openShop(
       worker = await startOneWorker();
       return placed;
     },
-    pay: (attemptId: string) => control('pay', { orderId: attemptId }),
+    pay: (attemptId: string, how: object = {}) => control('pay', { orderId: attemptId, ...how }),
     /** The HTTP status of the page on which the order is paid: 410 once it can be paid no more. */
     async pageStatus(orderId: string) {
       const { payment } = await read(orderId);
@@ -136,6 +196,7 @@ export async function openShop(
       await worker.stop();
       await simulator.close();
       await api.stop();
+      await producer.close();
       redis.disconnect();
       await db.destroy();
       await database.drop();

@@ -328,7 +328,11 @@ describe('the way of an order', () => {
     const placed = await place(anOrder('GULA'));
     await until(placed.orderId, 'awaiting_payment');
     // As if the worker had died between the commit and the next job: back to reserved, overdue, with no job.
-    await shop.db.deleteFrom('paymentAttempts').where('orderId', '=', placed.orderId).execute();
+    await shop.db
+      .updateTable('paymentAttempts')
+      .set({ state: 'closed' })
+      .where('orderId', '=', placed.orderId)
+      .execute();
     await shop.db
       .updateTable('orders')
       .set((eb) => ({ state: 'reserved', version: eb('version', '+', 1), dueAt: new Date() }))

@@ -1,0 +1,567 @@
+import type { JobDependencies } from '@antrean/worker';
+
+type Gateway = JobDependencies['gateways'][number];
+type Status = Awaited<ReturnType<Gateway['status']>>;
+type Close = Awaited<ReturnType<Gateway['close']>>;
+type RefundAnswer = Awaited<ReturnType<Gateway['refundStatus']>>;
+type RefundRequest = Parameters<Gateway['refund']>[0];
+type Question = Parameters<Gateway['status']>[0];
+
+/** Money that a customer sent through a gateway, as the gateway has it. */
+export interface LedgerPayment {
+  gateway: 'midtrans' | 'xendit';
+  attemptId: string;
+  transactionId: string;
+  amountRupiah: number;
+  atMs: number;
+  method: string;
+  mayReverse: boolean;
+  isReversed: boolean;
+  /** By the payer's bank, until the shop wins the dispute. */
+  isChargedBack: boolean;
+  /** Came after the invoice had expired: the gateway says so in a webhook, and calls the invoice expired when asked. */
+  isUnconfirmed: boolean;
+  refunds: Map<string, LedgerRefund>;
+}
+
+export interface LedgerRefund {
+  amountRupiah: number;
+  atMs: number;
+  /** From then on it is asked about in vain no more. */
+  endsMs: number;
+  /** failing: taken, and refused in the end. */
+  state: 'going' | 'failing' | 'refused';
+  /** On the gateway's own pages, not by us. */
+  isOutside: boolean;
+}
+
+export interface Webhook {
+  gateway: 'midtrans' | 'xendit';
+  attemptId: string;
+  /** Set for a webhook about a refund. */
+  refundId?: string;
+  payload: Record<string, unknown>;
+}
+
+/** What happens to one request on the wire. */
+export const FAULTS = [
+  'none',
+  'refused', // no connection
+  'paced', // our own rationing
+  'http_429',
+  'lost', // never arrives; we hear nothing
+  'answer_lost', // takes effect; we hear nothing
+  'late', // we hear nothing, and it takes effect later
+  'slow', // takes effect; the answer comes after other things have happened
+  'slow_to_arrive', // takes effect after other things have happened
+  'crash_before', // the worker dies before it sends
+  'crash_after', // the worker dies before it hears
+] as const;
+export type Fault = (typeof FAULTS)[number];
+
+/** What the gateways ask of the world that they are in. */
+export interface Surroundings {
+  nowMs(): number;
+  /** Of the next request. */
+  nextFault(operation: string): Fault;
+  /** Lets other things happen first. */
+  park(): Promise<void>;
+  crash(): never;
+  /** Something that will take effect at some later moment. */
+  later(effect: () => void): void;
+  webhook(webhook: Webhook): void;
+  /** What the bank makes of the next refund. */
+  nextRefund(): { state: LedgerRefund['state']; takesMs: number };
+}
+
+export interface SimulatedGateway extends Gateway {
+  /** The payments that came, in order. */
+  readonly ledger: LedgerPayment[];
+  /** The references (token, invoice id) with which money can be sent for this attempt now. */
+  payable(attemptId: string): string[];
+  /** What a customer does on the page of this reference: `choice` says how. */
+  visit(ref: string, choice: number): void;
+  /** A bank takes back a payment that it may. */
+  reverse(payment: LedgerPayment): void;
+  /** The payer's bank takes back what is left of a payment, or gives it back after a dispute that the shop has won. */
+  chargeBack(payment: LedgerPayment): void;
+  winDispute(payment: LedgerPayment): void;
+  /** Somebody refunds on the gateway's own pages. */
+  refundOutside(payment: LedgerPayment, amountRupiah: number): void;
+}
+
+const MINUTE_MS = 60_000;
+
+type Answer<T> = { value: T } | { code: string };
+
+async function request<T>(world: Surroundings, operation: string, effect: () => T): Promise<Answer<T>> {
+  const fault = world.nextFault(operation);
+  switch (fault) {
+    case 'none':
+      return { value: effect() };
+    case 'refused':
+      return { code: 'ECONNREFUSED' };
+    case 'paced':
+      return { code: 'paced' };
+    case 'http_429':
+      return { code: 'http_429' };
+    case 'lost':
+      return { code: 'timeout' };
+    case 'answer_lost':
+      effect();
+      return { code: 'timeout' };
+    case 'late':
+      world.later(effect);
+      return { code: 'timeout' };
+    case 'slow': {
+      const value = effect();
+      await world.park();
+      return { value };
+    }
+    case 'slow_to_arrive':
+      await world.park();
+      return { value: effect() };
+    case 'crash_before':
+      return world.crash();
+    case 'crash_after':
+      effect();
+      return world.crash();
+  }
+  return fault satisfies never;
+}
+
+const NEVER_SENT = ['ECONNREFUSED', 'paced', 'http_429'];
+const failure = (code: string) =>
+  ({ kind: NEVER_SENT.includes(code) ? 'not_sent' : 'unknown', code }) as const;
+
+/** How a payment's refunds stand. */
+function refundOf(payment: LedgerPayment, refundId: string, nowMs: number): RefundAnswer {
+  const refund = payment.refunds.get(refundId);
+  if (refund === undefined) return { kind: 'none' };
+  if (refund.state === 'refused') return { kind: 'refused', code: 'REFUND_FAILED' };
+  if (nowMs < refund.endsMs) return { kind: 'pending', gatewayRef: `${refundId}-at-gateway` };
+  if (refund.state === 'failing') return { kind: 'refused', code: 'REFUND_FAILED' };
+  return { kind: 'succeeded', gatewayRef: `${refundId}-at-gateway` };
+}
+
+/** Takes a refund once for each id; more than was paid is refused. */
+function takeRefund(world: Surroundings, payment: LedgerPayment, r: RefundRequest): void {
+  if (payment.refunds.has(r.refundId)) return;
+  const isGone = payment.isReversed || payment.isChargedBack;
+  const isRefused = isGone || returnedOf(payment) + r.amountRupiah > payment.amountRupiah;
+  const next = world.nextRefund();
+  const atMs = world.nowMs();
+  const state = isRefused ? 'refused' : next.state;
+  const { amountRupiah } = r;
+  payment.refunds.set(r.refundId, {
+    ...{ amountRupiah, atMs, endsMs: atMs + next.takesMs, state, isOutside: false },
+  });
+  const { gateway, attemptId } = payment;
+  world.webhook({ gateway, attemptId, refundId: r.refundId, payload: { refund: r.refundId, state } });
+}
+
+export const returnedOf = ({ refunds }: LedgerPayment, which: 'all' | 'outside' = 'all'): number =>
+  [...refunds.values()]
+    .filter(({ state, isOutside }) => state === 'going' && (which === 'all' || isOutside))
+    .reduce((sum, { amountRupiah }) => sum + amountRupiah, 0);
+
+const isRefundable = (method: string): boolean => !/^bank_transfer/i.test(method);
+
+interface SnapOrder {
+  amountRupiah: number;
+  expiresAtMs: number;
+  /** The one token that works, until a session is cancelled or a method is chosen elsewhere. */
+  token: string | undefined;
+  transaction:
+    | { id: string; state: 'pending' | 'settlement' | 'deny' | 'cancel' | 'expire'; method: string }
+    | undefined;
+}
+
+/**
+ * As Snap behaves: a session without a transaction until a method is chosen, the same id makes a new token and ends the
+ * one before, a denied payment can be tried again on the same page.
+ */
+export function createSnap(world: Surroundings): SimulatedGateway {
+  const orders = new Map<string, SnapOrder>();
+  const ledger: LedgerPayment[] = [];
+  let made = 0;
+
+  const orderOf = (attemptId: string): SnapOrder | undefined => {
+    const order = orders.get(attemptId);
+    if (order !== undefined && world.nowMs() >= order.expiresAtMs) {
+      order.token = undefined;
+      if (order.transaction?.state === 'pending') moveTo(attemptId, order, 'expire', '202');
+    }
+    return order;
+  };
+  function moveTo(
+    attemptId: string,
+    order: SnapOrder,
+    state: NonNullable<SnapOrder['transaction']>['state'],
+    statusCode: string,
+  ): void {
+    if (order.transaction === undefined) return;
+    order.transaction.state = state;
+    announce(attemptId, order, state, statusCode);
+  }
+  function announce(attemptId: string, order: SnapOrder, status: string, statusCode: string): void {
+    const payload = {
+      ...{ order_id: attemptId, transaction_id: order.transaction?.id, transaction_status: status },
+      ...{ status_code: statusCode, gross_amount: `${order.amountRupiah}.00` },
+    };
+    world.webhook({ gateway: 'midtrans', attemptId, payload });
+  }
+  /** Only of a payment that stands. */
+  function orderOfPayment(payment: LedgerPayment): SnapOrder | undefined {
+    const order = orders.get(payment.attemptId);
+    const isStanding = order?.transaction?.id === payment.transactionId && !payment.isReversed;
+    return isStanding && isRefundable(payment.method) ? order : undefined;
+  }
+  const paymentOf = (id: string) => ledger.findLast(({ transactionId }) => transactionId === id);
+
+  function look(q: Question): Status {
+    const order = orderOf(q.attemptId);
+    if (order?.transaction === undefined) return { kind: 'not_started' };
+    const { id: transactionId, state, method } = order.transaction;
+    if (state === 'pending') return { kind: 'pending' };
+    if (state !== 'settlement') return { kind: 'closed', reason: state };
+    const payment = paymentOf(transactionId);
+    const received = { amountRupiah: order.amountRupiah, currency: 'IDR', transactionId, method };
+    if (payment?.isChargedBack === true)
+      return { kind: 'returned', how: 'chargeback', returnedRupiah: null, ...received };
+    const returnedRupiah = payment === undefined ? 0 : returnedOf(payment);
+    if (returnedRupiah === 0) return { kind: 'paid', mayReverse: payment?.mayReverse ?? false, ...received };
+    const how = returnedRupiah >= order.amountRupiah ? 'refund' : 'partial_refund';
+    return { kind: 'returned', how, returnedRupiah, ...received };
+  }
+
+  function snapClosedBy(status: Status, isSessionDead: boolean): Close {
+    switch (status.kind) {
+      case 'unknown':
+        return status;
+      case 'paid':
+      case 'returned':
+        return { kind: 'paid' };
+      case 'pending':
+        return { kind: 'pending' };
+      case 'not_started':
+        return { kind: isSessionDead ? 'closed' : 'pending' };
+      case 'closed':
+        return { kind: isSessionDead || status.reason !== 'deny' ? 'closed' : 'pending' };
+    }
+    return status satisfies never;
+  }
+
+  const status = async (q: Question): Promise<Status> => {
+    const answer = await request(world, 'status', () => look(q));
+    return 'code' in answer ? { kind: 'unknown', code: answer.code } : answer.value;
+  };
+
+  return {
+    name: 'midtrans',
+    ledger,
+    async create({ attemptId, amountRupiah, expiresAt }) {
+      const minutes = Math.max(5, Math.floor((expiresAt.getTime() - world.nowMs()) / MINUTE_MS));
+      const expiresAtMs = world.nowMs() + minutes * MINUTE_MS;
+      const answer = await request(world, 'create', () => {
+        const known = orderOf(attemptId)?.transaction;
+        if (known !== undefined && known.state !== 'cancel' && known.state !== 'expire') return undefined;
+        made += 1;
+        const token = `${attemptId}-token${made}`;
+        orders.set(attemptId, { amountRupiah, expiresAtMs, token, transaction: undefined });
+        return token;
+      });
+      if ('code' in answer) return failure(answer.code);
+      if (answer.value === undefined) return { kind: 'unknown', code: 'duplicate_order_id' };
+      return { kind: 'active', url: `https://snap.test/${answer.value}`, gatewayRef: answer.value };
+    },
+    status,
+    async close(q) {
+      let isDead = false;
+      if (q.gatewayRef !== undefined) {
+        const session = await request(world, 'cancel_session', () => {
+          const order = orderOf(q.attemptId);
+          if (order === undefined || order.token !== q.gatewayRef) return 'dead';
+          if (order.transaction !== undefined) return 'refused';
+          order.token = undefined;
+          return 'dead';
+        });
+        if ('code' in session) return { kind: 'unknown', code: session.code };
+        isDead = session.value === 'dead';
+      }
+      const before = await status(q);
+      if (before.kind !== 'pending') return snapClosedBy(before, isDead);
+      const cancel = await request(world, 'cancel', () => {
+        const order = orderOf(q.attemptId);
+        if (order?.transaction?.state !== 'pending') return;
+        order.token = undefined;
+        moveTo(q.attemptId, order, 'cancel', '202');
+      });
+      const after = await status(q);
+      if (after.kind === 'pending' && 'code' in cancel) return { kind: 'unknown', code: cancel.code };
+      return snapClosedBy(after, isDead);
+    },
+    async refund(r) {
+      if (!isRefundable(r.method ?? '')) return { kind: 'not_refundable', code: 'method_not_refundable' };
+      const answer = await request(world, 'refund', () => {
+        const payment = ledger.find(({ attemptId }) => attemptId === r.attemptId);
+        if (payment === undefined) return { kind: 'refused', code: 'not_paid' } as const;
+        takeRefund(world, payment, r);
+        return refundOf(payment, r.refundId, world.nowMs());
+      });
+      if ('code' in answer) return failure(answer.code);
+      return answer.value.kind === 'none' ? { kind: 'unknown', code: 'bad_answer' } : answer.value;
+    },
+    async refundStatus({ attemptId, refundId }) {
+      const answer = await request(world, 'refund_status', () => {
+        const payment = ledger.find((one) => one.attemptId === attemptId);
+        return payment === undefined ? { kind: 'none' as const } : refundOf(payment, refundId, world.nowMs());
+      });
+      return 'code' in answer ? { kind: 'unknown', code: answer.code } : answer.value;
+    },
+    listPaid: () => Promise.resolve(undefined),
+    payable(attemptId) {
+      const order = orderOf(attemptId);
+      if (order === undefined || world.nowMs() >= order.expiresAtMs) return [];
+      const state = order.transaction?.state;
+      // A virtual account is paid at a bank, whatever became of the page.
+      if (state === 'pending') return [order.token ?? `${attemptId}-va`];
+      if (order.token === undefined || (state !== undefined && state !== 'deny')) return [];
+      return [order.token];
+    },
+    visit(ref, choice) {
+      const attemptId = ref.replace(/-(token\d+|va)$/, '');
+      const order = orderOf(attemptId);
+      if (order === undefined || world.nowMs() >= order.expiresAtMs) return;
+      const state = order.transaction?.state;
+      if (state === 'pending') {
+        // It was chosen on a page that he has seen.
+        if (choice % 4 === 3) moveTo(attemptId, order, 'deny', '202');
+        else settle(attemptId, order);
+        return;
+      }
+      if (order.token !== ref || (state !== undefined && state !== 'deny')) return;
+      made += 1;
+      const method =
+        ['qris', 'bank_transfer:permata', 'bank_transfer:permata', 'gopay'][choice % 4] ?? 'qris';
+      order.transaction = { id: `${attemptId}-tx${made}`, state: 'pending', method };
+      moveTo(attemptId, order, 'pending', '201');
+      if (choice % 4 === 3 && choice % 8 === 7) moveTo(attemptId, order, 'deny', '202');
+      else if (choice % 4 !== 2) settle(attemptId, order);
+    },
+    reverse(payment) {
+      const order = orders.get(payment.attemptId);
+      if (order?.transaction?.id !== payment.transactionId || !payment.mayReverse) return;
+      if (payment.isReversed || payment.refunds.size > 0) return;
+      payment.isReversed = true;
+      order.token = undefined;
+      moveTo(payment.attemptId, order, 'deny', '202');
+    },
+    chargeBack(payment) {
+      const order = orderOfPayment(payment);
+      if (order === undefined || payment.isChargedBack) return;
+      if (returnedOf(payment) >= payment.amountRupiah) return;
+      payment.isChargedBack = true;
+      announce(payment.attemptId, order, 'chargeback', '200');
+    },
+    winDispute(payment) {
+      const order = orderOfPayment(payment);
+      if (order === undefined || !payment.isChargedBack) return;
+      payment.isChargedBack = false;
+      announce(payment.attemptId, order, returnedOf(payment) === 0 ? 'settlement' : 'partial_refund', '200');
+    },
+    refundOutside(payment, amountRupiah) {
+      const order = orderOfPayment(payment);
+      const left = payment.amountRupiah - returnedOf(payment);
+      if (order === undefined || payment.isChargedBack || amountRupiah > left) return;
+      const atMs = world.nowMs();
+      const id = `dashboard-${payment.refunds.size}`;
+      payment.refunds.set(id, { amountRupiah, atMs, endsMs: atMs, state: 'going', isOutside: true });
+      announce(payment.attemptId, order, amountRupiah === left ? 'refund' : 'partial_refund', '200');
+    },
+  };
+
+  function settle(attemptId: string, order: SnapOrder): void {
+    if (order.transaction === undefined) return;
+    const { id: transactionId, method } = order.transaction;
+    order.token = undefined;
+    ledger.push({
+      ...{ gateway: 'midtrans', attemptId, transactionId, amountRupiah: order.amountRupiah, method },
+      ...{
+        atMs: world.nowMs(),
+        mayReverse: method.endsWith('permata'),
+        isReversed: false,
+        isChargedBack: false,
+        isUnconfirmed: false,
+      },
+      refunds: new Map(),
+    });
+    moveTo(attemptId, order, 'settlement', '200');
+  }
+}
+
+interface Invoice {
+  id: string;
+  attemptId: string;
+  amountRupiah: number;
+  expiresAtMs: number;
+  state: 'PENDING' | 'PAID' | 'EXPIRED';
+  payment?: LedgerPayment;
+}
+
+/** As Xendit's invoices behave: the same id makes a second one unless it is searched for first. */
+export function createXendit(world: Surroundings): SimulatedGateway {
+  const invoices: Invoice[] = [];
+  const ledger: LedgerPayment[] = [];
+
+  const all = (): Invoice[] => {
+    for (const invoice of invoices)
+      if (invoice.state === 'PENDING' && world.nowMs() >= invoice.expiresAtMs) expire(invoice);
+    return invoices;
+  };
+  function expire(invoice: Invoice): void {
+    invoice.state = 'EXPIRED';
+    announce(invoice, {});
+  }
+  function announce({ id, attemptId, amountRupiah, state }: Invoice, more: Record<string, unknown>): void {
+    const payload = { id, external_id: attemptId, status: state, amount: amountRupiah, ...more };
+    world.webhook({ gateway: 'xendit', attemptId, payload });
+  }
+  const found = (q: Question): Invoice[] =>
+    all().filter(({ id, attemptId }) =>
+      q.gatewayRef === undefined ? attemptId === q.attemptId : id === q.gatewayRef,
+    );
+
+  function statusOf(some: readonly Invoice[]): Status {
+    if (some.length === 0) return { kind: 'not_started' };
+    const paid = some.find(({ state }) => state === 'PAID')?.payment;
+    if (paid !== undefined) {
+      const { amountRupiah, transactionId, method } = paid;
+      return { kind: 'paid', mayReverse: false, amountRupiah, currency: 'IDR', transactionId, method };
+    }
+    return some.some(({ state }) => state === 'PENDING')
+      ? { kind: 'pending' }
+      : { kind: 'closed', reason: 'expired' };
+  }
+  const status = async (q: Question): Promise<Status> => {
+    const answer = await request(world, 'status', () => statusOf(found(q)));
+    return 'code' in answer ? { kind: 'unknown', code: answer.code } : answer.value;
+  };
+  const paidBy = (q: Question) => found(q).find(({ state }) => state === 'PAID')?.payment;
+
+  function pay(invoice: Invoice, choice: number): void {
+    const isLate = invoice.state === 'EXPIRED';
+    const transactionId = `${invoice.id}-p`;
+    const payment: LedgerPayment = {
+      ...{
+        gateway: 'xendit',
+        attemptId: invoice.attemptId,
+        transactionId,
+        amountRupiah: invoice.amountRupiah,
+      },
+      ...{ method: choice % 2 === 0 ? 'QR_CODE:QRIS' : 'BANK_TRANSFER:BCA', atMs: world.nowMs() },
+      ...{
+        mayReverse: false,
+        isReversed: false,
+        isChargedBack: false,
+        isUnconfirmed: isLate,
+        refunds: new Map(),
+      },
+    };
+    invoice.payment = payment;
+    ledger.push(payment);
+    if (!isLate) invoice.state = 'PAID';
+    announce(invoice, { status: 'PAID', paid_amount: invoice.amountRupiah, payment_id: transactionId });
+  }
+
+  return {
+    name: 'xendit',
+    ledger,
+    async create({ attemptId, amountRupiah, expiresAt }) {
+      const durationMs = Math.max(MINUTE_MS, expiresAt.getTime() - world.nowMs());
+      const before = await request(world, 'list', () => all().filter((one) => one.attemptId === attemptId));
+      if ('code' in before) return failure(before.code);
+      const [earlier] = before.value;
+      if (earlier !== undefined) {
+        const isGood = before.value.length === 1 && earlier.state === 'PENDING';
+        return isGood
+          ? { kind: 'active', url: `https://xendit.test/${earlier.id}`, gatewayRef: earlier.id }
+          : { kind: 'unknown', code: 'already_exists' };
+      }
+      const answer = await request(world, 'create', () => {
+        const id = `${attemptId}-inv${invoices.length + 1}`;
+        const expiresAtMs = world.nowMs() + durationMs;
+        invoices.push({ id, attemptId, amountRupiah, expiresAtMs, state: 'PENDING' });
+        return id;
+      });
+      if ('code' in answer) return failure(answer.code);
+      return { kind: 'active', url: `https://xendit.test/${answer.value}`, gatewayRef: answer.value };
+    },
+    status,
+    async close(q) {
+      if (q.gatewayRef === undefined) return invoiceClosedBy(await status(q));
+      const answer = await request(world, 'expire', () => {
+        const invoice = found(q)[0];
+        if (invoice?.state !== 'PENDING') return false;
+        expire(invoice);
+        return true;
+      });
+      if ('value' in answer && answer.value) return { kind: 'closed' };
+      const after = invoiceClosedBy(await status(q));
+      if (after.kind !== 'pending' || 'value' in answer) return after;
+      return { kind: 'unknown', code: answer.code };
+    },
+    async refund(r) {
+      if (!isRefundable(r.method ?? '')) return { kind: 'not_refundable', code: 'method_not_refundable' };
+      const answer = await request(world, 'refund', () => {
+        const payment = paidBy(r);
+        if (payment === undefined) return { kind: 'refused', code: 'not_paid' } as const;
+        takeRefund(world, payment, r);
+        return refundOf(payment, r.refundId, world.nowMs());
+      });
+      if ('code' in answer) return failure(answer.code);
+      return answer.value.kind === 'none' ? { kind: 'unknown', code: 'bad_answer' } : answer.value;
+    },
+    async refundStatus(q) {
+      const answer = await request(world, 'refund_status', () => {
+        const payment = paidBy(q);
+        return payment === undefined
+          ? { kind: 'none' as const }
+          : refundOf(payment, q.refundId, world.nowMs());
+      });
+      return 'code' in answer ? { kind: 'unknown', code: answer.code } : answer.value;
+    },
+    listPaid: () => Promise.resolve([]),
+    payable: (attemptId) =>
+      all()
+        .filter((one) => one.attemptId === attemptId && one.state === 'PENDING')
+        .map(({ id }) => id),
+    visit(ref, choice) {
+      const invoice = all().find(({ id }) => id === ref);
+      if (invoice === undefined || invoice.payment !== undefined) return;
+      // Seldom does a bank still take a payment for an invoice that has ended.
+      if (invoice.state === 'PENDING' || choice % 4 === 3) pay(invoice, choice);
+    },
+    reverse: () => undefined,
+    chargeBack: () => undefined,
+    winDispute: () => undefined,
+    // Of these its invoices say nothing.
+    refundOutside: () => undefined,
+  };
+}
+
+function invoiceClosedBy(status: Status): Close {
+  switch (status.kind) {
+    case 'unknown':
+      return status;
+    case 'paid':
+    case 'returned':
+      return { kind: 'paid' };
+    case 'not_started':
+      return { kind: 'unknown', code: 'not_found' };
+    case 'pending':
+    case 'closed':
+      return { kind: status.kind };
+  }
+  return status satisfies never;
+}

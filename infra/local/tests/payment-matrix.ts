@@ -1,0 +1,224 @@
+// Every fault of a gateway at every step of a payment, with the real adapters, worker, PostgreSQL and Redis. The table
+// in docs/payments.md lists these cells; a test compares the two.
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
+import { auditMoney } from '@antrean/db';
+import { anOrder, openShop } from './shop.ts';
+
+type Gateway = 'midtrans' | 'xendit';
+
+/** What may happen to one call. */
+const CALL_FAULTS = [
+  'reset',
+  'reset_after',
+  'hang',
+  'http_429',
+  'http_500',
+  'http_503',
+  'html_502',
+  'html_200',
+  'empty_200',
+  'truncated_json',
+] as const;
+/** The steps of a payment, and the calls of each gateway that they make. */
+const STEPS = {
+  create: { midtrans: ['create'], xendit: ['list', 'create'] },
+  confirm: { midtrans: ['status'], xendit: ['status'] },
+  close: { midtrans: ['cancel_session', 'cancel'], xendit: ['expire'] },
+  refund: { midtrans: ['refund'], xendit: ['refund'] },
+} as const satisfies Record<string, Record<Gateway, readonly string[]>>;
+type Step = keyof typeof STEPS;
+/** What may happen to a webhook. */
+const WEBHOOK_FAULTS = {
+  midtrans: [
+    ...['duplicate', 'drop', 'delay', 'reorder', 'bad_signature', 'altered_status', 'wrong_amount'],
+    ...['uppercase_status', 'no_fraud_status', 'unknown_status', 'extra_fields'],
+  ],
+  xendit: [
+    ...[
+      'duplicate',
+      'drop',
+      'delay',
+      'reorder',
+      'wrong_token',
+      'missing_token',
+      'wrong_amount',
+      'new_webhook_id',
+    ],
+    ...['unknown_status', 'extra_fields'],
+  ],
+} as const;
+
+const PRICE = 50_000;
+const patience = { timeout: 25_000, interval: 20 };
+type Shop = Awaited<ReturnType<typeof openShop>>;
+
+function steps(gateway: Gateway, shop: Shop) {
+  const read = async (orderId: string) => shop.read(orderId);
+  const seen = (orderId: string, wanted: object) =>
+    vi.waitFor(async () => {
+      const order = await read(orderId);
+      expect(order).toMatchObject(wanted);
+      return order;
+    }, patience);
+  const attempts = (orderId: string) =>
+    shop.db
+      .selectFrom('paymentAttempts')
+      .selectAll()
+      .where('orderId', '=', orderId)
+      .orderBy('number')
+      .execute();
+  const place = async () => {
+    const { orderId } = (await (await shop.placeRaw(anOrder('KOPI'))).json()) as { orderId: string };
+    return orderId;
+  };
+  const payable = async () => {
+    const orderId = await place();
+    const { payment } = await seen(orderId, { status: 'awaiting_payment' });
+    return { orderId, attemptId: payment?.attemptId ?? '' };
+  };
+  const fault = (operation: string, mode: string) =>
+    shop.control('faults', { gateway, operation, mode, times: 1, resetSeconds: 1 });
+  /** One payment came for the order, by the simulator's own account, and it paid the order; the money adds up. */
+  const isPaidOnce = async (orderId: string) => {
+    await seen(orderId, { status: 'paid' });
+    const ids = (await attempts(orderId)).map(({ id }) => id);
+    const payments = (await (await fetch(`${shop.workerEnv.XENDIT_BASE_URL}/__sim/payments`)).json()) as {
+      orderId: string;
+    }[];
+    expect(payments.filter((payment) => ids.includes(payment.orderId))).toHaveLength(1);
+    expect((await attempts(orderId)).filter(({ state }) => state === 'paid')).toHaveLength(1);
+    expect(await auditMoney(shop.db, { orderId })).toEqual({ differences: [], sumRupiah: 0 });
+  };
+  return { gateway, shop, seen, attempts, place, payable, fault, isPaidOnce };
+}
+
+type Steps = ReturnType<typeof steps>;
+
+/** How a step goes with a fault at one of its calls: it ends as if there had been none. */
+const GO: Record<Step, (go: Steps, operation: string, mode: string) => Promise<void>> = {
+  async create(go, operation, mode) {
+    const { gateway, shop, seen, place, fault, isPaidOnce, attempts } = go;
+    await fault(operation, mode);
+    const orderId = await place();
+    const { payment } = await seen(orderId, { status: 'awaiting_payment' });
+    // Only what certainly had no effect lets the other gateway be tried.
+    const isElsewhere = gateway === 'midtrans' && mode === 'http_429';
+    expect(payment?.gateway).toBe(isElsewhere ? 'xendit' : gateway);
+    const made = (await attempts(orderId)).filter(({ state }) => state !== 'not_sent');
+    expect(made.map(({ state }) => state)).toEqual(['active']);
+    expect((await shop.pay(payment?.attemptId ?? '')).status).toBe(200);
+    await isPaidOnce(orderId);
+  },
+  async confirm(go, operation, mode) {
+    const { shop, payable, fault, isPaidOnce } = go;
+    const { orderId, attemptId } = await payable();
+    await fault(operation, mode);
+    expect((await shop.pay(attemptId)).status).toBe(200);
+    await isPaidOnce(orderId);
+  },
+  async close(go, operation, mode) {
+    const { shop, payable, fault, seen, attempts } = go;
+    const { orderId, attemptId } = await payable();
+    // The other kind of cancel is for a link on whose page a method was chosen.
+    if (operation === 'cancel') expect((await shop.choose(attemptId)).status).toBe(200);
+    await fault(operation, mode);
+    await shop.ask(orderId, 'payment-attempts', { method: 'bank_transfer' });
+    await seen(orderId, { payment: { state: 'payable', method: 'bank_transfer' } });
+    expect((await shop.pay(attemptId)).status).toBe(409);
+    const states = (await attempts(orderId)).map(({ state }) => state);
+    expect(states.slice(-2)).toEqual(['closed', 'active']);
+  },
+  async refund(go, operation, mode) {
+    const { shop, payable, fault, isPaidOnce } = go;
+    const { orderId, attemptId } = await payable();
+    await shop.pay(attemptId);
+    await isPaidOnce(orderId);
+    await fault(operation, mode);
+    const refundId = `rf-${attemptId}-1`;
+    await shop.add('request-refund', {
+      ...{ attemptId, refundId, amountRupiah: 20_000, caseId: null, reason: 'rusak', requestedBy: 'admin' },
+    });
+    const open = ['requested', 'pending', 'unknown'] as const;
+    await vi.waitFor(async () => {
+      const due = { dueAt: new Date() };
+      const row = shop.db
+        .updateTable('refunds')
+        .set(due)
+        .where('id', '=', refundId)
+        .where('state', 'in', open);
+      await row.execute();
+      const now = await shop.db.selectFrom('refunds').select('state').where('id', '=', refundId).execute();
+      expect(now).toEqual([{ state: 'succeeded' }]);
+    }, patience);
+    expect(await shop.moneyBack(attemptId)).toEqual([20_000]);
+    await isPaidOnce(orderId);
+  },
+};
+
+/** Runs all cells of one gateway, and compares them with the table in the documentation. */
+export function testGateway(gateway: Gateway): void {
+  const cells: string[] = [];
+  let shop: Shop;
+  let go: Steps;
+  beforeAll(async () => {
+    shop = await openShop(
+      {
+        databaseAdminUrl: inject('databaseAdminUrl'),
+        templateDatabase: inject('templateDatabase'),
+        redisUrl: inject('redisUrl'),
+      },
+      [{ sku: 'KOPI', name: 'Kopi', description: '', priceRupiah: PRICE, onHand: 10_000 }],
+    );
+    await shop.stopWorker();
+    // Xendit is asked where Midtrans cannot be reached.
+    const away = gateway === 'xendit' ? { MIDTRANS_BASE_URL: 'http://127.0.0.1:9' } : {};
+    await shop.startWorkerAgain({ GATEWAY_TIMEOUT_MS: '500', ...away });
+    go = steps(gateway, shop);
+  });
+  afterAll(() => shop.close());
+
+  describe(`a payment at ${gateway}`, () => {
+    for (const [step, calls] of Object.entries(STEPS) as [Step, (typeof STEPS)[Step]][]) {
+      for (const mode of CALL_FAULTS) {
+        cells.push(`${mode} × ${step}`);
+        it(`${gateway} × ${mode} × ${step}`, async () => {
+          for (const operation of calls[gateway]) await GO[step](go, operation, mode);
+        }, 60_000);
+      }
+    }
+    for (const mode of WEBHOOK_FAULTS[gateway]) {
+      cells.push(`${mode} × webhook`);
+      it(`${gateway} × ${mode} × webhook`, () => hearOf(go, mode), 60_000);
+    }
+  });
+
+  it('is listed in the documentation as it is tested', () => {
+    const page = readFileSync(new URL('../../../docs/payments.md', import.meta.url), 'utf8');
+    const columns = ['create', 'confirm', 'close', 'refund', 'webhook'];
+    const listed = [...page.matchAll(/^\| `(\w+)` +\|(.+)\|$/gm)].flatMap(([, mode = '', rest = '']) =>
+      rest.split('|').flatMap((cell, index) => {
+        const isTested = cell.toLowerCase().includes(gateway[0] ?? '?');
+        return isTested ? [`${mode} × ${columns[index]}`] : [];
+      }),
+    );
+    expect(listed.toSorted()).toEqual(cells.toSorted());
+  });
+}
+
+/** A payment whose webhook goes wrong: what it says moves nothing that the gateway does not confirm. */
+async function hearOf({ gateway, shop, payable, isPaidOnce }: Steps, mode: string): Promise<void> {
+  const { orderId, attemptId } = await payable();
+  const other = mode === 'reorder' ? await payable() : undefined;
+  await shop.control('webhook-faults', { gateway, mode, times: mode === 'reorder' ? 2 : 1, delayMs: 200 });
+  if (other !== undefined) expect((await shop.pay(other.attemptId)).status).toBe(200);
+  expect((await shop.pay(attemptId)).status).toBe(200);
+  // A lost or forged one moves nothing; the reconciler asks within a minute, here at once.
+  if (/drop|signature|token|status/.test(mode)) {
+    const askAt = new Date();
+    await shop.db.updateTable('paymentAttempts').set({ askAt }).where('id', '=', attemptId).execute();
+  }
+  await isPaidOnce(orderId);
+  if (other !== undefined) await isPaidOnce(other.orderId);
+  await shop.control('webhook-faults', { gateway, mode: 'none' });
+}

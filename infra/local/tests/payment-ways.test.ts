@@ -1,0 +1,571 @@
+// How an order is paid in another way than at first, too late, twice, and how its money goes back.
+import { auditFlashSales, auditMoney, createFlashSale } from '@antrean/db';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest';
+import { anOrder, openShop } from './shop.ts';
+
+let shop: Awaited<ReturnType<typeof openShop>>;
+beforeAll(async () => {
+  shop = await openShop(
+    {
+      databaseAdminUrl: inject('databaseAdminUrl'),
+      templateDatabase: inject('templateDatabase'),
+      redisUrl: inject('redisUrl'),
+    },
+    [
+      { sku: 'KOPI', name: 'Kopi', description: '', priceRupiah: 50_000, onHand: 1_000 },
+      { sku: 'LANGKA', name: 'Langka', description: '', priceRupiah: 50_000, onHand: 1 },
+      { sku: 'OBRAL', name: 'Obral', description: '', priceRupiah: 50_000, onHand: 10 },
+    ],
+  );
+});
+afterAll(() => shop.close());
+afterEach(async () => {
+  // Whatever happened: the money adds up, and the stock too.
+  await vi.waitFor(async () => {
+    expect(await auditMoney(shop.db)).toEqual({ differences: [], sumRupiah: 0 });
+  }, patience);
+  for (const row of await shop.audit())
+    expect([row.ledgerOnHand, row.ledgerReserved, row.ledgerCommitted, row.gaps]).toEqual([
+      row.onHand,
+      row.reserved,
+      row.committed,
+      0,
+    ]);
+});
+
+const patience = { timeout: 20_000, interval: 20 };
+const until = (orderId: string, status: string) =>
+  vi.waitFor(async () => {
+    const order = await shop.read(orderId);
+    expect(order.status).toBe(status);
+    return order;
+  }, patience);
+async function place(body: object = anOrder('KOPI')): Promise<string> {
+  const { orderId } = (await (await shop.placeRaw(body)).json()) as { orderId: string };
+  return orderId;
+}
+async function awaitingPayment(body: object = anOrder('KOPI')) {
+  const orderId = await place(body);
+  const { payment } = await until(orderId, 'awaiting_payment');
+  if (payment?.attemptId === undefined) throw new Error('The order shows no payment.');
+  return { orderId, attemptId: payment.attemptId, payment };
+}
+const byTransfer = (quantity = 1) => ({ ...anOrder('KOPI', quantity), paymentMethod: 'bank_transfer' });
+const attempts = (orderId: string) =>
+  shop.db
+    .selectFrom('paymentAttempts')
+    .selectAll()
+    .where('orderId', '=', orderId)
+    .orderBy('number')
+    .execute();
+const statesOf = async (orderId: string) => (await attempts(orderId)).map(({ state }) => state);
+const casesOf = (orderId: string) =>
+  shop.db.selectFrom('paymentCases').selectAll().where('orderId', '=', orderId).orderBy('id').execute();
+const refundsOf = async (orderId: string) =>
+  shop.db
+    .selectFrom('refunds')
+    .selectAll()
+    .where(
+      'attemptId',
+      'in',
+      (await attempts(orderId)).map(({ id }) => id),
+    )
+    .execute();
+const seen = (what: () => Promise<unknown>, wanted: unknown) =>
+  vi.waitFor(async () => expect(await what()).toMatchObject(wanted as object), patience);
+/** As if that much time had passed since the order's deadline. */
+const makeOverdue = (orderId: string, lateMs: number) =>
+  shop.db
+    .updateTable('orders')
+    .set({ payBefore: new Date(Date.now() - lateMs), dueAt: new Date() })
+    .where('id', '=', orderId)
+    .execute();
+const askNow = (attemptId: string) =>
+  shop.db.updateTable('paymentAttempts').set({ askAt: new Date() }).where('id', '=', attemptId).execute();
+const dueNow = (orderId: string) =>
+  shop.db.updateTable('orders').set({ dueAt: new Date() }).where('id', '=', orderId).execute();
+const held = async (sku = 'KOPI') => {
+  const row = (await shop.audit()).find((one) => one.sku === sku);
+  return { reserved: row?.reserved, committed: row?.committed };
+};
+
+describe('a customer who wants to pay in another way', () => {
+  it('gets a transfer once the link is closed at the gateway, and the link can be paid no more', async () => {
+    const { orderId, attemptId } = await awaitingPayment();
+    expect((await shop.ask(orderId, 'payment-attempts', { method: 'bank_transfer' })).status).toBe(202);
+    await vi.waitFor(async () => {
+      const { payment } = await shop.read(orderId);
+      expect(payment).toMatchObject({ state: 'payable', method: 'bank_transfer', attemptId: `${orderId}-2` });
+      expect(payment?.transfer).toMatchObject({ accountHolder: 'PT Toko', hasProof: false });
+    }, patience);
+    expect((await shop.pay(attemptId)).status).toBe(409);
+    expect(await statesOf(orderId)).toEqual(['closed', 'active']);
+  });
+
+  it('gets it too where a method had been chosen on the page, which needs the other kind of cancel', async () => {
+    const { orderId, attemptId } = await awaitingPayment();
+    expect((await shop.choose(attemptId)).status).toBe(200);
+    await shop.ask(orderId, 'payment-attempts', { method: 'bank_transfer' });
+    await seen(() => shop.read(orderId), { payment: { attemptId: `${orderId}-2` } });
+    expect((await shop.pay(attemptId)).status).toBe(409);
+  });
+
+  it('gets a link at the other gateway in place of a link', async () => {
+    const { orderId, attemptId } = await awaitingPayment();
+    await shop.ask(orderId, 'payment-attempts', { method: 'online' });
+    await seen(() => shop.read(orderId), { payment: { gateway: 'xendit', attemptId: `${orderId}-2` } });
+    expect((await shop.pay(attemptId)).status).toBe(409);
+    expect((await shop.pay(`${orderId}-2`)).status).toBe(200);
+    await until(orderId, 'paid');
+  });
+
+  it('has paid, if the payment came before the link could be closed', async () => {
+    const { orderId, attemptId } = await awaitingPayment();
+    await shop.control('webhook-faults', { gateway: 'midtrans', mode: 'drop', times: 1 });
+    await shop.pay(attemptId);
+    await shop.ask(orderId, 'payment-attempts', { method: 'bank_transfer' });
+    const { payment } = await until(orderId, 'paid');
+    expect(payment).toMatchObject({ state: 'paid', attemptId });
+    expect(await statesOf(orderId)).toEqual(['paid']);
+  });
+
+  it('keeps the link while its gateway does not say that it is closed', async () => {
+    const { orderId, attemptId } = await awaitingPayment();
+    await shop.control('faults', { gateway: 'midtrans', mode: 'http_500', operation: 'cancel_session' });
+    await shop.ask(orderId, 'payment-attempts', { method: 'bank_transfer' });
+    await vi.waitFor(async () => {
+      const { rows } = await shop.failedTries('switch-payment');
+      expect(rows).toBeGreaterThan(0);
+    }, patience);
+    expect((await shop.read(orderId)).payment).toMatchObject({ attemptId, method: 'online' });
+    await shop.control('faults', { gateway: 'midtrans', mode: 'none' });
+    await seen(() => shop.read(orderId), { payment: { attemptId: `${orderId}-2` } });
+  });
+
+  it('gets a link in place of a transfer; the transfer that comes all the same is a case', async () => {
+    const { orderId, attemptId, payment } = await awaitingPayment(byTransfer());
+    await shop.ask(orderId, 'payment-attempts', { method: 'online' });
+    await seen(() => shop.read(orderId), { payment: { gateway: 'midtrans', attemptId: `${orderId}-2` } });
+    const amountRupiah = payment.transfer?.amount ?? 0;
+    await shop.add('confirm-transfer', {
+      ...{ attemptId, amountRupiah, bankReference: 'LINE-1', requestId: 'r', requestedBy: 'admin' },
+    });
+    await seen(() => casesOf(orderId), [{ kind: 'late_transfer', state: 'open', amountRupiah }]);
+    expect((await shop.read(orderId)).status).toBe('awaiting_payment');
+  });
+});
+
+describe('a bank transfer', () => {
+  it('has an amount of its own, and pays the order when an admin confirms it, twice or once', async () => {
+    const all = await Promise.all(Array.from({ length: 5 }, () => awaitingPayment(byTransfer())));
+    const amounts = all.map(({ payment }) => payment.transfer?.amount ?? 0);
+    expect(new Set(amounts).size).toBe(5);
+    for (const amount of amounts)
+      expect(amount - 50_000).toSatisfy((code: number) => code >= 1 && code <= 999);
+    const [{ orderId, attemptId } = { orderId: '', attemptId: '' }] = all;
+    const line = { attemptId, amountRupiah: amounts[0] ?? 0, bankReference: 'LINE-2' };
+    for (let twice = 0; twice < 2; twice += 1)
+      await shop.add('confirm-transfer', { ...line, requestId: 'r', requestedBy: 'admin siti' });
+    await until(orderId, 'paid');
+    expect(await attempts(orderId)).toMatchObject([{ state: 'paid', transactionId: 'LINE-2' }]);
+    expect(await casesOf(orderId)).toEqual([]);
+  });
+
+  it('does not expire while its proof waits for an admin, who finds it', async () => {
+    const { orderId, attemptId, payment } = await awaitingPayment(byTransfer());
+    expect(
+      (await shop.ask(orderId, 'transfer-proof', { reference: 'https://bukti.test/1.jpg' })).status,
+    ).toBe(202);
+    await seen(() => shop.read(orderId), { payment: { transfer: { hasProof: true } } });
+    await makeOverdue(orderId, 3_600_000);
+    // The sweeper has been there and put it off.
+    await vi.waitFor(async () => {
+      const order = await shop.db
+        .selectFrom('orders')
+        .select('dueAt')
+        .where('id', '=', orderId)
+        .executeTakeFirstOrThrow();
+      expect(order.dueAt?.getTime()).toBeGreaterThan(Date.now() + 3_600_000);
+    }, patience);
+    expect((await shop.read(orderId)).status).toBe('awaiting_payment');
+    const amountRupiah = payment.transfer?.amount ?? 0;
+    await shop.add('confirm-transfer', {
+      ...{ attemptId, amountRupiah, bankReference: 'LINE-3', requestId: 'r', requestedBy: 'admin' },
+    });
+    await until(orderId, 'paid');
+  });
+
+  it('takes a proof in the minute after its deadline, too', async () => {
+    const { orderId } = await awaitingPayment(byTransfer());
+    await makeOverdue(orderId, 1_000);
+    await until(orderId, 'closing');
+    expect((await shop.ask(orderId, 'transfer-proof', { reference: 'bukti.jpg' })).status).toBe(202);
+    await seen(() => shop.read(orderId), { payment: { transfer: { hasProof: true } } });
+    await makeOverdue(orderId, 3_600_000);
+    await vi.waitFor(async () => {
+      const { dueAt } = await shop.db
+        .selectFrom('orders')
+        .select('dueAt')
+        .where('id', '=', orderId)
+        .executeTakeFirstOrThrow();
+      expect(dueAt?.getTime()).toBeGreaterThan(Date.now() + 3_600_000);
+    }, patience);
+    expect((await shop.read(orderId)).status).toBe('closing');
+  });
+
+  it('ends when an admin finds that there is none', async () => {
+    const before = await held();
+    const { orderId, attemptId } = await awaitingPayment(byTransfer(2));
+    await shop.ask(orderId, 'transfer-proof', { reference: 'palsu' });
+    await seen(() => shop.read(orderId), { payment: { transfer: { hasProof: true } } });
+    await makeOverdue(orderId, 3_600_000);
+    await shop.add('reject-transfer', {
+      attemptId,
+      reason: 'no such line',
+      requestId: 'r',
+      requestedBy: 'admin',
+    });
+    await until(orderId, 'expired');
+    expect(await held()).toEqual(before);
+  });
+
+  it('is confirmed all the same when Redis has lost everything meanwhile', async () => {
+    const { orderId, attemptId, payment } = await awaitingPayment(byTransfer());
+    await shop.loseRedisData();
+    expect((await shop.read(orderId)).payment).toMatchObject({
+      transfer: { amount: payment.transfer?.amount },
+    });
+    await shop.add('confirm-transfer', {
+      ...{ attemptId, amountRupiah: payment.transfer?.amount ?? 0, bankReference: 'LINE-5' },
+      ...{ requestId: 'r', requestedBy: 'admin' },
+    });
+    await until(orderId, 'paid');
+  });
+
+  it('counts one line of the statement once', async () => {
+    const [first, second] = await Promise.all([awaitingPayment(byTransfer()), awaitingPayment(byTransfer())]);
+    const confirm = ({ attemptId, payment }: typeof first) =>
+      shop.add('confirm-transfer', {
+        ...{ attemptId, amountRupiah: payment.transfer?.amount ?? 0, bankReference: 'LINE-4' },
+        ...{ requestId: 'r', requestedBy: 'admin' },
+      });
+    await confirm(first);
+    await until(first.orderId, 'paid');
+    await shop.done('confirm-transfer', await confirm(second));
+    expect((await shop.read(second.orderId)).status).toBe('awaiting_payment');
+  });
+});
+
+describe('a payment that comes after its order expired', () => {
+  async function expired(body: object) {
+    const { orderId } = await shop.placeWithMidtransAway(body);
+    const { payment } = await shop.read(orderId);
+    await makeOverdue(orderId, 120_000);
+    await until(orderId, 'expired');
+    return { orderId, attemptId: payment?.attemptId ?? '' };
+  }
+  it('opens a case when the gateway does not confirm it, and reinstates nothing', async () => {
+    const { orderId, attemptId } = await expired(anOrder('KOPI'));
+    expect((await shop.pay(attemptId, { evenIfClosed: true })).status).toBe(200);
+    await seen(() => casesOf(orderId), [{ kind: 'unconfirmed_payment', state: 'open' }]);
+    expect((await shop.read(orderId)).status).toBe('expired');
+  });
+
+  async function expiredAtMidtrans(body: object) {
+    const { orderId, attemptId } = await awaitingPayment(body);
+    expect((await shop.choose(attemptId)).status).toBe(200);
+    await makeOverdue(orderId, 120_000);
+    await until(orderId, 'expired');
+    return { orderId, attemptId };
+  }
+
+  it('reinstates the order while there is enough of everything', async () => {
+    const before = await held();
+    const { orderId, attemptId } = await expiredAtMidtrans(anOrder('KOPI', 3));
+    expect(await held()).toEqual(before);
+    expect((await shop.pay(attemptId, { evenIfClosed: true })).status).toBe(200);
+    await until(orderId, 'paid');
+    expect(await held()).toEqual({ ...before, committed: (before.committed ?? 0) + 3 });
+    expect(await casesOf(orderId)).toEqual([]);
+  });
+
+  it('goes back by itself when somebody else has the last unit by now', async () => {
+    const { orderId, attemptId } = await expiredAtMidtrans(anOrder('LANGKA'));
+    const other = await awaitingPayment(anOrder('LANGKA'));
+    expect((await shop.pay(attemptId, { evenIfClosed: true })).status).toBe(200);
+    await seen(() => casesOf(orderId), [{ kind: 'paid_too_late', amountRupiah: 50_000 }]);
+    await seen(() => refundsOf(orderId), [{ id: `rf-${attemptId}`, amountRupiah: 50_000 }]);
+    expect((await shop.read(orderId)).status).toBe('expired');
+    await shop.pay(other.attemptId);
+    await until(other.orderId, 'paid');
+  });
+
+  it('takes quota and the buyer’s allowance again, or goes back when they are gone', async () => {
+    const sale = await createFlashSale(shop.db, {
+      name: 'Obral',
+      startsAt: new Date(Date.now() - 1_000),
+      endsAt: new Date(Date.now() + 3_600_000),
+      items: [{ sku: 'OBRAL', salePriceRupiah: 30_000, quota: 5, limitPerBuyer: 1 }],
+      createdBy: 'test',
+    });
+    expect(sale.kind).toBe('created');
+    const order = { ...anOrder('OBRAL'), expectedTotal: 30_000 };
+    const first = await expiredAtMidtrans(order);
+    const again = await awaitingPayment(order);
+    await shop.pay(first.attemptId, { evenIfClosed: true });
+    await seen(() => casesOf(first.orderId), [{ kind: 'paid_too_late' }]);
+    // The allowance is free again when the second order is cancelled; a third one is late too, and is reinstated.
+    await shop.ask(again.orderId, 'cancel', {});
+    await until(again.orderId, 'cancelled');
+    const third = await expiredAtMidtrans(order);
+    await shop.pay(third.attemptId, { evenIfClosed: true });
+    await until(third.orderId, 'paid');
+    expect(await auditFlashSales(shop.db, 'Obral')).toMatchObject([
+      { reserved: 0, sold: 1, ledgerReserved: 0, ledgerSold: 1, mostByOneBuyer: 1 },
+    ]);
+  });
+});
+
+describe('money that goes back', () => {
+  async function paid(quantity = 1, method?: string) {
+    const { orderId, attemptId } = await awaitingPayment(anOrder('KOPI', quantity));
+    expect((await shop.pay(attemptId, method === undefined ? {} : { method })).status).toBe(200);
+    await until(orderId, 'paid');
+    return { orderId, attemptId };
+  }
+  const refund = (attemptId: string, refundId: string, amountRupiah: number) =>
+    shop.add('request-refund', {
+      ...{ attemptId, refundId, amountRupiah, caseId: null, reason: 'rusak', requestedBy: 'admin' },
+    });
+  /** Asks about it at once, as the sweeper would in a while. */
+  const follow = (refundId: string) =>
+    shop.db
+      .updateTable('refunds')
+      .set({ dueAt: new Date() })
+      .where('id', '=', refundId)
+      .where('state', 'in', ['requested', 'pending', 'unknown'])
+      .execute();
+  const ended = (orderId: string, refundId: string, state: string) =>
+    vi.waitFor(async () => {
+      await follow(refundId);
+      expect((await refundsOf(orderId)).find(({ id }) => id === refundId)?.state).toBe(state);
+    }, patience);
+
+  it('of a second payment, by itself', async () => {
+    const { orderId } = await paid();
+    // A second link that was paid too: made by hand, as our own code hands out one at a time.
+    const [first] = await attempts(orderId);
+    if (first === undefined) throw new Error('There is no attempt.');
+    const id = `${orderId}-9`;
+    await shop.db
+      .insertInto('paymentAttempts')
+      .values({
+        ...{ id, orderId, number: 9, gateway: 'midtrans', state: 'closed', amountRupiah: 50_000 },
+        ...{ calledBy: 'test', expiresAt: first.expiresAt, askAt: new Date() },
+      })
+      .execute();
+    const created = await fetch(`${shop.workerEnv.MIDTRANS_BASE_URL}/snap/v1/transactions`, {
+      method: 'POST',
+      headers: { authorization: `Basic ${btoa(`${shop.workerEnv.MIDTRANS_SERVER_KEY}:`)}` },
+      body: JSON.stringify({ transaction_details: { order_id: id, gross_amount: 50_000 } }),
+    });
+    expect(created.status).toBe(201);
+    await shop.control('webhook-faults', { gateway: 'midtrans', mode: 'drop', times: 1 });
+    await shop.pay(id);
+    await askNow(id); // no webhook came: the reconciler finds it
+    await seen(() => casesOf(orderId), [{ kind: 'second_payment', amountRupiah: 50_000 }]);
+    await ended(orderId, `rf-${id}`, 'succeeded');
+    await seen(() => casesOf(orderId), [{ state: 'resolved' }]);
+    expect((await shop.read(orderId)).status).toBe('paid');
+  });
+
+  it('in part, and then all of it: the order is refunded, and its stock is free again', async () => {
+    const before = await held();
+    const { orderId, attemptId } = await paid(2);
+    await refund(attemptId, `rf-${attemptId}-a`, 30_000);
+    await ended(orderId, `rf-${attemptId}-a`, 'succeeded');
+    expect((await shop.read(orderId)).status).toBe('paid');
+    await refund(attemptId, `rf-${attemptId}-b`, 70_000);
+    // What is to be paid back in full is not sent meanwhile.
+    await ended(orderId, `rf-${attemptId}-b`, 'succeeded');
+    await until(orderId, 'refunded');
+    expect(await held()).toEqual(before);
+  });
+
+  it('never exceeds what came', async () => {
+    const { orderId, attemptId } = await paid();
+    await refund(attemptId, `rf-${attemptId}-a`, 40_000);
+    await seen(() => refundsOf(orderId), [{ amountRupiah: 40_000 }]);
+    await shop.done('request-refund', await refund(attemptId, `rf-${attemptId}-b`, 20_000));
+    await ended(orderId, `rf-${attemptId}-a`, 'succeeded');
+    expect(await refundsOf(orderId)).toHaveLength(1);
+    await expect(
+      shop.db
+        .updateTable('paymentAttempts')
+        .set({ returnedRupiah: 50_001 })
+        .where('id', '=', attemptId)
+        .execute(),
+    ).rejects.toMatchObject({ constraint: 'payment_attempts_no_refund_beyond_receipt' });
+  });
+
+  it('that the gateway refuses is seen as refused, and the case stays open', async () => {
+    const { orderId, attemptId } = await paid();
+    await shop.control('refund-outcome', { gateway: 'midtrans', outcome: 'refuse', times: 1 });
+    await refund(attemptId, `rf-${attemptId}-a`, 10_000);
+    await ended(orderId, `rf-${attemptId}-a`, 'refused');
+    await seen(() => casesOf(orderId), [{ kind: 'refund_request', state: 'open' }]);
+    expect(await attempts(orderId)).toMatchObject([{ state: 'paid', returnedRupiah: 0 }]);
+  });
+
+  it('by a method that no gateway refunds is paid out by hand', async () => {
+    const { orderId, attemptId } = await paid(1, 'bca_va');
+    await refund(attemptId, `rf-${attemptId}-a`, 50_000);
+    await ended(orderId, `rf-${attemptId}-a`, 'manual_payout');
+    await seen(() => casesOf(orderId), [{ state: 'manual_payout' }]);
+    await until(orderId, 'payment_hold');
+    const payout = { refundId: `rf-${attemptId}-a`, reference: 'TRF-77', requestedBy: 'admin' };
+    for (let twice = 0; twice < 2; twice += 1) await shop.add('record-payout', payout);
+    await until(orderId, 'refunded');
+    await seen(() => casesOf(orderId), [{ state: 'resolved', resolution: 'paid out as TRF-77' }]);
+  });
+
+  it('through an answer that was lost goes once', async () => {
+    const { orderId, attemptId } = await paid();
+    await shop.control('faults', { gateway: 'midtrans', mode: 'reset_after', operation: 'refund', times: 1 });
+    await refund(attemptId, `rf-${attemptId}-a`, 20_000);
+    await ended(orderId, `rf-${attemptId}-a`, 'succeeded');
+    const ledger = (await (await fetch(`${shop.workerEnv.MIDTRANS_BASE_URL}/__sim/ledger`)).json()) as Record<
+      string,
+      unknown
+    >[];
+    const row = ledger.find((one) => one.orderId === attemptId);
+    expect(JSON.stringify(row)).toContain('20000');
+    expect(await attempts(orderId)).toMatchObject([{ returnedRupiah: 20_000 }]);
+  });
+});
+
+describe('a payment that its bank undoes', () => {
+  it('within minutes, where its method is known for it: the order was held back, and ends', async () => {
+    const before = await held();
+    const { orderId, attemptId } = await awaitingPayment();
+    await shop.pay(attemptId, { method: 'permata_va' });
+    await until(orderId, 'payment_hold');
+    expect((await shop.ask(orderId, 'ship', { carrier: 'JNE', trackingNumber: '1' })).status).toBe(409);
+    await shop.control('reverse', { orderId: attemptId });
+    await until(orderId, 'cancelled');
+    expect(await attempts(orderId)).toMatchObject([{ state: 'reversed' }]);
+    expect(await held()).toEqual(before);
+  });
+
+  it('not, goes to fulfilment when its ten minutes are over', async () => {
+    const { orderId, attemptId } = await awaitingPayment();
+    await shop.pay(attemptId, { method: 'permata_va' });
+    await until(orderId, 'payment_hold');
+    await dueNow(orderId);
+    await until(orderId, 'paid');
+  });
+
+  it('by a chargeback: the order is held and a case opened, until an admin decides', async () => {
+    const { orderId, attemptId } = await awaitingPayment();
+    await shop.pay(attemptId, { method: 'credit_card' });
+    await until(orderId, 'paid');
+    await shop.control('settle', { orderId: attemptId });
+    await shop.control('chargeback', { orderId: attemptId });
+    await until(orderId, 'payment_hold');
+    await seen(() => casesOf(orderId), [{ kind: 'chargeback', state: 'open', amountRupiah: 50_000 }]);
+    expect(await attempts(orderId)).toMatchObject([{ state: 'charged_back' }]);
+    const release = { orderId, reason: 'won', requestedBy: 'admin' };
+    await shop.done('release-order', await shop.add('release-order', release));
+    expect((await shop.read(orderId)).status).toBe('payment_hold');
+  });
+});
+
+describe('gateways that are away', () => {
+  it('leave an order waiting with its stock, offered a transfer, until one is back', async () => {
+    const modes = ['midtrans', 'xendit'] as const;
+    for (const gateway of modes) await shop.control('faults', { gateway, mode: 'http_503' });
+    const orderId = await place(anOrder('KOPI', 2));
+    await seen(() => shop.read(orderId), {
+      status: 'reserved',
+      payment: { state: 'coming', alternatives: ['bank_transfer'] },
+    });
+    for (const gateway of modes) await shop.control('faults', { gateway, mode: 'none' });
+    await vi.waitFor(async () => {
+      await dueNow(orderId);
+      expect((await shop.read(orderId)).status).toBe('awaiting_payment');
+    }, patience);
+  });
+
+  it('do not keep a customer from paying by transfer', async () => {
+    const modes = ['midtrans', 'xendit'] as const;
+    for (const gateway of modes) await shop.control('faults', { gateway, mode: 'hang' });
+    const orderId = await place();
+    await until(orderId, 'reserved');
+    await shop.ask(orderId, 'payment-attempts', { method: 'bank_transfer' });
+    await vi.waitFor(async () => {
+      expect((await shop.read(orderId)).payment).toMatchObject({ state: 'payable', method: 'bank_transfer' });
+    }, patience);
+    for (const gateway of modes) await shop.control('faults', { gateway, mode: 'none' });
+  });
+
+  it('find a payment whose webhook was lost when they are asked', async () => {
+    const { orderId, attemptId } = await awaitingPayment();
+    await shop.control('webhook-faults', { gateway: 'midtrans', mode: 'drop', times: 1 });
+    await shop.pay(attemptId);
+    await askNow(attemptId);
+    await until(orderId, 'paid');
+  });
+
+  it('announced money that they do not confirm: no other link is made for that', async () => {
+    const { orderId, attemptId } = await awaitingPayment();
+    await shop.choose(attemptId);
+    await shop.db
+      .insertInto('paymentEvents')
+      .values({
+        ...{ gateway: 'midtrans', dedupeKey: `open-${attemptId}`, attemptId },
+        payload: JSON.stringify({ transaction_status: 'settlement', status_code: '200' }),
+      })
+      .execute();
+    await shop.control('expire', { orderId: attemptId });
+    await askNow(attemptId);
+    // It has been asked, and will be again.
+    await vi.waitFor(async () => {
+      const [attempt] = await attempts(orderId);
+      expect(attempt?.askAt?.getTime()).toBeGreaterThan(Date.now());
+    }, patience);
+    expect(await statesOf(orderId)).toEqual(['active']);
+  });
+
+  it('that cancelled a link make way for another', async () => {
+    const { orderId, attemptId } = await awaitingPayment();
+    await shop.choose(attemptId);
+    await shop.control('expire', { orderId: attemptId });
+    await askNow(attemptId);
+    await seen(() => shop.read(orderId), {
+      status: 'awaiting_payment',
+      payment: { attemptId: `${orderId}-2` },
+    });
+  });
+});
+
+it('keeps what gateways answered, without a key and without a name', async () => {
+  const { orderId, attemptId } = await awaitingPayment();
+  await shop.pay(attemptId);
+  await until(orderId, 'paid');
+  const kept = await vi.waitFor(async () => {
+    const rows = await shop.db
+      .selectFrom('gatewayExchanges')
+      .selectAll()
+      .where('attemptId', '=', attemptId)
+      .execute();
+    expect(rows.map(({ operation }) => operation)).toEqual(expect.arrayContaining(['create', 'status']));
+    return JSON.stringify(rows);
+  }, patience);
+  for (const secret of [
+    shop.workerEnv.MIDTRANS_SERVER_KEY,
+    btoa(`${shop.workerEnv.MIDTRANS_SERVER_KEY}:`),
+    'Siti',
+    'siti@',
+  ])
+    expect(kept).not.toContain(secret);
+});
