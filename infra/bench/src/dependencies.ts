@@ -19,6 +19,7 @@ export async function openDependencies(
     ...process.env,
     DATABASE_URL: databaseUrl,
     REDIS_URL: redisUrl,
+    BANK_ACCOUNTS: 'BCA:0000:Bench',
     MIDTRANS_SERVER_KEY: 'none',
     XENDIT_SECRET_KEY: 'none',
   });
@@ -30,6 +31,8 @@ export async function openDependencies(
     records: new StatusRecords(redis, DEFAULT_PREFIX),
     producer: createProducer(redis, DEFAULT_PREFIX),
     gateways,
+    transferAccounts: config.BANK_ACCOUNTS,
+    now: () => new Date(),
     stockChanges: coalesceStockChanges(db, { maxBatchSize: config.STOCK_CHANGE_BATCH_SIZE }),
     // Formatted as in production, written nowhere.
     log: createLog('bench', 'info', { write: () => undefined }),

@@ -3,10 +3,20 @@ import { parseArgs } from 'node:util';
 import { backlog } from './backlog.ts';
 import { type Benchmark, UsageError } from './benchmark.ts';
 import { withEnvironment } from './environment.ts';
+import { fallback } from './fallback.ts';
+import { paymentsModel } from './payments-model.ts';
 import { reserve } from './reserve.ts';
 import { stampede } from './stampede.ts';
+import { webhooks } from './webhooks.ts';
 
-const BENCHMARKS: Readonly<Record<string, Benchmark>> = { reserve, backlog, stampede };
+const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
+  reserve,
+  backlog,
+  stampede,
+  webhooks,
+  fallback,
+  'payments-model': paymentsModel,
+};
 
 const [name = '', ...args] = process.argv.slice(2);
 const benchmark = BENCHMARKS[name];

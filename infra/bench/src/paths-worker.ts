@@ -20,10 +20,14 @@ import { SALE_PRODUCT } from './stored-orders.ts';
 const EACH = 20;
 
 const [databaseUrl = '', redisUrl = ''] = process.argv.slice(2);
+const notHere = () => Promise.reject(new Error('That is not asked for here.'));
 const { deps } = await openDependencies(databaseUrl, redisUrl, [
   {
     name: 'midtrans',
-    create: () => Promise.reject(new Error('No payment is made here.')),
+    create: notHere,
+    refund: notHere,
+    refundStatus: notHere,
+    listPaid: notHere,
     status: async () => ({ kind: 'closed', reason: 'expired' }),
     close: async () => ({ kind: 'closed' }),
   },
@@ -43,10 +47,16 @@ async function goEveryWay(): Promise<void> {
       (select id from orders where due_at is not null and state = 'reserved' order by due_at limit ${3 * EACH})`.execute(
     db,
   );
-  const swept = await claimOverdue(db, { limit: 3 * EACH, nextDueAt: new Date(Date.now() + 60_000) });
+  const swept = await claimOverdue(db, {
+    limit: 3 * EACH,
+    now: new Date(),
+    nextDueAt: new Date(Date.now() + 60_000),
+  });
   const ids = swept.filter(({ state }) => state === 'reserved').map(({ orderId }) => orderId);
   if (ids.length < 2 * EACH) throw new Error(`Only ${ids.length} reserved orders are overdue.`);
+  const totals = new Map<string, number>();
   for (const { orderId, totalRupiah } of await readOrders(db, ids)) {
+    totals.set(orderId, totalRupiah ?? 0);
     const attempt = { id: `${orderId}-1`, orderId, number: 1, gateway: 'midtrans' };
     await insertAttempt(db, { ...attempt, amountRupiah: totalRupiah ?? 0, expiresAt: new Date() }, 'bench');
   }
@@ -54,7 +64,9 @@ async function goEveryWay(): Promise<void> {
   const changes = [
     ...paid.map((orderId): StockChange => {
       const attemptId = `${orderId}-1`;
-      return { kind: 'pay', orderId, attemptId, gateway: 'midtrans', gatewayRef: attemptId };
+      const amountRupiah = totals.get(orderId) ?? 0;
+      const received = { amountRupiah, currency: 'IDR', transactionId: attemptId, mayReverse: false };
+      return { kind: 'pay', orderId, attemptId, received, actor: 'midtrans' };
     }),
     ...paid.map((orderId): StockChange => {
       return { kind: 'ship', orderId, carrier: 'JNE', trackingNumber: orderId, actor: 'bench' };

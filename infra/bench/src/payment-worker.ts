@@ -15,15 +15,20 @@ export interface PaymentReport {
 
 const [databaseUrl = '', redisUrl = '', payments = '', perSecond = ''] = process.argv.slice(2);
 const amounts = new Map<string, number>();
+const notHere = () => Promise.reject(new Error('That is not asked for here.'));
 const { deps } = await openDependencies(databaseUrl, redisUrl, [
   {
     name: 'midtrans',
-    create: () => Promise.reject(new Error('No payment is made here.')),
+    create: notHere,
+    refund: notHere,
+    refundStatus: notHere,
+    listPaid: notHere,
     status: async ({ attemptId }) => ({
       kind: 'paid',
       amountRupiah: amounts.get(attemptId) ?? 0,
       currency: 'IDR',
-      gatewayRef: attemptId,
+      transactionId: attemptId,
+      mayReverse: false,
     }),
     close: async () => ({ kind: 'paid' }),
   },

@@ -48,6 +48,35 @@ export async function startProcess(file: string, args: readonly string[]): Promi
   };
 }
 
+const repoRoot = path.join(import.meta.dirname, '../../..');
+
+/**
+ * An app of ours as it runs in production, but that nobody reads its log. Resolves once it listens, with what stops it
+ * in order.
+ */
+export async function startApp(
+  entry: string,
+  env: Readonly<Record<string, string>>,
+): Promise<() => Promise<void>> {
+  const child = fork(path.join(repoRoot, entry), [], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+  running.add(child);
+  const exited = once(child, 'exit').then(([code]) => {
+    running.delete(child);
+    return code as number | null;
+  });
+  const first = await Promise.race([once(child, 'message').then(([message]) => message as unknown), exited]);
+  if (first !== READY) throw new Error(`${entry} ended with ${String(first)} before it listened; see above.`);
+  return async () => {
+    const timer = setTimeout(() => child.kill('SIGKILL'), 15_000);
+    child.kill('SIGTERM');
+    await exited;
+    clearTimeout(timer);
+  };
+}
+
 /** Those still there, when a run has failed. */
 export function killProcesses(): void {
   for (const child of running) child.kill('SIGKILL');
