@@ -67,6 +67,10 @@ async function makeLink(deps: JobDependencies, order: OpenOrder, jobId: string):
   for (const gateway of inOrder(deps.gateways, attempts, resumed)) {
     const isResumed = gateway.name === resumed?.gateway;
     const attempt = isResumed ? resumed : await newAttempt(deps, order, attempts, gateway.name, jobId);
+    if (attempt === undefined) {
+      await publishOrders(deps, [orderId]);
+      return;
+    }
     const outcome = await gateway.create({
       attemptId: attempt.id,
       amountRupiah: totalRupiah,
@@ -129,16 +133,18 @@ async function claim(deps: JobDependencies, attempt: PaymentAttempt, jobId: stri
   return claimed;
 }
 
-/** A new attempt at this gateway; one that certainly never reached it is sent again. */
+/**
+ * A new attempt at this gateway; one that certainly never reached it is sent again. Undefined when the order has moved on,
+ * as when it was cancelled meanwhile: what is made under its lock, its end finds.
+ */
 async function newAttempt(
   deps: JobDependencies,
   { orderId, totalRupiah, payBefore }: OpenOrder,
   attempts: PaymentAttempt[],
   gateway: string,
   jobId: string,
-): Promise<PaymentAttempt> {
+): Promise<PaymentAttempt | undefined> {
   const earlier = attempts.findLast((attempt) => attempt.gateway === gateway);
-  if (earlier?.state === 'not_sent') return claim(deps, earlier, jobId);
   const isUsedUp = earlier?.settlement === 'wrong_amount';
   if (earlier !== undefined && !mayFallBackFrom(earlier.state) && !isUsedUp) {
     // Paid since the order was read, mostly: then that is what is found next time.
@@ -147,16 +153,17 @@ async function newAttempt(
       LOOK_AGAIN_MS,
     );
   }
-  const number = 1 + Math.max(0, ...attempts.map((attempt) => attempt.number));
-  const attempt = await insertAttempt(
-    deps.db,
-    {
-      ...{ id: `${orderId}-${number}`, orderId, number, gateway },
-      ...{ amountRupiah: totalRupiah, expiresAt: payBefore, createdAt: deps.now() },
-    },
-    jobId,
-  );
-  attempts.push(attempt);
+  const attempt = await deps.db.transaction().execute(async (trx) => {
+    const [order] = await lockOrders(trx, [orderId]);
+    if (order?.state !== 'reserved' || order.paymentMethod !== 'online') return undefined;
+    if (earlier?.state === 'not_sent') return claim({ ...deps, db: trx }, earlier, jobId);
+    const number = 1 + Math.max(0, ...attempts.map((one) => one.number));
+    const id = `${orderId}-${number}`;
+    const expiresAt = payBefore;
+    const row = { id, orderId, number, gateway, amountRupiah: totalRupiah, expiresAt, createdAt: deps.now() };
+    return insertAttempt(trx, row, jobId);
+  });
+  if (attempt !== undefined) attempts.push(attempt);
   return attempt;
 }
 
