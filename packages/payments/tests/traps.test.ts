@@ -272,13 +272,20 @@ describe.each(names)('%s', (name) => {
   });
 
   it('does not count the wait for a turn as the time of the call', async () => {
-    const pace: Pace = {
-      take: () => new Promise((resolve) => void setTimeout(() => resolve(true), 550)),
-      slowDown: () => Promise.resolve(),
-    };
+    const turn = Promise.withResolvers<boolean>();
+    const pace: Pace = { take: () => turn.promise, slowDown: () => Promise.resolve() };
     respond = json({ status_code: '404' });
-    const g = make(name, { pace, timeoutMs: 500 });
-    expect(await g.status(instrument)).not.toMatchObject({ code: 'timeout' });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    let asked: ReturnType<PaymentGateway['status']>;
+    try {
+      asked = make(name, { pace, timeoutMs: 500 }).status(instrument);
+      // Any clock that was started before the turn has run out by then.
+      await vi.advanceTimersByTimeAsync(60_000);
+    } finally {
+      vi.useRealTimers();
+    }
+    turn.resolve(true);
+    expect(await asked).not.toMatchObject({ code: 'timeout' });
     expect(seen).toHaveLength(1);
   });
 
