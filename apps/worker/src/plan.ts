@@ -45,6 +45,7 @@ import {
   REFUNDED_BY_ITSELF,
   REVERSAL_HOLD_MS,
   type Settlement,
+  TRANSFER_AMOUNT_RESTS_MS,
 } from '@antrean/domain';
 import type { Received } from '@antrean/payments';
 
@@ -124,9 +125,6 @@ const CLOSED_BECAUSE = {
   not_paid_in_time: 'not paid in time',
   cancelled: 'cancelled',
 } as const satisfies Record<ClosingReason, string>;
-
-/** For as long after its end a transfer to that amount is still taken for this order's. */
-const TRANSFER_AMOUNT_RESTS_MS = 7 * 24 * 3_600_000;
 
 /** Before everything else that is to be asked about. */
 const ASK_FIRST_MS = 24 * 3_600_000;

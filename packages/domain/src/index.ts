@@ -30,6 +30,7 @@ export {
   mayFallBackFrom,
   type Settlement,
   SETTLEMENTS,
+  TRANSFER_AMOUNT_RESTS_MS,
 } from './payment-attempt.ts';
 
 // Money: the accounts between which it moves, refunds, and the cases that somebody has to put right.

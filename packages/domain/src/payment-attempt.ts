@@ -68,6 +68,9 @@ export const SETTLEMENTS = [
 ] as const;
 export type Settlement = (typeof SETTLEMENTS)[number];
 
+/** For as long after a transfer's end its amount is still taken for its order's: one may be under way. */
+export const TRANSFER_AMOUNT_RESTS_MS = 7 * 24 * 3_600_000;
+
 /** An attempt whose outcome stays unknown for this long makes way for another: nobody has its link. */
 export const ABANDON_UNKNOWN_AFTER_MS = 60_000;
 

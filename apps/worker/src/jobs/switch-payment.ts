@@ -11,7 +11,13 @@ import {
   type PaymentAttempt,
   type Transaction,
 } from '@antrean/db';
-import { askAgainInMs, isLiveAttempt, ORDER_LIFECYCLE, type PaymentMethod } from '@antrean/domain';
+import {
+  askAgainInMs,
+  isLiveAttempt,
+  ORDER_LIFECYCLE,
+  type PaymentMethod,
+  TRANSFER_AMOUNT_RESTS_MS,
+} from '@antrean/domain';
 import { type JobPayload, orderJobId } from '@antrean/queue';
 import { type JobDependencies, publishOrders } from '../dependencies.ts';
 import { mustBeClosed } from '../plan.ts';
@@ -101,12 +107,10 @@ async function endClosed(
   if (proofReference !== null) return false;
   const askAt = new Date(now.getTime() + (askAgainInMs('closed', 0) ?? 0));
   const ended = await endAttempts(trx, [id], 'closed', askAt);
-  if (ended.length > 0 && gateway === 'bank_transfer') await freeTransferAmounts(trx, [id], restsUntil(now));
+  const restsUntil = new Date(now.getTime() + TRANSFER_AMOUNT_RESTS_MS);
+  if (ended.length > 0 && gateway === 'bank_transfer') await freeTransferAmounts(trx, [id], restsUntil);
   return ended.length > 0;
 }
-
-/** A transfer may be under way to an amount that is not awaited any more. */
-const restsUntil = (now: Date) => new Date(now.getTime() + 7 * 24 * 3_600_000);
 
 async function goOn(deps: JobDependencies, orderId: string): Promise<void> {
   const [order] = await publishOrders(deps, [orderId]);
