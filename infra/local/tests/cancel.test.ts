@@ -3,19 +3,12 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createProducer, putStorefrontKey } from '@antrean/queue';
-import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { anOrder, openShop } from './shop.ts';
 
 let shop: Awaited<ReturnType<typeof openShop>>;
 beforeAll(async () => {
-  shop = await openShop(
-    {
-      databaseAdminUrl: inject('databaseAdminUrl'),
-      templateDatabase: inject('templateDatabase'),
-      redisUrl: inject('redisUrl'),
-    },
-    [{ sku: 'KOPI', name: 'Kopi', description: '', priceRupiah: 50_000, onHand: 200 }],
-  );
+  shop = await openShop([{ sku: 'KOPI', name: 'Kopi', description: '', priceRupiah: 50_000, onHand: 200 }]);
 });
 afterAll(() => shop.close());
 

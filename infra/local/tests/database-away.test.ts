@@ -3,7 +3,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { QUEUES } from '@antrean/queue';
 import { readConfig, startWorker } from '@antrean/worker';
 import pino from 'pino';
-import { describe, expect, inject, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { anOrder, barTable, openShop, waitingForLock } from './shop.ts';
 
 const BATCH_SIZE = 20;
@@ -58,14 +58,7 @@ async function openProxy(databaseUrl: string) {
 
 /** A shop whose API has PostgreSQL, and whose workers reach it through a proxy. */
 async function openShopBehindProxy(onHand: number) {
-  const shop = await openShop(
-    {
-      databaseAdminUrl: inject('databaseAdminUrl'),
-      templateDatabase: inject('templateDatabase'),
-      redisUrl: inject('redisUrl'),
-    },
-    [{ sku: 'HOT', name: 'Hot', description: '', priceRupiah: 10_000, onHand }],
-  );
+  const shop = await openShop([{ sku: 'HOT', name: 'Hot', description: '', priceRupiah: 10_000, onHand }]);
   await shop.stopWorker();
   const proxy = await openProxy(shop.workerEnv.DATABASE_URL);
   const said: string[] = [];

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { auditFlashSales, createFlashSale } from '@antrean/db';
-import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { repoRoot } from '../src/process.ts';
 import { anOrder, openShop } from './shop.ts';
 
@@ -17,11 +17,6 @@ let directory: string;
 beforeAll(async () => {
   directory = mkdtempSync(path.join(tmpdir(), 'antrean-sale-'));
   shop = await openShop(
-    {
-      databaseAdminUrl: inject('databaseAdminUrl'),
-      templateDatabase: inject('templateDatabase'),
-      redisUrl: inject('redisUrl'),
-    },
     ['LIMITED', 'QUOTA', 'CYCLE', 'PRICED', 'OVER', 'SHELF'].map((sku) => ({
       sku,
       name: sku,

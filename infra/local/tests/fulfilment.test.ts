@@ -1,17 +1,10 @@
 import { putStorefrontKey } from '@antrean/queue';
-import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { anOrder, openShop } from './shop.ts';
 
 let shop: Awaited<ReturnType<typeof openShop>>;
 beforeAll(async () => {
-  shop = await openShop(
-    {
-      databaseAdminUrl: inject('databaseAdminUrl'),
-      templateDatabase: inject('templateDatabase'),
-      redisUrl: inject('redisUrl'),
-    },
-    [{ sku: 'KOPI', name: 'Kopi', description: '', priceRupiah: 50_000, onHand: 20 }],
-  );
+  shop = await openShop([{ sku: 'KOPI', name: 'Kopi', description: '', priceRupiah: 50_000, onHand: 20 }]);
 });
 afterAll(() => shop.close());
 

@@ -19,14 +19,7 @@ const WAIT = { timeout: 40_000, interval: 20 };
 type Shop = Awaited<ReturnType<typeof openShop>>;
 
 const openShopWithoutWorker = async (onHand: number): Promise<Shop> => {
-  const shop = await openShop(
-    {
-      databaseAdminUrl: inject('databaseAdminUrl'),
-      templateDatabase: inject('templateDatabase'),
-      redisUrl: inject('redisUrl'),
-    },
-    [{ sku: 'HOT', name: 'Hot', description: '', priceRupiah: 10_000, onHand }],
-  );
+  const shop = await openShop([{ sku: 'HOT', name: 'Hot', description: '', priceRupiah: 10_000, onHand }]);
   await shop.stopWorker();
   return shop;
 };

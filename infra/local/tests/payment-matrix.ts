@@ -1,7 +1,7 @@
 // Every fault of a gateway at every step of a payment, with the real adapters, worker, PostgreSQL and Redis. The table
 // in docs/payments.md lists these cells; a test compares the two.
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { auditMoney } from '@antrean/db';
 import { anOrder, openShop } from './shop.ts';
 
@@ -162,14 +162,9 @@ export function testGateway(gateway: Gateway): void {
   let shop: Shop;
   let go: Steps;
   beforeAll(async () => {
-    shop = await openShop(
-      {
-        databaseAdminUrl: inject('databaseAdminUrl'),
-        templateDatabase: inject('templateDatabase'),
-        redisUrl: inject('redisUrl'),
-      },
-      [{ sku: 'KOPI', name: 'Kopi', description: '', priceRupiah: PRICE, onHand: 10_000 }],
-    );
+    shop = await openShop([
+      { sku: 'KOPI', name: 'Kopi', description: '', priceRupiah: PRICE, onHand: 10_000 },
+    ]);
     await shop.stopWorker();
     // Xendit is asked where Midtrans cannot be reached.
     const away = gateway === 'xendit' ? { MIDTRANS_BASE_URL: 'http://127.0.0.1:9' } : {};

@@ -1,22 +1,15 @@
 // How an order is paid in another way than at first, too late, twice, and how its money goes back.
 import { auditFlashSales, auditMoney, createFlashSale } from '@antrean/db';
-import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { anOrder, openShop } from './shop.ts';
 
 let shop: Awaited<ReturnType<typeof openShop>>;
 beforeAll(async () => {
-  shop = await openShop(
-    {
-      databaseAdminUrl: inject('databaseAdminUrl'),
-      templateDatabase: inject('templateDatabase'),
-      redisUrl: inject('redisUrl'),
-    },
-    [
-      { sku: 'KOPI', name: 'Kopi', description: '', priceRupiah: 50_000, onHand: 1_000 },
-      { sku: 'LANGKA', name: 'Langka', description: '', priceRupiah: 50_000, onHand: 1 },
-      { sku: 'OBRAL', name: 'Obral', description: '', priceRupiah: 50_000, onHand: 10 },
-    ],
-  );
+  shop = await openShop([
+    { sku: 'KOPI', name: 'Kopi', description: '', priceRupiah: 50_000, onHand: 1_000 },
+    { sku: 'LANGKA', name: 'Langka', description: '', priceRupiah: 50_000, onHand: 1 },
+    { sku: 'OBRAL', name: 'Obral', description: '', priceRupiah: 50_000, onHand: 10 },
+  ]);
 });
 afterAll(() => shop.close());
 afterEach(async () => {

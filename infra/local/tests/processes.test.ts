@@ -76,14 +76,9 @@ describe('the processes', () => {
   it.each(['SIGTERM', 'SIGKILL'] as const)(
     'a worker that gets %s in the middle of 300 orders leaves none behind',
     async (signal) => {
-      const shop = await openShop(
-        {
-          databaseAdminUrl: inject('databaseAdminUrl'),
-          templateDatabase: inject('templateDatabase'),
-          redisUrl: inject('redisUrl'),
-        },
-        [{ sku: 'HOT', name: 'Hot', description: '', priceRupiah: 10_000, onHand: 100 }],
-      );
+      const shop = await openShop([
+        { sku: 'HOT', name: 'Hot', description: '', priceRupiah: 10_000, onHand: 100 },
+      ]);
       await shop.stopWorker();
       const answers = await Promise.all(Array.from({ length: 300 }, () => shop.placeRaw(anOrder('HOT'))));
       const orders = (await Promise.all(answers.map((answer) => answer.json()))) as { orderId: string }[];

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { auditMoney, settlementReportOf } from '@antrean/db';
 import { wibDay } from '@antrean/domain';
-import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { repoRoot } from '../src/process.ts';
 import { anOrder, openShop } from './shop.ts';
 
@@ -14,14 +14,7 @@ const patience = { timeout: 20_000, interval: 20 };
 const folder = mkdtempSync(path.join(tmpdir(), 'antrean-settlement-'));
 let shop: Awaited<ReturnType<typeof openShop>>;
 beforeAll(async () => {
-  shop = await openShop(
-    {
-      databaseAdminUrl: inject('databaseAdminUrl'),
-      templateDatabase: inject('templateDatabase'),
-      redisUrl: inject('redisUrl'),
-    },
-    [{ sku: 'KOPI', name: 'Kopi', description: '', priceRupiah: 50_000, onHand: 1_000 }],
-  );
+  shop = await openShop([{ sku: 'KOPI', name: 'Kopi', description: '', priceRupiah: 50_000, onHand: 1_000 }]);
 });
 afterAll(async () => {
   await shop.close();

@@ -18,7 +18,7 @@ import {
 } from '@antrean/queue';
 import { readConfig as readWorkerConfig, startWorker } from '@antrean/worker';
 import pino from 'pino';
-import { expect, vi } from 'vitest';
+import { expect, inject, vi } from 'vitest';
 import { repoRoot } from '../src/process.ts';
 import { createTestDatabase } from '../src/test-database.ts';
 
@@ -36,22 +36,20 @@ export interface OrderAnswer {
 }
 
 /** API, worker and simulator, wired as in production, on a database and a queue prefix of their own. */
-export async function openShop(
-  services: { databaseAdminUrl: string; templateDatabase: string; redisUrl: string },
-  products: readonly SeedProduct[],
-) {
+export async function openShop(products: readonly SeedProduct[]) {
+  const redisUrl = inject('redisUrl');
   const log = pino({ level: 'silent' });
   const prefix = `test-${randomBytes(6).toString('hex')}`;
-  const database = await createTestDatabase(services.databaseAdminUrl, services.templateDatabase);
+  const database = await createTestDatabase(inject('databaseAdminUrl'), inject('templateDatabase'));
   const db = openDatabase({ url: database.url, maxConnections: 2 });
   await addProducts(db, products);
-  const redis = openFailFastRedis(services.redisUrl);
+  const redis = openFailFastRedis(redisUrl);
   await waitForRedis(redis, 5_000);
   const key = `sk_test_${randomBytes(16).toString('hex')}`;
   await putStorefrontKey(redis, prefix, key, { storefrontId: 'toko', kind: 'secret', name: 'test' });
   const env = {
     DATABASE_URL: database.url,
-    REDIS_URL: services.redisUrl,
+    REDIS_URL: redisUrl,
     QUEUE_PREFIX: prefix,
     PUBLIC_URL: 'http://127.0.0.1:3000',
     STATUS_TOKEN_SECRET: randomBytes(32).toString('hex'),

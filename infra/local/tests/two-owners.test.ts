@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { AcceptedOrder } from '@antrean/queue';
 import { reserveOrders } from '@antrean/worker';
-import { describe, expect, inject, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { anOrder, barTable, openShop, startWorkerProcess, waitingForLock } from './shop.ts';
 
 const ORDERS = 100;
@@ -27,14 +27,9 @@ describe('two workers that both believe they own a job', () => {
   ] as const)(
     'have one effect when the first was paused %s',
     async (_, table, committed) => {
-      const shop = await openShop(
-        {
-          databaseAdminUrl: inject('databaseAdminUrl'),
-          templateDatabase: inject('templateDatabase'),
-          redisUrl: inject('redisUrl'),
-        },
-        [{ sku: 'HOT', name: 'Hot', description: '', priceRupiah: 10_000, onHand: ON_HAND }],
-      );
+      const shop = await openShop([
+        { sku: 'HOT', name: 'Hot', description: '', priceRupiah: 10_000, onHand: ON_HAND },
+      ]);
       await shop.stopWorker();
       const answers = await Promise.all(Array.from({ length: ORDERS }, () => shop.placeRaw(anOrder('HOT'))));
       const orders = (await Promise.all(answers.map((answer) => answer.json()))) as { orderId: string }[];

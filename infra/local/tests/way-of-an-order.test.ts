@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { createProducer, JOBS, putStorefrontKey } from '@antrean/queue';
-import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { anOrder, openShop } from './shop.ts';
 
 type Placed = { orderId: string; statusUrl: string; position: number; status: string };
@@ -9,11 +9,6 @@ let shop: Awaited<ReturnType<typeof openShop>>;
 
 beforeAll(async () => {
   shop = await openShop(
-    {
-      databaseAdminUrl: inject('databaseAdminUrl'),
-      templateDatabase: inject('templateDatabase'),
-      redisUrl: inject('redisUrl'),
-    },
     ['KOPI', 'TEH', 'HOT', 'GULA'].map((sku) => ({
       sku,
       name: sku,
