@@ -70,6 +70,16 @@ export {
   type StockCounters,
 } from './ledger.ts';
 
+// Text that people enter.
+export {
+  CATEGORY,
+  PLAIN_LINE,
+  PLAIN_LINES,
+  SOMETHING_VISIBLE,
+  tidied,
+  UNTIDY_FACTOR,
+} from './text.ts';
+
 // How an order is shown.
 export {
   orderStatusOf,
