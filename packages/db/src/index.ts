@@ -13,12 +13,33 @@ export {
   addProducts,
   auditStock,
   isKnownSku,
+  type SavedProducts,
+  saveProducts,
   seedDemoCatalogue,
   type SeedProduct,
   type StockAudit,
 } from './catalogue.ts';
+export { findProduct, listProducts, type Product, type ProductQuery, type ProductSale } from './products.ts';
 export { limitLockWait } from './locks.ts';
-export { knownDeliveries, type LockedStock, lockStock, moveStock, type StockMovement } from './stock.ts';
+export {
+  knownDeliveries,
+  type LockedStock,
+  lockStock,
+  moveStock,
+  readStock,
+  type StockMovement,
+} from './stock.ts';
+
+// Storefronts, their keys, and the changes of switches.
+export {
+  addStorefrontKey,
+  addSwitchChanges,
+  listStorefrontKeys,
+  liveStorefronts,
+  putStorefront,
+  revokeStorefrontKey,
+  type StorefrontKeyRow,
+} from './storefronts.ts';
 
 // Flash sales.
 export {

@@ -7,6 +7,8 @@ import * as ledger from './migrations/0004-ledger-from-to.ts';
 import * as flashSales from './migrations/0005-flash-sales.ts';
 import * as shipments from './migrations/0006-shipments.ts';
 import * as payments from './migrations/0007-payments.ts';
+import * as catalogue from './migrations/0008-catalogue.ts';
+import * as intake from './migrations/0009-intake.ts';
 
 const MIGRATIONS = {
   '0001-orders': orders,
@@ -16,6 +18,8 @@ const MIGRATIONS = {
   '0005-flash-sales': flashSales,
   '0006-shipments': shipments,
   '0007-payments': payments,
+  '0008-catalogue': catalogue,
+  '0009-intake': intake,
 };
 
 /**

@@ -25,6 +25,9 @@ export interface Database {
     name: string;
     description: string;
     priceRupiah: number;
+    /** Lower-case words with hyphens; null where it is in none. */
+    category: string | null;
+    createdAt: Generated<Date>;
   };
   /** Apart from `products`, so that a foreign key to a product never meets the stock lock. */
   stock: {
@@ -33,6 +36,8 @@ export interface Database {
     reserved: number;
     committed: number;
     shortfall: Generated<number>;
+    /** Grows with each change. */
+    version: Generated<number>;
   };
   /** A campaign; its items carry its window too. */
   flashSales: {
@@ -251,5 +256,42 @@ export interface Database {
     payments: number;
     differences: JSONColumnType<object[]>;
     madeAt: Generated<Date>;
+  };
+  storefronts: {
+    id: string;
+    ordersPerAddress: number;
+    requests: number;
+    createdBy: string;
+    createdAt: Generated<Date>;
+  };
+  storefrontKeys: {
+    id: string;
+    storefrontId: string;
+    kind: 'secret' | 'publishable';
+    name: string;
+    /** SHA-256 of the key, hexadecimal; the key itself is kept nowhere. */
+    digest: string;
+    scopes: string[];
+    origins: string[];
+    createdBy: string;
+    createdAt: Generated<Date>;
+    revokedBy: string | null;
+    revokedAt: Date | null;
+  };
+  storefrontLimitChanges: {
+    id: Generated<number>;
+    storefrontId: string;
+    ordersPerAddress: number;
+    requests: number;
+    changedBy: string;
+    at: Generated<Date>;
+  };
+  switchChanges: {
+    id: string;
+    what: string;
+    value: string;
+    changedBy: string;
+    reason: string;
+    at: Date;
   };
 }

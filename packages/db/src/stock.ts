@@ -1,4 +1,4 @@
-import { sql, type Transaction } from 'kysely';
+import { type Kysely, sql, type Transaction } from 'kysely';
 import { ledgerEntries, type LockedProduct, type StockCounters } from '@antrean/domain';
 import { moveQuotas, type QuotaMovement } from './flash-sales.ts';
 import type { LockOptions } from './locks.ts';
@@ -66,7 +66,7 @@ export async function moveStock(
       from moved group by product_id
     )
     update stock s set on_hand = s.on_hand + sums.on_hand, reserved = s.reserved + sums.reserved,
-                       committed = s.committed + sums.committed
+                       committed = s.committed + sums.committed, version = s.version + 1
     from sums where s.product_id = sums.product_id`.execute(trx);
   await Promise.all([ledger, moveQuotas(trx, entries)]);
 }
@@ -83,4 +83,43 @@ export async function knownDeliveries(
                 ${deliveries.map(({ reference }) => reference)}::text[]) as d (product_id, reference)
       on d.product_id = m.product_id and d.reference = m.reference`.execute(trx);
   return rows;
+}
+
+export interface StockNow {
+  sku: string;
+  version: number;
+  available: number;
+  priceRupiah: number;
+  sale: { startsAtMs: number; endsAtMs: number; quotaLeft: number; priceRupiah: number } | null;
+}
+
+/** What can be had of these products, named by SKU or by id, and of the sale that each is in. Unknown ones are absent. */
+export async function readStock(
+  db: Kysely<Database>,
+  { skus = [], productIds = [] }: { skus?: readonly string[]; productIds?: readonly number[] },
+  now: Date,
+): Promise<StockNow[]> {
+  const { rows } = await sql<
+    Omit<StockNow, 'sale'> & {
+      startsAt: Date | null;
+      endsAt: Date;
+      quotaLeft: number;
+      salePriceRupiah: number;
+    }
+  >`
+    select p.sku, p.price_rupiah, s.version, greatest(s.on_hand - s.reserved - s.committed, 0) as available,
+           i.starts_at, i.ends_at, i.quota - i.reserved - i.sold as quota_left, i.sale_price_rupiah
+    from products p join stock s on s.product_id = p.id
+    left join flash_sale_items i on i.product_id = p.id and i.starts_at <= ${now} and i.ends_at > ${now}
+    where p.sku = any(${skus}) or p.id = any(${productIds}::bigint[])`.execute(db);
+  return rows.map(({ startsAt, endsAt, quotaLeft, salePriceRupiah, ...stock }) => ({
+    ...stock,
+    sale:
+      startsAt === null
+        ? null
+        : {
+            ...{ startsAtMs: startsAt.getTime(), endsAtMs: endsAt.getTime(), quotaLeft },
+            priceRupiah: salePriceRupiah,
+          },
+  }));
 }

@@ -1,0 +1,84 @@
+import { type Insertable, type Kysely, type Selectable, sql } from 'kysely';
+import type { Database } from './schema.ts';
+
+export type StorefrontKeyRow = Selectable<Database['storefrontKeys']>;
+
+/** Creates a storefront, or changes its limits; each change has a row. */
+export async function putStorefront(
+  db: Kysely<Database>,
+  storefront: { id: string; ordersPerAddress: number; requests: number },
+  changedBy: string,
+): Promise<void> {
+  const { id, ordersPerAddress, requests } = storefront;
+  await db.transaction().execute(async (trx) => {
+    await trx
+      .insertInto('storefronts')
+      .values({ ...storefront, createdBy: changedBy })
+      .onConflict((conflict) => conflict.column('id').doUpdateSet({ ordersPerAddress, requests }))
+      .execute();
+    await trx
+      .insertInto('storefrontLimitChanges')
+      .values({ storefrontId: id, ordersPerAddress, requests, changedBy })
+      .execute();
+  });
+}
+
+/** One that is there already stays as it is. Answers whether its storefront is known. */
+export async function addStorefrontKey(
+  db: Kysely<Database>,
+  key: Insertable<Database['storefrontKeys']>,
+): Promise<'added' | 'unknown_storefront'> {
+  try {
+    await db
+      .insertInto('storefrontKeys')
+      .values(key)
+      .onConflict((conflict) => conflict.column('digest').doNothing())
+      .execute();
+    return 'added';
+  } catch (error) {
+    if ((error as { code?: unknown }).code === '23503') return 'unknown_storefront';
+    throw error;
+  }
+}
+
+/** The key as it is now; undefined when there is none of that id. Revoked twice, the first time stands. */
+export async function revokeStorefrontKey(
+  db: Kysely<Database>,
+  id: string,
+  revokedBy: string,
+): Promise<StorefrontKeyRow | undefined> {
+  const { rows } = await sql<StorefrontKeyRow>`
+    update storefront_keys
+    set revoked_at = coalesce(revoked_at, now()), revoked_by = coalesce(revoked_by, ${revokedBy})
+    where id = ${id} returning *`.execute(db);
+  return rows[0];
+}
+
+export async function listStorefrontKeys(db: Kysely<Database>): Promise<StorefrontKeyRow[]> {
+  return db.selectFrom('storefrontKeys').selectAll().orderBy('storefrontId').orderBy('createdAt').execute();
+}
+
+/** Everything that Redis holds of storefronts. */
+export async function liveStorefronts(db: Kysely<Database>): Promise<{
+  storefronts: Selectable<Database['storefronts']>[];
+  keys: StorefrontKeyRow[];
+}> {
+  const [storefronts, keys] = await Promise.all([
+    db.selectFrom('storefronts').selectAll().execute(),
+    listStorefrontKeys(db),
+  ]);
+  return { storefronts, keys };
+}
+
+/** Written twice, each counts once. */
+export async function addSwitchChanges(
+  db: Kysely<Database>,
+  changes: readonly Insertable<Database['switchChanges']>[],
+): Promise<void> {
+  if (changes.length === 0) return;
+  await db
+    .insertInto('switchChanges')
+    .values([...changes])
+    .onConflict((conflict) => conflict.column('id').doNothing())
+    .execute();
+}
