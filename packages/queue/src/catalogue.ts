@@ -192,7 +192,10 @@ export const QUEUES: readonly QueueName[] = [
   'fulfilment',
 ];
 
-/** A job id names order, order version and sweep round; BullMQ ignores an add while that id exists. */
+/**
+ * A job id names order, order version and sweep round; BullMQ ignores an add while that id exists. A queued order has its
+ * ticket in place of the round: one that is sent again when its record has gone gets another, and so a job.
+ */
 export function orderJobId(
   name: JobName,
   order: { orderId: string; version: number; sweepRound: number },

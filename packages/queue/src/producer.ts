@@ -1,6 +1,22 @@
 import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { JOBS, type JobName, type JobPayload, QUEUES, type QueueName } from './catalogue.ts';
+import {
+  type AcceptedOrder,
+  JOBS,
+  type JobName,
+  type JobPayload,
+  QUEUES,
+  type QueueName,
+} from './catalogue.ts';
+import { joined } from './joined.ts';
+
+export interface Backlog {
+  waiting: number;
+  /** 0 while nothing waits. */
+  oldestAgeMs: number;
+  /** In the hands of workers. */
+  active: number;
+}
 
 export interface Producer {
   /**
@@ -13,7 +29,11 @@ export interface Producer {
     name: N,
     jobs: readonly { payload: JobPayload<N>; jobId: string }[],
   ): Promise<void>;
+  /** As `add`; whatever comes at the same moment shares a round trip. */
+  addOrder(order: AcceptedOrder, jobId: string): Promise<void>;
   waitingCount(queue: QueueName): Promise<number>;
+  /** How much of a queue is not done, and how long the oldest job that waits for its turn has waited. */
+  backlog(queue: QueueName): Promise<Backlog>;
   close(): Promise<void>;
 }
 
@@ -38,15 +58,32 @@ export function createProducer(redis: Redis, prefix: string): Producer {
     if (queue === undefined) throw new Error(`No queue is called ${name}.`);
     return queue;
   };
+  const addAll: Producer['addAll'] = async (name, jobs) => {
+    if (jobs.length === 0) return;
+    await queueOf(JOBS[name].queue).addBulk(
+      jobs.map(({ payload, jobId }) => ({ name, data: payload, opts: optionsOf(name, jobId) })),
+    );
+  };
+  const addOrder = joined(async (jobs: readonly { payload: AcceptedOrder; jobId: string }[]) => {
+    await addAll('reserve-order', jobs);
+    return jobs.map(() => undefined);
+  });
   return {
     async add(name, payload, jobId) {
       await queueOf(JOBS[name].queue).add(name, payload, optionsOf(name, jobId));
     },
-    async addAll(name, jobs) {
-      if (jobs.length === 0) return;
-      await queueOf(JOBS[name].queue).addBulk(
-        jobs.map(({ payload, jobId }) => ({ name, data: payload, opts: optionsOf(name, jobId) })),
-      );
+    addAll,
+    addOrder: (payload, jobId) => addOrder({ payload, jobId }),
+    async backlog(name) {
+      const queue = queueOf(name);
+      const counts = await queue.getJobCounts('wait', 'active');
+      const { wait = 0, active = 0 } = counts;
+      const [oldest] = wait === 0 ? [] : await queue.getWaiting(0, 0);
+      return {
+        waiting: wait,
+        oldestAgeMs: oldest === undefined ? 0 : Math.max(Date.now() - oldest.timestamp, 0),
+        active,
+      };
     },
     waitingCount: (name) => queueOf(name).getWaitingCount(),
     async close() {

@@ -1,5 +1,8 @@
 import type { OrderStatus } from '@antrean/domain';
 import type { Redis } from 'ioredis';
+import { joined } from './joined.ts';
+import { lineKeys, lineStateOf, type LineState, type Place, placeOf } from './line.ts';
+import { MARK_HOLDS_MS, stockMarkKey } from './stock-marks.ts';
 
 /** A status record: what is shown of the order, and what only we read. */
 export interface StatusRecord {
@@ -11,40 +14,152 @@ export interface StatusRecord {
   version: number;
 }
 
+/** A place in line, by the ticket that it was got with. */
+interface Ticket extends Place {
+  ticket: number;
+}
+
+/** As it is read: with the order's place in line while it is queued. */
+export interface PlacedRecord extends StatusRecord {
+  place: Ticket | undefined;
+}
+
+/** A new order at the door. */
+export interface Arrival {
+  record: StatusRecord;
+  items: readonly { sku: string; quantity: number }[];
+  shippingFeeRupiah?: number;
+  /** What the buyer was shown. */
+  expectedTotalRupiah?: number | undefined;
+  acceptedAtMs: number;
+  /** Why no new order is taken now: what comes before the sold-out gate, and what comes after it. */
+  refusal: { before: string | undefined; after: string | undefined };
+}
+
+export type Admission =
+  | { kind: 'accepted'; place: Ticket }
+  /** Its key is known: nothing refuses what was accepted before. */
+  | { kind: 'known'; record: PlacedRecord }
+  | { kind: 'refused'; reason: string }
+  | { kind: 'sold_out'; sku: string };
+
 /** The token of an order is in a customer's hands, a key in a storefront's. */
 export type CancelledBy = 'customer' | 'storefront';
 
 const RECORD_TTL_SECONDS = 48 * 3600;
 
-/** Sets the record if there is none; otherwise returns the one there. */
-const ACCEPT = `
-if redis.call('EXISTS', KEYS[1]) == 1 then
-  return redis.call('HMGET', KEYS[1], 'status', 'storefront', 'fingerprint', 'version')
+/**
+ * Admits many orders, one after the other. One whose record is there is told what became of it. Otherwise it is refused,
+ * or gets a record and a ticket; its place in line is how many tickets before it have not been served.
+ */
+const ADMIT = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local orders = tonumber(ARGV[3])
+local served = redis.call('GET', KEYS[2]) or '0'
+local line = redis.call('HMGET', KEYS[3], 'rate', 'writtenOff')
+local rate = line[1]
+local writtenOff = tonumber(line[2] or 0)
+local marks = {}
+local function mark(i)
+  if not marks[i] then
+    marks[i] = redis.call('HMGET', KEYS[3 + orders + i], 'available', 'at', 'from', 'to', 'quota', 'price', 'sale')
+  end
+  return marks[i]
 end
-redis.call('HSET', KEYS[1], 'status', ARGV[1], 'storefront', ARGV[2], 'fingerprint', ARGV[3], 'version', ARGV[4])
-redis.call('EXPIRE', KEYS[1], ARGV[5])
-return false`;
+local answers = {}
+local a = 4
+for i = 1, orders do
+  local key = KEYS[3 + i]
+  local acceptedAt = tonumber(ARGV[a + 5])
+  local items = tonumber(ARGV[a + 8])
+  local known = redis.call('HMGET', key, 'status', 'storefront', 'fingerprint', 'version', 'ticket')
+  if known[1] then
+    -- Its job was lost on the way, and its place with it.
+    if known[4] == '0' and known[3] == ARGV[a + 2] and known[5] and tonumber(known[5]) <= writtenOff then
+      known[5] = tostring(redis.call('INCR', KEYS[1]))
+      redis.call('HSET', key, 'ticket', known[5])
+    end
+    answers[i] = { 'known', known[1], known[2], known[3], known[4], known[5], served, rate }
+  elseif ARGV[a + 3] ~= '' then
+    answers[i] = { 'refused', ARGV[a + 3] }
+  else
+    -- What the buyer may have been shown, what it would cost now, and a product whose sale has too few left.
+    local shown = tonumber(ARGV[a + 6])
+    local costs = shown
+    local soldOut
+    local overQuota
+    for j = 0, items - 1 do
+      local n = tonumber(ARGV[a + 9 + 2 * j])
+      local quantity = tonumber(ARGV[a + 10 + 2 * j])
+      local m = mark(n)
+      if m[2] and now - tonumber(m[2]) < tonumber(ARGV[2]) then
+        local price = tonumber(m[6])
+        local salePrice = price
+        if quantity > tonumber(m[1]) then soldOut = n end
+        if tonumber(m[3]) <= acceptedAt and acceptedAt < tonumber(m[4]) then
+          salePrice = tonumber(m[7])
+          if quantity > tonumber(m[5]) then overQuota = n else price = salePrice end
+        end
+        shown = shown + salePrice * quantity
+        costs = costs + price * quantity
+      else
+        shown = 0 / 0
+      end
+    end
+    local expected = ARGV[a + 7]
+    if overQuota and (expected == '' or (tonumber(expected) == shown and shown ~= costs)) then
+      soldOut = soldOut or overQuota
+    end
+    if soldOut then
+      answers[i] = { 'sold_out', soldOut }
+    elseif ARGV[a + 4] ~= '' then
+      answers[i] = { 'refused', ARGV[a + 4] }
+    else
+      local ticket = redis.call('INCR', KEYS[1])
+      redis.call('HSET', key, 'status', ARGV[a], 'storefront', ARGV[a + 1], 'fingerprint', ARGV[a + 2],
+        'version', '0', 'ticket', ticket)
+      redis.call('EXPIRE', key, ARGV[1])
+      answers[i] = { 'accepted', ticket, served, rate }
+    end
+  end
+  a = a + 9 + 2 * items
+end
+return answers`;
+
+const READ = `
+local answers = { redis.call('GET', KEYS[1]), redis.call('HGET', KEYS[2], 'rate') }
+for i = 3, #KEYS do
+  answers[i] = redis.call('HMGET', KEYS[i], 'status', 'storefront', 'fingerprint', 'version', 'ticket')
+end
+return answers`;
 
 /**
- * Replaces the record only by a higher version: a worker that was paused cannot publish the past. Answers the orders
- * that were asked to be cancelled while they were queued, each with who asked.
+ * Replaces the record only by a higher version: a worker that was paused cannot publish the past. Who follows the order
+ * hears of it, and whoever waits behind one that is queued no more is a place further. Answers the orders that were
+ * asked to be cancelled while they were queued, each with who asked.
  */
 const PUBLISH = `
 local cancelled = {}
-for i, key in ipairs(KEYS) do
-  local a = 4 * i - 2
-  local version = redis.call('HGET', key, 'version')
-  if not version or tonumber(version) < tonumber(ARGV[a + 3]) then
+local served = 0
+local writtenOff = tonumber(redis.call('HGET', KEYS[2], 'writtenOff') or 0)
+for i = 3, #KEYS do
+  local key = KEYS[i]
+  local a = 4 * i - 10
+  local was = redis.call('HMGET', key, 'version', 'ticket', 'cancelled_by')
+  if not was[1] or tonumber(was[1]) < tonumber(ARGV[a + 3]) then
     redis.call('HSET', key, 'status', ARGV[a], 'storefront', ARGV[a + 1], 'fingerprint', ARGV[a + 2],
       'version', ARGV[a + 3])
     redis.call('EXPIRE', key, ARGV[1])
+    redis.call('PUBLISH', key, ARGV[a + 3] .. ' ' .. ARGV[a])
+    if was[1] == '0' and was[2] and tonumber(was[2]) > writtenOff then served = served + 1 end
   end
-  local by = redis.call('HGET', key, 'cancelled_by')
-  if by then
-    cancelled[#cancelled + 1] = i
-    cancelled[#cancelled + 1] = by
+  if was[3] then
+    cancelled[#cancelled + 1] = i - 2
+    cancelled[#cancelled + 1] = was[3]
   end
 end
+if served > 0 then redis.call('INCRBY', KEYS[1], served) end
 return cancelled`;
 
 /** Leaves word in the record of an order that is still queued, and says whether it did. */
@@ -53,8 +168,10 @@ if redis.call('HGET', KEYS[1], 'version') ~= '0' then return 0 end
 redis.call('HSETNX', KEYS[1], 'cancelled_by', ARGV[1])
 return 1`;
 
+type Fields = (string | null)[];
 type ScriptedRedis = Redis & {
-  antreanAccept(key: string, ...args: (string | number)[]): Promise<unknown>;
+  antreanAdmit(keyCount: number, ...args: (string | number)[]): Promise<(string | number | null)[][]>;
+  antreanRead(keyCount: number, ...keys: string[]): Promise<[string | null, string | null, ...Fields[]]>;
   antreanPublish(keyCount: number, ...args: (string | number)[]): Promise<(string | number)[]>;
   antreanCancelQueued(key: string, by: string): Promise<number>;
 };
@@ -62,30 +179,70 @@ type ScriptedRedis = Redis & {
 export class StatusRecords {
   readonly #redis: ScriptedRedis;
   readonly #prefix: string;
+  /** Admits an order, or refuses it. Whatever comes at the same moment shares a round trip. */
+  readonly admit: (arrival: Arrival) => Promise<Admission>;
+  /** Undefined where there is no record. Whatever comes at the same moment shares a round trip. */
+  readonly read: (orderId: string) => Promise<PlacedRecord | undefined>;
 
   constructor(redis: Redis, prefix: string) {
     // By their digest: the text of a script goes over the wire once.
-    redis.defineCommand('antreanAccept', { numberOfKeys: 1, lua: ACCEPT });
+    redis.defineCommand('antreanAdmit', { lua: ADMIT });
+    redis.defineCommand('antreanRead', { lua: READ, readOnly: true });
     redis.defineCommand('antreanPublish', { lua: PUBLISH });
     redis.defineCommand('antreanCancelQueued', { numberOfKeys: 1, lua: CANCEL_QUEUED });
     this.#redis = redis as ScriptedRedis;
     this.#prefix = prefix;
+    this.admit = joined((arrivals) => this.#admitAll(arrivals));
+    this.read = joined((orderIds) => this.#readAll(orderIds));
   }
 
-  /** Makes the record of a new order; returns the one that is there when the order is known already. */
-  async accept(record: StatusRecord): Promise<StatusRecord | undefined> {
-    const known = await this.#redis.antreanAccept(
-      this.#key(record.status.orderId),
-      ...fields(record),
-      RECORD_TTL_SECONDS,
+  async #admitAll(arrivals: readonly Arrival[]): Promise<Admission[]> {
+    const skus = new Map<string, number>();
+    const fields = arrivals.flatMap(({ record, items, acceptedAtMs, refusal, ...arrival }) => [
+      JSON.stringify(record.status),
+      record.storefrontId,
+      record.fingerprint,
+      refusal.before ?? '',
+      refusal.after ?? '',
+      acceptedAtMs,
+      arrival.shippingFeeRupiah ?? 0,
+      arrival.expectedTotalRupiah ?? '',
+      ...quantities(items, skus),
+    ]);
+    const marks = [...skus.keys()];
+    const keys = [
+      ...lineKeys(this.#prefix),
+      ...arrivals.map(({ record }) => orderKey(this.#prefix, record.status.orderId)),
+      ...marks.map((sku) => stockMarkKey(this.#prefix, sku)),
+    ];
+    const answers = await this.#redis.antreanAdmit(
+      keys.length,
+      ...keys,
+      ...[RECORD_TTL_SECONDS, MARK_HOLDS_MS, arrivals.length, ...fields],
     );
-    return Array.isArray(known) ? parse(known) : undefined;
+    return answers.map(([kind, ...rest]): Admission => {
+      switch (kind) {
+        case 'accepted':
+          return { kind, place: ticketOf(Number(rest[0]), lineStateOf(rest[1], rest[2])) };
+        case 'known':
+          return {
+            kind,
+            record: parse(rest.slice(0, 5) as Fields, lineStateOf(rest[5], rest[6])) as PlacedRecord,
+          };
+        case 'sold_out':
+          return { kind, sku: marks[Number(rest[0]) - 1] ?? '' };
+        default:
+          return { kind: 'refused', reason: String(rest[0]) };
+      }
+    });
   }
 
-  async read(orderId: string): Promise<StatusRecord | undefined> {
-    return parse(
-      await this.#redis.hmget(this.#key(orderId), 'status', 'storefront', 'fingerprint', 'version'),
-    );
+  async #readAll(orderIds: readonly string[]): Promise<(PlacedRecord | undefined)[]> {
+    const [, ...line] = lineKeys(this.#prefix);
+    const keys = [...line, ...orderIds.map((orderId) => orderKey(this.#prefix, orderId))];
+    const [served, rate, ...records] = await this.#redis.antreanRead(keys.length, ...keys);
+    const state = lineStateOf(served, rate);
+    return records.map((fields) => parse(fields, state));
   }
 
   /**
@@ -94,12 +251,18 @@ export class StatusRecords {
    */
   async publish(records: readonly StatusRecord[]): Promise<{ orderId: string; by: CancelledBy }[]> {
     if (records.length === 0) return [];
-    const keys = records.map((record) => this.#key(record.status.orderId));
+    const [, served, drain] = lineKeys(this.#prefix);
+    const keys = [served, drain, ...records.map((record) => orderKey(this.#prefix, record.status.orderId))];
     const answer = await this.#redis.antreanPublish(
       keys.length,
       ...keys,
       RECORD_TTL_SECONDS,
-      ...records.flatMap(fields),
+      ...records.flatMap(({ status, storefrontId, fingerprint, version }) => [
+        JSON.stringify(status),
+        storefrontId,
+        fingerprint,
+        version,
+      ]),
     );
     const cancelled: { orderId: string; by: CancelledBy }[] = [];
     for (let i = 0; i < answer.length; i += 2) {
@@ -111,29 +274,41 @@ export class StatusRecords {
 
   /** Whether the order is still queued; then whoever reserves it hears that it is to be cancelled. */
   async cancelQueued(orderId: string, by: CancelledBy): Promise<boolean> {
-    return (await this.#redis.antreanCancelQueued(this.#key(orderId), by)) === 1;
-  }
-
-  /** Orders a second that workers reserve, as last measured; undefined when none worked lately. */
-  async drainRate(): Promise<number | undefined> {
-    const rate = await this.#redis.get(`${this.#prefix}:drain-rate`);
-    return rate === null ? undefined : Number(rate);
-  }
-
-  async publishDrainRate(ordersPerSecond: number): Promise<void> {
-    await this.#redis.set(`${this.#prefix}:drain-rate`, ordersPerSecond.toFixed(1), 'EX', 60);
-  }
-
-  #key(orderId: string): string {
-    return `${this.#prefix}:order:${orderId}`;
+    return (await this.#redis.antreanCancelQueued(orderKey(this.#prefix, orderId), by)) === 1;
   }
 }
 
-function fields({ status, storefrontId, fingerprint, version }: StatusRecord): (string | number)[] {
-  return [JSON.stringify(status), storefrontId, fingerprint, version];
+/** Of the record of an order, and of the channel on which its changes are told: `<version> <status as JSON>`. */
+export function orderKey(prefix: string, orderId: string): string {
+  return `${prefix}:order:${orderId}`;
 }
 
-function parse([status, storefrontId, fingerprint, version]: (string | null)[]): StatusRecord | undefined {
+/** How much of each product, whatever the lines: each as its number in `skus`, and the quantity. */
+function quantities(items: Arrival['items'], skus: Map<string, number>): number[] {
+  const sums = new Map<string, number>();
+  for (const { sku, quantity } of items) sums.set(sku, (sums.get(sku) ?? 0) + quantity);
+  const flat = [sums.size];
+  for (const [sku, quantity] of sums) {
+    if (!skus.has(sku)) skus.set(sku, skus.size + 1);
+    flat.push(skus.get(sku) ?? 0, quantity);
+  }
+  return flat;
+}
+
+function parse(
+  [status, storefrontId, fingerprint, version, ticket]: Fields,
+  line: LineState,
+): PlacedRecord | undefined {
   if (status == null || storefrontId == null || fingerprint == null) return undefined;
-  return { status: JSON.parse(status) as OrderStatus, storefrontId, fingerprint, version: Number(version) };
+  return {
+    status: JSON.parse(status) as OrderStatus,
+    storefrontId,
+    fingerprint,
+    version: Number(version),
+    place: version === '0' ? ticketOf(Number(ticket ?? 0), line) : undefined,
+  };
+}
+
+function ticketOf(ticket: number, line: LineState): Ticket {
+  return { ticket, ...placeOf(ticket, line) };
 }

@@ -1,0 +1,311 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
+
+/** Of a plain page or a product; a fifth more or less, so that what was read together is not read again together. */
+const FRESH_MS = 10_000;
+/** After that it is shown while somebody reads it again, and while PostgreSQL is away. */
+const KEPT_MS = 5 * 60_000;
+/** Of what anyone can invent, as searches, and of answers with nothing in them. */
+const FLEETING_FRESH_MS = 5_000;
+const FLEETING_KEPT_MS = 10_000;
+/**
+ * Invented queries, and those whose answer has nothing in it, share so many places: however many there are, they never
+ * fill Redis, which also holds the orders.
+ */
+const PLACES = 512;
+/** One reader at a time for each query, over all processes; of a reader that died, nobody waits for longer. */
+const LOCK_MS = 5_000;
+/** After a reading that failed nobody tries again for so long. */
+const FAILURE_PAUSE_MS = 1_000;
+/** Who has something to show shows it when the reading has gone on for so long. */
+const STALE_PATIENCE_MS = 250;
+/** Who has nothing waits so long for another one's reading, then reads too. */
+const WAIT_MS = 1_000;
+const GIVE_UP_MS = 3_000;
+const LOOK_EVERY_MS = 25;
+/** Readings of this process at a time, below its connections to PostgreSQL, and how many may wait for that. */
+const MAX_READINGS = 3;
+const MAX_WAITING = 200;
+/** Redis is not asked for so long after it failed, as each failure may take as long as its command timeout. */
+const REDIS_PAUSE_MS = 1_000;
+/** What this process read itself, for when Redis is away. */
+const MEMORY_FRESH_MS = 1_000;
+const MEMORY_SIZE = 100;
+
+/** Keeps what was read in one of the query's two places, and lets the lock go, if it is still the reader's. */
+const STORE = `
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[2], KEYS[3])
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1`;
+
+const SHORTEN = `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])`;
+
+type ScriptedRedis = Redis & {
+  antreanCatalogueStore(
+    key: string,
+    lock: string,
+    ownPlace: string,
+    token: string,
+    entry: string,
+    keptMs: number,
+  ): Promise<number>;
+  antreanCatalogueShorten(lock: string, token: string, ms: number): Promise<number>;
+};
+
+/** What is asked of the catalogue. */
+interface CatalogueQuery {
+  /** The same for the same query, and for no other. */
+  key: string;
+  /** Anyone can make up another one, and get an answer that costs something to keep. */
+  isInvented: boolean;
+}
+
+interface CatalogueEntry<T> {
+  value: T;
+  /** When its reading began, by this process's clock or another's. */
+  madeAtMs: number;
+}
+
+export interface CatalogueCache {
+  /**
+   * What `load` last read for this query, from Redis where it is there. `load` runs once at a time over all processes;
+   * `isEmpty` says that its answer has nothing in it. Rejects with what `load` rejected with, or with
+   * CatalogueAwayError, when there is nothing to show.
+   */
+  read<T>(
+    query: CatalogueQuery,
+    load: () => Promise<{ value: T; isEmpty: boolean }>,
+  ): Promise<CatalogueEntry<T> & { isRedisAway: boolean }>;
+}
+
+/** Nothing is there to show, and reading it takes too long. */
+export class CatalogueAwayError extends Error {
+  readonly code = 'catalogue_away';
+}
+
+interface Entry extends CatalogueEntry<unknown> {
+  key: string;
+  /** Of the catalogue when it was read. */
+  revision: string;
+  freshUntilMs: number;
+}
+
+/** A reading under way in this process. */
+interface Flight {
+  startedAt: number;
+  landing: Promise<Entry | undefined>;
+}
+
+const revisionKey = (prefix: string) => `${prefix}:catalogue-revision`;
+
+/** Call after each change of products or sales is committed: nothing of before is shown as fresh from then on. */
+export async function bumpCatalogue(redis: Redis, prefix: string): Promise<void> {
+  await redis.incr(revisionKey(prefix));
+}
+
+/** `redis` should fail fast. */
+export function createCatalogueCache(o: {
+  redis: Redis;
+  prefix: string;
+  /** A reading failed, and something older is shown; or Redis failed. */
+  onError: (error: unknown) => void;
+}): CatalogueCache {
+  o.redis.defineCommand('antreanCatalogueStore', { numberOfKeys: 3, lua: STORE });
+  o.redis.defineCommand('antreanCatalogueShorten', { numberOfKeys: 1, lua: SHORTEN });
+  const redis = o.redis as ScriptedRedis;
+  const flights = new Map<string, Flight>();
+  const memory = new Map<string, Entry>();
+  const limit = limiter(MAX_READINGS, MAX_WAITING);
+  let isRedisAway = false;
+  let redisAgainAt = 0;
+
+  /** Undefined when Redis is away: then one request a second asks it again. */
+  async function inRedis<T>(run: () => Promise<T>): Promise<T | undefined> {
+    if (isRedisAway) {
+      if (performance.now() < redisAgainAt) return undefined;
+      redisAgainAt = performance.now() + REDIS_PAUSE_MS;
+    }
+    try {
+      const answer = await run();
+      isRedisAway = false;
+      return answer;
+    } catch (error) {
+      if (!isRedisAway) o.onError(error);
+      isRedisAway = true;
+      redisAgainAt = performance.now() + REDIS_PAUSE_MS;
+      return undefined;
+    }
+  }
+
+  const look = (query: CatalogueQuery) =>
+    inRedis(async () => {
+      const [revision, own] = await redis.mget(revisionKey(o.prefix), ownPlaceOf(o.prefix, query));
+      // Never in one round trip: of a hot page the large answer of somebody's search would come along each time.
+      const text = own ?? (query.isInvented ? null : await redis.get(sharedPlaceOf(o.prefix, query)));
+      const entry = text === null ? undefined : (JSON.parse(text) as Entry);
+      // Another invented query may have taken the place.
+      return { revision: revision ?? '0', entry: entry?.key === query.key ? entry : undefined };
+    });
+
+  type Load = () => Promise<{ value: unknown; isEmpty: boolean }>;
+
+  async function readDatabase(query: CatalogueQuery, revision: string, load: Load) {
+    return limit(async () => {
+      const madeAtMs = Date.now();
+      const { value, isEmpty } = await load();
+      const isFleeting = query.isInvented || isEmpty;
+      const freshMs = (isFleeting ? FLEETING_FRESH_MS : FRESH_MS) * (0.8 + 0.4 * Math.random());
+      const entry: Entry = { key: query.key, revision, value, madeAtMs, freshUntilMs: madeAtMs + freshMs };
+      memory.delete(query.key);
+      memory.set(query.key, entry);
+      for (const oldest of memory.keys()) {
+        if (memory.size <= MEMORY_SIZE) break;
+        memory.delete(oldest);
+      }
+      return { entry, isEmpty, keptMs: Math.round(freshMs + (isFleeting ? FLEETING_KEPT_MS : KEPT_MS)) };
+    });
+  }
+
+  /** Reads it for everyone, or answers undefined when somebody else does and there is something to show meanwhile. */
+  async function refill(query: CatalogueQuery, revision: string, load: Load, canShowOlder: boolean) {
+    const lock = `${o.prefix}:catalogue-lock:${digestOf(query.key)}`;
+    const token = randomUUID();
+    const end = performance.now() + WAIT_MS;
+    while ((await inRedis(() => redis.set(lock, token, 'PX', LOCK_MS, 'NX'))) !== 'OK') {
+      if (isRedisAway) break;
+      if (canShowOlder) return undefined;
+      if (performance.now() > end) return (await readDatabase(query, revision, load)).entry;
+      await delay(LOOK_EVERY_MS);
+      const found = await look(query);
+      if (found !== undefined && isFresh(found)) return found.entry;
+    }
+    try {
+      // Somebody may have read it since we looked.
+      const found = isRedisAway ? undefined : await look(query);
+      if (found !== undefined && isFresh(found)) {
+        await inRedis(() => redis.antreanCatalogueShorten(lock, token, 1));
+        return found.entry;
+      }
+      const { entry, isEmpty, keptMs } = await readDatabase(query, revision, load);
+      const own = ownPlaceOf(o.prefix, query);
+      const place = isEmpty ? sharedPlaceOf(o.prefix, query) : own;
+      await inRedis(() =>
+        redis.antreanCatalogueStore(place, lock, own, token, JSON.stringify(entry), keptMs),
+      );
+      return entry;
+    } catch (error) {
+      await inRedis(() => redis.antreanCatalogueShorten(lock, token, FAILURE_PAUSE_MS));
+      throw error;
+    }
+  }
+
+  /** One at a time in this process for what has the same name. */
+  function fly(name: string, run: () => Promise<Entry | undefined>): Flight {
+    const known = flights.get(name);
+    if (known !== undefined) return known;
+    const landing = run().finally(() => flights.delete(name));
+    // Those who asked have perhaps stopped waiting.
+    landing.catch(() => undefined);
+    const flight = { startedAt: performance.now(), landing };
+    flights.set(name, flight);
+    return flight;
+  }
+
+  async function readThroughRedis(query: CatalogueQuery, load: Load): Promise<Entry | undefined> {
+    const found = await look(query);
+    if (found === undefined) return undefined;
+    const { revision, entry } = found;
+    if (isFresh(found)) return entry;
+    const canShowOlder = entry?.revision === revision;
+    return orOlder(
+      fly(`${canShowOlder} ${revision} ${query.key}`, () => refill(query, revision, load, canShowOlder)),
+      entry,
+      canShowOlder ? STALE_PATIENCE_MS : WAIT_MS,
+    );
+  }
+
+  async function readAlone(query: CatalogueQuery, load: Load): Promise<Entry> {
+    const remembered = memory.get(query.key);
+    const ageMs = Date.now() - (remembered?.madeAtMs ?? -Infinity);
+    if (remembered !== undefined && ageMs < MEMORY_FRESH_MS) return remembered;
+    return orOlder(
+      fly(`alone ${query.key}`, async () => (await readDatabase(query, '', load)).entry),
+      ageMs < KEPT_MS ? remembered : undefined,
+      STALE_PATIENCE_MS,
+    );
+  }
+
+  async function orOlder(
+    { startedAt, landing }: Flight,
+    older: Entry | undefined,
+    patienceMs: number,
+  ): Promise<Entry> {
+    let timer: NodeJS.Timeout | undefined;
+    const waitMs = older === undefined ? GIVE_UP_MS : Math.max(0, startedAt + patienceMs - performance.now());
+    const patience = new Promise<undefined>((resolve) => {
+      timer = setTimeout(() => resolve(undefined), waitMs);
+    });
+    try {
+      const entry = (await Promise.race([landing, patience])) ?? older;
+      if (entry === undefined) throw new CatalogueAwayError('Reading the catalogue takes too long.');
+      return entry;
+    } catch (error) {
+      if (older === undefined) throw error;
+      o.onError(error);
+      return older;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  return {
+    async read<T>(query: CatalogueQuery, load: () => Promise<{ value: T; isEmpty: boolean }>) {
+      const throughRedis = await readThroughRedis(query, load);
+      const { value, madeAtMs } = throughRedis ?? (await readAlone(query, load));
+      // What is kept under a query's key came from its own `load`.
+      return { value: value as T, madeAtMs, isRedisAway };
+    },
+  };
+}
+
+function isFresh({ revision, entry }: { revision: string; entry: Entry | undefined }): boolean {
+  return entry !== undefined && entry.revision === revision && Date.now() < entry.freshUntilMs;
+}
+
+/** What can be invented has none. */
+function ownPlaceOf(prefix: string, query: CatalogueQuery): string {
+  return query.isInvented ? sharedPlaceOf(prefix, query) : `${prefix}:catalogue:${query.key}`;
+}
+
+function sharedPlaceOf(prefix: string, { key }: CatalogueQuery): string {
+  const place = Number.parseInt(digestOf(key).slice(0, 8), 16) % PLACES;
+  return `${prefix}:catalogue:place-${place}`;
+}
+
+const digestOf = (key: string): string => createHash('sha256').update(key).digest('hex').slice(0, 32);
+
+/** Runs at most `max` at a time; more than `maxWaiting` beyond that are turned away. */
+function limiter(max: number, maxWaiting: number) {
+  const waiting: (() => void)[] = [];
+  let running = 0;
+  return async function limited<T>(run: () => Promise<T>): Promise<T> {
+    if (running >= max) {
+      if (waiting.length >= maxWaiting)
+        throw new CatalogueAwayError('Too much of the catalogue is being read.');
+      await new Promise<void>((resolve) => waiting.push(resolve));
+    } else {
+      running += 1;
+    }
+    try {
+      return await run();
+    } finally {
+      const next = waiting.shift();
+      if (next === undefined) running -= 1;
+      else next();
+    }
+  };
+}

@@ -1,0 +1,80 @@
+import type { OrderStatus } from '@antrean/domain';
+import type { Redis } from 'ioredis';
+import { orderKey } from './status-records.ts';
+
+/** Whoever follows an order. */
+interface Follower {
+  /** A worker has published it. */
+  changed(status: OrderStatus, version: number): void;
+  /** The connection was lost and is back: the order may have changed meanwhile, and is to be read again. */
+  missed(): void;
+}
+
+interface Channel {
+  followers: Set<Follower>;
+  isSubscribed: Promise<unknown>;
+}
+
+const CHANNELS_AT_ONCE = 1_000;
+
+/** Changes of orders, over one connection whatever the number of followers. */
+export class OrderChanges {
+  readonly #redis: Redis;
+  readonly #prefix: string;
+  readonly #channels = new Map<string, Channel>();
+
+  /** The connection (see `openSubscriberRedis`) is used for nothing else, and closed by the caller. */
+  constructor(redis: Redis, prefix: string) {
+    this.#redis = redis;
+    this.#prefix = prefix;
+    redis.on('message', (name: string, message: string) => {
+      const channel = this.#channels.get(name);
+      if (channel === undefined) return;
+      const at = message.indexOf(' ');
+      const version = Number(message.slice(0, at));
+      const status = JSON.parse(message.slice(at + 1)) as OrderStatus;
+      for (const follower of channel.followers) follower.changed(status, version);
+    });
+    redis.on('ready', () => void this.#subscribeAgain());
+  }
+
+  /**
+   * `isFollowed` resolves once no change is missed any more: read the order then, not before. It rejects at once where
+   * Redis is away.
+   */
+  follow(orderId: string, follower: Follower): { isFollowed: Promise<unknown>; leave: () => void } {
+    const name = orderKey(this.#prefix, orderId);
+    let channel = this.#channels.get(name);
+    if (channel === undefined) {
+      channel = { followers: new Set(), isSubscribed: this.#redis.subscribe(name) };
+      this.#channels.set(name, channel);
+    }
+    channel.followers.add(follower);
+    return { isFollowed: channel.isSubscribed, leave: () => this.#leave(name, follower) };
+  }
+
+  #leave(name: string, follower: Follower): void {
+    const channel = this.#channels.get(name);
+    if (channel?.followers.delete(follower) !== true || channel.followers.size > 0) return;
+    this.#channels.delete(name);
+    // Also where it never came to be subscribed to: that may have happened too late to be heard of.
+    this.#redis.unsubscribe(name).catch(() => undefined);
+  }
+
+  async #subscribeAgain(): Promise<void> {
+    const channels = [...this.#channels];
+    for (let i = 0; i < channels.length; i += CHANNELS_AT_ONCE) {
+      const some = channels.slice(i, i + CHANNELS_AT_ONCE);
+      const isSubscribed = this.#redis.subscribe(...some.map(([name]) => name));
+      for (const [, channel] of some) channel.isSubscribed = isSubscribed;
+      try {
+        await isSubscribed;
+      } catch {
+        // On another connection, then: that will be ready too.
+        if (this.#redis.status === 'ready') this.#redis.disconnect(true);
+        return;
+      }
+      for (const [, { followers }] of some) for (const follower of followers) follower.missed();
+    }
+  }
+}

@@ -1,0 +1,38 @@
+import type { Redis } from 'ioredis';
+import { joined } from './joined.ts';
+
+const COUNT = `
+local answers = {}
+for i, key in ipairs(KEYS) do
+  local current = redis.call('INCR', key)
+  local ttl
+  if current == 1 then
+    ttl = tonumber(ARGV[i])
+    redis.call('PEXPIRE', key, ttl)
+  else
+    ttl = redis.call('PTTL', key)
+  end
+  answers[i] = { current, ttl }
+end
+return answers`;
+
+export interface RateCounter {
+  /** How often this bucket was counted in its window, now included, and how many milliseconds that lasts. */
+  count(bucket: string, windowMs: number): Promise<{ current: number; ttl: number }>;
+}
+
+type ScriptedRedis = Redis & {
+  antreanCount(keyCount: number, ...args: (string | number)[]): Promise<[number, number][]>;
+};
+
+/** Counts what is rationed, over all processes. Rejects when `redis`, an impatient connection, does not answer. */
+export function createRateCounter(redis: Redis, prefix: string): RateCounter {
+  redis.defineCommand('antreanCount', { lua: COUNT });
+  const scripted = redis as ScriptedRedis;
+  const count = joined(async (asked: readonly { bucket: string; windowMs: number }[]) => {
+    const keys = asked.map(({ bucket }) => `${prefix}:rate:${bucket}`);
+    const counts = await scripted.antreanCount(keys.length, ...keys, ...asked.map((each) => each.windowMs));
+    return counts.map(([current, ttl]) => ({ current, ttl }));
+  });
+  return { count: (bucket, windowMs) => count({ bucket, windowMs }) };
+}

@@ -1,0 +1,106 @@
+import type { Redis } from 'ioredis';
+
+/** What can be had of a product, as PostgreSQL said after a change. */
+export interface StockState {
+  sku: string;
+  /** Of its stock; grows with each change. */
+  version: number;
+  available: number;
+  /** The ordinary one. */
+  priceRupiah: number;
+  /** The sale whose quota counts as well, while it is on. */
+  sale: { startsAtMs: number; endsAtMs: number; quotaLeft: number; priceRupiah: number } | null;
+}
+
+export interface StockMark extends Omit<StockState, 'version'> {
+  publishedAtMs: number;
+}
+
+/**
+ * How long a mark refuses orders. One that a worker left behind when it died is wrong for no longer: an order comes
+ * through, its worker sees how things are, and publishes that.
+ */
+export const MARK_HOLDS_MS = 30_000;
+/** Versions are compared for longer, so that a worker that was paused cannot publish the past. */
+const MARK_TTL_SECONDS = 24 * 3600;
+
+/** Replaces a mark only by a newer state of the stock. */
+const PUBLISH = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+for i, key in ipairs(KEYS) do
+  local a = 7 * i - 5
+  local version = redis.call('HGET', key, 'v')
+  if not version or tonumber(version) <= tonumber(ARGV[a]) then
+    redis.call('HSET', key, 'v', ARGV[a], 'available', ARGV[a + 1], 'from', ARGV[a + 2], 'to', ARGV[a + 3],
+      'quota', ARGV[a + 4], 'price', ARGV[a + 5], 'sale', ARGV[a + 6], 'at', now)
+    redis.call('EXPIRE', key, ARGV[1])
+  end
+end`;
+
+const FIELDS = ['available', 'at', 'from', 'to', 'quota', 'price', 'sale'] as const;
+
+type ScriptedRedis = Redis & {
+  antreanPublishStock(keyCount: number, ...args: (string | number)[]): Promise<unknown>;
+};
+
+/** Of each product, what can be had: the sold-out gate and the catalogue read it. */
+export class StockMarks {
+  readonly #redis: ScriptedRedis;
+  readonly #prefix: string;
+
+  constructor(redis: Redis, prefix: string) {
+    redis.defineCommand('antreanPublishStock', { lua: PUBLISH });
+    this.#redis = redis as ScriptedRedis;
+    this.#prefix = prefix;
+  }
+
+  async publish(states: readonly StockState[]): Promise<void> {
+    if (states.length === 0) return;
+    const keys = states.map(({ sku }) => stockMarkKey(this.#prefix, sku));
+    const fields = states.flatMap(({ version, available, priceRupiah, sale }) => [
+      version,
+      available,
+      sale?.startsAtMs ?? 0,
+      sale?.endsAtMs ?? 0,
+      sale?.quotaLeft ?? 0,
+      priceRupiah,
+      sale?.priceRupiah ?? 0,
+    ]);
+    await this.#redis.antreanPublishStock(keys.length, ...keys, MARK_TTL_SECONDS, ...fields);
+  }
+
+  /** In one round trip, in the order asked; undefined where nothing was published for a day. */
+  async read(skus: readonly string[]): Promise<(StockMark | undefined)[]> {
+    if (skus.length === 0) return [];
+    const pipeline = this.#redis.pipeline();
+    for (const sku of skus) {
+      pipeline.hmget(stockMarkKey(this.#prefix, sku), ...FIELDS);
+    }
+    const answers = (await pipeline.exec()) ?? [];
+    return answers.map(([error, fields], index) => {
+      if (error !== null) throw error;
+      const [available, at, from, to, quota, price, sale] = fields as (string | null)[];
+      if (available == null) return undefined;
+      return {
+        sku: skus[index] ?? '',
+        available: Number(available),
+        priceRupiah: Number(price),
+        sale:
+          to === '0'
+            ? null
+            : {
+                startsAtMs: Number(from),
+                endsAtMs: Number(to),
+                quotaLeft: Number(quota),
+                priceRupiah: Number(sale),
+              },
+        publishedAtMs: Number(at),
+      };
+    });
+  }
+}
+
+export function stockMarkKey(prefix: string, sku: string): string {
+  return `${prefix}:stock:${sku}`;
+}

@@ -1,0 +1,93 @@
+import { hash, randomUUID } from 'node:crypto';
+import type { Redis } from 'ioredis';
+
+/**
+ * What a key may be used for: place orders, read them, change them (cancel, another way to pay, a proof of transfer),
+ * and say that they were shipped. Whoever has the token of an order reads and changes that order without a key.
+ */
+export const SCOPES = ['place', 'read', 'change', 'ship'] as const;
+export type Scope = (typeof SCOPES)[number];
+
+/** A secret key is for a server. A publishable one is for pages of these origins, and only places orders. */
+export interface StorefrontKey {
+  keyId: string;
+  storefrontId: string;
+  kind: 'secret' | 'publishable';
+  name: string;
+  scopes: readonly Scope[];
+  /** As a browser sends them, `https://toko.example`; none for a secret key. */
+  origins: readonly string[];
+}
+
+export interface StorefrontLimits {
+  /** Orders a minute from one network address, with publishable keys. Carriers put many buyers behind one address. */
+  ordersPerAddress: number;
+  /** Requests a minute with all the secret keys of the storefront. */
+  requests: number;
+}
+
+export const DEFAULT_LIMITS: StorefrontLimits = { ordersPerAddress: 100, requests: 60_000 };
+
+/** Keys are random with 128 bits at least, so a plain hash is enough: only that is kept. */
+export const digestOfKey = (key: string): string => hash('sha256', key);
+
+export interface Storefronts {
+  /** By the digest of the key. */
+  keys: ReadonlyMap<string, StorefrontKey>;
+  /** By storefront. */
+  limits: ReadonlyMap<string, StorefrontLimits>;
+}
+
+/** Puts keys and limits, and takes out what is revoked; every API has it within a second. */
+export async function projectStorefronts(
+  redis: Redis,
+  prefix: string,
+  change: {
+    keys?: readonly { digest: string; key: StorefrontKey }[];
+    revoked?: readonly string[];
+    limits?: readonly { storefrontId: string; limits: StorefrontLimits }[];
+  },
+): Promise<void> {
+  const { keys = [], revoked = [], limits = [] } = change;
+  const transaction = redis.multi();
+  if (keys.length > 0) {
+    transaction.hset(keysKey(prefix), new Map(keys.map(({ digest, key }) => [digest, JSON.stringify(key)])));
+  }
+  if (revoked.length > 0) transaction.hdel(keysKey(prefix), ...revoked);
+  if (limits.length > 0) {
+    transaction.hset(
+      limitsKey(prefix),
+      new Map(limits.map((each) => [each.storefrontId, JSON.stringify(each.limits)])),
+    );
+  }
+  // Never one of before, also where Redis has lost its data.
+  transaction.set(storefrontsRevisionKey(prefix), randomUUID());
+  await transaction.exec();
+}
+
+/** All of them; there are few. */
+export async function readStorefronts(redis: Redis, prefix: string): Promise<Storefronts> {
+  const [keys, limits] = await Promise.all([
+    redis.hgetall(keysKey(prefix)),
+    redis.hgetall(limitsKey(prefix)),
+  ]);
+  return { keys: parsed<StorefrontKey>(keys), limits: parsed<StorefrontLimits>(limits) };
+}
+
+/** One that was put a moment ago. */
+export async function findStorefrontKey(
+  redis: Redis,
+  prefix: string,
+  digest: string,
+): Promise<StorefrontKey | undefined> {
+  const found = await redis.hget(keysKey(prefix), digest);
+  return found === null ? undefined : (JSON.parse(found) as StorefrontKey);
+}
+
+export const storefrontsRevisionKey = (prefix: string): string => `${prefix}:storefronts:revision`;
+const keysKey = (prefix: string): string => `${prefix}:storefronts:keys`;
+const limitsKey = (prefix: string): string => `${prefix}:storefronts:limits`;
+
+function parsed<T>(fields: Readonly<Record<string, string>>): Map<string, T> {
+  return new Map(Object.entries(fields).map(([field, json]) => [field, JSON.parse(json) as T]));
+}

@@ -1,0 +1,82 @@
+import { randomUUID } from 'node:crypto';
+import type { Redis } from 'ioredis';
+
+/**
+ * maintenance: the shop is closed; only orders that were accepted are still answered for. read_only: what there is can
+ * be read, and nothing be ordered or changed.
+ */
+export const SWITCHES = ['maintenance', 'read_only'] as const;
+export type Switch = (typeof SWITCHES)[number];
+
+/** What everybody is told, in both languages. */
+export interface Notice {
+  id: string;
+  en: string;
+}
+
+export interface Switches {
+  on: ReadonlySet<Switch>;
+  notice: Notice | undefined;
+}
+
+/** A change of a switch or the notice, as it is kept for audit. */
+export interface SwitchChange {
+  changeId: string;
+  what: Switch | 'notice';
+  /** `on` or `off`, or the notice as JSON. */
+  value: string;
+  changedBy: string;
+  reason: string;
+  changedAt: string;
+}
+
+/** Sets a switch; PostgreSQL is not asked, and the audit follows when it can. */
+export async function setSwitch(
+  redis: Redis,
+  prefix: string,
+  change: { what: Switch; on: boolean } | { what: 'notice'; notice: Notice | undefined },
+  why: { changedBy: string; reason: string },
+): Promise<void> {
+  const value =
+    change.what === 'notice'
+      ? change.notice === undefined
+        ? 'off'
+        : JSON.stringify(change.notice)
+      : change.on
+        ? 'on'
+        : 'off';
+  const { what } = change;
+  const row: SwitchChange = {
+    ...{ changeId: randomUUID(), what, value, ...why },
+    changedAt: new Date().toISOString(),
+  };
+  const transaction = redis.multi().rpush(changesKey(prefix), JSON.stringify(row));
+  if (value === 'off') transaction.hdel(switchesKey(prefix), what);
+  else transaction.hset(switchesKey(prefix), what, value);
+  await transaction.exec();
+}
+
+export async function readSwitches(redis: Redis, prefix: string): Promise<Switches> {
+  const hash = await redis.hgetall(switchesKey(prefix));
+  return {
+    on: new Set(SWITCHES.filter((name) => hash[name] === 'on')),
+    notice: hash['notice'] === undefined ? undefined : (JSON.parse(hash['notice']) as Notice),
+  };
+}
+
+const AT_ONCE = 100;
+
+/** Hands the changes that are not written down yet to `write`, and forgets them; written twice, each counts once. */
+export async function drainSwitchChanges(
+  redis: Redis,
+  prefix: string,
+  write: (changes: readonly SwitchChange[]) => Promise<void>,
+): Promise<void> {
+  const rows = await redis.lrange(changesKey(prefix), 0, AT_ONCE - 1);
+  if (rows.length === 0) return;
+  await write(rows.map((row) => JSON.parse(row) as SwitchChange));
+  for (const row of rows) await redis.lrem(changesKey(prefix), 1, row);
+}
+
+const switchesKey = (prefix: string): string => `${prefix}:switches`;
+const changesKey = (prefix: string): string => `${prefix}:switches:changes`;
