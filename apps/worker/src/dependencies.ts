@@ -4,11 +4,13 @@ import type { PaymentGateway } from '@antrean/payments';
 import type { Producer, StatusRecord, StatusRecords } from '@antrean/queue';
 import type { Logger } from 'pino';
 import type { StockChanges } from './stock-changes.ts';
+import type { StockPublisher } from './stock-publisher.ts';
 
 /** What job handlers work with. */
 export interface JobDependencies {
   db: Kysely<Database>;
-  records: Pick<StatusRecords, 'publish' | 'publishDrainRate'>;
+  records: Pick<StatusRecords, 'publish'>;
+  stock: Pick<StockPublisher, 'touch'>;
   producer: Pick<Producer, 'add' | 'addAll'>;
   /** In the order of preference. */
   gateways: readonly PaymentGateway[];

@@ -30,3 +30,8 @@ export { PaymentNotReadyError, settlePayment } from './settle-payment.ts';
 export { sweepOrders, sweepPayments } from './sweeper.ts';
 export type { StockChange } from './plan.ts';
 export { applyStockChanges, coalesceStockChanges } from './stock-changes.ts';
+export { startStockPublisher } from './stock-publisher.ts';
+
+// For tests of what operators do.
+export { OPERATIONS } from './operations/index.ts';
+export { type Desk, Refused } from './operations/operation.ts';

@@ -2,28 +2,20 @@
 import { userInfo } from 'node:os';
 import { openDatabase } from '@antrean/db';
 import { configOrExit, parseConfig } from '@antrean/process';
-import { createProducer, DEFAULT_PREFIX, openFailFastRedis, waitForRedis } from '@antrean/queue';
-import { z } from 'zod';
-import { createSale, listSales } from './operations/flash-sales.ts';
-import { type Desk, type Operation, Refused } from './operations/operation.ts';
 import {
-  confirmTransfer,
-  listCases,
-  listTransfers,
-  money,
-  recordPayout,
-  refund,
-  rejectTransfer,
-  releaseOrder,
-  resolveCase,
-  settlement,
-  strayTransfer,
-  voidOrder,
-} from './operations/payments.ts';
-import { receive } from './operations/stock.ts';
+  bumpCatalogue,
+  createProducer,
+  DEFAULT_PREFIX,
+  openFailFastRedis,
+  waitForRedis,
+} from '@antrean/queue';
+import { z } from 'zod';
+import { OPERATIONS } from './operations/index.ts';
+import { type Desk, Refused } from './operations/operation.ts';
 
 const USAGE = `Usage:
   receive SKU QUANTITY REASON [REFERENCE]   puts a delivery on the shelf; the same REFERENCE again adds nothing
+  products FILE                             adds products from a JSON file, and changes what is said of known ones
   flash-sale FILE                           creates a flash sale from a JSON file
   flash-sales                               lists the flash sales: quota, held, sold, and what the ledger says
   transfers                                 lists the bank transfers that are awaited, those with a proof first
@@ -38,28 +30,21 @@ const USAGE = `Usage:
   stray-transfer AMOUNT LINE NOTE           opens a case for money at the bank that belongs to nothing known
   money [ORDER]                             compares the money ledger with payments and refunds
   settlement GATEWAY [DAY [FILE]]           shows the report of a day, or compares a file with it
+  storefront ID [ORDERS [REQUESTS]]         creates a storefront, or sets its limits: orders a minute from one address
+                                            with publishable keys (100), requests a minute with secret keys (60000)
+  create-key STOREFRONT secret NAME [SCOPES]         for servers; SCOPES of place,read,change,ship, all of them without
+  create-key STOREFRONT publishable NAME ORIGINS     for pages of these origins, as https://toko.example
+  keys                                      lists the keys of all storefronts
+  revoke-key KEY                            refuses a key from now on
+  switch maintenance|read_only on|off REASON   closes the shop, or lets it only be read
+  notice INDONESIAN ENGLISH                 tells everybody something; notice off takes it down
+  switches                                  shows the switches and the notice
 
+FILE of products holds {"products": [{"sku", "name", "description", "category", "price", "openingStock"}]}: of a known SKU
+name, description and category are changed, openingStock counts for nothing, and another price is refused.
 FILE of flash-sale holds {"name", "startsAt", "endsAt", "items": [{"sku", "salePrice", "quota", "limitPerBuyer"}]}:
 times ISO 8601 with offset, money integer rupiah; without limitPerBuyer there is no limit. FILE of settlement is
 Midtrans's export of transactions as CSV. DAY is YYYY-MM-DD in Western Indonesia Time.`;
-
-const OPERATIONS: Readonly<Record<string, Operation>> = {
-  receive,
-  'flash-sale': createSale,
-  'flash-sales': listSales,
-  transfers: listTransfers,
-  'confirm-transfer': confirmTransfer,
-  'reject-transfer': rejectTransfer,
-  cases: listCases,
-  'resolve-case': resolveCase,
-  refund,
-  'paid-out': recordPayout,
-  release: releaseOrder,
-  void: voidOrder,
-  'stray-transfer': strayTransfer,
-  money,
-  settlement,
-};
 
 const { DATABASE_URL, REDIS_URL, QUEUE_PREFIX } = configOrExit(() =>
   parseConfig(
@@ -80,22 +65,38 @@ if (run === undefined) {
   process.exit(2);
 }
 
-/** Redis is asked only by what adds a job: a list can be read while it is away. */
-const add: Desk['add'] = async (name, payload, jobId) => {
+/** Redis is asked only by what needs it: a list can be read while it is away. */
+const withRedis: Desk['withRedis'] = async (work) => {
   const redis = openFailFastRedis(REDIS_URL);
-  await waitForRedis(redis, 10_000);
-  const producer = createProducer(redis, QUEUE_PREFIX);
   try {
-    await producer.add(name, payload, jobId);
+    await waitForRedis(redis, 10_000);
+    return await work(redis, QUEUE_PREFIX);
   } finally {
-    await producer.close();
     redis.disconnect();
+  }
+};
+
+const add: Desk['add'] = (name, payload, jobId) =>
+  withRedis(async (redis) => {
+    const producer = createProducer(redis, QUEUE_PREFIX);
+    try {
+      await producer.add(name, payload, jobId);
+    } finally {
+      await producer.close();
+    }
+  });
+
+const catalogueChanged: Desk['catalogueChanged'] = async () => {
+  try {
+    await withRedis(bumpCatalogue);
+  } catch (error) {
+    console.error(`It is done, but shops may see it some seconds later. ${String(error)}`);
   }
 };
 
 const db = openDatabase({ url: DATABASE_URL, maxConnections: 1 });
 try {
-  await run({ db, operator: `operator ${userInfo().username}`, add }, args);
+  await run({ db, operator: `operator ${userInfo().username}`, add, withRedis, catalogueChanged }, args);
 } catch (error) {
   if (!(error instanceof Refused)) throw error;
   console.error(error.message);

@@ -1,9 +1,25 @@
 // Runs once before the API and the workers start: migrates the database. Where a demo key is given, it also adds
 // the demo catalogue and lets that key place orders. Running it again changes nothing.
-import { migrateToLatest, seedDemoCatalogue } from '@antrean/db';
+import {
+  addStorefrontKey,
+  liveStorefronts,
+  migrateToLatest,
+  openDatabase,
+  putStorefront,
+  seedDemoCatalogue,
+} from '@antrean/db';
 import { configOrExit, parseConfig } from '@antrean/process';
-import { DEFAULT_PREFIX, openFailFastRedis, putStorefrontKey, waitForRedis } from '@antrean/queue';
+import {
+  bumpCatalogue,
+  DEFAULT_LIMITS,
+  DEFAULT_PREFIX,
+  digestOfKey,
+  openFailFastRedis,
+  SCOPES,
+  waitForRedis,
+} from '@antrean/queue';
 import { z } from 'zod';
+import { projectAllStorefronts } from './storefronts.ts';
 
 const schema = z.object({
   DATABASE_URL: z.url(),
@@ -18,16 +34,30 @@ await migrateToLatest(DATABASE_URL);
 console.log('Database migrated.');
 if (key !== undefined) {
   await seedDemoCatalogue(DATABASE_URL);
+  const db = openDatabase({ url: DATABASE_URL, maxConnections: 1 });
   const redis = openFailFastRedis(REDIS_URL);
   try {
     await waitForRedis(redis, 10_000);
-    await putStorefrontKey(redis, QUEUE_PREFIX, key, {
-      storefrontId: 'demo',
-      kind: 'secret',
-      name: 'Demo storefront',
+    await bumpCatalogue(redis, QUEUE_PREFIX);
+    const { storefronts } = await liveStorefronts(db);
+    // Its limits may have been changed since.
+    if (!storefronts.some(({ id }) => id === 'demo')) {
+      await putStorefront(db, { id: 'demo', ...DEFAULT_LIMITS }, 'preparation');
+    }
+    const digest = digestOfKey(key);
+    await addStorefrontKey(db, {
+      ...{
+        id: `key_demo_${digest.slice(0, 8)}`,
+        storefrontId: 'demo',
+        kind: 'secret',
+        name: 'Demo storefront',
+      },
+      ...{ digest, scopes: [...SCOPES], origins: [], createdBy: 'preparation' },
     });
+    await projectAllStorefronts(db, redis, QUEUE_PREFIX);
   } finally {
     redis.disconnect();
+    await db.destroy();
   }
   console.log('Demo catalogue and demo storefront key in place.');
 }

@@ -18,6 +18,7 @@ import {
 import { Coalescer } from './coalescer.ts';
 import { type ChangeOutcomes, Plan, type StockChange } from './plan.ts';
 import { isFaultOfOneInput, retryingTransaction } from './retries.ts';
+import type { Touched } from './stock-publisher.ts';
 
 export type StockChanges = Coalescer<StockChange, ChangeOutcomes[StockChange['kind']]>;
 
@@ -35,6 +36,8 @@ export interface StockChangeOptions {
   /** Whether money to which the shop has no claim goes back without an admin; it does. */
   refundByItself?: boolean;
   now?: () => Date;
+  /** Called after the commit, with the products of the batch. */
+  touch?: (touched: Touched) => void;
 }
 
 export function coalesceStockChanges(db: Kysely<Database>, options: StockChangeOptions): StockChanges {
@@ -54,7 +57,11 @@ export function coalesceStockChanges(db: Kysely<Database>, options: StockChangeO
 export async function applyStockChanges(
   db: Kysely<Database>,
   batch: readonly StockChange[],
-  { refundByItself = true, now = () => new Date() }: Omit<StockChangeOptions, 'maxBatchSize'> = {},
+  {
+    refundByItself = true,
+    now = () => new Date(),
+    touch = () => undefined,
+  }: Omit<StockChangeOptions, 'maxBatchSize'> = {},
 ): Promise<ChangeOutcomes[StockChange['kind']][]> {
   const orderIds = [...new Set(batch.flatMap((change) => ('orderId' in change ? [change.orderId] : [])))];
   const held = await productsOfOrders(db, orderIds);
@@ -64,7 +71,7 @@ export async function applyStockChanges(
   const saleItemIds = held.flatMap(({ flashSaleItemId }) => flashSaleItemId ?? []);
   const withRefunds = batch.some(({ kind }) => OF_REFUNDS.includes(kind));
   const caseIds = batch.flatMap((change) => (change.kind === 'request_refund' ? (change.caseId ?? []) : []));
-  return retryingTransaction(() =>
+  const outcomes = await retryingTransaction(() =>
     pipelinedTransaction(db, async (trx) => {
       const [, stock, saleItems, orders, attempts, refunds, sold, cases] = await Promise.all([
         limitLockWait(trx),
@@ -106,6 +113,8 @@ export async function applyStockChanges(
       return { result, writes: [] };
     }),
   );
+  touch({ skus, productIds });
+  return outcomes;
 }
 
 /** Changes that depend on what was or is to be sent back. */

@@ -1,4 +1,5 @@
 import {
+  addSwitchChanges,
   auditMoney,
   claimOverdue,
   claimRefundsDue,
@@ -9,8 +10,9 @@ import {
   pruneExchanges,
 } from '@antrean/db';
 import { lifecycleOf, wibDay } from '@antrean/domain';
-import { orderJobId, type Producer } from '@antrean/queue';
+import { drainSwitchChanges, orderJobId, type Producer, type Redis } from '@antrean/queue';
 import type { Logger } from 'pino';
+import { projectAllStorefronts } from './storefronts.ts';
 
 const BATCH = 500;
 const NEXT_LOOK_MS = 30_000;
@@ -26,13 +28,20 @@ export interface Sweeper {
 
 interface SweeperDependencies {
   db: Kysely<Database>;
-  producer: Producer;
+  redis: Redis;
+  prefix: string;
+  producer: Pick<Producer, 'add' | 'addAll' | 'waitingCount'>;
   log: Logger;
   now: () => Date;
 }
 
 /** Adds again the job of every order that sits past its deadline. */
-export async function sweepOrders({ db, producer, log, now }: SweeperDependencies): Promise<void> {
+export async function sweepOrders({
+  db,
+  producer,
+  log,
+  now,
+}: Omit<SweeperDependencies, 'redis' | 'prefix'>): Promise<void> {
   const at = now();
   const nextDueAt = new Date(at.getTime() + NEXT_LOOK_MS);
   const [closings, payments] = await Promise.all([
@@ -53,7 +62,11 @@ export async function sweepOrders({ db, producer, log, now }: SweeperDependencie
 }
 
 /** Adds the questions about payments and refunds that are due. */
-export async function sweepPayments({ db, producer, now }: SweeperDependencies): Promise<void> {
+export async function sweepPayments({
+  db,
+  producer,
+  now,
+}: Omit<SweeperDependencies, 'redis' | 'prefix'>): Promise<void> {
   const limit = MAX_WAITING_QUESTIONS - (await producer.waitingCount('reconciliation'));
   if (limit <= 0) return;
   const due = { limit, now: now() };
@@ -69,6 +82,19 @@ export async function sweepPayments({ db, producer, now }: SweeperDependencies):
     'reconcile-payment',
     attempts.map((attemptId) => ({ payload: { attemptId }, jobId: `reconcile-${attemptId}-${round}` })),
   );
+}
+
+/** Writes down who turned which switch, and sees that Redis has the storefronts as PostgreSQL has them. */
+async function sweepSettings({ db, redis, prefix }: SweeperDependencies): Promise<void> {
+  await drainSwitchChanges(redis, prefix, (changes) =>
+    addSwitchChanges(
+      db,
+      changes.map(({ changeId, changedAt, ...change }) => ({
+        ...{ ...change, id: changeId, at: new Date(changedAt) },
+      })),
+    ),
+  );
+  await projectAllStorefronts(db, redis, prefix);
 }
 
 const HOUR_MS = 3_600_000;
@@ -100,7 +126,7 @@ async function sweepHourly({ db, producer, log, now }: SweeperDependencies): Pro
 
 export function startSweeper(deps: SweeperDependencies, intervalMs: number): Sweeper {
   let running: Promise<void> | undefined;
-  const sweeps = [sweepOrders, sweepPayments, every(HOUR_MS, sweepHourly)];
+  const sweeps = [sweepOrders, sweepPayments, sweepSettings, every(HOUR_MS, sweepHourly)];
   const sweepAll = async () => {
     for (const sweep of sweeps) {
       await sweep(deps).catch((error: unknown) =>

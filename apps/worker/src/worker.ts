@@ -4,9 +4,11 @@ import { openDatabase } from '@antrean/db';
 import {
   createProducer,
   JOBS,
+  Line,
   openPatientRedis,
   startWorkers,
   StatusRecords,
+  StockMarks,
   waitForRedis,
 } from '@antrean/queue';
 import type { Logger } from 'pino';
@@ -35,7 +37,10 @@ import { shipOrder } from './jobs/ship-order.ts';
 import { switchPayment } from './jobs/switch-payment.ts';
 import { voidOrder } from './jobs/void-order.ts';
 import { coalesceStockChanges } from './stock-changes.ts';
+import { startStockPublisher } from './stock-publisher.ts';
 import { startSweeper } from './sweeper.ts';
+
+const MEASURE_EVERY_MS = 1_000;
 
 export interface RunningWorker {
   healthPort: number;
@@ -52,14 +57,17 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Ru
   const askDatabase = () => db.selectNoFrom((eb) => eb.lit(1).as('one')).execute();
   const gate = new DatabaseGate({ probe: askDatabase, log });
   const now = () => new Date();
+  const marks = new StockMarks(redis, config.QUEUE_PREFIX);
+  const stock = startStockPublisher({ db, marks, now, log });
   const stockChanges = coalesceStockChanges(db, {
+    touch: (touched) => stock.touch(touched),
     maxBatchSize: config.STOCK_CHANGE_BATCH_SIZE,
     refundByItself: config.REFUND_BY_ITSELF === 'true',
     now,
   });
   const transferAccounts = config.BANK_ACCOUNTS;
   const deps: JobDependencies = {
-    ...{ db, records, producer, gateways, transferAccounts, stockChanges, now, log },
+    ...{ db, records, stock, producer, gateways, transferAccounts, stockChanges, now, log },
   };
   const reservations = coalesceReservations(deps, gate, { maxBatchSize: config.RESERVE_BATCH_SIZE });
   const workers = await startWorkers({
@@ -104,7 +112,16 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Ru
     onError: (error) => log.warn({ reason: error.message }, 'queue connection error'),
   });
   gate.guard(workers);
-  const sweeper = startSweeper({ db, producer, log, now }, config.SWEEP_INTERVAL_MS);
+  const sweeper = startSweeper(
+    { db, redis, prefix: config.QUEUE_PREFIX, producer, log, now },
+    config.SWEEP_INTERVAL_MS,
+  );
+  const line = new Line(redis, config.QUEUE_PREFIX);
+  const measuring = setInterval(() => {
+    line
+      .measure(() => producer.backlog('orders'))
+      .catch((error: unknown) => log.warn({ err: error }, 'the line could not be measured'));
+  }, MEASURE_EVERY_MS);
   const checks: Readonly<Record<string, () => Promise<unknown>>> = {
     '/health/live': async () => undefined,
     '/health/ready': () => Promise.all([redis.ping(), askDatabase()]),
@@ -128,12 +145,14 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Ru
   let stopping: Promise<void> | undefined;
   const stop = async () => {
     health.close();
+    clearInterval(measuring);
     await sweeper.stop();
     // Those behind the batch that waits in the gate go back before it does.
     if (gate.goBack !== undefined) reservations.abandon(gate.goBack);
     gate.close();
     await workers.stop(config.SHUTDOWN_DEADLINE_MS);
     await Promise.all([reservations.close(), stockChanges.close()]);
+    await stock.stop();
     stopGateways();
     await producer.close();
     redis.disconnect();

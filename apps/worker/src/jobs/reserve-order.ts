@@ -77,10 +77,10 @@ export async function reserveBatch(
   deps: JobDependencies,
   batch: readonly AcceptedOrder[],
 ): Promise<Promise<void>[]> {
-  const startedAt = performance.now();
   const orders = await reserveOrders(deps.db, batch, deps.now());
-  const ordersPerSecond = (batch.length * 1_000) / Math.max(performance.now() - startedAt, 1);
-  const done = publishReserved(deps, batch, orders, ordersPerSecond);
+  // Also of those that were rejected: the gate may not know it.
+  deps.stock.touch({ skus: batch.flatMap(({ items }) => items.map(({ sku }) => sku)) });
+  const done = publishReserved(deps, batch, orders);
   return batch.map(() => done);
 }
 
@@ -88,7 +88,6 @@ async function publishReserved(
   { log, producer, records }: JobDependencies,
   batch: readonly AcceptedOrder[],
   orders: readonly StoredOrder[],
-  ordersPerSecond: number,
 ): Promise<void> {
   const next = orders
     .filter(({ state }) => state === 'reserved')
@@ -99,7 +98,6 @@ async function publishReserved(
   const stored = new Map(orders.map((order) => [order.orderId, order]));
   const [cancelled] = await Promise.all([
     records.publish(orders.map(recordOf)),
-    records.publishDrainRate(ordersPerSecond),
     producer.addAll('create-payment', next),
   ]);
   await producer.addAll(

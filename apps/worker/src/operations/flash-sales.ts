@@ -1,17 +1,16 @@
-import { readFileSync } from 'node:fs';
 import { auditFlashSales, createFlashSale } from '@antrean/db';
 import { z } from 'zod';
-import { checked, type Operation, Refused } from './operation.ts';
+import { checked, type Operation, readJson, Refused, text } from './operation.ts';
 
 const flashSale = z
   .strictObject({
-    name: z.string().trim().min(1).max(100),
+    name: text(100),
     startsAt: z.iso.datetime({ offset: true }).pipe(z.coerce.date()),
     endsAt: z.iso.datetime({ offset: true }).pipe(z.coerce.date()),
     items: z
       .array(
         z.strictObject({
-          sku: z.string().min(1),
+          sku: text(64),
           salePrice: z.int().positive().max(100_000_000_000),
           quota: z.int().positive().max(10_000_000),
           limitPerBuyer: z.int().positive().max(10_000_000).optional(),
@@ -26,14 +25,8 @@ const flashSale = z
     message: 'must be after startsAt',
   });
 
-export const createSale: Operation = async ({ db, operator }, [file = '']) => {
-  let content: unknown;
-  try {
-    content = JSON.parse(readFileSync(file, 'utf8'));
-  } catch (error) {
-    throw new Refused(`${file || 'FILE'} cannot be read as JSON (${String(error)}).`);
-  }
-  const { items, ...campaign } = checked(flashSale, file, content);
+export const createSale: Operation = async ({ db, operator, catalogueChanged }, [file = '']) => {
+  const { items, ...campaign } = checked(flashSale, file, readJson(file));
   const outcome = await createFlashSale(db, {
     ...campaign,
     items: items.map(({ salePrice, limitPerBuyer = null, ...item }) => ({
@@ -44,6 +37,7 @@ export const createSale: Operation = async ({ db, operator }, [file = '']) => {
   const { name, startsAt, endsAt } = campaign;
   switch (outcome.kind) {
     case 'created':
+      await catalogueChanged();
       console.log(`${name}: ${items.length} products, ${startsAt.toISOString()} to ${endsAt.toISOString()}.`);
       return;
     case 'unknown_products':

@@ -16,11 +16,11 @@ import {
 } from '@antrean/db';
 import { compareSettlement, wibDay, wibDayBounds } from '@antrean/domain';
 import { z } from 'zod';
-import { checked, type Operation, Refused } from './operation.ts';
+import { checked, type Operation, Refused, text } from './operation.ts';
 
 const SHOWN = 100;
 const rupiah = z.coerce.number().int().positive().max(1_000_000_000_000);
-const words = z.string().trim().min(1).max(200);
+const words = text(200);
 
 export const listTransfers: Operation = async ({ db }) => console.table(await openTransfers(db, SHOWN));
 
@@ -176,13 +176,13 @@ const SUCCESS = /^(settlement|capture|refund|partial[ _]refund)$/i;
 
 /** The paid rows of a file with the columns Order ID, Transaction status and Amount. */
 function paidRows(file: string): { attemptId: string; amountRupiah: number }[] {
-  let text: string;
+  let csv: string;
   try {
-    text = readFileSync(file, 'utf8');
+    csv = readFileSync(file, 'utf8');
   } catch (error) {
     throw new Refused(`${file} cannot be read (${String(error)}).`);
   }
-  const [head = [], ...rows] = text
+  const [head = [], ...rows] = csv
     .split(/\r?\n/)
     .filter((line) => line.trim() !== '')
     .map((line) => [...line.matchAll(/("([^"]|"")*"|[^,]*)(,|$)/g)].map(([, cell = '']) => unquoted(cell)));

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { isKnownSku } from '@antrean/db';
 import { z } from 'zod';
-import { checked, type Operation, Refused } from './operation.ts';
+import { checked, type Operation, Refused, text } from './operation.ts';
 
 const delivery = z.object({
-  sku: z.string().min(1),
+  sku: text(64),
   quantity: z.coerce.number().int().positive().max(10_000_000),
-  reason: z.string().min(1).max(200),
-  reference: z.string().min(1).max(100),
+  reason: text(200),
+  reference: text(100),
 });
 
 export const receive: Operation = async ({ db, add, operator }, args) => {
