@@ -1,41 +1,81 @@
 import { randomUUID } from 'node:crypto';
-import helmet from '@fastify/helmet';
-import rateLimit from '@fastify/rate-limit';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import { identify } from './caller.ts';
+import { allowOrigins } from './cors.ts';
 import type { ApiDependencies } from './dependencies.ts';
+import { describeApi } from './openapi.ts';
 import { endWithProblem, Problem, sendProblem, toProblem } from './problems.ts';
+import { limitRates } from './rate-limits.ts';
 import { registerRoutes } from './routes/index.ts';
+import { SECURITY_HEADERS } from './security-headers.ts';
+import { refuseWhileClosed } from './switches.ts';
+import { validatorCompiler } from './validation.ts';
+
+const REQUEST_TIMEOUT_MS = 10_000;
+/** Of the headers alone: whoever sends them by drops is let go of. */
+const HEADERS_TIMEOUT_MS = 5_000;
+/** Of a connection on which nothing moves; a stream of events says something every 15 s. */
+const IDLE_TIMEOUT_MS = 60_000;
+/** How late they may be noticed. */
+const TIMEOUTS_CHECKED_EVERY_MS = 1_000;
 
 /** Builds the API without listening. */
 export async function buildApp(deps: ApiDependencies, log: FastifyBaseLogger): Promise<FastifyInstance> {
+  const { config, settings } = deps;
   const app = Fastify({
     loggerInstance: log,
     genReqId: () => randomUUID(),
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     bodyLimit: 64 * 1024,
-    requestTimeout: 10_000,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionTimeout: IDLE_TIMEOUT_MS,
+    http: {
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      connectionsCheckingInterval: TIMEOUTS_CHECKED_EVERY_MS,
+    },
+    trustProxy: config.TRUSTED_PROXIES ?? false,
     forceCloseConnections: true,
-    frameworkErrors: (error, _request, reply) => void sendProblem(reply, toProblem(error)),
+    // For what names no route, so that no hook has run.
+    frameworkErrors: (error, request, reply) => {
+      void reply.headers({ ...SECURITY_HEADERS, 'x-request-id': request.id });
+      void sendProblem(reply, toProblem(error), settings.notice);
+    },
     clientErrorHandler: (_error, socket) => endWithProblem(socket),
   });
   app.setErrorHandler((error, request, reply) => {
     const problem = toProblem(error);
     if (problem.code === 'internal_error') request.log.error({ err: error }, 'request failed');
-    return sendProblem(reply, problem);
+    return sendProblem(reply, problem, settings.notice);
   });
-  app.setNotFoundHandler((_request, reply) => sendProblem(reply, new Problem('not_found')));
-  app.addHook('onRequest', async (request, reply) => {
-    void reply.header('x-request-id', request.id);
+  app.addHook('onRequest', (request, reply, next) => {
+    void reply.headers(SECURITY_HEADERS).header('x-request-id', request.id);
+    next();
   });
-  await app.register(helmet);
-  // A route that it does not hold for says so itself: what an address begins with proves nothing.
-  await app.register(rateLimit, {
-    max: deps.config.RATE_LIMIT_PER_MINUTE,
-    timeWindow: 60_000,
-    redis: deps.rateLimitRedis,
-    nameSpace: `${deps.config.QUEUE_PREFIX}:rate:`,
-    skipOnError: true,
+  // JSON and nothing else, not even as a string.
+  app.removeContentTypeParser('text/plain');
+  app.setValidatorCompiler(validatorCompiler);
+  // Answers are checked against their schemas by tests, and not once more each time.
+  app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
+  await allowOrigins(app, settings);
+
+  app.decorateRequest('caller');
+  app.addHook('onRequest', async (request) => {
+    try {
+      request.caller = await identify(deps, request);
+    } catch (error) {
+      // Whoever is refused here comes to no bucket below.
+      if (error instanceof Problem && error.status < 500) {
+        await (error.code === 'unauthorized' ? count.failed : count.refused)(request);
+      }
+      throw error;
+    }
   });
+  const count = await limitRates(app, deps);
+  app.setNotFoundHandler({ preHandler: app.rateLimit() }, (_request, reply) =>
+    sendProblem(reply, new Problem('not_found'), settings.notice),
+  );
+  refuseWhileClosed(app, settings);
+  await describeApi(app, config);
   registerRoutes(app, deps);
   return app;
 }

@@ -7,6 +7,8 @@ const secrets = z
   .regex(/^[^\s,]+(,[^\s,]+)*$/, 'must be one secret, or several with commas between them and no spaces')
   .transform((text) => text.split(','));
 
+const perMinute = (usual: number) => z.coerce.number().int().min(1).default(usual);
+
 const schema = z
   .object({
     ...commonConfig,
@@ -25,7 +27,30 @@ const schema = z
     /** One more of XENDIT_CALLBACK_TOKENS. */
     XENDIT_CALLBACK_TOKEN: z.string().min(1).optional(),
     XENDIT_CALLBACK_TOKENS: secrets.optional(),
-    RATE_LIMIT_PER_MINUTE: z.coerce.number().int().min(1).default(6_000),
+    /** Whose X-Forwarded-For is believed: networks as `10.0.0.0/8`, with commas between them. Without any, nobody's. */
+    TRUSTED_PROXIES: z
+      .string()
+      .transform((networks) => networks.split(',').map((network) => network.trim()))
+      .pipe(
+        z.array(z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()], 'must be networks like 10.0.0.0/8')),
+      )
+      .optional(),
+    /** Of anybody without a key; orders with a key are limited for each storefront. */
+    REQUESTS_PER_ADDRESS_PER_MINUTE: perMinute(600),
+    /** Of whoever reads or changes an order by its token. */
+    READS_PER_TOKEN_PER_MINUTE: perMinute(120),
+    /** Requests with a wrong key from one address. */
+    AUTH_FAILURES_PER_MINUTE: perMinute(20),
+    /** Open at once, of server-sent events. */
+    MAX_STREAMS: z.coerce.number().int().min(1).default(10_000),
+    /** Past either of them no new order is accepted: what waits is to be reserved before it is 15 minutes old. */
+    MAX_WAITING_ORDERS: z.coerce.number().int().min(1).default(100_000),
+    MAX_WAIT_MS: z.coerce
+      .number()
+      .int()
+      .min(1_000)
+      .max(14 * 60_000)
+      .default(10 * 60_000),
   })
   // Also where something else is wrong, so that all of it is named at once.
   .refine((env) => env.MIDTRANS_SIGNATURE_KEYS ?? env.MIDTRANS_SERVER_KEY, {

@@ -1,43 +1,65 @@
+import { PLAIN_LINE, PLAIN_LINES, SOMETHING_VISIBLE, tidied, UNTIDY_FACTOR } from '@antrean/domain';
 import { z } from 'zod';
+import { paymentMethod, rupiah } from './schemas.ts';
 
-/** Normalised, and without what PostgreSQL cannot store or no page should meet. */
-export const text = (max: number) =>
+const between = (max: number) =>
   z
     .string()
-    .trim()
-    .normalize()
+    .max(UNTIDY_FACTOR * max, { error: `must be at most ${max} characters`, abort: true })
+    .overwrite(tidied)
     .min(1)
     .max(max)
-    .regex(/^\P{Cc}*$/u, 'must not contain control characters')
-    .refine((value) => value.isWellFormed(), 'must be well-formed Unicode');
-const rupiah = z.int().nonnegative().max(1_000_000_000_000);
+    .regex(SOMETHING_VISIBLE, 'must contain something visible');
+
+/** A line that somebody entered: tidied, and without what PostgreSQL cannot store or no page should meet. */
+export const text = (max: number) => between(max).regex(PLAIN_LINE, 'must not contain control characters');
+
+/** The same from a text area, where people break lines. */
+const lines = (max: number) =>
+  between(max).regex(PLAIN_LINES, 'must not contain control characters but line breaks');
+
+const phone = z.string().regex(/^\+?[0-9][0-9 -]{5,19}$/, 'must be a phone number');
+const amount = rupiah.max(1_000_000_000_000);
 
 /** The body of `POST /v1/orders`. Unknown fields are refused; money is integer rupiah. */
-export const orderBody = z.strictObject({
-  customer: z.strictObject({
-    id: text(100).optional(),
-    name: text(120),
-    email: z.email().max(254),
-    phone: z.string().regex(/^\+?[0-9][0-9 -]{5,19}$/, 'must be a phone number'),
-  }),
-  items: z
-    .array(z.strictObject({ sku: text(64), quantity: z.int().min(1).max(1_000) }))
-    .min(1)
-    .max(50),
-  paymentMethod: z.enum(['online', 'bank_transfer']),
-  shippingFee: rupiah.optional(),
-  expectedTotal: rupiah.optional(),
-  shippingAddress: z
-    .strictObject({
-      recipient: text(120).optional(),
-      phone: text(20).optional(),
-      street: text(300),
-      village: text(100).optional(),
-      district: text(100).optional(),
-      city: text(100),
-      province: text(100),
-      postalCode: z.string().regex(/^[0-9]{5}$/, 'must be five digits'),
-    })
-    .optional(),
-  note: text(500).optional(),
-});
+export const orderBody = z
+  .strictObject({
+    customer: z.strictObject({
+      id: text(100).optional().describe("The storefront's own, for limits per buyer."),
+      name: text(120),
+      email: z.email().max(254).toLowerCase(),
+      phone,
+    }),
+    items: z
+      .array(z.strictObject({ sku: text(64), quantity: z.int().min(1).max(1_000) }))
+      .min(1)
+      .max(50),
+    paymentMethod,
+    shippingFee: amount.optional().describe('In rupiah; for secret keys only.'),
+    expectedTotal: amount
+      .optional()
+      .describe('In rupiah, as the buyer was shown it, shipping included: another total rejects the order.'),
+    shippingAddress: z
+      .strictObject({
+        recipient: text(120).optional(),
+        phone: phone.optional(),
+        street: lines(300),
+        village: text(100).optional(),
+        district: text(100).optional(),
+        city: text(100),
+        province: text(100),
+        postalCode: z.string().regex(/^[0-9]{5}$/, 'must be five digits'),
+      })
+      .optional(),
+    note: lines(500).optional(),
+  })
+  .meta({
+    examples: [
+      {
+        customer: { name: 'Siti Rahayu', email: 'siti@example.com', phone: '+62 812 3456 7890' },
+        items: [{ sku: 'KOPI-250', quantity: 2 }],
+        paymentMethod: 'online',
+        expectedTotal: 150_000,
+      },
+    ],
+  });

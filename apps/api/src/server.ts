@@ -1,9 +1,22 @@
 import type { AddressInfo } from 'node:net';
-import { openDatabase, readOrders } from '@antrean/db';
-import { createProducer, openFailFastRedis, openImpatientRedis, StatusRecords } from '@antrean/queue';
+import { findProduct, listProducts, openDatabase, readOrders } from '@antrean/db';
+import {
+  createCatalogueCache,
+  createProducer,
+  createRateCounter,
+  openFailFastRedis,
+  openImpatientRedis,
+  openSubscriberRedis,
+  OrderChanges,
+  StatusRecords,
+  StockMarks,
+  waitForRedis,
+} from '@antrean/queue';
 import type { Logger } from 'pino';
 import { buildApp } from './app.ts';
+import { createCatalogue } from './catalogue.ts';
 import type { ApiConfig } from './config.ts';
+import { LiveSettings } from './live-settings.ts';
 
 export interface RunningApi {
   url: string;
@@ -13,18 +26,39 @@ export interface RunningApi {
 export async function startApi(config: ApiConfig, log: Logger): Promise<RunningApi> {
   const redis = openFailFastRedis(config.REDIS_URL);
   const rateLimitRedis = openImpatientRedis(config.REDIS_URL);
+  // Pages are large: on a connection of their own they are in no order's way.
+  const catalogueRedis = openFailFastRedis(config.REDIS_URL);
+  const subscriberRedis = openSubscriberRedis(config.REDIS_URL);
   const db = openDatabase({ url: config.DATABASE_URL, maxConnections: 5 });
   const producer = createProducer(redis, config.QUEUE_PREFIX);
   const records = new StatusRecords(redis, config.QUEUE_PREFIX);
+  const changes = new OrderChanges(subscriberRedis, config.QUEUE_PREFIX);
   const readOrder = async (orderId: string) => (await readOrders(db, [orderId]))[0];
-  const app = await buildApp({ config, redis, rateLimitRedis, records, producer, readOrder }, log);
+  const rateCounter = createRateCounter(rateLimitRedis, config.QUEUE_PREFIX);
+  const settings = new LiveSettings(redis, config.QUEUE_PREFIX, producer);
+  const onError = (error: unknown) => log.error({ err: error }, 'the catalogue is shown as it was');
+  const catalogue = createCatalogue({
+    cache: createCatalogueCache({ redis: catalogueRedis, prefix: config.QUEUE_PREFIX, onError }),
+    marks: new StockMarks(catalogueRedis, config.QUEUE_PREFIX),
+    listProducts: (query) => listProducts(db, query),
+    findProduct: (sku, now) => findProduct(db, sku, now),
+    onError,
+  });
+  const deps = { config, redis, settings, rateCounter, records, producer, changes, catalogue, readOrder };
+  const app = await buildApp(deps, log);
+  // Not for long: without Redis there is still something to answer.
+  await waitForRedis(redis, 2_000).catch(() => undefined);
+  await settings.start(app.log);
   await app.listen({ host: config.API_HOST, port: config.API_PORT });
   let stopping: Promise<void> | undefined;
   const stop = async () => {
     await app.close();
+    await settings.stop();
     await producer.close();
     redis.disconnect();
     rateLimitRedis.disconnect();
+    catalogueRedis.disconnect();
+    subscriberRedis.disconnect();
     await db.destroy();
   };
   return {

@@ -1,4 +1,4 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, hash, timingSafeEqual } from 'node:crypto';
 
 /** Lets a customer's browser read one order without the storefront's key. */
 export function statusToken(secret: string, orderId: string): string {
@@ -13,20 +13,16 @@ export function statusTokenMatches(secret: string, orderId: string, got: string)
 
 /** The order id is derived from storefront and Idempotency-Key (a UUID of version 8), so every retry names the same order. */
 export function deriveOrderId(storefrontId: string, idempotencyKey: string): string {
-  const hash = createHash('sha256')
-    .update(JSON.stringify([storefrontId, idempotencyKey]))
-    .digest();
-  hash[6] = ((hash[6] ?? 0) & 0x0f) | 0x80;
-  hash[8] = ((hash[8] ?? 0) & 0x3f) | 0x80;
-  const hex = hash.toString('hex');
+  const digest = hash('sha256', JSON.stringify([storefrontId, idempotencyKey]), 'buffer');
+  digest[6] = ((digest[6] ?? 0) & 0x0f) | 0x80;
+  digest[8] = ((digest[8] ?? 0) & 0x3f) | 0x80;
+  const hex = digest.toString('hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`;
 }
 
 /** Of the parsed body with its keys in order, so that spacing and key order make no other body. */
 export function fingerprintOf(body: unknown): string {
-  return createHash('sha256')
-    .update(JSON.stringify(sorted(body)))
-    .digest('base64url');
+  return hash('sha256', JSON.stringify(sorted(body)), 'base64url');
 }
 
 function sorted(value: unknown): unknown {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { PROBLEMS } from '../src/problems.ts';
+import { PROBLEMS } from '../src/problem-codes.ts';
 
 it('the documentation names every code with its status, and no other', () => {
   const page = readFileSync(new URL('../../../docs/api.md', import.meta.url), 'utf8');

@@ -1,16 +1,28 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import type { StoredOrder } from '@antrean/db';
 import type { OrderStatus, PaymentStatus } from '@antrean/domain';
 import { createLog } from '@antrean/process';
 import {
+  createCatalogueCache,
   createProducer,
+  createRateCounter,
+  digestOfKey,
   openFailFastRedis,
   openImpatientRedis,
-  putStorefrontKey,
+  openSubscriberRedis,
+  OrderChanges,
+  projectStorefronts,
+  SCOPES,
+  type StorefrontKey,
   StatusRecords,
+  StockMarks,
   waitForRedis,
 } from '@antrean/queue';
 import { buildApp } from '../src/app.ts';
+import { createCatalogue } from '../src/catalogue.ts';
 import { readConfig } from '../src/config.ts';
+import { LiveSettings } from '../src/live-settings.ts';
+import type { StreamTimes } from '../src/dependencies.ts';
 import { statusToken } from '../src/tokens.ts';
 
 declare module 'vitest' {
@@ -19,12 +31,31 @@ declare module 'vitest' {
   }
 }
 
+/** Of the pages that the publishable key is for. */
+export const ORIGIN = 'https://toko.test';
 const STATUS_TOKEN_SECRET = 's'.repeat(32);
 const OTHER_QUEUES = ['payments', 'transfers', 'payment-events'] as const;
 
+export const anOrder = (sku = 'KOPI', quantity = 1) => ({
+  customer: { name: 'Siti Rahayu', email: 'siti@example.test', phone: '+62 812 3456 7890' },
+  items: [{ sku, quantity }],
+  paymentMethod: 'online',
+});
+
+const databaseAway = () =>
+  Promise.reject(Object.assign(new Error('PostgreSQL is away'), { code: 'ECONNREFUSED' }));
+type CatalogueReaders = Pick<Parameters<typeof createCatalogue>[0], 'listProducts' | 'findProduct'>;
+
 /** The API on a real Redis under a prefix of its own, with PostgreSQL away and no worker: jobs stay where they were put. */
-export async function openApp(redisUrl: string, env: Record<string, string> = {}) {
-  const prefix = `test-${randomBytes(6).toString('hex')}`;
+export async function openApp(
+  redisUrl: string,
+  env: Record<string, string> = {},
+  {
+    readers = { listProducts: databaseAway, findProduct: databaseAway },
+    streamTimes,
+  }: { readers?: CatalogueReaders; streamTimes?: StreamTimes } = {},
+) {
+  const prefix = env['QUEUE_PREFIX'] ?? `test-${randomBytes(6).toString('hex')}`;
   const lines: string[] = [];
   const config = readConfig({
     REDIS_URL: redisUrl,
@@ -34,23 +65,43 @@ export async function openApp(redisUrl: string, env: Record<string, string> = {}
     STATUS_TOKEN_SECRET,
     MIDTRANS_SERVER_KEY: 'server-key',
     XENDIT_CALLBACK_TOKEN: 'callback-token',
-    RATE_LIMIT_PER_MINUTE: '100000',
+    REQUESTS_PER_ADDRESS_PER_MINUTE: '100000',
+    READS_PER_TOKEN_PER_MINUTE: '100000',
     ...env,
   });
   // Each has a connection of its own: the API's can be cut.
   const redis = openFailFastRedis(redisUrl);
   const ours = openFailFastRedis(redisUrl);
   const rateLimitRedis = openImpatientRedis(redisUrl);
-  await Promise.all([redis, ours, rateLimitRedis].map((each) => waitForRedis(each, 5_000)));
+  const catalogueRedis = openFailFastRedis(redisUrl);
+  const subscriberRedis = openSubscriberRedis(redisUrl);
+  subscriberRedis.options.connectionName = prefix;
+  const all = [redis, ours, rateLimitRedis, catalogueRedis, subscriberRedis];
+  await Promise.all(all.map((each) => waitForRedis(each, 5_000)));
+  const postgres = { readOrder: (_orderId: string): Promise<StoredOrder | undefined> => databaseAway() };
   const producer = createProducer(redis, prefix);
+  const settings = new LiveSettings(redis, prefix, producer);
   const app = await buildApp(
     {
       config,
       redis,
-      rateLimitRedis,
+      settings,
+      rateCounter: createRateCounter(rateLimitRedis, prefix),
       records: new StatusRecords(redis, prefix),
+      changes: new OrderChanges(subscriberRedis, prefix),
       producer,
-      readOrder: () => Promise.reject(new Error('PostgreSQL is away')),
+      catalogue: createCatalogue({
+        cache: createCatalogueCache({
+          redis: catalogueRedis,
+          prefix: config.QUEUE_PREFIX,
+          onError: () => {},
+        }),
+        marks: new StockMarks(catalogueRedis, config.QUEUE_PREFIX),
+        ...readers,
+        onError: () => {},
+      }),
+      readOrder: (orderId) => postgres.readOrder(orderId),
+      ...(streamTimes === undefined ? {} : { streamTimes }),
     },
     createLog('api', 'trace', { write: (line) => void lines.push(line) }),
   );
@@ -59,18 +110,74 @@ export async function openApp(redisUrl: string, env: Record<string, string> = {}
     publishable: `pk_${randomUUID()}`,
     other: `sk_${randomUUID()}`,
   };
-  const storefront = { storefrontId: 'toko', name: 'test' } as const;
-  await putStorefrontKey(ours, prefix, keys.secret, { ...storefront, kind: 'secret' });
-  await putStorefrontKey(ours, prefix, keys.publishable, { ...storefront, kind: 'publishable' });
-  await putStorefrontKey(ours, prefix, keys.other, { ...storefront, storefrontId: 'lain', kind: 'secret' });
+  const put = (key: string, about: Partial<StorefrontKey>): { digest: string; key: StorefrontKey } => ({
+    digest: digestOfKey(key),
+    key: {
+      ...{
+        keyId: 'key_test',
+        storefrontId: 'toko',
+        kind: 'secret',
+        name: 'test',
+        scopes: SCOPES,
+        origins: [],
+      },
+      ...about,
+    },
+  });
+  await projectStorefronts(ours, prefix, {
+    keys: [
+      put(keys.secret, {}),
+      put(keys.publishable, { kind: 'publishable', scopes: ['place'], origins: [ORIGIN] }),
+      put(keys.other, { storefrontId: 'lain' }),
+    ],
+  });
+  await settings.start(app.log);
   const records = new StatusRecords(ours, prefix);
   return {
     app,
     prefix,
     keys,
     redis: ours,
+    postgres,
+    /** The connection of whoever follows orders. */
+    subscriberRedis,
+    subscriberName: prefix,
+    records,
+    settings,
     logged: () => lines.join(''),
+    /** Waits until the app has seen what is in Redis by now. */
+    seen: () => settings.refresh(),
+    put: (change: Parameters<typeof projectStorefronts>[2]) => projectStorefronts(ours, prefix, change),
+    aKey: put,
+    place: (
+      body: unknown = anOrder(),
+      headers: Record<string, string> = {},
+      { key = keys.secret, remoteAddress = '127.0.0.1' } = {},
+    ) =>
+      app.inject({
+        method: 'POST',
+        url: '/v1/orders',
+        remoteAddress,
+        headers: {
+          authorization: `Bearer ${key}`,
+          'idempotency-key': randomUUID(),
+          ...headers,
+          'content-type': 'application/json',
+        },
+        payload: typeof body === 'string' ? body : JSON.stringify(body),
+      }),
+    queued: async () => (await ours.lrange(`${prefix}:orders:wait`, 0, -1)).toReversed(),
     token: (orderId: string) => statusToken(STATUS_TOKEN_SECRET, orderId),
+    /** As a worker publishes what became of an order that was queued. */
+    publish: (orderId: string, status: OrderStatus['status'], version = 1) =>
+      records.publish([
+        {
+          status: { orderId, status, items: [], updatedAt: new Date().toISOString() },
+          storefrontId: 'toko',
+          fingerprint: 'f',
+          version,
+        },
+      ]),
     /** An order as a worker has published it. */
     async order(
       status: OrderStatus['status'],
@@ -102,11 +209,14 @@ export async function openApp(redisUrl: string, env: Record<string, string> = {}
     cutRedis() {
       redis.disconnect();
       rateLimitRedis.disconnect();
+      catalogueRedis.disconnect();
+      subscriberRedis.disconnect();
     },
     async close() {
       await app.close();
+      await settings.stop();
       await producer.close();
-      for (const each of [redis, ours, rateLimitRedis]) each.disconnect();
+      for (const each of all) each.disconnect();
     },
   };
 }

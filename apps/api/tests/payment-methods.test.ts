@@ -6,7 +6,7 @@ import {
   waitForRedis,
 } from '@antrean/queue';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
-import { type OpenApp, openApp } from './open-app.ts';
+import { type OpenApp, openApp, ORIGIN } from './open-app.ts';
 
 let api: OpenApp;
 beforeEach(async () => {
@@ -15,7 +15,7 @@ beforeEach(async () => {
 afterEach(() => api.close());
 
 const read = (key: string) =>
-  api.app.inject({ url: '/v1/payment-methods', headers: { authorization: `Bearer ${key}` } });
+  api.app.inject({ url: '/v1/payment-methods', headers: { authorization: `Bearer ${key}`, origin: ORIGIN } });
 const online = async () => (await read(api.keys.publishable)).json<{ methods: object[] }>().methods[0];
 const report = async (states: Partial<Record<'midtrans' | 'xendit', BreakerState>>) => {
   for (const [gateway, state] of Object.entries(states)) {

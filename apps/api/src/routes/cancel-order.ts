@@ -1,22 +1,37 @@
 import type { FastifyInstance } from 'fastify';
 import { isCancellable } from '@antrean/domain';
 import { askedJobId } from '@antrean/queue';
-import { askingRedis } from '../authenticate.ts';
+import { askingRedis } from '../caller.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { Problem } from '../problems.ts';
-import { identifyAsker, readStatus, type StatusRequest } from '../read-status.ts';
+import { readRecord, type StatusRequest } from '../read-status.ts';
+import { askedAnswer, noBody, orderParams, orderQuery } from '../schemas.ts';
 
 /**
  * Asks to cancel an unpaid order, for its storefront's secret key or for whoever has its token. Answers before a
  * worker has decided: a payment that comes first makes the order paid. Asking again is safe.
  */
 export function cancelOrderRoute(app: FastifyInstance, deps: ApiDependencies): void {
-  app.post<StatusRequest>('/v1/orders/:orderId/cancel', async (request, reply) => {
-    const reader = await identifyAsker(deps, request);
-    const { orderId, status } = await readStatus(deps, request, reader);
+  const config = {
+    access: { scope: 'change', orToken: true },
+    closedBy: ['maintenance', 'read_only'],
+    problems: ['order_not_cancellable'],
+  } as const;
+  const schema = {
+    operationId: 'cancelOrder',
+    summary: 'Cancel an unpaid order',
+    description: 'A payment that comes first makes the order paid. Asking again is safe.',
+    tags: ['orders'],
+    params: orderParams,
+    querystring: orderQuery,
+    body: noBody,
+    response: { 202: askedAnswer },
+  };
+  app.post<StatusRequest>('/v1/orders/:orderId/cancel', { config, schema }, async (request, reply) => {
+    const { orderId, status } = (await readRecord(deps, request)).status;
     if (status !== 'cancelled') {
       if (!isCancellable(status)) throw new Problem('order_not_cancellable', `The order is ${status}.`);
-      const requestedBy = reader === null ? 'customer' : 'storefront';
+      const requestedBy = request.caller.kind === 'token' ? 'customer' : 'storefront';
       await askingRedis(request, async () => {
         // A queued order has no row yet: it is cancelled by the worker that reserves it.
         if (status === 'queued' && (await deps.records.cancelQueued(orderId, requestedBy))) return;

@@ -1,8 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 import type { GatewayName } from '@antrean/payments';
 import { type BreakerState, readGatewayHealth } from '@antrean/queue';
-import { askingRedis, authenticate } from '../authenticate.ts';
+import { z } from 'zod';
+import { headersNamed } from '../answer-headers.ts';
+import { askingRedis } from '../caller.ts';
 import type { ApiDependencies } from '../dependencies.ts';
+import { noQuery } from '../schemas.ts';
 
 const GATEWAYS = ['midtrans', 'xendit'] as const satisfies readonly GatewayName[];
 /** More jobs than this mean about half a minute until a link is there, at the 10 a second that one gateway takes. */
@@ -15,10 +18,61 @@ type GatewayState = BreakerState | 'unknown';
 /** delayed: it can be asked for, and the link comes later. */
 type MethodState = 'available' | 'delayed' | 'unavailable';
 
+const answer = z
+  .object({
+    // No tuple: validators of OpenAPI 3.1 that do not know prefixItems refuse every member of one.
+    methods: z.array(
+      z.discriminatedUnion('method', [
+        z.object({
+          method: z.literal('online'),
+          available: z.boolean(),
+          state: z
+            .enum(['available', 'delayed', 'unavailable'])
+            .describe('delayed: it can be asked for, and the link comes later.'),
+          gateways: z.array(
+            z.object({ name: z.enum(GATEWAYS), state: z.enum(['closed', 'open', 'half_open', 'unknown']) }),
+          ),
+        }),
+        z.object({
+          method: z.literal('bank_transfer'),
+          available: z.literal(true),
+          state: z.literal('available'),
+        }),
+      ]),
+    ),
+  })
+  .meta({
+    description: 'Kept for 5 s.',
+    headers: headersNamed('cache-control'),
+    examples: [
+      {
+        methods: [
+          {
+            method: 'online',
+            available: true,
+            state: 'available',
+            gateways: [
+              { name: 'midtrans', state: 'closed' },
+              { name: 'xendit', state: 'unknown' },
+            ],
+          },
+          { method: 'bank_transfer', available: true, state: 'available' },
+        ],
+      },
+    ],
+  });
+
 /** How an order can be paid now, for any storefront key. Asks Redis only: `temporarily_unavailable` while it is away. */
 export function paymentMethodsRoute(app: FastifyInstance, deps: ApiDependencies): void {
-  app.get('/v1/payment-methods', async (request, reply) => {
-    await authenticate(deps, request);
+  const config = { access: { scope: 'any' }, closedBy: ['maintenance'] } as const;
+  const schema = {
+    operationId: 'listPaymentMethods',
+    summary: 'How an order can be paid now',
+    tags: ['payments'],
+    querystring: noQuery,
+    response: { 200: answer },
+  };
+  app.get('/v1/payment-methods', { config, schema }, async (request, reply) => {
     const [health, waiting] = await askingRedis(request, () =>
       Promise.all([
         readGatewayHealth(deps.redis, deps.config.QUEUE_PREFIX, GATEWAYS),
@@ -35,6 +89,7 @@ export function paymentMethodsRoute(app: FastifyInstance, deps: ApiDependencies)
         { method: 'online', available: state !== 'unavailable', state, gateways },
         { method: 'bank_transfer', available: true, state: 'available' },
       ],
+      ...deps.settings.noticeField,
     });
   });
 }

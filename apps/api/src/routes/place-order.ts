@@ -1,36 +1,80 @@
 import type { FastifyInstance } from 'fastify';
-import { type AcceptedOrder, orderJobId } from '@antrean/queue';
-import { askingRedis, authenticate } from '../authenticate.ts';
+import { z } from 'zod';
+import { type AcceptedOrder, type Admission, orderJobId } from '@antrean/queue';
+import { askingRedis, keyOf } from '../caller.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { orderBody } from '../order-body.ts';
-import { parseBody, Problem } from '../problems.ts';
+import { Problem } from '../problems.ts';
+import { acceptedOrder, acceptLanguage, noQuery } from '../schemas.ts';
+import { closedBy } from '../switches.ts';
 import { deriveOrderId, fingerprintOf, statusToken } from '../tokens.ts';
 
-/** For the estimate until workers have measured their own rate. */
-const ASSUMED_ORDERS_PER_SECOND = 500;
+/**
+ * Whoever waits has an answer within a second, also when Redis stands still in the middle: before it, the limit may have
+ * taken 200 ms.
+ */
+const REDIS_WITHIN_MS = 750;
+const LONGEST_RETRY_SECONDS = 600;
+const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 
 /**
  * Accepts an order: a status record and a job, both in Redis, no SQL. Asked again with the same key and body, it
- * names the same order and what has become of it, and adds the job again while the order is queued.
+ * names the same order and what has become of it, whatever would refuse a new one, and adds the job again while the
+ * order is queued.
  */
 export function placeOrderRoute(app: FastifyInstance, deps: ApiDependencies): void {
-  const { config, producer, records } = deps;
+  const { config, producer, records, settings } = deps;
 
-  app.post('/v1/orders', async (request, reply) => {
-    const storefront = await authenticate(deps, request);
-    const idempotencyKey = request.headers['idempotency-key'];
-    if (typeof idempotencyKey !== 'string' || !/^[\x21-\x7e]{1,255}$/.test(idempotencyKey)) {
+  const options = {
+    config: {
+      access: { scope: 'place' },
+      problems: [
+        'idempotency_key_missing',
+        'idempotency_key_reused',
+        'sold_out',
+        'queue_full',
+        'maintenance',
+        'read_only',
+      ],
+    },
+    schema: {
+      operationId: 'placeOrder',
+      summary: 'Place an order',
+      description:
+        'Asked again with the same key and body, it names the same order and what has become of it, whatever would ' +
+        'refuse a new one.',
+      tags: ['orders'],
+      querystring: noQuery,
+      headers: z.object({
+        'idempotency-key': z
+          .string()
+          .regex(IDEMPOTENCY_KEY)
+          .meta({
+            description: 'One for each order, and the same one for every retry.',
+            examples: ['cart-7f3a9c'],
+          }),
+        ...acceptLanguage,
+      }),
+      body: orderBody,
+      response: { 202: acceptedOrder },
+    },
+  } as const;
+  app.post<{ Body: z.output<typeof orderBody> }>('/v1/orders', options, async (request, reply) => {
+    const { kind, storefrontId } = keyOf(request);
+    const given = request.headers['idempotency-key'];
+    if (typeof given !== 'string' || !IDEMPOTENCY_KEY.test(given)) {
       throw new Problem(
         'idempotency_key_missing',
         'Send an Idempotency-Key header of 1 to 255 visible ASCII characters, the same one when you retry.',
       );
     }
-    const body = parseBody(orderBody, request.body);
-    if (body.shippingFee !== undefined && storefront.kind !== 'secret') {
+    const { body } = request;
+    if (body.shippingFee !== undefined && kind !== 'secret') {
       throw new Problem('forbidden', 'Only a secret key may set shippingFee.');
     }
 
-    const { storefrontId } = storefront;
+    // Whoever has a page's key, as anybody may, takes no key that a server will use.
+    const idempotencyKey = kind === 'secret' ? given : `page ${given}`;
     const orderId = deriveOrderId(storefrontId, idempotencyKey);
     const fingerprint = fingerprintOf(body);
     const acceptedAtMs = Date.now();
@@ -51,27 +95,37 @@ export function placeOrderRoute(app: FastifyInstance, deps: ApiDependencies): vo
     };
     const updatedAt = new Date(acceptedAtMs).toISOString();
     const status = { orderId, status: 'queued' as const, items: body.items, updatedAt };
+    // What is sent to a Redis that stands still would be carried out once it goes on, long after its customers have left.
+    if (settings.isRedisAway) throw new Problem('temporarily_unavailable');
+    const closed = closedBy(settings, ['maintenance', 'read_only']);
+    const overloaded = overload(deps);
 
-    const answer = await askingRedis(request, async () => {
-      const known = await records.accept({ status, storefrontId, fingerprint, version: 0 });
-      if (known !== undefined && known.fingerprint !== fingerprint)
+    const accept = async () => {
+      const admission = await records.admit({
+        record: { status, storefrontId, fingerprint, version: 0 },
+        items: body.items,
+        shippingFeeRupiah: order.shippingFeeRupiah,
+        expectedTotalRupiah: body.expectedTotal,
+        acceptedAtMs,
+        refusal: { before: closed?.code, after: overloaded?.code },
+      });
+      if (admission.kind === 'refused') throw closed ?? overloaded ?? new Problem('temporarily_unavailable');
+      if (admission.kind === 'sold_out') throw soldOut(admission.sku, body.items);
+      const record = admission.kind === 'known' ? admission.record : undefined;
+      if (record !== undefined && record.fingerprint !== fingerprint) {
         throw new Problem('idempotency_key_reused');
-      const current = known?.status.status ?? 'queued';
-      // Also for a replay of a queued order: the first add may have failed after the record was made.
-      if (current === 'queued') {
-        const jobId = orderJobId('reserve-order', { orderId, version: 0, sweepRound: 0 });
-        await producer.add('reserve-order', order, jobId);
       }
-      const [waiting, rate] = await Promise.all([producer.waitingCount('orders'), records.drainRate()]);
-      return {
-        isReplay: known !== undefined,
-        state: current,
-        position: current === 'queued' ? Math.max(waiting, 1) : 0,
-        ordersPerSecond: Math.max(rate ?? ASSUMED_ORDERS_PER_SECOND, 1),
-      };
-    });
+      const state = record?.status.status ?? 'queued';
+      const place = placeOf(admission);
+      // Also for a replay of a queued order: the first add may have failed after the record was made.
+      if (state === 'queued') {
+        const names = { orderId, version: 0, sweepRound: place?.ticket ?? 0 };
+        await producer.addOrder(order, orderJobId('reserve-order', names));
+      }
+      return { isReplay: record !== undefined, state, place };
+    };
+    const { isReplay, state, place } = await askingRedis(request, () => within(REDIS_WITHIN_MS, accept()));
 
-    const { isReplay, state, position, ordersPerSecond } = answer;
     request.log.info({ orderId, storefrontId, isReplay }, 'order accepted');
     const path = `/v1/orders/${orderId}`;
     const token = statusToken(config.STATUS_TOKEN_SECRET, orderId);
@@ -79,13 +133,53 @@ export function placeOrderRoute(app: FastifyInstance, deps: ApiDependencies): vo
     return reply
       .code(202)
       .header('location', path)
+      .header('cache-control', 'no-store')
       .send({
         orderId,
         status: state,
-        position,
-        estimatedWaitMs: Math.ceil((position * 1_000) / ordersPerSecond),
+        position: place?.position ?? 0,
+        estimatedWaitMs: place?.estimatedWaitMs ?? 0,
         statusUrl: new URL(`${path}?token=${token}`, config.PUBLIC_URL).href,
         eventsUrl: new URL(`${path}/events?token=${token}`, config.PUBLIC_URL).href,
+        ...settings.noticeField,
       });
   });
+}
+
+/** Why no new order can be promised to be reserved in time, and when there will be room. */
+function overload({ config, settings }: ApiDependencies): Problem | undefined {
+  const { waiting, oldestAgeMs } = settings.backlog;
+  const isTooDeep = waiting >= config.MAX_WAITING_ORDERS;
+  if (!isTooDeep && oldestAgeMs < config.MAX_WAIT_MS) return undefined;
+  // A tenth is worked off first, so that not everybody comes back to a queue that is full again.
+  const inTheWay = isTooDeep ? waiting - config.MAX_WAITING_ORDERS * 0.9 : waiting;
+  const seconds = Math.ceil(inTheWay / settings.lineState.ordersPerSecond);
+  return new Problem(
+    'queue_full',
+    'Nothing was ordered. Send the same request again after the seconds of Retry-After.',
+  ).after(Math.min(Math.max(seconds, 1), LONGEST_RETRY_SECONDS));
+}
+
+function soldOut(sku: string, items: readonly { sku: string }[]): Problem {
+  const index = items.findIndex((item) => item.sku === sku);
+  return new Problem('sold_out', `Too few of ${sku} are left. Nothing was ordered.`, [
+    { path: `items.${index}.quantity`, message: 'is more than is left' },
+  ]);
+}
+
+function placeOf(admission: Extract<Admission, { kind: 'accepted' | 'known' }>) {
+  return admission.kind === 'accepted' ? admission.place : admission.record.place;
+}
+
+/** Rejects when that takes longer; it may still happen. */
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('Redis took too long.')), ms);
+  });
+  try {
+    return await Promise.race([work, deadline]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

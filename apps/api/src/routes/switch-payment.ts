@@ -2,12 +2,15 @@ import type { FastifyInstance } from 'fastify';
 import type { OrderStatus, PaymentMethod } from '@antrean/domain';
 import { askedJobId } from '@antrean/queue';
 import { z } from 'zod';
-import { askingRedis } from '../authenticate.ts';
+import { askingRedis, nameOf } from '../caller.ts';
 import type { ApiDependencies } from '../dependencies.ts';
-import { parseBody, Problem } from '../problems.ts';
-import { identifyAsker, nameOf, readStatus, type StatusRequest } from '../read-status.ts';
+import { Problem } from '../problems.ts';
+import { readRecord, type StatusRequest } from '../read-status.ts';
+import { askedPaymentAnswer, orderParams, orderQuery, paymentMethod } from '../schemas.ts';
 
-const switchBody = z.strictObject({ method: z.enum(['online', 'bank_transfer']) });
+const switchBody = z
+  .strictObject({ method: paymentMethod })
+  .meta({ examples: [{ method: 'bank_transfer' }] });
 
 /** Gateways accept 5 minutes at the least, and the old payment is closed first. */
 const ONLINE_NEEDS_MS = 6 * 60_000;
@@ -19,23 +22,55 @@ const MAX_ATTEMPTS = 10;
  * again, also at the same moment, it is one switch: the job names the attempt that it takes the place of.
  */
 export function switchPaymentRoute(app: FastifyInstance, deps: ApiDependencies): void {
-  app.post<StatusRequest>('/v1/orders/:orderId/payment-attempts', async (request, reply) => {
-    const reader = await identifyAsker(deps, request);
-    const { method } = parseBody(switchBody, request.body);
-    const order = await readStatus(deps, request, reader);
-    const { orderId, status, payment } = order;
-    const problem = refuse(order, method);
-    if (problem !== null) throw problem;
-    // What is on its way by this method already is not asked for once more.
-    if (payment?.state !== 'coming' || payment.method !== method) {
-      const replaces = payment?.attemptId ?? null;
-      const jobId = askedJobId('switch-payment', `${replaces ?? orderId}-${method}`);
-      const payload = { orderId, requestId: request.id, method, replaces, requestedBy: nameOf(reader) };
-      await askingRedis(request, () => deps.producer.add('switch-payment', payload, jobId));
-      request.log.info({ orderId, method, replaces }, 'another payment asked for');
-    }
-    return reply.code(202).header('location', `/v1/orders/${orderId}`).send({ orderId, status, payment });
-  });
+  const config = {
+    access: { scope: 'change', orToken: true },
+    closedBy: ['maintenance', 'read_only'],
+    problems: [
+      'order_not_payable',
+      'payment_already_by_this_method',
+      'transfer_under_review',
+      'too_late_to_switch',
+      'too_many_payment_attempts',
+    ],
+  } as const;
+  const schema = {
+    operationId: 'switchPayment',
+    summary: 'Ask for another way to pay',
+    description:
+      'The payment that is out is closed first, so that nobody pays twice; one that comes before that makes the order ' +
+      'paid. Asking again is safe. `online` for an order that is payable online gives a fresh link.',
+    tags: ['payments'],
+    params: orderParams,
+    querystring: orderQuery,
+    body: switchBody,
+    response: { 202: askedPaymentAnswer },
+  };
+  app.post<StatusRequest & { Body: z.output<typeof switchBody> }>(
+    '/v1/orders/:orderId/payment-attempts',
+    { config, schema },
+    async (request, reply) => {
+      const { method } = request.body;
+      const { status: order } = await readRecord(deps, request);
+      const { orderId, status, payment } = order;
+      const problem = refuse(order, method);
+      if (problem !== null) throw problem;
+      // What is on its way by this method already is not asked for once more.
+      if (payment?.state !== 'coming' || payment.method !== method) {
+        const replaces = payment?.attemptId ?? null;
+        const jobId = askedJobId('switch-payment', `${replaces ?? orderId}-${method}`);
+        const payload = {
+          orderId,
+          requestId: request.id,
+          method,
+          replaces,
+          requestedBy: nameOf(request.caller),
+        };
+        await askingRedis(request, () => deps.producer.add('switch-payment', payload, jobId));
+        request.log.info({ orderId, method, replaces }, 'another payment asked for');
+      }
+      return reply.code(202).header('location', `/v1/orders/${orderId}`).send({ orderId, status, payment });
+    },
+  );
 }
 
 /** Why this order cannot be given another payment by this method now, and what to do instead. */

@@ -1,18 +1,44 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { z } from 'zod';
 import { parseXenditInvoiceEvent, parseXenditRefundEvent, verifyXenditToken } from '@antrean/payments';
 import { askedJobId } from '@antrean/queue';
-import { askingRedis } from '../authenticate.ts';
+import { askingRedis } from '../caller.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { eventPayload } from '../event-payload.ts';
 import { Problem } from '../problems.ts';
+import { EXAMPLE_ORDER_ID, receivedAnswer } from '../schemas.ts';
 import { fingerprintOf } from '../tokens.ts';
+
+/** Described, and not checked: Xendit's events are of many kinds. */
+const event = z.unknown().meta({
+  type: 'object',
+  examples: [
+    { id: '579c8d61f23fa4ca35e52da4', external_id: `${EXAMPLE_ORDER_ID}-1`, status: 'PAID', amount: 150_000 },
+    {
+      event: 'refund.succeeded',
+      data: { id: 'rfd-1', reference_id: 'refund-7', status: 'SUCCEEDED' },
+    },
+  ],
+});
 
 /**
  * Verify, enqueue, answer. What cannot be enqueued is answered 503, so that Xendit delivers it again. One that is
  * delivered many times within a minute is one job; a later one is another, in case that failed.
  */
 export function xenditWebhookRoute(app: FastifyInstance, { config, producer }: ApiDependencies): void {
-  app.post('/v1/webhooks/xendit', { config: { rateLimit: false } }, async (request, reply) => {
+  const options = {
+    config: { rateLimit: false, problems: ['unauthorized', 'temporarily_unavailable'] },
+    schema: {
+      operationId: 'receiveXenditEvent',
+      summary: 'Take an event of Xendit',
+      description: 'An event of an invoice or a refund; one of another kind is answered and left alone.',
+      tags: ['webhooks'],
+      security: [{ xenditCallbackToken: [] }],
+      body: event,
+      response: { 200: receivedAnswer },
+    },
+  } as const;
+  app.post('/v1/webhooks/xendit', options, async (request, reply) => {
     if (!verifyXenditToken(request.headers['x-callback-token'], config.XENDIT_CALLBACK_TOKENS)) {
       throw new Problem('unauthorized', 'The x-callback-token does not match.');
     }

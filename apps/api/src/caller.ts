@@ -1,0 +1,98 @@
+import type { FastifyRequest } from 'fastify';
+import type { Scope, StorefrontKey } from '@antrean/queue';
+import type { ApiDependencies } from './dependencies.ts';
+import { Problem } from './problems.ts';
+import { statusTokenMatches } from './tokens.ts';
+
+/** Who asks: a storefront with its key, whoever has the token of the order that is asked about, or anybody. */
+export type Caller =
+  | { kind: 'storefront'; key: StorefrontKey }
+  | { kind: 'token'; orderId: string }
+  | { kind: 'anybody' };
+
+/** What a route asks of its caller: a key with this scope (of an order, its token does as well), or nothing. */
+export type Access = { scope: Scope | 'any'; orToken?: boolean } | 'anybody';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    access?: Access;
+  }
+  interface FastifyRequest {
+    caller: Caller;
+  }
+}
+
+const ORDER_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** Who asks. Throws `not_found` for what is no order id, `unauthorized`, `forbidden` or `temporarily_unavailable`. */
+export async function identify(deps: ApiDependencies, request: FastifyRequest): Promise<Caller> {
+  const access = request.routeOptions.config.access ?? 'anybody';
+  if (access === 'anybody') return { kind: 'anybody' };
+  if (access.orToken === true) {
+    const orderId = orderIdOf(request);
+    const { token } = request.query as { token?: unknown };
+    if (typeof token === 'string' && statusTokenMatches(deps.config.STATUS_TOKEN_SECRET, orderId, token)) {
+      return { kind: 'token', orderId };
+    }
+  }
+  const key = await authenticate(deps, request);
+  if (access.scope !== 'any' && !key.scopes.includes(access.scope)) {
+    throw new Problem(
+      'forbidden',
+      access.orToken === true
+        ? `This key may not ${access.scope} orders. Use the order's token, or a key with that scope.`
+        : `This key may not ${access.scope} orders. Use a key with that scope.`,
+    );
+  }
+  if (key.kind === 'publishable' && !key.origins.includes(request.headers.origin ?? '')) {
+    throw new Problem(
+      'origin_not_allowed',
+      'A publishable key works in the browser, on pages of its own origins only. For a server, use a secret key.',
+    );
+  }
+  return { kind: 'storefront', key };
+}
+
+/** Of the order that is asked about. Throws `not_found` for what is none. */
+export function orderIdOf(request: FastifyRequest): string {
+  const { orderId } = request.params as { orderId: string };
+  if (!ORDER_ID.test(orderId)) throw neverAccepted();
+  return orderId.toLowerCase();
+}
+
+export function neverAccepted(): Problem {
+  return new Problem('not_found', 'No order of this id was accepted.');
+}
+
+async function authenticate(deps: ApiDependencies, request: FastifyRequest): Promise<StorefrontKey> {
+  const given = /^bearer ([\x21-\x7e]{16,200})$/i.exec(request.headers.authorization ?? '')?.[1];
+  if (given === undefined) {
+    throw new Problem('unauthorized', 'Send the storefront key as "Authorization: Bearer <key>".');
+  }
+  const key = await askingRedis(request, () => deps.settings.findKey(given));
+  if (key === undefined)
+    throw new Problem('unauthorized', 'This storefront key is not known, or was revoked.');
+  return key;
+}
+
+/** Whatever Redis could not do is a 503: the outcome may be unknown, and a retry with the same key is safe. */
+export async function askingRedis<T>(request: FastifyRequest, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof Problem) throw error;
+    request.log.error({ err: error }, 'Redis did not answer');
+    throw new Problem('temporarily_unavailable');
+  }
+}
+
+/** The storefront of the caller's key. For routes that are for keys only. */
+export function keyOf({ caller }: FastifyRequest): StorefrontKey {
+  if (caller.kind !== 'storefront') throw new Error('This route is for storefront keys.');
+  return caller.key;
+}
+
+/** As it is written down who asked. */
+export function nameOf(caller: Caller): string {
+  return caller.kind === 'storefront' ? `storefront ${caller.key.storefrontId}` : 'customer';
+}

@@ -1,0 +1,151 @@
+import { isDatabaseUnavailable, type Product, type ProductQuery, type ProductSale } from '@antrean/db';
+import { CatalogueAwayError, type CatalogueCache, type StockMark, type StockMarks } from '@antrean/queue';
+import type { ProductAnswer } from './catalogue-answer.ts';
+import { Problem } from './problems.ts';
+
+export const DEFAULT_PAGE_SIZE = 20;
+export const MAX_PAGE_SIZE = 100;
+/** From so many units on a product is not said to be low. */
+const LOW_STOCK_BELOW = 10;
+/** How far clocks of processes may be apart. A mark that much older than a page is still believed. */
+const CLOCK_SKEW_MS = 1_000;
+
+interface CataloguePageQuery {
+  category?: string | undefined;
+  search?: string | undefined;
+  /** The id of the last product of the page before. */
+  after?: number | undefined;
+  limit: number;
+}
+
+interface Shown {
+  /** When the next sale of what is shown begins or ends; Infinity where none is known. */
+  changesAtMs: number;
+}
+
+/** What the shop sells, as it is at this moment. Its readings reject with `temporarily_unavailable`. */
+export interface Catalogue {
+  list(
+    query: CataloguePageQuery,
+  ): Promise<Shown & { products: ProductAnswer[]; lastId: number | undefined; hasMore: boolean }>;
+  find(sku: string): Promise<(Shown & { product: ProductAnswer }) | undefined>;
+}
+
+/**
+ * Pages from the cache, with prices by this moment's sales and with availability by the workers' marks. Without Redis,
+ * availability is as PostgreSQL had it when the page was read.
+ */
+export function createCatalogue(o: {
+  cache: CatalogueCache;
+  marks: Pick<StockMarks, 'read'>;
+  /** In one statement each. */
+  listProducts(query: ProductQuery): Promise<Product[]>;
+  findProduct(sku: string, now: Date): Promise<Product | undefined>;
+  onError(error: unknown): void;
+}): Catalogue {
+  async function marksOf(products: readonly Product[], isRedisAway: boolean) {
+    if (isRedisAway || products.length === 0) return [];
+    return o.marks.read(products.map(({ sku }) => sku)).catch((error: unknown) => {
+      o.onError(error);
+      return [];
+    });
+  }
+
+  async function shown(products: readonly Product[], madeAtMs: number, isRedisAway: boolean) {
+    const marks = await marksOf(products, isRedisAway);
+    const nowMs = Date.now();
+    const answers = products.map((product, index) => {
+      const mark = marks[index];
+      const isNews = mark !== undefined && mark.publishedAtMs > madeAtMs - CLOCK_SKEW_MS;
+      return productAnswerOf(product, isNews ? mark : undefined, nowMs);
+    });
+    const boundaries = products
+      .flatMap(({ sales }) => sales.flatMap(({ startsAtMs, endsAtMs }) => [startsAtMs, endsAtMs]))
+      .filter((atMs) => atMs > nowMs);
+    return { answers, changesAtMs: Math.min(Infinity, ...boundaries) };
+  }
+
+  return {
+    async list({ limit, ...query }) {
+      const search = query.search?.toLowerCase();
+      // Two sizes are kept and cut, so that one page has not a hundred copies. One more tells whether there is more.
+      const size = 1 + (limit <= DEFAULT_PAGE_SIZE ? DEFAULT_PAGE_SIZE : MAX_PAGE_SIZE);
+      const filter = { category: query.category, after: query.after, search };
+      const { value, madeAtMs, isRedisAway } = await reading(() =>
+        o.cache.read(
+          {
+            key: `page:${JSON.stringify([size, query.category ?? null, query.after ?? null, search ?? null])}`,
+            isInvented: search !== undefined || query.after !== undefined,
+          },
+          async () => {
+            const products = await o.listProducts({ ...filter, limit: size, now: new Date() });
+            return { value: products, isEmpty: products.length === 0 };
+          },
+        ),
+      );
+      const products = value.slice(0, limit);
+      const { answers, changesAtMs } = await shown(products, madeAtMs, isRedisAway);
+      return {
+        products: answers,
+        lastId: products.at(-1)?.id,
+        hasMore: value.length > limit,
+        changesAtMs,
+      };
+    },
+
+    async find(sku) {
+      const { value, madeAtMs, isRedisAway } = await reading(() =>
+        o.cache.read({ key: `product:${sku}`, isInvented: false }, async () => {
+          const product = await o.findProduct(sku, new Date());
+          return { value: product ?? null, isEmpty: product === undefined };
+        }),
+      );
+      if (value === null) return undefined;
+      const { answers, changesAtMs } = await shown([value], madeAtMs, isRedisAway);
+      const [product] = answers;
+      return product && { product, changesAtMs };
+    },
+  };
+}
+
+async function reading<T>(read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof CatalogueAwayError) && !isDatabaseUnavailable(error)) throw error;
+    throw new Problem(
+      'temporarily_unavailable',
+      'The catalogue cannot be read just now. Ask again in a moment.',
+    );
+  }
+}
+
+/** A sale is on from its first moment until before its last, as for orders. Its price holds while its quota lasts. */
+function productAnswerOf(product: Product, mark: StockMark | undefined, nowMs: number): ProductAnswer {
+  const { sku, name, description, category, priceRupiah, sales } = product;
+  const sale = sales.find(({ startsAtMs, endsAtMs }) => startsAtMs <= nowMs && nowMs < endsAtMs);
+  const next = sales.find(({ startsAtMs }) => startsAtMs > nowMs);
+  const quota = mark?.sale?.startsAtMs === sale?.startsAtMs ? (mark?.sale ?? sale) : sale;
+  const quotaLeft = Math.max(quota?.quotaLeft ?? 0, 0);
+  const available = mark?.available ?? product.available;
+  return {
+    sku,
+    name,
+    description,
+    category,
+    price: sale !== undefined && quotaLeft > 0 ? sale.priceRupiah : priceRupiah,
+    regularPrice: priceRupiah,
+    available,
+    availability: available <= 0 ? 'sold_out' : available < LOW_STOCK_BELOW ? 'low_stock' : 'in_stock',
+    ...(sale && { flashSale: { ...saleAnswerOf(sale), quotaLeft } }),
+    ...(next && { nextFlashSale: saleAnswerOf(next) }),
+  };
+}
+
+const saleAnswerOf = ({ name, priceRupiah, startsAtMs, endsAtMs, limitPerBuyer }: ProductSale) => ({
+  name,
+  price: priceRupiah,
+  startsAt: new Date(startsAtMs).toISOString(),
+  endsAt: new Date(endsAtMs).toISOString(),
+  ...(limitPerBuyer === null ? {} : { limitPerBuyer }),
+});

@@ -1,0 +1,141 @@
+import {
+  type Backlog,
+  digestOfKey,
+  findStorefrontKey,
+  Line,
+  type LineState,
+  type Notice,
+  type Producer,
+  readStorefronts,
+  readSwitches,
+  type Redis,
+  type StorefrontKey,
+  type Storefronts,
+  storefrontsRevisionKey,
+  type Switches,
+} from '@antrean/queue';
+import type { FastifyBaseLogger } from 'fastify';
+import { fingerprintOf } from './tokens.ts';
+
+const EVERY_MS = 250;
+
+/**
+ * What Redis says of storefronts, switches and the line, as it was a quarter of a second ago, so that no request asks for
+ * it. While Redis is away it stays as it was last known.
+ */
+export class LiveSettings {
+  readonly #redis: Redis;
+  readonly #prefix: string;
+  readonly #producer: Pick<Producer, 'backlog'>;
+  readonly #line: Line;
+  #revision: string | null | undefined;
+  #storefronts: Storefronts = { keys: new Map(), limits: new Map() };
+  #origins: ReadonlySet<string> = new Set();
+  #switches: Switches = { on: new Set(), notice: undefined };
+  #backlog: Backlog = { waiting: 0, active: 0, oldestAgeMs: 0 };
+  #noticeTag = '';
+  #lineState: LineState = { served: 0, ordersPerSecond: 1 };
+  #isRedisAway = false;
+  #timer: NodeJS.Timeout | undefined;
+  #reading: Promise<void> | undefined;
+
+  constructor(redis: Redis, prefix: string, producer: Pick<Producer, 'backlog'>) {
+    this.#redis = redis;
+    this.#prefix = prefix;
+    this.#producer = producer;
+    this.#line = new Line(redis, prefix);
+  }
+
+  /** Reads once and then again and again; a first reading that fails is made up for by the next. */
+  async start(log: FastifyBaseLogger): Promise<void> {
+    const look = async () => {
+      try {
+        await this.refresh();
+        if (this.#isRedisAway) log.info('Redis answers again');
+        this.#isRedisAway = false;
+      } catch (error) {
+        if (!this.#isRedisAway) {
+          log.error({ err: error }, 'Redis does not answer; settings stay as they were');
+        }
+        this.#isRedisAway = true;
+      }
+      this.#reading = undefined;
+    };
+    this.#timer = setInterval(() => {
+      // One that Redis keeps waiting is not joined by others.
+      this.#reading ??= look();
+    }, EVERY_MS);
+    this.#reading = look();
+    await this.#reading;
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#reading;
+  }
+
+  async refresh(): Promise<void> {
+    const [revision, switches, backlog, lineState] = await Promise.all([
+      this.#redis.get(storefrontsRevisionKey(this.#prefix)),
+      readSwitches(this.#redis, this.#prefix),
+      this.#producer.backlog('orders'),
+      this.#line.read(),
+    ]);
+    if (revision !== this.#revision) {
+      this.#storefronts = await readStorefronts(this.#redis, this.#prefix);
+      this.#origins = new Set([...this.#storefronts.keys.values()].flatMap(({ origins }) => origins));
+      this.#revision = revision;
+    }
+    this.#switches = switches;
+    this.#noticeTag = switches.notice === undefined ? '' : fingerprintOf(switches.notice).slice(0, 8);
+    this.#backlog = backlog;
+    this.#lineState = lineState;
+  }
+
+  /** As the last look found it. */
+  get isRedisAway(): boolean {
+    return this.#isRedisAway;
+  }
+
+  /** Asks Redis only about a key that was not there at the last look; rejects when it does not answer. */
+  async findKey(key: string): Promise<StorefrontKey | undefined> {
+    const digest = digestOfKey(key);
+    return this.#storefronts.keys.get(digest) ?? (await findStorefrontKey(this.#redis, this.#prefix, digest));
+  }
+
+  limitsOf(storefrontId: string) {
+    return this.#storefronts.limits.get(storefrontId);
+  }
+
+  /** Whether some publishable key is for pages of this origin. */
+  isKnownOrigin(origin: string): boolean {
+    return this.#origins.has(origin);
+  }
+
+  get switches(): Switches {
+    return this.#switches;
+  }
+
+  get notice(): Notice | undefined {
+    return this.#switches.notice;
+  }
+
+  /** What everybody is told, as answers carry it: a field, or none. */
+  get noticeField(): { notice?: Notice } {
+    const { notice } = this.#switches;
+    return notice === undefined ? {} : { notice };
+  }
+
+  get backlog(): Backlog {
+    return this.#backlog;
+  }
+
+  /** Another one for another notice; empty without one. */
+  get noticeTag(): string {
+    return this.#noticeTag;
+  }
+
+  get lineState(): LineState {
+    return this.#lineState;
+  }
+}

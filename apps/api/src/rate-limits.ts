@@ -1,0 +1,102 @@
+import rateLimit, { normalizeIP } from '@fastify/rate-limit';
+import { DEFAULT_LIMITS, type RateCounter } from '@antrean/queue';
+import { isIP } from 'node:net';
+import { callbackify } from 'node:util';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { ApiDependencies } from './dependencies.ts';
+import { Problem } from './problems.ts';
+
+const MINUTE_MS = 60_000;
+
+/** Throws `rate_limited` where there were too many from the address of the request. */
+type Count = (request: FastifyRequest) => Promise<void>;
+
+/**
+ * One bucket a minute for whoever asks: orders with a publishable key by network address, of each storefront apart;
+ * a secret key by its storefront; a token by its order; and anybody else by network address. What Redis cannot count
+ * is let through. A route that it does not hold for says so itself.
+ */
+export async function limitRates(
+  app: FastifyInstance,
+  deps: Pick<ApiDependencies, 'config' | 'settings' | 'rateCounter'>,
+): Promise<{ failed: Count; refused: Count }> {
+  const { config, rateCounter } = deps;
+  await app.register(rateLimit, {
+    timeWindow: MINUTE_MS,
+    enableDraftSpec: true,
+    skipOnError: true,
+    keyGenerator: (request) => rationOf(deps, request).bucket,
+    max: (request) => rationOf(deps, request).max,
+    errorResponseBuilder: () => new Problem('rate_limited'),
+    ...(rateCounter === undefined ? {} : { store: storeOf(rateCounter) }),
+  });
+  const countIn = (name: string, max: number): Count => {
+    const count = app.createRateLimit({
+      ...{ max, timeWindow: MINUTE_MS },
+      keyGenerator: (request) => `${name}:${addressOf(request)}`,
+    });
+    return async (request) => {
+      const counted = await count(request);
+      if (!counted.isAllowed && counted.isExceeded) {
+        throw new Problem('rate_limited').after(counted.ttlInSeconds);
+      }
+    };
+  };
+  return {
+    failed: countIn('failed', config.AUTH_FAILURES_PER_MINUTE),
+    refused: countIn('address', config.REQUESTS_PER_ADDRESS_PER_MINUTE),
+  };
+}
+
+function rationOf(
+  { config, settings }: Pick<ApiDependencies, 'config' | 'settings'>,
+  request: FastifyRequest,
+): { bucket: string; max: number } {
+  const { caller } = request;
+  if (caller.kind === 'token') {
+    return { bucket: `token:${caller.orderId}`, max: config.READS_PER_TOKEN_PER_MINUTE };
+  }
+  if (caller.kind === 'storefront') {
+    const { kind, storefrontId } = caller.key;
+    const limits = settings.limitsOf(storefrontId) ?? DEFAULT_LIMITS;
+    if (kind === 'secret') return { bucket: `secret:${storefrontId}`, max: limits.requests };
+    if (placesOrder(request)) {
+      return { bucket: `orders:${storefrontId}:${addressOf(request)}`, max: limits.ordersPerAddress };
+    }
+  }
+  return { bucket: `address:${addressOf(request)}`, max: config.REQUESTS_PER_ADDRESS_PER_MINUTE };
+}
+
+function placesOrder({ routeOptions }: FastifyRequest): boolean {
+  const { access } = routeOptions.config;
+  return typeof access === 'object' && access.scope === 'place';
+}
+
+/** Some proxies append the port to the address that they saw. */
+const WITH_PORT = /^\[?([0-9a-f:.]+?)\]?:\d{1,5}$/i;
+
+/** Of IPv6, the network of 64 bits: a customer has one at the least. What is no address at all is one bucket. */
+function addressOf({ ip }: FastifyRequest): string {
+  const address = isIP(ip) === 0 ? (WITH_PORT.exec(ip)?.[1] ?? '') : ip;
+  return isIP(address) === 0 ? 'unknown' : normalizeIP(address, 64);
+}
+
+interface Counted {
+  current: number;
+  ttl: number;
+}
+
+/** Counts in Redis; what comes at the same moment shares a round trip. */
+function storeOf(counter: RateCounter) {
+  const count = callbackify((bucket: string, windowMs: number) => counter.count(bucket, windowMs));
+  return class RedisStore {
+    incr(bucket: string, done: (error: Error | null, counted: Counted) => void, windowMs: number): void {
+      count(bucket, windowMs, done);
+    }
+
+    /** A bucket says by its own name whose it is. */
+    child(): RedisStore {
+      return this;
+    }
+  };
+}

@@ -1,0 +1,91 @@
+import type { FastifyInstance } from 'fastify';
+import { CATEGORY } from '@antrean/domain';
+import { z } from 'zod';
+import {
+  catalogueHeaders,
+  catalogueRoute,
+  EXAMPLE_PRODUCT,
+  productAnswer,
+  sendCatalogue,
+  unchangedAnswer,
+} from '../catalogue-answer.ts';
+import { DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE } from '../catalogue.ts';
+import type { ApiDependencies } from '../dependencies.ts';
+import { text } from '../order-body.ts';
+import { ifNoneMatch, notice } from '../schemas.ts';
+
+/** Opaque to clients: where a page ended. */
+const cursorOf = (id: number): string => Buffer.from(`after ${id}`).toString('base64url');
+
+const cursor = z
+  .string()
+  .max(40)
+  .transform((given, context) => {
+    const id = Number(/^after ([1-9][0-9]{0,14})$/.exec(Buffer.from(given, 'base64url').toString())?.[1]);
+    if (cursorOf(id) === given) return id;
+    context.addIssue({ code: 'custom', message: 'must be the `next` of a page, as it was given' });
+    return z.NEVER;
+  });
+
+/** The query of `GET /v1/products`. Unknown fields are refused. */
+export const listProductsQuery = z.strictObject({
+  category: z
+    .string()
+    .max(64)
+    .regex(CATEGORY, 'must be lower-case words with hyphens between them')
+    .optional()
+    .meta({ description: 'Only products of this category.', example: 'kopi' }),
+  search: text(100)
+    // With fewer there is nothing for the index to find, and every product would be looked at. Under some locales of
+    // PostgreSQL it knows no other letters.
+    .regex(/[A-Za-z0-9]{3}/, 'must hold three letters a to z or digits in a row')
+    .optional()
+    .meta({
+      description:
+        'Only products with this text in SKU, name or description, in any case. It holds three letters a to z or digits in a row.',
+      example: 'gayo',
+    }),
+  after: cursor
+    .optional()
+    .meta({ description: 'The `next` of the page before, with the same category and search.' }),
+  limit: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(MAX_PAGE_SIZE)
+    .default(DEFAULT_PAGE_SIZE)
+    .meta({ description: 'How many products at most.' }),
+});
+
+export const listProductsAnswer = z
+  .object({
+    products: z.array(productAnswer),
+    next: z.string().nullable().meta({ description: 'Ask for the next page with it; null after the last.' }),
+    notice: notice.exactOptional(),
+  })
+  .meta({
+    description: 'A page of it.',
+    headers: catalogueHeaders,
+    examples: [{ products: [EXAMPLE_PRODUCT], next: null }],
+  });
+
+/** A page of the catalogue, the oldest products first. Public: it takes no key. */
+export function listProductsRoute(app: FastifyInstance, deps: ApiDependencies): void {
+  const schema = {
+    operationId: 'listProducts',
+    summary: 'List what is sold',
+    tags: ['catalogue'],
+    querystring: listProductsQuery,
+    headers: z.object(ifNoneMatch),
+    response: { 200: listProductsAnswer, 304: unchangedAnswer },
+  };
+  app.get('/v1/products', { config: catalogueRoute, schema }, async (request, reply) => {
+    const query = request.query as z.output<typeof listProductsQuery>;
+    const { products, lastId, hasMore, changesAtMs } = await deps.catalogue.list(query);
+    const answer: z.output<typeof listProductsAnswer> = {
+      products,
+      next: hasMore && lastId !== undefined ? cursorOf(lastId) : null,
+    };
+    return sendCatalogue(deps, request, reply, answer, changesAtMs);
+  });
+}

@@ -1,0 +1,44 @@
+import type { OrderStatus } from '@antrean/domain';
+import type { Notice, PlacedRecord } from '@antrean/queue';
+import type { LiveSettings } from './live-settings.ts';
+import { type Language, messageOfRejection } from './messages.ts';
+
+/** The status of an order as it is answered. */
+export interface ShownStatus extends OrderStatus {
+  /** While it is queued: its place in line, 1 for the next. */
+  position?: number;
+  /** While it is queued. */
+  estimatedWaitMs?: number;
+  /** For the customer of a rejected order, in the language of the request. */
+  message?: string;
+  notice?: Notice;
+}
+
+export function shown(
+  { noticeField }: Pick<LiveSettings, 'noticeField'>,
+  { status, place }: Pick<PlacedRecord, 'status' | 'place'>,
+  language: Language,
+): ShownStatus {
+  const message = status.reason === undefined ? undefined : messageOfRejection(status.reason, language);
+  return {
+    ...status,
+    ...(place === undefined ? {} : { position: place.position, estimatedWaitMs: place.estimatedWaitMs }),
+    ...(message === undefined ? {} : { message }),
+    ...noticeField,
+  };
+}
+
+/** Another one whenever something else is shown, without a look at the whole of it: what a version says stays. */
+export function tagOf(
+  { noticeTag }: Pick<LiveSettings, 'noticeTag'>,
+  { version, place }: Pick<PlacedRecord, 'version' | 'place'>,
+  language: Language,
+): string {
+  const inLine = place === undefined ? '' : `${place.position}-${place.estimatedWaitMs}`;
+  return `${version}.${inLine}.${language}.${noticeTag}`;
+}
+
+/** Where an order is among all, from 0 to 1: what many do at once, they do a little apart. Its id is a hash. */
+export function shareOf(orderId: string): number {
+  return Number.parseInt(orderId.slice(-4), 16) / 0xffff;
+}

@@ -1,0 +1,184 @@
+import { afterEach, describe, expect, inject, it } from 'vitest';
+import { anOrder, type OpenApp, openApp, ORIGIN } from './open-app.ts';
+
+let api: OpenApp;
+afterEach(() => api.close());
+
+const open = async (env: Record<string, string> = {}) => {
+  api = await openApp(inject('redisUrl'), env);
+};
+const limit = async (ordersPerAddress: number, requests = 1_000, storefrontId = 'toko') => {
+  await api.put({ limits: [{ storefrontId, limits: { ordersPerAddress, requests } }] });
+  await api.seen();
+};
+/** The HTTP statuses of so many orders from a page of the shop. */
+const fromPage = async (times: number, { headers = {}, remoteAddress = '203.0.113.5' } = {}) => {
+  const statuses = [];
+  for (let i = 0; i < times; i += 1) {
+    const answer = await api.place(
+      anOrder(),
+      { origin: ORIGIN, ...headers },
+      { key: api.keys.publishable, remoteAddress },
+    );
+    statuses.push(answer.statusCode);
+  }
+  return statuses;
+};
+
+describe('orders with a publishable key', () => {
+  it('are limited by network address, as the storefront has it, and say so in their headers', async () => {
+    await open();
+    await limit(3);
+    const order = () =>
+      api.place(anOrder(), { origin: ORIGIN }, { key: api.keys.publishable, remoteAddress: '203.0.113.5' });
+    const first = await order();
+    expect(first.headers).toMatchObject({
+      'ratelimit-limit': '3',
+      'ratelimit-remaining': '2',
+      'ratelimit-reset': '60',
+    });
+    expect(await fromPage(2)).toEqual([202, 202]);
+    const refused = await order();
+    expect(refused.json()).toMatchObject({ status: 429, code: 'rate_limited' });
+    expect(refused.headers).toMatchObject({ 'ratelimit-limit': '3', 'ratelimit-remaining': '0' });
+    expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
+    expect(await api.queued()).toHaveLength(3);
+    // Another address, and another storefront at the same address, have buckets of their own.
+    expect(await fromPage(1, { remoteAddress: '203.0.113.6' })).toEqual([202]);
+    await api.put({
+      keys: [
+        api.aKey('pk_another_storefront', { storefrontId: 'lain', kind: 'publishable', origins: [ORIGIN] }),
+      ],
+    });
+    const other = await api.place(
+      anOrder(),
+      { origin: ORIGIN },
+      { key: 'pk_another_storefront', remoteAddress: '203.0.113.5' },
+    );
+    expect(other.statusCode).toBe(202);
+  });
+
+  it('of one network of IPv6 are of one customer', async () => {
+    await open();
+    await limit(1);
+    expect(await fromPage(1, { remoteAddress: '2001:db8:1:2::1' })).toEqual([202]);
+    expect(await fromPage(1, { remoteAddress: '2001:db8:1:2:ffff::9' })).toEqual([429]);
+    expect(await fromPage(1, { remoteAddress: '2001:db8:1:3::1' })).toEqual([202]);
+    expect(await fromPage(1, { remoteAddress: '203.0.113.7' })).toEqual([202]);
+    expect(await fromPage(1, { remoteAddress: '::ffff:203.0.113.7' })).toEqual([429]);
+  });
+
+  it('without a limit of the storefront’s own are 100 a minute', async () => {
+    await open();
+    const first = await api.place(anOrder(), { origin: ORIGIN }, { key: api.keys.publishable });
+    expect(first.headers['ratelimit-limit']).toBe('100');
+  });
+});
+
+describe('X-Forwarded-For', () => {
+  it('is nobody’s word while no proxy is trusted', async () => {
+    await open();
+    await limit(1);
+    expect(await fromPage(1, { headers: { 'x-forwarded-for': '198.51.100.1' } })).toEqual([202]);
+    expect(await fromPage(1, { headers: { 'x-forwarded-for': '198.51.100.2' } })).toEqual([429]);
+  });
+
+  it('of a trusted proxy makes two clients of two, and one of one that forges it', async () => {
+    await open({ TRUSTED_PROXIES: '10.0.0.0/8, 192.0.2.1' });
+    await limit(1);
+    const behind = (forwarded: string, remoteAddress = '10.1.2.3') =>
+      fromPage(1, { headers: { 'x-forwarded-for': forwarded }, remoteAddress });
+    expect(await behind('198.51.100.1')).toEqual([202]);
+    expect(await behind('198.51.100.2')).toEqual([202]);
+    // What the client has written itself stands before the address that the proxy saw.
+    expect(await behind('203.0.113.99, 198.51.100.1')).toEqual([429]);
+    expect(await behind('203.0.113.98, 198.51.100.2')).toEqual([429]);
+    // Through both proxies.
+    expect(await behind('203.0.113.97, 198.51.100.2, 192.0.2.1')).toEqual([429]);
+    expect(await behind('198.51.100.3, 192.0.2.1')).toEqual([202]);
+    // Somebody who is no proxy.
+    expect(await behind('198.51.100.4', '203.0.113.1')).toEqual([202]);
+    expect(await behind('198.51.100.5', '203.0.113.1')).toEqual([429]);
+  });
+});
+
+describe('an address with its port, as some proxies append it', () => {
+  it('is the address', async () => {
+    await open({ TRUSTED_PROXIES: '10.0.0.0/8' });
+    await limit(1);
+    const from = (forwarded: string) =>
+      fromPage(1, { headers: { 'x-forwarded-for': forwarded }, remoteAddress: '10.1.2.3' });
+    expect(await from('203.0.113.5:1111')).toEqual([202]);
+    expect(await from('203.0.113.5:2222')).toEqual([429]);
+    expect(await from('[2001:db8::1]:1')).toEqual([202]);
+    expect(await from('[2001:db8::1]:2')).toEqual([429]);
+    expect(await from('nobody')).toEqual([202]);
+    expect(await from('nobody else')).toEqual([429]);
+  });
+});
+
+describe('the other buckets', () => {
+  it('hold whoever is refused before anything is done too', async () => {
+    await open({ REQUESTS_PER_ADDRESS_PER_MINUTE: '3' });
+    const headers = { authorization: `Bearer ${api.keys.publishable}` };
+    const refused: [string, Record<string, string>, number][] = [
+      ['/nowhere', {}, 404],
+      ['/v1/orders/no-id', {}, 404],
+      [`/v1/orders/${'0'.repeat(8)}-0000-8000-8000-${'0'.repeat(12)}`, headers, 403],
+      ['/v1/payment-methods', { ...headers, origin: 'https://jahat.test' }, 403],
+    ];
+    for (const [index, [url, given, status]] of refused.entries()) {
+      const statuses = [];
+      for (let i = 0; i < 4; i += 1) {
+        const answer = await api.app.inject({
+          url,
+          headers: given,
+          remoteAddress: `203.0.113.${index + 20}`,
+        });
+        statuses.push(answer.statusCode);
+      }
+      expect(statuses, url).toEqual([status, status, status, 429]);
+    }
+  });
+
+  it('are of a storefront for its secret keys, whatever the address and the route', async () => {
+    await open();
+    await limit(1, 3);
+    const headers = { authorization: `Bearer ${api.keys.secret}` };
+    expect((await api.place()).headers['ratelimit-limit']).toBe('3');
+    expect((await api.place(anOrder(), {}, { remoteAddress: '203.0.113.8' })).statusCode).toBe(202);
+    expect((await api.app.inject({ url: '/v1/payment-methods', headers })).statusCode).toBe(200);
+    expect((await api.app.inject({ url: '/v1/payment-methods', headers })).statusCode).toBe(429);
+    expect((await api.place(anOrder(), {}, { key: api.keys.other })).statusCode).toBe(202);
+  });
+
+  it('are of an order for whoever has its token', async () => {
+    await open({ READS_PER_TOKEN_PER_MINUTE: '2' });
+    const [one, two] = [await api.order('paid'), await api.order('paid')];
+    const read = async (orderId: string) =>
+      (await api.app.inject({ url: `/v1/orders/${orderId}?token=${api.token(orderId)}` })).statusCode;
+    expect([await read(one), await read(one), await read(one)]).toEqual([200, 200, 429]);
+    expect(await read(two)).toBe(200);
+  });
+
+  it('are stricter for wrong keys, and leave the right ones of the same address alone', async () => {
+    await open({ AUTH_FAILURES_PER_MINUTE: '2' });
+    const wrong = () => api.place(anOrder(), {}, { key: 'sk_wrong_000000000000' });
+    expect([(await wrong()).statusCode, (await wrong()).statusCode]).toEqual([401, 401]);
+    const refused = await wrong();
+    expect(refused.json()).toMatchObject({ status: 429, code: 'rate_limited' });
+    expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
+    expect((await api.place()).statusCode).toBe(202);
+  });
+
+  it('let everything through while Redis cannot count, and an order gets its 503', async () => {
+    await open({ REQUESTS_PER_ADDRESS_PER_MINUTE: '1', AUTH_FAILURES_PER_MINUTE: '1' });
+    await limit(1);
+    api.cutRedis();
+    const answers = [await fromPage(1), await fromPage(1), await fromPage(1)];
+    expect(answers.flat()).toEqual([503, 503, 503]);
+    const refused = await api.place(anOrder(), { origin: ORIGIN }, { key: api.keys.publishable });
+    expect(refused.json()).toMatchObject({ code: 'temporarily_unavailable' });
+    expect(refused.headers['retry-after']).toBe('1');
+  });
+});

@@ -1,0 +1,124 @@
+import { digestOfKey } from '@antrean/queue';
+import { afterEach, beforeEach, describe, expect, inject, it, vi } from 'vitest';
+import { anOrder, type OpenApp, openApp, ORIGIN } from './open-app.ts';
+
+let api: OpenApp;
+beforeEach(async () => {
+  api = await openApp(inject('redisUrl'));
+});
+afterEach(() => api.close());
+
+const codeOf = (answer: { statusCode: number; json(): { code?: string } }) => [
+  answer.statusCode,
+  answer.json().code,
+];
+
+describe('a publishable key', () => {
+  const fromPage = (headers: Record<string, string>) =>
+    api.place(anOrder(), headers, { key: api.keys.publishable });
+
+  it('works on pages of its origins, and on no other, and not without one', async () => {
+    expect((await fromPage({ origin: ORIGIN })).statusCode).toBe(202);
+    for (const origin of ['https://jahat.test', `${ORIGIN}.jahat.test`, 'http://toko.test', 'null', '']) {
+      expect(codeOf(await fromPage({ origin }))).toEqual([403, 'origin_not_allowed']);
+    }
+    expect(codeOf(await fromPage({}))).toEqual([403, 'origin_not_allowed']);
+  });
+
+  it('places an order and follows it by its token, and does nothing else', async () => {
+    const { orderId, statusUrl } = (await fromPage({ origin: ORIGIN })).json<{
+      orderId: string;
+      statusUrl: string;
+    }>();
+    const url = new URL(statusUrl);
+    expect((await api.app.inject({ url: url.pathname + url.search })).json()).toMatchObject({
+      orderId,
+      status: 'queued',
+    });
+    const headers = { authorization: `Bearer ${api.keys.publishable}`, origin: ORIGIN };
+    for (const [method, path] of [
+      ['GET', ''],
+      ['GET', '/events'],
+      ['POST', '/cancel'],
+      ['POST', '/ship'],
+      ['POST', '/payment-attempts'],
+    ] as const) {
+      const answer = await api.app.inject({ method, url: `/v1/orders/${orderId}${path}`, headers });
+      expect(codeOf(answer)).toEqual([403, 'forbidden']);
+    }
+  });
+
+  it('takes no Idempotency-Key that a server of the shop will use', async () => {
+    const key = { 'idempotency-key': 'order-1001' };
+    const page = await fromPage({ ...key, origin: ORIGIN });
+    const server = await api.place(anOrder('KOPI', 2), key);
+    expect(server.statusCode).toBe(202);
+    expect(server.json<{ orderId: string }>().orderId).not.toBe(page.json<{ orderId: string }>().orderId);
+  });
+
+  it('lets the browser of its origins ask, and no other', async () => {
+    const preflight = (origin: string) =>
+      api.app.inject({
+        method: 'OPTIONS',
+        url: '/v1/orders',
+        headers: {
+          origin,
+          'access-control-request-method': 'POST',
+          'access-control-request-headers': 'authorization,idempotency-key,content-type',
+        },
+      });
+    const allowed = await preflight(ORIGIN);
+    expect(allowed.headers['access-control-allow-origin']).toBe(ORIGIN);
+    expect(allowed.headers['access-control-allow-headers']).toContain('idempotency-key');
+    expect(allowed.headers['access-control-allow-credentials']).toBeUndefined();
+    const refused = await preflight('https://jahat.test');
+    expect(refused.headers['access-control-allow-origin']).toBeUndefined();
+    const answer = await fromPage({ origin: ORIGIN });
+    expect(answer.headers['access-control-allow-origin']).toBe(ORIGIN);
+    expect(answer.headers['vary']).toContain('Origin');
+    // A refusal is to be read as well.
+    const problem = await api.place('{', { origin: ORIGIN }, { key: api.keys.publishable });
+    expect(problem.headers['access-control-allow-origin']).toBe(ORIGIN);
+  });
+});
+
+describe('a secret key', () => {
+  it('does what its scopes say', async () => {
+    await api.put({ keys: [api.aKey('sk_gudang_0000000000', { scopes: ['ship', 'read'] })] });
+    const headers = { authorization: 'Bearer sk_gudang_0000000000' };
+    const orderId = await api.order('paid');
+    expect((await api.app.inject({ url: `/v1/orders/${orderId}`, headers })).statusCode).toBe(200);
+    const ship = await api.app.inject({
+      method: 'POST',
+      url: `/v1/orders/${orderId}/ship`,
+      headers,
+      payload: { carrier: 'JNE', trackingNumber: '1' },
+    });
+    expect(ship.statusCode).toBe(202);
+    const cancel = await api.app.inject({ method: 'POST', url: `/v1/orders/${orderId}/cancel`, headers });
+    expect(codeOf(cancel)).toEqual([403, 'forbidden']);
+    expect(codeOf(await api.place(anOrder(), {}, { key: 'sk_gudang_0000000000' }))).toEqual([
+      403,
+      'forbidden',
+    ]);
+  });
+
+  it('is valid beside others at once, and is refused within moments of being revoked', async () => {
+    const key = 'sk_baru_000000000000';
+    await api.put({ keys: [api.aKey(key, {})] });
+    expect((await api.place(anOrder(), {}, { key })).statusCode).toBe(202);
+    expect((await api.place()).statusCode).toBe(202);
+    await api.seen();
+    await api.put({ revoked: [digestOfKey(api.keys.secret)] });
+    await vi.waitFor(async () => expect(codeOf(await api.place())).toEqual([401, 'unauthorized']));
+    expect((await api.place(anOrder(), {}, { key })).statusCode).toBe(202);
+  });
+
+  it('is kept nowhere, and logged nowhere', async () => {
+    await api.place();
+    const stored = await api.redis.hgetall(`${api.prefix}:storefronts:keys`);
+    expect(JSON.stringify(stored)).not.toContain(api.keys.secret);
+    expect(Object.keys(stored)).toContain(digestOfKey(api.keys.secret));
+    expect(api.logged()).not.toContain(api.keys.secret);
+  });
+});
