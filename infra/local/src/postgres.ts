@@ -36,6 +36,8 @@ export type RunningService = {
   url: string;
   /** Resolves with the reason when the service ends; never for one that is not ours. */
   ended: Promise<string>;
+  /** Of its process, where it is one of this machine. */
+  pid?: number | undefined;
   stop(): Promise<void>;
 };
 
@@ -303,6 +305,6 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningSe
       throw error;
     }
     await client.end();
-    return { url: url(DATABASE), ended, stop };
+    return { url: url(DATABASE), ended, pid, stop };
   }
 }

@@ -269,7 +269,7 @@ async function startServer(server: Server, dir: string, options: RedisOptions): 
       await stop();
       throw error;
     }
-    if (ready) return { url, ended: ending, stop };
+    if (ready) return { url, ended: ending, pid, stop };
     await stop();
     if (/Address already in use/.test(tail.text()) && refused.size < 5) {
       refused.add(port);

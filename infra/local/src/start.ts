@@ -289,6 +289,7 @@ async function main(): Promise<void> {
   console.log(`
 Antrean runs.
   API         ${api}
+  Reference   ${api}/docs
   Worker      ${worker}/health/ready
   Simulator   ${simulator}
   PostgreSQL  ${databaseUrl}

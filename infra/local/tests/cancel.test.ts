@@ -2,9 +2,9 @@ import { EventEmitter } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createProducer, putStorefrontKey } from '@antrean/queue';
+import { createProducer } from '@antrean/queue';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { anOrder, openShop } from './shop.ts';
+import { anOrder, openShop, A_PAGE } from './shop.ts';
 
 let shop: Awaited<ReturnType<typeof openShop>>;
 beforeAll(async () => {
@@ -342,12 +342,8 @@ describe('cancelling', () => {
     const { orderId } = await awaitingPayment();
     const other = 'sk_test_another0123456789';
     const publishable = 'pk_test_0123456789abcdef';
-    await putStorefrontKey(shop.redis, shop.prefix, other, { storefrontId: 'x', kind: 'secret', name: 'x' });
-    await putStorefrontKey(shop.redis, shop.prefix, publishable, {
-      storefrontId: 'toko',
-      kind: 'publishable',
-      name: 'web',
-    });
+    await shop.putKey(other, { storefrontId: 'x' });
+    await shop.putKey(publishable, A_PAGE);
     expect(await cancel(orderId, { key: other })).toMatchObject([404, { code: 'not_found' }]);
     expect(await cancel(orderId, { key: publishable })).toMatchObject([403, { code: 'forbidden' }]);
     expect(await cancel(orderId, { key: '' })).toMatchObject([401, { code: 'unauthorized' }]);

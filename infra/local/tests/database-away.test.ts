@@ -1,60 +1,13 @@
-import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { QUEUES } from '@antrean/queue';
 import { readConfig, startWorker } from '@antrean/worker';
 import pino from 'pino';
 import { describe, expect, it, vi } from 'vitest';
+import { openProxy } from './database-proxy.ts';
 import { anOrder, barTable, openShop, waitingForLock } from './shop.ts';
 
 const BATCH_SIZE = 20;
 const CONCURRENCY = 60;
 const WAIT = { timeout: 40_000, interval: 20 };
-
-/** PostgreSQL as the worker sees it: it can be taken away and brought back. */
-async function openProxy(databaseUrl: string) {
-  const target = new URL(databaseUrl);
-  const sockets = new Set<Socket>();
-  let isAway = false;
-  let refused = 0;
-  const server = createServer((client) => {
-    if (isAway) {
-      refused += 1;
-      client.destroy();
-      return;
-    }
-    const upstream = connect(Number(target.port || 5432), target.hostname);
-    client.pipe(upstream).pipe(client);
-    for (const socket of [client, upstream]) {
-      sockets.add(socket);
-      socket.on('error', () => undefined);
-      socket.on('close', () => sockets.delete(socket));
-    }
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const url = new URL(target);
-  url.hostname = '127.0.0.1';
-  url.port = `${(server.address() as AddressInfo).port}`;
-  const cut = () => {
-    for (const socket of sockets) socket.destroy();
-  };
-  return {
-    url: url.href,
-    /** Connections that were asked for in vain. */
-    refused: () => refused,
-    takeAway() {
-      isAway = true;
-      cut();
-    },
-    bringBack() {
-      isAway = false;
-    },
-    close() {
-      server.close();
-      cut();
-    },
-  };
-}
 
 /** A shop whose API has PostgreSQL, and whose workers reach it through a proxy. */
 async function openShopBehindProxy(onHand: number) {
@@ -94,7 +47,7 @@ async function openShopBehindProxy(onHand: number) {
     waiting: async () => (await shop.redis.lrange(key('wait'), 0, -1)).map(orderOf).toReversed(),
     async expectNoAttemptUsed(ids: readonly string[]) {
       for (const id of ids) {
-        expect(Number(await shop.redis.hget(key(`reserve-order-${id}-v0-r0`), 'atm'))).toBe(0);
+        expect(Number(await shop.redis.hget(key(await shop.reserveJobId(id)), 'atm'))).toBe(0);
       }
       for (const queue of QUEUES) {
         for (const state of ['failed', 'delayed']) {
@@ -125,7 +78,7 @@ async function openShopBehindProxy(onHand: number) {
   };
 }
 
-const orderOf = (jobId: string): string => jobId.replace(/^reserve-order-(.*)-v0-r0$/, '$1');
+const orderOf = (jobId: string): string => jobId.replace(/^reserve-order-(.*)-v0-r\d+$/, '$1');
 
 describe('while PostgreSQL is away from a worker', () => {
   it.concurrent('orders are accepted, wait in their order, and use up no attempt', async () => {

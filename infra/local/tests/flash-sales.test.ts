@@ -47,10 +47,15 @@ function aBuyer() {
   const number = `${buyerCount}`.padStart(4, '0');
   return { name: 'Pembeli', email: `pembeli${number}@example.test`, phone: `0812 9000 ${number}` };
 }
-/** Places an order and waits until the queue has come to it. */
+/** Places an order and waits until the queue has come to it. What the door knows is taken from it: workers decide here. */
 async function decided(sku: string, more: object = {}, quantity = 1) {
   const body = { ...anOrder(sku, quantity), customer: aBuyer(), ...more };
-  const { orderId } = (await (await shop.placeRaw(body)).json()) as { orderId: string };
+  const { orderId } = await vi.waitFor(async () => {
+    await shop.redis.del(`${shop.prefix}:stock:${sku}`);
+    const answer = await shop.placeRaw(body);
+    expect(answer.status).toBe(202);
+    return (await answer.json()) as { orderId: string };
+  }, patience);
   return vi.waitFor(async () => {
     const order = await shop.read(orderId);
     expect(['queued', 'reserved']).not.toContain(order.status);

@@ -1,6 +1,5 @@
-import { putStorefrontKey } from '@antrean/queue';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { anOrder, openShop } from './shop.ts';
+import { anOrder, openShop, A_PAGE } from './shop.ts';
 
 let shop: Awaited<ReturnType<typeof openShop>>;
 beforeAll(async () => {
@@ -87,18 +86,14 @@ describe('shipping', () => {
     await until(orderId, 'awaiting_payment');
     expect(await ship(orderId, JNE)).toMatchObject({ http: 409, code: 'order_not_shippable' });
     expect(await ship(orderId, JNE, new URL(statusUrl).search, '')).toMatchObject({
-      http: 403,
-      code: 'forbidden',
+      http: 401,
+      code: 'unauthorized',
     });
     expect(await ship(orderId, JNE, '', '')).toMatchObject({ http: 401, code: 'unauthorized' });
     expect(await ship('bukan-id', JNE)).toMatchObject({ http: 404, code: 'not_found' });
     const keys = { browser: 'pk_test_0123456789abcdef', stranger: 'sk_test_0123456789abcdef' };
-    await putStorefrontKey(shop.redis, shop.prefix, keys.browser, {
-      ...{ storefrontId: 'toko', kind: 'publishable', name: 'browser' },
-    });
-    await putStorefrontKey(shop.redis, shop.prefix, keys.stranger, {
-      ...{ storefrontId: 'lain', kind: 'secret', name: 'another storefront' },
-    });
+    await shop.putKey(keys.browser, A_PAGE);
+    await shop.putKey(keys.stranger, { storefrontId: 'lain' });
     expect(await ship(orderId, JNE, '', keys.browser)).toMatchObject({ http: 403, code: 'forbidden' });
     expect(await ship(orderId, JNE, '', keys.stranger)).toMatchObject({ http: 404, code: 'not_found' });
     expect(await ship(orderId, { carrier: '' })).toMatchObject({ http: 400, code: 'invalid_request' });

@@ -31,8 +31,8 @@ async function placeOrders(shop: Shop, count: number): Promise<string[]> {
   return orders.map(({ orderId }) => orderId);
 }
 
-const jobOf = ({ redis, prefix }: Shop, orderId: string) =>
-  redis.hgetall(`${prefix}:orders:reserve-order-${orderId}-v0-r0`);
+const jobOf = async ({ redis, prefix, reserveJobId }: Shop, orderId: string) =>
+  redis.hgetall(`${prefix}:orders:${await reserveJobId(orderId)}`);
 const failedCount = ({ redis, prefix }: Shop) => redis.zcard(`${prefix}:orders:failed`);
 
 describe('a worker that is killed', () => {

@@ -61,6 +61,7 @@ beforeAll(async () => {
     db,
     producer,
     records: new StatusRecords(redis, prefix),
+    stock: { touch: () => undefined },
     gateways: [
       {
         name: 'midtrans',

@@ -9,11 +9,14 @@ import { buildSimulator } from '@antrean/gateway-simulator';
 import type { PaymentStatus } from '@antrean/domain';
 import {
   createProducer,
+  digestOfKey,
   type JobName,
   type JobPayload,
   JOBS,
   openFailFastRedis,
-  putStorefrontKey,
+  projectStorefronts,
+  SCOPES,
+  type StorefrontKey,
   waitForRedis,
 } from '@antrean/queue';
 import { readConfig as readWorkerConfig, startWorker } from '@antrean/worker';
@@ -46,7 +49,20 @@ export async function openShop(products: readonly SeedProduct[]) {
   const redis = openFailFastRedis(redisUrl);
   await waitForRedis(redis, 5_000);
   const key = `sk_test_${randomBytes(16).toString('hex')}`;
-  await putStorefrontKey(redis, prefix, key, { storefrontId: 'toko', kind: 'secret', name: 'test' });
+  const putKey = (ofKey = key, about: Partial<StorefrontKey> = {}) =>
+    projectStorefronts(redis, prefix, {
+      keys: [
+        {
+          digest: digestOfKey(ofKey),
+          key: {
+            ...{ keyId: 'key_test', storefrontId: 'toko', kind: 'secret', name: 'test' },
+            ...{ scopes: SCOPES, origins: [] },
+            ...about,
+          },
+        },
+      ],
+    });
+  await putKey();
   const env = {
     DATABASE_URL: database.url,
     REDIS_URL: redisUrl,
@@ -62,7 +78,8 @@ export async function openShop(products: readonly SeedProduct[]) {
     API_PORT: '0',
     WORKER_HEALTH_PORT: '0',
     SWEEP_INTERVAL_MS: '100',
-    RATE_LIMIT_PER_MINUTE: '100000',
+    REQUESTS_PER_ADDRESS_PER_MINUTE: '100000',
+    READS_PER_TOKEN_PER_MINUTE: '100000',
   };
   const api = await startApi(readApiConfig(env), log);
   const simulator = buildSimulator({
@@ -113,6 +130,7 @@ export async function openShop(products: readonly SeedProduct[]) {
     db,
     redis,
     prefix,
+    putKey,
     /** The environment of a worker of this shop in a process of its own. */
     workerEnv: { ...env, MIDTRANS_BASE_URL: gatewayUrl, XENDIT_BASE_URL: gatewayUrl },
     read,
@@ -125,6 +143,9 @@ export async function openShop(products: readonly SeedProduct[]) {
       await producer.add(name, payload, jobId);
       return jobId;
     },
+    /** Of the job that reserves an accepted order. */
+    reserveJobId: async (orderId: string) =>
+      `reserve-order-${orderId}-v0-r${await redis.hget(`${prefix}:order:${orderId}`, 'ticket')}`,
     /** Resolves when the job has run. */
     done: (name: JobName, jobId: string) =>
       vi.waitFor(
@@ -146,7 +167,7 @@ export async function openShop(products: readonly SeedProduct[]) {
     async loseRedisData() {
       const keys = await redis.keys(`${prefix}:*`);
       if (keys.length > 0) await redis.del(...keys);
-      await putStorefrontKey(redis, prefix, key, { storefrontId: 'toko', kind: 'secret', name: 'test' });
+      await putKey();
     },
     /** How many jobs of that name wait to be tried again, or were given up. */
     async failedTries(name: JobName) {
@@ -201,6 +222,13 @@ export async function openShop(products: readonly SeedProduct[]) {
     },
   };
 }
+
+/** A publishable key. */
+export const A_PAGE = {
+  kind: 'publishable',
+  scopes: ['place'],
+  origins: ['https://toko.test'],
+} as const satisfies Partial<StorefrontKey>;
 
 export const anOrder = (sku: string, quantity = 1) => ({
   customer: { name: 'Siti Rahayu', email: 'siti@example.test', phone: '+62 812 3456 7890' },

@@ -28,18 +28,30 @@ const record = (
   version,
 });
 
+const admit = (orderId: string) =>
+  records.admit({
+    record: record(orderId, 0, 'queued'),
+    items: [{ sku: 'KOPI', quantity: 1 }],
+    acceptedAtMs: Date.now(),
+    refusal: { before: undefined, after: undefined },
+  });
+
 describe('status records', () => {
   it('are made once: the second accept answers the first record', async () => {
-    expect(await records.accept(record('a', 0, 'queued'))).toBeUndefined();
+    expect(await admit('a')).toEqual({
+      kind: 'accepted',
+      place: { ticket: 1, position: 1, estimatedWaitMs: 5 },
+    });
     await records.publish([record('a', 1, 'reserved')]);
-    expect(await records.accept(record('a', 0, 'queued'))).toEqual(record('a', 1, 'reserved'));
+    expect(await admit('a')).toEqual({
+      kind: 'known',
+      record: { ...record('a', 1, 'reserved'), place: undefined },
+    });
   });
 
   it('make one new record of fifty concurrent accepts', async () => {
-    const answers = await Promise.all(
-      Array.from({ length: 50 }, () => records.accept(record('b', 0, 'queued'))),
-    );
-    expect(answers.filter((answer) => answer === undefined)).toHaveLength(1);
+    const answers = await Promise.all(Array.from({ length: 50 }, () => admit('b')));
+    expect(answers.filter(({ kind }) => kind === 'accepted')).toHaveLength(1);
   });
 
   it('are replaced by a higher version only, whatever the order in which workers publish', async () => {
@@ -51,10 +63,10 @@ describe('status records', () => {
   });
 
   it('hand on that a queued order is to be cancelled, and leave one that is reserved to its job', async () => {
-    await records.accept(record('d', 0, 'queued'));
+    await admit('d');
     expect(await records.cancelQueued('d', 'customer')).toBe(true);
     expect(await records.cancelQueued('d', 'storefront')).toBe(true);
-    await records.accept(record('e', 0, 'queued'));
+    await admit('e');
     const published = [record('e', 1, 'reserved'), record('d', 1, 'reserved')];
     expect(await records.publish(published)).toEqual([{ orderId: 'd', by: 'customer' }]);
     // The worker died before it had added the job, and the order is published again.

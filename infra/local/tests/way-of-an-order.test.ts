@@ -1,10 +1,10 @@
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { createProducer, JOBS, putStorefrontKey } from '@antrean/queue';
+import { createProducer, JOBS } from '@antrean/queue';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { anOrder, openShop } from './shop.ts';
+import { anOrder, openShop, A_PAGE } from './shop.ts';
 
-type Placed = { orderId: string; statusUrl: string; position: number; status: string };
+type Placed = { orderId: string; statusUrl: string; eventsUrl: string; position: number; status: string };
 let shop: Awaited<ReturnType<typeof openShop>>;
 
 beforeAll(async () => {
@@ -120,15 +120,12 @@ describe('the way of an order', () => {
 
   it('lets only a secret key set the shipping fee', async () => {
     const key = 'pk_test_0123456789abcdef';
-    await putStorefrontKey(shop.redis, shop.prefix, key, {
-      storefrontId: 'toko',
-      kind: 'publishable',
-      name: 'web',
-    });
+    await shop.putKey(key, A_PAGE);
+    const [origin] = A_PAGE.origins;
     const authorization = `Bearer ${key}`;
-    const refused = await shop.placeRaw({ ...anOrder('KOPI'), shippingFee: 0 }, { authorization });
+    const refused = await shop.placeRaw({ ...anOrder('KOPI'), shippingFee: 0 }, { authorization, origin });
     expect([refused.status, ((await refused.json()) as { code: string }).code]).toEqual([403, 'forbidden']);
-    expect((await shop.placeRaw(anOrder('KOPI'), { authorization })).status).toBe(202);
+    expect((await shop.placeRaw(anOrder('KOPI'), { authorization, origin })).status).toBe(202);
     const placed = await place({ ...anOrder('KOPI'), shippingFee: 9_000, expectedTotal: 59_000 });
     expect(await until(placed.orderId, 'awaiting_payment')).toMatchObject({ total: 59_000 });
   });
@@ -141,11 +138,7 @@ describe('the way of an order', () => {
   it('shows one storefront nothing of the orders of another', async () => {
     const placed = await place(anOrder('KOPI'));
     const key = 'sk_test_another0123456789';
-    await putStorefrontKey(shop.redis, shop.prefix, key, {
-      storefrontId: 'lain',
-      kind: 'secret',
-      name: 'lain',
-    });
+    await shop.putKey(key, { storefrontId: 'lain' });
     const answer = await fetch(`${shop.api.url}/v1/orders/${placed.orderId}`, {
       headers: { authorization: `Bearer ${key}` },
     });
@@ -167,6 +160,18 @@ describe('the way of an order', () => {
     const again = await shop.placeRaw(anOrder('TIDAK-ADA'), headers);
     expect(again.headers.get('idempotency-replayed')).toBe('true');
     expect(await again.json()).toMatchObject({ orderId: placed.orderId, status: 'rejected', position: 0 });
+  });
+
+  it('finds its way back to an order whose record has left Redis when it is sent again', async () => {
+    const headers = { 'idempotency-key': 'lama-sekali' };
+    const placed = await place(anOrder('KOPI'), headers);
+    await until(placed.orderId, 'awaiting_payment');
+    await shop.redis.del(`${shop.prefix}:order:${placed.orderId}`);
+    expect(await place(anOrder('KOPI'), headers)).toMatchObject({
+      orderId: placed.orderId,
+      status: 'queued',
+    });
+    await until(placed.orderId, 'awaiting_payment');
   });
 
   it('answers what is hardly HTTP with a problem document too', async () => {
@@ -224,7 +229,7 @@ describe('the way of an order', () => {
     await shop.stopWorker();
     await shop.startWorkerAgain({ DATABASE_URL: 'postgres://nobody@127.0.0.1:9/away' });
     const placed = await place(anOrder('GULA'));
-    const jobId = `reserve-order-${placed.orderId}-v0-r0`;
+    const jobId = await shop.reserveJobId(placed.orderId);
     const job = `${shop.prefix}:orders:${jobId}`;
     await vi.waitFor(async () => expect(Number(await shop.redis.hget(job, 'ats'))).toBe(1), {
       timeout: 20_000,
@@ -307,16 +312,22 @@ describe('the way of an order', () => {
     await until(placed.orderId, 'awaiting_payment');
   });
 
-  it('streams each change of an order and ends when the order is paid', async () => {
+  it('is streamed from the line to its payment, and the stream ends there', async () => {
+    await shop.stopWorker();
     const placed = await place(anOrder('KOPI'));
+    const { pathname, search } = new URL(placed.eventsUrl);
+    const stream = await fetch(`${shop.api.url}${pathname}${search}`);
+    expect(stream.headers.get('content-type')).toBe('text/event-stream');
+    await shop.startWorkerAgain();
     await until(placed.orderId, 'awaiting_payment');
-    const { pathname, search } = new URL(placed.statusUrl);
-    const stream = await fetch(`${shop.api.url}${pathname}/events${search}`);
-    expect(stream.headers.get('content-type')).toContain('text/event-stream');
     expect((await shop.pay(`${placed.orderId}-1`)).status).toBe(200);
-    const events = await stream.text();
-    expect(events).toContain('"status":"awaiting_payment"');
-    expect(events.trimEnd()).toMatch(/event: status\ndata: \{.*"status":"paid".*\}$/);
+    const events = [...(await stream.text()).matchAll(/^event: status\ndata: (.*)$/gm)].map(
+      ([, data = '']) => JSON.parse(data) as Placed,
+    );
+    expect(events[0]).toMatchObject({ orderId: placed.orderId, position: placed.position });
+    const states = events.map(({ status }) => status);
+    expect([...new Set(states)]).toEqual(['queued', 'reserved', 'awaiting_payment', 'paid']);
+    expect(events.at(-1)).toEqual(await shop.read(placed.orderId));
   });
 
   it('sweeps an order whose next job was lost', async () => {

@@ -73,19 +73,19 @@ it('final states equal what the gateways have, whatever becomes of the webhooks'
     if (name === 'send-refund') return sendRefund(deps, payload);
     throw new Error(`Nobody should add ${name} here.`);
   };
-  const producer: Producer = {
+  const producer: JobDependencies['producer'] & Pick<Producer, 'waitingCount'> = {
     add: async (name, payload, jobId) => void jobs.push(() => run(name, payload as never, jobId)),
     addAll: async (name, added) => {
       for (const { payload, jobId } of added) jobs.push(() => run(name, payload as never, jobId));
     },
     waitingCount: () => Promise.resolve(0),
-    close: () => Promise.resolve(),
   };
   const now = () => new Date(nowMs);
   const log = pino({ level: 'silent' });
   const deps: JobDependencies = {
     ...{ db, producer, log, now, gateways: [snap, xendit], transferAccounts: [] },
-    records: { publish: () => Promise.resolve([]), publishDrainRate: () => Promise.resolve() },
+    records: { publish: () => Promise.resolve([]) },
+    stock: { touch: () => undefined },
     stockChanges: coalesceStockChanges(db, { maxBatchSize: 100, now }),
   };
   const workOff = async () => {

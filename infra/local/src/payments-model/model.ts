@@ -241,7 +241,7 @@ class World {
   readonly #db: Kysely<Database>;
   readonly #counts: ModelCounts;
   readonly #deps: JobDependencies;
-  readonly #producer: Producer;
+  readonly #producer: Pick<Producer, 'add' | 'addAll' | 'waitingCount'>;
   readonly #gateways: readonly SimulatedGateway[];
 
   readonly #orderIds: string[] = [];
@@ -315,7 +315,6 @@ class World {
         await this.#point();
       },
       waitingCount: () => Promise.resolve(0),
-      close: () => Promise.resolve(),
     };
     this.#deps = {
       db: workerDb,
@@ -327,8 +326,8 @@ class World {
           await this.#point();
           return [];
         },
-        publishDrainRate: () => Promise.resolve(),
       },
+      stock: { touch: () => undefined },
       gateways: this.#gateways,
       transferAccounts: ACCOUNTS,
       stockChanges: new Coalescer({
@@ -776,7 +775,7 @@ class World {
   }
 
   /** Of the sweeper, which is no job. */
-  #calmProducer(): Producer {
+  #calmProducer(): Pick<Producer, 'add' | 'addAll' | 'waitingCount'> {
     return {
       ...this.#producer,
       add: async (name, payload, id) => this.#add(name, payload, id),

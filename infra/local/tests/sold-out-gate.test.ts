@@ -1,0 +1,77 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { anOrder, openShop } from './shop.ts';
+
+let shop: Awaited<ReturnType<typeof openShop>>;
+beforeAll(async () => {
+  const product = { name: 'Kopi', description: '', priceRupiah: 50_000, onHand: 3 };
+  shop = await openShop([
+    { sku: 'KOPI', ...product },
+    { sku: 'TEH', ...product },
+  ]);
+});
+afterAll(() => shop.close());
+
+const place = async (sku: string) => {
+  const answer = await shop.placeRaw(anOrder(sku));
+  return (await answer.json()) as { orderId: string; code?: string };
+};
+const settledAs = (orderId: string, status: string) =>
+  vi.waitFor(async () => expect((await shop.read(orderId)).status).toBe(status), { timeout: 20_000 });
+const isRefused = (sku: string) =>
+  vi.waitFor(async () => expect((await place(sku)).code).toBe('sold_out'), { timeout: 1_000, interval: 50 });
+const isSoldAgain = (sku: string) =>
+  vi.waitFor(
+    async () => {
+      const { orderId, code } = await place(sku);
+      expect(code).toBeUndefined();
+      await settledAs(orderId, 'awaiting_payment');
+    },
+    { timeout: 20_000, interval: 100 },
+  );
+const isMarked = (available: string) =>
+  vi.waitFor(
+    async () => expect(await shop.redis.hget(`${shop.prefix}:stock:KOPI`, 'available')).toBe(available),
+    { timeout: 5_000 },
+  );
+const sellAll = async (sku: string, units: number) => {
+  const placed = await Promise.all(Array.from({ length: units }, () => place(sku)));
+  await Promise.all(placed.map(({ orderId }) => settledAs(orderId, 'awaiting_payment')));
+  return placed.map(({ orderId }) => orderId);
+};
+
+describe('the sold-out gate', () => {
+  it('closes within a second of the last unit, and opens when an order gives its unit back', async () => {
+    const [first = ''] = await sellAll('KOPI', 3);
+    await isRefused('KOPI');
+    expect((await place('TEH')).code).toBeUndefined();
+    await shop.ask(first, 'cancel', {});
+    await settledAs(first, 'cancelled');
+    await isSoldAgain('KOPI');
+    await isRefused('KOPI');
+  });
+
+  it('opens when a delivery comes in', async () => {
+    await sellAll('TEH', 2);
+    await isRefused('TEH');
+    await shop.add('receive-stock', {
+      ...{ sku: 'TEH', quantity: 1, reference: 'kiriman-1', reason: 'delivery', requestedBy: 'test' },
+    });
+    await isSoldAgain('TEH');
+  });
+
+  it('is opened by the next order where a worker was lost before it could say that there is stock', async () => {
+    await shop.redis.hset(`${shop.prefix}:stock:KOPI`, { available: 0, at: Date.now() });
+    await isRefused('KOPI');
+    await shop.add('receive-stock', {
+      ...{ sku: 'KOPI', quantity: 5, reference: 'kiriman-2', reason: 'delivery', requestedBy: 'test' },
+    });
+    await isSoldAgain('KOPI');
+    await isMarked('4');
+    // As if what was said then had been lost, and half a minute had passed.
+    await shop.redis.hset(`${shop.prefix}:stock:KOPI`, { available: 0, at: Date.now() - 31_000 });
+    const { orderId, code } = await place('KOPI');
+    expect(code).toBeUndefined();
+    await settledAs(orderId, 'awaiting_payment');
+    await isMarked('3');
+  });
+});
