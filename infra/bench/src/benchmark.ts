@@ -75,6 +75,15 @@ export const count = (usual: number, meaning: string): Option<number> => ({
   parse: (text) => wholeNumber(text, 1),
 });
 
+export const file = (usual: string, meaning: string): Option<string> => ({
+  meaning,
+  default: usual,
+  parse(text) {
+    if (text === '') throw new UsageError('takes the name of a file.');
+    return text;
+  },
+});
+
 /** May be empty. */
 export const counts = (usual: readonly number[], min: number, meaning: string): Option<number[]> => ({
   meaning: `${meaning}; comma-separated, "" for none`,

@@ -5,9 +5,16 @@ import {
   DEFAULT_PREFIX,
   openPatientRedis,
   StatusRecords,
+  StockMarks,
   waitForRedis,
 } from '@antrean/queue';
-import { coalesceStockChanges, type JobDependencies, readConfig, type WorkerConfig } from '@antrean/worker';
+import {
+  coalesceStockChanges,
+  startStockPublisher,
+  type JobDependencies,
+  readConfig,
+  type WorkerConfig,
+} from '@antrean/worker';
 
 /** What a worker process works with, as startWorker makes it, and its configuration: the worker's own defaults. */
 export async function openDependencies(
@@ -26,16 +33,24 @@ export async function openDependencies(
   const db = openDatabase({ url: databaseUrl, maxConnections: 10 });
   const redis = openPatientRedis(redisUrl);
   await waitForRedis(redis, 10_000);
+  const now = () => new Date();
+  // Formatted as in production, written nowhere.
+  const log = createLog('bench', 'info', { write: () => undefined });
+  const marks = new StockMarks(redis, DEFAULT_PREFIX);
+  const stock = startStockPublisher({ db, marks, now, log });
   const deps: JobDependencies = {
     db,
     records: new StatusRecords(redis, DEFAULT_PREFIX),
+    stock,
     producer: createProducer(redis, DEFAULT_PREFIX),
     gateways,
     transferAccounts: config.BANK_ACCOUNTS,
-    now: () => new Date(),
-    stockChanges: coalesceStockChanges(db, { maxBatchSize: config.STOCK_CHANGE_BATCH_SIZE }),
-    // Formatted as in production, written nowhere.
-    log: createLog('bench', 'info', { write: () => undefined }),
+    now,
+    stockChanges: coalesceStockChanges(db, {
+      maxBatchSize: config.STOCK_CHANGE_BATCH_SIZE,
+      touch: (touched) => stock.touch(touched),
+    }),
+    log,
   };
   return { deps, config };
 }

@@ -19,6 +19,12 @@ export interface Environment {
   createDatabase: () => Promise<TestDatabase>;
   /** A server of its own, empty. Returns its URL. */
   startRedis: () => Promise<string>;
+  /** One that is needed no more. */
+  stopRedis: (url: string) => Promise<void>;
+  /** For good. */
+  stopPostgres: () => Promise<void>;
+  /** Of the server's process, where it is one of this machine. */
+  pids: { postgres: () => number | undefined; redis: (url: string) => number | undefined };
   /** Progress, for a person. */
   say: (line: string) => void;
 }
@@ -41,25 +47,37 @@ export async function withEnvironment<T>(
   // PostgreSQL does not run as root: its own user must get to its folder.
   chmodSync(dir, 0o711);
   const services: RunningService[] = [];
+  let redisCount = 0;
   const started = (name: string, service: RunningService): string => {
     services.push(service);
-    void service.ended.then((how) =>
-      interrupt(new Error(`${name} ended in the middle of the run (${how}).`)),
-    );
+    const watch = async () => {
+      const how = await service.ended;
+      if (services.includes(service))
+        interrupt(new Error(`${name} ended in the middle of the run (${how}).`));
+    };
+    void watch();
     return service.url;
   };
   try {
     const adminUrl = started('PostgreSQL', await startPostgres({ dir, durable: true }));
     const template = await createTestDatabase(adminUrl);
     await migrateToLatest(template.url);
+    const stopService = async (url: string) => {
+      const index = services.findIndex((service) => service.url === url);
+      if (index >= 0) await services.splice(index, 1)[0]?.stop();
+    };
+    const pidOf = (url: string) => services.find((service) => service.url === url)?.pid;
     const environment: Environment = {
       adminUrl,
       createDatabase: () => createTestDatabase(adminUrl, new URL(template.url).pathname.slice(1)),
       async startRedis() {
-        const own = path.join(dir, `redis-${services.length}`);
+        const own = path.join(dir, `redis-${(redisCount += 1)}`);
         mkdirSync(own);
         return started('Redis', await startRedis({ dir: own, durable: true }));
       },
+      stopRedis: stopService,
+      stopPostgres: () => stopService(adminUrl),
+      pids: { postgres: () => pidOf(adminUrl), redis: pidOf },
       say,
     };
     return await Promise.race([run(environment), interrupted]);

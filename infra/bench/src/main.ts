@@ -1,20 +1,30 @@
 // npm run bench -- NAME [options]: measures on its own PostgreSQL and Redis (AOF always).
 import { parseArgs } from 'node:util';
+import { accept } from './accept.ts';
 import { backlog } from './backlog.ts';
 import { type Benchmark, UsageError } from './benchmark.ts';
 import { withEnvironment } from './environment.ts';
 import { fallback } from './fallback.ts';
+import { flashSale } from './flash-sale.ts';
 import { paymentsModel } from './payments-model.ts';
+import { poll } from './poll.ts';
 import { reserve } from './reserve.ts';
+import { slowConnections } from './slow-connections.ts';
+import { soak } from './soak.ts';
 import { stampede } from './stampede.ts';
 import { webhooks } from './webhooks.ts';
 
 const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
+  accept,
+  poll,
+  'flash-sale': flashSale,
   reserve,
   backlog,
   stampede,
   webhooks,
   fallback,
+  'slow-connections': slowConnections,
+  soak,
   'payments-model': paymentsModel,
 };
 

@@ -98,7 +98,12 @@ export class OrderQueue {
   async #accept({ orderId, storefrontId, fingerprint, items, acceptedAtMs }: AcceptedOrder): Promise<void> {
     const updatedAt = new Date(acceptedAtMs).toISOString();
     const status = { orderId, status: 'queued' as const, items, updatedAt };
-    await this.#records.accept({ status, storefrontId, fingerprint, version: 0 });
+    await this.#records.admit({
+      record: { status, storefrontId, fingerprint, version: 0 },
+      items,
+      acceptedAtMs,
+      refusal: { before: undefined, after: undefined },
+    });
   }
 
   #order(n: number): AcceptedOrder {

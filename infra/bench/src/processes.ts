@@ -50,14 +50,18 @@ export async function startProcess(file: string, args: readonly string[]): Promi
 
 const repoRoot = path.join(import.meta.dirname, '../../..');
 
+/** Stops an app in order. */
+export interface StopApp {
+  (): Promise<void>;
+  /** Of the app's process. */
+  readonly pid: number;
+}
+
 /**
  * An app of ours as it runs in production, but that nobody reads its log. Resolves once it listens, with what stops it
  * in order.
  */
-export async function startApp(
-  entry: string,
-  env: Readonly<Record<string, string>>,
-): Promise<() => Promise<void>> {
+export async function startApp(entry: string, env: Readonly<Record<string, string>>): Promise<StopApp> {
   const child = fork(path.join(repoRoot, entry), [], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
@@ -69,12 +73,13 @@ export async function startApp(
   });
   const first = await Promise.race([once(child, 'message').then(([message]) => message as unknown), exited]);
   if (first !== READY) throw new Error(`${entry} ended with ${String(first)} before it listened; see above.`);
-  return async () => {
+  const stop = async () => {
     const timer = setTimeout(() => child.kill('SIGKILL'), 15_000);
     child.kill('SIGTERM');
     await exited;
     clearTimeout(timer);
   };
+  return Object.assign(stop, { pid: child.pid ?? 0 });
 }
 
 /** Those still there, when a run has failed. */

@@ -6,12 +6,15 @@ import { type Database, type Kysely, openDatabase } from '@antrean/db';
 import {
   createProducer,
   DEFAULT_PREFIX,
+  digestOfKey,
   openPatientRedis,
   type Producer,
-  putStorefrontKey,
+  type Redis,
+  projectStorefronts,
+  SCOPES,
   waitForRedis,
 } from '@antrean/queue';
-import { startApp } from './processes.ts';
+import { startApp, type StopApp } from './processes.ts';
 import { skuOf } from './shop.ts';
 
 export const SECRETS = {
@@ -30,11 +33,15 @@ export interface RunningShop {
   simulatorUrl: string;
   /** What a storefront sends with its requests. */
   headers: Readonly<Record<string, string>>;
+  /** What a page of the storefront sends from a customer's browser. */
+  browserHeaders: Readonly<Record<string, string>>;
+  /** Of their processes. */
+  pids: { api: number; simulator: number };
   /** With Midtrans away, every payment is made at Xendit. `settings` are environment variables. */
   startWorker(options?: {
     isMidtransAway?: boolean;
     settings?: Readonly<Record<string, string>>;
-  }): Promise<() => Promise<void>>;
+  }): Promise<StopApp>;
   /** Resolves once the order is accepted, with its id. Each number is an order. */
   place(number: number): Promise<string>;
   close(): Promise<void>;
@@ -44,19 +51,15 @@ export interface RunningShop {
 export async function openRunningShop(
   databaseUrl: string,
   redisUrl: string,
-  { webhooksTo }: { webhooksTo?: string } = {},
+  { webhooksTo, settings = {} }: { webhooksTo?: string; settings?: Readonly<Record<string, string>> } = {},
 ): Promise<RunningShop> {
   const [apiPort, simulatorPort] = await freePorts();
   const apiUrl = `http://127.0.0.1:${apiPort}`;
   const simulatorUrl = `http://127.0.0.1:${simulatorPort}`;
-  const key = `sk_bench_${randomBytes(16).toString('hex')}`;
   const redis = openPatientRedis(redisUrl);
   await waitForRedis(redis, 10_000);
-  await putStorefrontKey(redis, DEFAULT_PREFIX, key, {
-    storefrontId: 'bench',
-    kind: 'secret',
-    name: 'bench',
-  });
+  const key = await putBenchKey(redis);
+  const browserHeaders = await putBrowserKey(redis);
   const producer = createProducer(redis, DEFAULT_PREFIX);
   const db = openDatabase({ url: databaseUrl, maxConnections: 1, limits: false });
   const env = { ...SECRETS, LOG_LEVEL: 'info', DATABASE_URL: databaseUrl, REDIS_URL: redisUrl };
@@ -69,11 +72,8 @@ export async function openRunningShop(
     XENDIT_WEBHOOK_URL: `${webhookBase}/xendit`,
   });
   const stopApi = await startApp('apps/api/src/main.ts', {
-    ...env,
-    API_PORT: `${apiPort}`,
-    PUBLIC_URL: apiUrl,
-    STATUS_TOKEN_SECRET: randomBytes(32).toString('hex'),
-    RATE_LIMIT_PER_MINUTE: '1000000',
+    ...apiSettings(databaseUrl, redisUrl, apiPort),
+    ...settings,
   });
   return {
     db,
@@ -81,6 +81,8 @@ export async function openRunningShop(
     apiUrl,
     simulatorUrl,
     headers,
+    browserHeaders,
+    pids: { api: stopApi.pid, simulator: stopSimulator.pid },
     startWorker: ({ isMidtransAway = false, settings = {} } = {}) =>
       startApp('apps/worker/src/main.ts', {
         ...env,
@@ -105,6 +107,61 @@ export async function openRunningShop(
       await db.destroy();
     },
   };
+}
+
+/** Of a storefront without a limit that it would meet. Returns its secret key. */
+export async function putBenchKey(redis: Redis): Promise<string> {
+  const key = `sk_bench_${randomBytes(16).toString('hex')}`;
+  await projectStorefronts(redis, DEFAULT_PREFIX, {
+    keys: [
+      {
+        digest: digestOfKey(key),
+        key: {
+          ...{ keyId: 'key_bench', storefrontId: 'bench', kind: 'secret', name: 'bench' },
+          ...{ scopes: SCOPES, origins: [] },
+        },
+      },
+    ],
+    limits: [{ storefrontId: 'bench', limits: { ordersPerAddress: 1_000_000, requests: 10_000_000 } }],
+  });
+  return key;
+}
+
+/** Of the same storefront. Returns what a page sends that has its publishable key. */
+async function putBrowserKey(redis: Redis): Promise<Record<string, string>> {
+  const key = `pk_bench_${randomBytes(16).toString('hex')}`;
+  const origin = 'https://toko.example';
+  await projectStorefronts(redis, DEFAULT_PREFIX, {
+    keys: [
+      {
+        digest: digestOfKey(key),
+        key: {
+          ...{ keyId: 'key_browser', storefrontId: 'bench', kind: 'publishable', name: 'browser' },
+          ...{ scopes: ['place'], origins: [origin] },
+        },
+      },
+    ],
+  });
+  return { authorization: `Bearer ${key}`, origin };
+}
+
+/** What an API needs to know. All of the load comes from one address, which no limit is meant for. */
+export function apiSettings(databaseUrl: string, redisUrl: string, port: number): Record<string, string> {
+  return {
+    ...SECRETS,
+    LOG_LEVEL: 'info',
+    DATABASE_URL: databaseUrl,
+    REDIS_URL: redisUrl,
+    API_PORT: `${port}`,
+    PUBLIC_URL: `http://127.0.0.1:${port}`,
+    STATUS_TOKEN_SECRET: randomBytes(32).toString('hex'),
+    REQUESTS_PER_ADDRESS_PER_MINUTE: '1000000',
+  };
+}
+
+/** Free now; an app takes it at once. */
+export async function freePort(): Promise<number> {
+  return (await freePorts())[0];
 }
 
 /** Free now; the apps take them at once. */

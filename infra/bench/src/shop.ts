@@ -1,7 +1,8 @@
-import { addProducts, auditStock, openDatabase } from '@antrean/db';
+import { addProducts, auditStock, createFlashSale, openDatabase } from '@antrean/db';
 
 export const skuOf = (product: number): string => `SKU-${product}`;
 const PRICE_RUPIAH = 50_000;
+export const SALE_PRICE_RUPIAH = PRICE_RUPIAH / 2;
 /** More than any benchmark sells. */
 export const PLENTY = 1_000_000_000;
 
@@ -18,6 +19,28 @@ export async function addBenchProducts(databaseUrl: string, products: number, on
     })),
   );
   await db.destroy();
+}
+
+export const SALE = 'flash';
+export const SALE_SKU = 'SKU-FLASH';
+
+/** A product of which there is nothing but what is in the sale, which is on now. */
+export async function addFlashSale(
+  databaseUrl: string,
+  { units, limitPerBuyer }: { units: number; limitPerBuyer: number },
+): Promise<void> {
+  const db = openDatabase({ url: databaseUrl, maxConnections: 1 });
+  const product = { sku: SALE_SKU, name: 'Kopi Gayo', description: '', priceRupiah: PRICE_RUPIAH };
+  await addProducts(db, [{ ...product, onHand: units }]);
+  const outcome = await createFlashSale(db, {
+    name: SALE,
+    startsAt: new Date(Date.now() - 60_000),
+    endsAt: new Date(Date.now() + 3_600_000),
+    items: [{ sku: SALE_SKU, salePriceRupiah: SALE_PRICE_RUPIAH, quota: units, limitPerBuyer }],
+    createdBy: 'bench',
+  });
+  await db.destroy();
+  if (outcome.kind !== 'created') throw new Error(`The sale could not be made: ${outcome.kind}.`);
 }
 
 export interface Audit {

@@ -23,6 +23,31 @@ export function percentile(values: readonly number[], p: number): number {
   return sorted[Math.max(Math.ceil(sorted.length * p) - 1, 0)] ?? 0;
 }
 
+export interface Trend {
+  /** Of the straight line with the least squares, in y a unit of x. */
+  slope: number;
+  /** The 95 % confidence interval of the slope ends here, below and above. */
+  low: number;
+  high: number;
+}
+
+/** Student's t for 95 %, by degrees of freedom from 1 on; with more, about 2. */
+const STUDENT_T = [12.71, 4.3, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.2, 2.18, 2.16, 2.14, 2.13];
+
+/** Undefined for fewer than three points, about which nothing can be said. */
+export function trend(points: readonly { x: number; y: number }[]): Trend | undefined {
+  const n = points.length;
+  if (n < 3) return undefined;
+  const mean = (of: (point: { x: number; y: number }) => number) =>
+    points.reduce((sum, point) => sum + of(point), 0) / n;
+  const [meanX, meanY] = [mean(({ x }) => x), mean(({ y }) => y)];
+  const squaresOfX = points.reduce((sum, { x }) => sum + (x - meanX) ** 2, 0);
+  const slope = points.reduce((sum, { x, y }) => sum + (x - meanX) * (y - meanY), 0) / squaresOfX;
+  const residuals = points.reduce((sum, { x, y }) => sum + (y - meanY - slope * (x - meanX)) ** 2, 0);
+  const within = (STUDENT_T[n - 3] ?? 2.1) * Math.sqrt(residuals / (n - 2) / squaresOfX);
+  return { slope, low: slope - within, high: slope + within };
+}
+
 export const rounded = (value: number, digits = 3): number => Number(value.toFixed(digits));
 
 /** One line of a summary: a name, the median, and the spread of the rounds. */

@@ -1,0 +1,396 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { auditFlashSales, type Database, type FlashSaleAudit, type Kysely, sql } from '@antrean/db';
+import { count, defineBenchmark, file, type Report } from './benchmark.ts';
+import type { Environment } from './environment.ts';
+import type { Buyer, BuyersPlan, BuyersReport } from './flash-sale-buyers.ts';
+import { postgresMb, residentMb } from './memory.ts';
+import { drawPicture } from './picture.ts';
+import { startProcess } from './processes.ts';
+import { inTurns, openRunningShop, type RunningShop, until } from './running-shop.ts';
+import { addBenchProducts, addFlashSale, audit, PLENTY, SALE, SALE_PRICE_RUPIAH, SALE_SKU } from './shop.ts';
+import { percentile, rounded } from './statistics.ts';
+
+const WORKERS = 2;
+const TARGET_KNOWN_MS = 10_000;
+/** What may become of an order here; each buyer wants one unit, at its price, and nobody is above a limit. */
+const OUTCOMES = ['sold_out', 'reserved', 'rejected: out_of_stock', 'rejected: sale_closed'];
+const SAMPLE_EVERY_MS = 100;
+/** Of another product, so that neither connecting nor compiling counts. */
+const WARM_UP_ORDERS = 200;
+/** Each of them is sent so often; replays make no more payments, which the gateways' limits would hold up. */
+const WARM_UP_TIMES = 15;
+const WARM_UP_LIMIT_MS = 60_000;
+const BUYERS_LIMIT_MS = 300_000;
+const SETTLE_LIMIT_MS = 120_000;
+
+export const flashSale = defineBenchmark({
+  purpose:
+    'A flash sale on the whole system: API, two workers, gateway simulator, PostgreSQL and Redis, each a process of ' +
+    'its own, and far more buyers than units, a third of them in the first second. Each buyer orders once, follows ' +
+    `the order until its outcome is known (target: the last one ${TARGET_KNOWN_MS / 1_000} s after the last order was ` +
+    'sent), and nine in ten of those who get a unit pay it. Nothing may be oversold, lost or ordered twice, and ' +
+    'every unit must go. Draws a picture.',
+  options: {
+    buyers: count(10_000, 'buyers'),
+    seconds: count(10, 'within which they come'),
+    units: count(500, 'units there are, all of them in the sale'),
+    connections: count(256, 'connections the buyers share; those who follow by events have one more each'),
+    picture: file(path.join(tmpdir(), 'antrean-flash-sale.svg'), 'where the picture is drawn'),
+  },
+  run,
+});
+
+interface Sizes {
+  buyers: number;
+  seconds: number;
+  units: number;
+  connections: number;
+  picture: string;
+}
+
+async function run(sizes: Sizes, environment: Environment): Promise<Report> {
+  const { buyers, seconds, units, connections } = sizes;
+  const database = await environment.createDatabase();
+  await addBenchProducts(database.url, 1, PLENTY);
+  await addFlashSale(database.url, { units, limitPerBuyer: 1 });
+  const redisUrl = await environment.startRedis();
+  const shop = await openRunningShop(database.url, redisUrl);
+  const stopWorkers = [];
+  for (let n = 0; n < WORKERS; n += 1) stopWorkers.push(await shop.startWorker());
+  await warmUp(shop);
+  environment.say('warmed up; the sale begins');
+
+  const plan: BuyersPlan = {
+    ...{ apiUrl: shop.apiUrl, simulatorUrl: shop.simulatorUrl, headers: shop.browserHeaders },
+    ...{ sku: SALE_SKU, salePriceRupiah: SALE_PRICE_RUPIAH, buyers, seconds, sockets: connections },
+  };
+  const load = await startProcess('flash-sale-buyers.ts', [JSON.stringify(plan)]);
+  const sampler = startSampling(shop, {
+    api: () => residentMb(shop.pids.api),
+    ...Object.fromEntries(stopWorkers.map(({ pid }, n) => [`worker${n + 1}`, () => residentMb(pid)])),
+    simulator: () => residentMb(shop.pids.simulator),
+    redis: () => residentMb(environment.pids.redis(redisUrl)),
+    postgresql: () => postgresMb(environment.pids.postgres()),
+  });
+  load.go();
+  const seen = (await load.stop(BUYERS_LIMIT_MS)) as BuyersReport;
+  environment.say(`each of ${buyers} buyers has an answer; waiting until every payment is booked`);
+  const paidBySimulator = seen.buyers.filter(({ paidAt }) => paidAt !== null).length;
+  const areBooked = await until('every payment is booked', SETTLE_LIMIT_MS, async () => {
+    return ((await readSale(shop.db)).sold ?? 0) >= paidBySimulator;
+  }).then(
+    () => true,
+    () => false,
+  );
+  const { samples, memory } = await sampler.stop();
+  const books = await readBooks(shop.db, seen.buyers);
+  for (const stop of stopWorkers) await stop();
+  await shop.close();
+  const { oversold, ledgerMismatches } = await audit(database.url);
+  await database.drop();
+
+  const summed = sumUp(seen, samples);
+  const picture = path.resolve(sizes.picture);
+  mkdirSync(path.dirname(picture), { recursive: true });
+  writeFileSync(picture, draw(sizes, seen.buyers, samples));
+
+  const { sale } = books;
+  const soldUnits = sale.reserved + sale.sold;
+  // By the counters of the stock, by those of the sale, and by the orders.
+  const allOversold = Math.max(oversold, soldUnits - units, books.unitsInOrders - units, 0);
+  const saleMismatch = sale.reserved !== sale.ledgerReserved || sale.sold !== sale.ledgerSold;
+  const { neverKnew, toldTwoThings, timeUntilLastBuyerKnowsMs } = summed;
+  const unexpected = Object.entries(summed.outcomes).filter(
+    // Those who never knew are counted by themselves.
+    ([outcome]) => outcome !== 'unknown' && !OUTCOMES.includes(outcome),
+  );
+  return {
+    summary: [
+      `${buyers} buyers within ${seconds} s for ${units} units: ${summed.accepted} accepted, ${soldUnits} units gone, ${sale.sold} paid`,
+      ...Object.entries(summed.outcomes).map(([outcome, times]) => `  ${times} × ${outcome}`),
+      `answers to orders: ${listed(seen.answers)}`,
+      `answers to polls: ${listed(seen.polls)}; event streams refused: ${seen.streamsRefused}`,
+      `accepted within ${summed.acceptP50Ms} ms (p50), ${summed.acceptP95Ms} ms (p95), ${summed.acceptP99Ms} ms (p99)`,
+      `last answer ${summed.timeToLastAnswerMs} ms after the first order was sent`,
+      `the last buyer knew ${timeUntilLastBuyerKnowsMs} ms after the last order was sent; the last had a way to pay ${summed.timeUntilLastWayToPayMs} ms after it`,
+      `at most ${summed.peakDepth} waited in the queue; the buyers' own process was ${rounded(seen.ownDelayP99Ms, 1)} ms late (p99)`,
+      ...(Object.keys(memory).length === 0
+        ? ['memory: not known on this system, which has no /proc']
+        : Object.entries(memory).map(
+            ([name, { peakMb, endMb }]) => `memory of ${name}: ${peakMb} MB at most, ${endMb} MB at the end`,
+          )),
+      `picture: ${picture}`,
+    ],
+    problems: [
+      ...(allOversold > 0 ? [`${allOversold} units were oversold.`] : []),
+      ...(ledgerMismatches > 0 ? [`${ledgerMismatches} products differ from their ledger.`] : []),
+      ...(saleMismatch ? ['The sale differs from its ledger.'] : []),
+      ...(books.lost > 0
+        ? [`${books.lost} orders were accepted and are not in PostgreSQL, or have no end.`]
+        : []),
+      ...(books.duplicated > 0 ? [`${books.duplicated} keys have more than one order.`] : []),
+      ...(books.untold > 0
+        ? [`${books.untold} orders in PostgreSQL hold or held a unit, and no buyer was told their id.`]
+        : []),
+      ...(toldTwoThings > 0
+        ? [`${toldTwoThings} buyers clicked twice with one key and were told two different things.`]
+        : []),
+      ...unexpected.map(([outcome, times]) => `${times} orders ended as "${outcome}", which cannot be here.`),
+      ...(sale.mostByOneBuyer > 1 ? [`One buyer has ${sale.mostByOneBuyer} units.`] : []),
+      ...(soldUnits === units ? [] : [`${soldUnits} of ${units} units went.`]),
+      ...(neverKnew > 0 ? [`${neverKnew} buyers never knew what became of their order.`] : []),
+      ...(areBooked ? [] : ['Not every payment of the simulator was booked.']),
+      ...(timeUntilLastBuyerKnowsMs > TARGET_KNOWN_MS
+        ? [`The last buyer knew after ${timeUntilLastBuyerKnowsMs} ms; the target is ${TARGET_KNOWN_MS} ms.`]
+        : []),
+    ],
+    result: {
+      benchmark: 'flash-sale',
+      ...{ buyers, seconds, units, workers: WORKERS },
+      ...summed,
+      answers: seen.answers,
+      polls: seen.polls,
+      paid: sale.sold,
+      soldUnits,
+      oversold: allOversold,
+      lost: books.lost,
+      duplicated: books.duplicated,
+      untold: books.untold,
+      ledgerMismatches: ledgerMismatches + (saleMismatch ? 1 : 0),
+      orderStates: books.states,
+      streamsRefused: seen.streamsRefused,
+      paymentsRefused: seen.paymentsRefused,
+      ownDelayP99Ms: rounded(seen.ownDelayP99Ms, 1),
+      memory,
+      picture,
+    },
+  };
+}
+
+async function warmUp(shop: RunningShop): Promise<void> {
+  const numbers = Array.from({ length: WARM_UP_ORDERS }, (_, number) => number);
+  for (let n = 0; n < WARM_UP_TIMES; n += 1) await inTurns(numbers, (number) => shop.place(number));
+  await until('the first orders await payment', WARM_UP_LIMIT_MS, async () => {
+    const states = await countStates(shop.db);
+    return states['awaiting_payment'] === WARM_UP_ORDERS;
+  });
+}
+
+interface Sample {
+  at: number;
+  depth: number;
+  reserved: number;
+  sold: number;
+}
+
+interface Memory {
+  peakMb: number;
+  endMb: number;
+}
+
+/** How the sale stands, and the processes' memory, until it is stopped. */
+function startSampling(shop: RunningShop, memoryOf: Readonly<Record<string, () => number | undefined>>) {
+  const samples: Sample[] = [];
+  const memory: Record<string, Memory> = {};
+  const over = new AbortController();
+  const look = async () => {
+    const [depth, { reserved, sold }] = await Promise.all([
+      shop.producer.waitingCount('orders'),
+      readSale(shop.db),
+    ]);
+    samples.push({ at: Date.now(), depth, reserved, sold });
+    for (const [name, read] of Object.entries(memoryOf)) {
+      const mb = Math.round(read() ?? 0);
+      if (mb > 0) memory[name] = { peakMb: Math.max(memory[name]?.peakMb ?? 0, mb), endMb: mb };
+    }
+  };
+  const running = (async () => {
+    while (!over.signal.aborted) {
+      await look();
+      await delay(SAMPLE_EVERY_MS);
+    }
+    await look();
+  })();
+  // It is awaited in the end; until then, nothing else looks at it.
+  running.catch(() => undefined);
+  return {
+    async stop() {
+      over.abort();
+      await running;
+      return { samples, memory };
+    },
+  };
+}
+
+async function readSale(db: Kysely<Database>): Promise<{ reserved: number; sold: number }> {
+  return db.selectFrom('flashSaleItems').select(['reserved', 'sold']).executeTakeFirstOrThrow();
+}
+
+async function countStates(db: Kysely<Database>): Promise<Record<string, number>> {
+  const { rows } = await sql<{ state: string; orders: number }>`
+    select state, count(*)::int as orders from orders group by state order by state`.execute(db);
+  return Object.fromEntries(rows.map(({ state, orders }) => [state, orders]));
+}
+
+interface Books {
+  sale: FlashSaleAudit;
+  states: Record<string, number>;
+  unitsInOrders: number;
+  lost: number;
+  duplicated: number;
+  /** Not rejected, and of an id that no buyer knows. */
+  untold: number;
+}
+
+/** Orders beside what the buyers were told. */
+async function readBooks(db: Kysely<Database>, buyers: readonly Buyer[]): Promise<Books> {
+  const [sale] = await auditFlashSales(db, SALE);
+  if (sale === undefined) throw new Error('The sale is gone.');
+  const rows = await db
+    .selectFrom('orders')
+    .innerJoin('orderItems', 'orderItems.orderId', 'orders.id')
+    .select(['orders.id', 'orders.idempotencyKey', 'orders.state', 'orderItems.quantity'])
+    .where('orderItems.sku', '=', SALE_SKU)
+    .execute();
+  const ended = new Set(rows.filter(({ state }) => state !== 'queued').map(({ id }) => id));
+  const holding = rows.filter(({ state }) => state !== 'rejected');
+  const states: Record<string, number> = {};
+  for (const { state } of rows) states[state] = (states[state] ?? 0) + 1;
+  const told = new Set(buyers.flatMap(({ orderIds }) => orderIds));
+  const twiceStored = rows.length - new Set(rows.map(({ idempotencyKey }) => idempotencyKey)).size;
+  return {
+    sale,
+    states,
+    unitsInOrders: holding.reduce((sum, { quantity }) => sum + quantity, 0),
+    lost: [...told].filter((id) => !ended.has(id)).length,
+    duplicated: twiceStored + buyers.filter(({ orderIds }) => orderIds.length > 1).length,
+    untold: holding.filter(({ id }) => !told.has(id)).length,
+  };
+}
+
+function listed(answers: Readonly<Record<string, number>>): string {
+  return Object.entries(answers)
+    .map(([status, times]) => `${times} × ${status}`)
+    .join(', ');
+}
+
+function sumUp({ buyers, answers }: BuyersReport, samples: readonly Sample[]) {
+  const outcomes: Record<string, number> = {};
+  for (const { outcome } of buyers) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
+  const latest = (times: readonly (number | null)[]) =>
+    times.reduce<number>((last, time) => Math.max(last, time ?? 0), 0);
+  const first = Math.min(...buyers.map(({ sentAt }) => sentAt));
+  const lastSent = latest(buyers.map(({ sentAt }) => sentAt));
+  const after = (time: number, since: number) => Math.max(Math.round(time - since), 0);
+  const accepted = buyers.flatMap(({ acceptedAfterMs }) => acceptedAfterMs ?? []);
+  const answered = buyers.map(({ answeredAt, sentAt }) => (answeredAt ?? Number.POSITIVE_INFINITY) - sentAt);
+  return {
+    accepted: accepted.length,
+    /** To the buyers, whatever was answered meanwhile. */
+    outcomes,
+    soldOutAtTheDoor: outcomes['sold_out'] ?? 0,
+    /** Answers that told a buyer to come again. */
+    limited: (answers['429'] ?? 0) + (answers['503'] ?? 0),
+    toldTwoThings: buyers.filter(({ wasToldTwoThings }) => wasToldTwoThings).length,
+    neverKnew: buyers.filter(({ knownAt }) => knownAt === null).length,
+    timeToLastAnswerMs: after(latest(buyers.map(({ answeredAt }) => answeredAt)), first),
+    timeUntilLastBuyerKnowsMs: after(latest(buyers.map(({ knownAt }) => knownAt)), lastSent),
+    timeUntilLastWayToPayMs: after(latest(buyers.map(({ payableAt }) => payableAt)), lastSent),
+    acceptP50Ms: rounded(percentile(accepted, 0.5), 1),
+    acceptP95Ms: rounded(percentile(accepted, 0.95), 1),
+    acceptP99Ms: rounded(percentile(accepted, 0.99), 1),
+    answerP50Ms: rounded(percentile(answered, 0.5), 1),
+    answerP99Ms: rounded(percentile(answered, 0.99), 1),
+    peakDepth: samples.reduce((most, { depth }) => Math.max(most, depth), 0),
+  };
+}
+
+const BAR_MS = 250;
+
+function draw(
+  { buyers: many, seconds, units }: Sizes,
+  buyers: readonly Buyer[],
+  samples: readonly Sample[],
+): string {
+  const first = Math.min(...buyers.map(({ sentAt }) => sentAt));
+  const second = (time: number) => (time - first) / 1_000;
+  const lastSecond = second(samples.at(-1)?.at ?? first);
+  const perSecond = (times: readonly (number | null)[]) => {
+    const bars = Array.from({ length: Math.ceil((lastSecond * 1_000) / BAR_MS) + 1 }, () => 0);
+    for (const time of times) {
+      const bar = time === null ? -1 : Math.floor((time - first) / BAR_MS);
+      if (bar in bars) bars[bar] = (bars[bar] ?? 0) + 1;
+    }
+    return bars.map((value, bar) => ({
+      second: ((bar + 0.5) * BAR_MS) / 1_000,
+      value: (value * 1_000) / BAR_MS,
+    }));
+  };
+  const sampled = (value: (sample: Sample) => number) =>
+    samples
+      .filter(({ at }) => at >= first)
+      .map((sample) => ({ second: second(sample.at), value: value(sample) }));
+  const running = (times: readonly (number | null)[]) =>
+    times
+      .filter((time) => time !== null)
+      .toSorted((a, b) => a - b)
+      .map((time, index) => ({ second: second(time), value: index + 1 }));
+  const [blue, orange, green, grey] = ['#1f6feb', '#d97706', '#15803d', '#6b7280'];
+  return drawPicture(
+    `A flash sale: ${many.toLocaleString('en')} buyers, ${units.toLocaleString('en')} units`,
+    `Two workers; the buyers come within ${seconds} s, a third of them in the first.`,
+    [
+      {
+        title: 'Buyers',
+        unit: 'a second',
+        series: [
+          {
+            name: 'arrive',
+            colour: blue,
+            isArea: true,
+            points: perSecond(buyers.map(({ sentAt }) => sentAt)),
+          },
+          {
+            name: 'know their outcome',
+            colour: orange,
+            points: perSecond(buyers.map(({ knownAt }) => knownAt)),
+          },
+        ],
+      },
+      {
+        title: 'Queue',
+        unit: 'orders that wait to be reserved',
+        series: [{ name: 'waiting', colour: blue, isArea: true, points: sampled(({ depth }) => depth) }],
+      },
+      {
+        title: 'Stock',
+        unit: 'units',
+        series: [
+          {
+            name: 'left',
+            colour: green,
+            isArea: true,
+            points: sampled(({ reserved, sold }) => units - reserved - sold),
+          },
+          { name: 'reserved, not paid', colour: orange, points: sampled(({ reserved }) => reserved) },
+        ],
+      },
+      {
+        title: 'Payments',
+        unit: 'orders in all',
+        series: [
+          {
+            name: 'way to pay shown',
+            colour: grey,
+            points: running(buyers.map(({ payableAt }) => payableAt)),
+          },
+          { name: 'paid at the gateway', colour: blue, points: running(buyers.map(({ paidAt }) => paidAt)) },
+          { name: 'booked as paid', colour: green, points: sampled(({ sold }) => sold) },
+        ],
+      },
+    ],
+  );
+}

@@ -1,0 +1,127 @@
+// Clients that hold on to their connections by being slow, in a process of its own. Its argument: an AttackPlan as
+// JSON. One that the server has let go of comes again at once, but a slow reader: it does not notice.
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import net from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { serve } from './processes.ts';
+
+export interface AttackPlan {
+  /** What they are slow at: sending headers, sending a body, or reading the answers. */
+  slowAt: 'headers' | 'body' | 'reading';
+  port: number;
+  connections: number;
+  /** Lines of headers that let the request through to where its body is read. */
+  headers: Readonly<Record<string, string>>;
+  /** What the slow readers ask for. */
+  path: string;
+}
+
+export interface AttackReport {
+  opened: number;
+  /**
+   * How long the server kept each of those that it let go of, and how old those were that it still kept in the end.
+   * Null for slow readers: what they have not read hides the end of the connection from them.
+   */
+  kept: { cutAfterMs: number[]; stillOpenMs: number[] } | null;
+  /** How many connections the server held, by time (milliseconds since the epoch); empty where there is no /proc. */
+  held: { at: number; connections: number }[];
+}
+
+const OPENED_PER_SECOND = 200;
+const DRIP_EVERY_MS = 500;
+/** Short, for nearly all of them to be there at any time. */
+const COME_AGAIN_AFTER_MS = 100;
+const COUNT_EVERY_MS = 250;
+/** In /proc/net/tcp. */
+const ESTABLISHED = '01';
+const HEADER_DRIP = 'X-a: 1\r\n';
+const BODY_DRIP = '    ';
+/** One after the other without waiting, so that answers pile up on the way. */
+const READS_AT_ONCE = 10;
+const BYTES_READ_AT_ONCE = 16;
+
+const plan = JSON.parse(process.argv[2] ?? '{}') as AttackPlan;
+const headerLines = Object.entries(plan.headers).map(([name, value]) => `${name}: ${value}\r\n`);
+const FIRST_WORDS: Readonly<Record<AttackPlan['slowAt'], string>> = {
+  headers: 'GET /health/live HTTP/1.1\r\nHost: slow\r\n',
+  body:
+    `POST /v1/orders HTTP/1.1\r\nHost: slow\r\n${headerLines.join('')}Content-Type: application/json\r\n` +
+    'Idempotency-Key: slow\r\nContent-Length: 50000\r\n\r\n{',
+  reading: `GET ${plan.path} HTTP/1.1\r\nHost: slow\r\n\r\n`.repeat(READS_AT_ONCE),
+};
+const kept: NonNullable<AttackReport['kept']> = { cutAfterMs: [], stillOpenMs: [] };
+const report: AttackReport = { opened: 0, kept: plan.slowAt === 'reading' ? null : kept, held: [] };
+const over = new AbortController();
+const open = new Map<net.Socket, number>();
+
+serve(async () => {
+  const attackers = Array.from({ length: plan.connections }, (_, number) => attack(number));
+  const timer = setInterval(() => {
+    for (const socket of open.keys()) drip(socket);
+  }, DRIP_EVERY_MS);
+  const counter = setInterval(() => {
+    const connections = countHeld();
+    if (connections !== undefined) report.held.push({ at: Date.now(), connections });
+  }, COUNT_EVERY_MS);
+  return async () => {
+    clearInterval(timer);
+    clearInterval(counter);
+    for (const since of open.values()) kept.stillOpenMs.push(performance.now() - since);
+    over.abort();
+    for (const socket of open.keys()) socket.destroy();
+    await Promise.all(attackers);
+    return report;
+  };
+});
+
+async function attack(number: number): Promise<void> {
+  await delay((number * 1_000) / OPENED_PER_SECOND, undefined, { signal: over.signal }).catch(
+    () => undefined,
+  );
+  while (!over.signal.aborted) {
+    const socket = net.connect({ port: plan.port, host: '127.0.0.1', noDelay: true });
+    socket.on('error', () => undefined);
+    const closed = once(socket, 'close');
+    socket.once('connect', () => {
+      report.opened += 1;
+      open.set(socket, performance.now());
+      socket.write(FIRST_WORDS[plan.slowAt]);
+    });
+    // What is answered meanwhile, as that it took too long, is of no interest, but the end of it is.
+    if (plan.slowAt !== 'reading') socket.resume();
+    await closed;
+    const since = open.get(socket);
+    open.delete(socket);
+    if (since !== undefined && !over.signal.aborted) kept.cutAfterMs.push(performance.now() - since);
+    await delay(COME_AGAIN_AFTER_MS, undefined, { signal: over.signal }).catch(() => undefined);
+  }
+}
+
+function drip(socket: net.Socket): void {
+  if (plan.slowAt === 'reading') socket.read(BYTES_READ_AT_ONCE);
+  else if (socket.writable) socket.write(plan.slowAt === 'headers' ? HEADER_DRIP : BODY_DRIP);
+}
+
+/**
+ * Ours that the server has taken and not closed, as the kernel knows it from the server's side: a slow reader does not
+ * see it from its own. Undefined where there is no /proc.
+ */
+function countHeld(): number | undefined {
+  let table: string;
+  try {
+    table = readFileSync('/proc/net/tcp', 'utf8');
+  } catch {
+    return undefined;
+  }
+  const ours = new Set(Array.from(open.keys(), ({ localPort }) => localPort));
+  return table.split('\n').filter((row) => {
+    const [, local = '', remote = '', state, , , , , , inode] = row.trim().split(/\s+/);
+    // Until it is accepted, and once it is closed, a connection belongs to no process: its inode is 0.
+    return state === ESTABLISHED && inode !== '0' && portOf(local) === plan.port && ours.has(portOf(remote));
+  }).length;
+}
+
+function portOf(address: string): number {
+  return Number.parseInt(address.split(':')[1] ?? '', 16);
+}

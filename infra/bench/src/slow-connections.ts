@@ -1,0 +1,268 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { count, defineBenchmark, type Report, UsageError } from './benchmark.ts';
+import type { Environment } from './environment.ts';
+import { type HttpClient, openHttpClient } from './http-client.ts';
+import { residentMb } from './memory.ts';
+import { startProcess } from './processes.ts';
+import { openRunningShop, type RunningShop } from './running-shop.ts';
+import { addBenchProducts, PLENTY, skuOf } from './shop.ts';
+import type { AttackPlan, AttackReport } from './slow-attacker.ts';
+import { figure, line, percentile, rounded } from './statistics.ts';
+
+const TARGET_TIMES = 2;
+/**
+ * How long a connection may be held: by its headers, by its body. These are the API's own timeouts (apps/api/src/app.ts),
+ * a second until they are looked at, and two for a busy machine. How long a slow reader is kept cannot be seen by itself,
+ * and nothing is said about it: the API lets go of a connection once nothing has moved on it for a minute or more.
+ */
+const CUT_WITHIN_MS = { headers: 5_000 + 3_000, body: 10_000 + 3_000 } as const;
+const FEWEST_SECONDS = 14;
+/** With the time to gather, less than the minute after which slow readers are let go of, who do not come again. */
+const MOST_SECONDS = 50;
+/** Of the attackers: with fewer of them there, it is another attack that was measured. */
+const LEAST_HELD_SHARE = 0.9;
+/** Over which those held are averaged: whoever was let go of is away for a moment. */
+const HELD_WITHIN_MS = 1_000;
+/** Attackers come 200 a second. */
+const GATHER_MS = 4_000;
+const WARM_UP_SECONDS = 5;
+const KINDS = ['headers', 'body', 'reading'] as const;
+type Kind = (typeof KINDS)[number];
+/** The longest answer that anybody may have. */
+const READ_PATH = '/openapi.json';
+
+export const slowConnections = defineBenchmark({
+  purpose:
+    'Attackers that send headers by drops, then others that send a body by drops, then others that read by drops, ' +
+    'beside honest orders and polls at a steady rate, half of them over new connections. Honest p99 before and ' +
+    `during each attack (target: within ${TARGET_TIMES} times), how many attackers the API held meanwhile, and how ` +
+    'long it kept them, but for those that read by drops.',
+  options: {
+    connections: count(500, 'attackers at once; one that was let go of comes again'),
+    seconds: count(
+      20,
+      `how long honest requests are measured, before and during each attack; ${FEWEST_SECONDS} to ${MOST_SECONDS}`,
+    ),
+    rate: count(50, 'honest requests a second'),
+    rounds: count(3, 'rounds, of which the median counts; within one, the attacks take turns'),
+  },
+  run,
+});
+
+interface Sizes {
+  connections: number;
+  seconds: number;
+  rate: number;
+  rounds: number;
+}
+
+interface Honest {
+  p50Ms: number;
+  p99Ms: number;
+  failed: number;
+}
+
+interface Attacked {
+  kind: Kind;
+  before: Honest;
+  during: Honest;
+  attack: AttackReport;
+  heldAtStart: number | undefined;
+  heldAtEnd: number | undefined;
+  apiMb: number | undefined;
+}
+
+async function run(sizes: Sizes, environment: Environment): Promise<Report> {
+  const { connections, seconds } = sizes;
+  if (seconds < FEWEST_SECONDS || seconds > MOST_SECONDS) {
+    throw new UsageError(`--seconds takes ${FEWEST_SECONDS} to ${MOST_SECONDS}.`);
+  }
+  const database = await environment.createDatabase();
+  await addBenchProducts(database.url, 1, PLENTY);
+  const shop = await openRunningShop(database.url, await environment.startRedis(), {
+    // As it is usually: the attackers come from one address, and honest orders by a key.
+    settings: { REQUESTS_PER_ADDRESS_PER_MINUTE: '600' },
+  });
+  const stopWorker = await shop.startWorker();
+  const honest = openHonest(shop, sizes.rate);
+  await honest.measure(WARM_UP_SECONDS);
+  const { status } = await fetch(`${shop.apiUrl}${READ_PATH}`);
+  if (status !== 200)
+    throw new Error(`${READ_PATH} is answered ${status}: slow readers need something to read.`);
+
+  const seen: Attacked[] = [];
+  for (const kind of Array.from({ length: sizes.rounds }, () => KINDS).flat()) {
+    const before = await honest.measure(seconds);
+    const port = Number(new URL(shop.apiUrl).port);
+    const plan: AttackPlan = {
+      slowAt: kind,
+      port,
+      connections,
+      headers: shop.browserHeaders,
+      path: READ_PATH,
+    };
+    const attackers = await startProcess('slow-attacker.ts', [JSON.stringify(plan)]);
+    attackers.go();
+    await delay(GATHER_MS);
+    const startedAt = Date.now();
+    const during = await honest.measure(seconds);
+    const endedAt = Date.now();
+    const apiMb = residentMb(shop.pids.api);
+    const attack = (await attackers.stop()) as AttackReport;
+    const heldAtStart = heldUntil(attack, startedAt);
+    const heldAtEnd = heldUntil(attack, endedAt);
+    seen.push({ kind, before, during, attack, heldAtStart, heldAtEnd, apiMb });
+    environment.say(
+      `slow ${kind}: honest p99 ${before.p99Ms.toFixed(1)} ms before, ${during.p99Ms.toFixed(1)} ms during`,
+    );
+  }
+  honest.close();
+  await stopWorker();
+  await shop.close();
+  await database.drop();
+
+  const rows = KINDS.map((kind) =>
+    judge(
+      kind,
+      seen.filter((each) => each.kind === kind),
+    ),
+  );
+  return {
+    summary: rows.flatMap(({ kind, times, p50BeforeMs, p50DuringMs, p99BeforeMs, p99DuringMs, ...row }) => [
+      `slow ${kind}: honest p50 ${p50BeforeMs} and ${p50DuringMs} ms, p99 ${p99BeforeMs} and ${p99DuringMs} ms`,
+      line('  p99 during, of before', times, 'times', 2),
+      `  attackers held, in the round with the fewest: ${row.heldAtStart ?? 'not known'} at its start, ${row.heldAtEnd ?? 'not known'} at its end`,
+      row.kept === null
+        ? `  ${row.opened} connections; how long each was kept cannot be seen`
+        : `  ${row.opened} connections, ${row.kept.cut} of them cut, the longest kept ${(row.kept.longestMs / 1_000).toFixed(1)} s`,
+    ]),
+    problems: rows.flatMap((row) => problemsOf(row, connections)),
+    result: {
+      benchmark: 'slow-connections',
+      ...sizes,
+      readPath: READ_PATH,
+      attacks: rows.map(({ times, ...row }) => ({ ...row, times: rounded(times.median, 2), spread: times })),
+    },
+  };
+}
+
+type Row = ReturnType<typeof judge>;
+
+function judge(kind: Kind, rounds: readonly Attacked[]) {
+  const median = (of: (each: Attacked) => number) => rounded(figure(rounds.map(of)).median, 1);
+  const fewest = (held: readonly (number | undefined)[]) => {
+    const numbers = held.filter((each) => each !== undefined);
+    return numbers.length === 0 ? null : Math.round(Math.min(...numbers));
+  };
+  const known = rounds.flatMap(({ apiMb }) => apiMb ?? []);
+  return {
+    kind,
+    times: figure(rounds.map(({ before, during }) => during.p99Ms / before.p99Ms)),
+    p50BeforeMs: median(({ before }) => before.p50Ms),
+    p50DuringMs: median(({ during }) => during.p50Ms),
+    p99BeforeMs: median(({ before }) => before.p99Ms),
+    p99DuringMs: median(({ during }) => during.p99Ms),
+    honestFailed: rounds.reduce((sum, { before, during }) => sum + before.failed + during.failed, 0),
+    opened: rounds.reduce((sum, { attack }) => sum + attack.opened, 0),
+    heldAtStart: fewest(rounds.map(({ heldAtStart }) => heldAtStart)),
+    heldAtEnd: fewest(rounds.map(({ heldAtEnd }) => heldAtEnd)),
+    kept: sumUpKept(rounds.flatMap(({ attack }) => attack.kept ?? [])),
+    apiMb: known.length === 0 ? null : Math.round(Math.max(...known)),
+  };
+}
+
+/** Null where nobody saw it. */
+function sumUpKept(rounds: readonly NonNullable<AttackReport['kept']>[]) {
+  if (rounds.length === 0) return null;
+  const cutAfterMs = rounds.flatMap((round) => round.cutAfterMs);
+  const stillOpenMs = rounds.flatMap((round) => round.stillOpenMs);
+  return {
+    cut: cutAfterMs.length,
+    medianCutAfterMs: cutAfterMs.length === 0 ? null : Math.round(percentile(cutAfterMs, 0.5)),
+    longestMs: Math.round([...cutAfterMs, ...stillOpenMs].reduce((most, each) => Math.max(most, each), 0)),
+    stillOpen: stillOpenMs.length,
+  };
+}
+
+/** Over the second until then; undefined where it is not known. */
+function heldUntil({ held }: AttackReport, time: number): number | undefined {
+  const counts = held
+    .filter(({ at }) => at > time - HELD_WITHIN_MS && at <= time)
+    .map(({ connections }) => connections);
+  return counts.length === 0 ? undefined : counts.reduce((sum, each) => sum + each, 0) / counts.length;
+}
+
+function problemsOf(
+  { kind, times, honestFailed, heldAtStart, heldAtEnd, kept, opened }: Row,
+  connections: number,
+): string[] {
+  const limitMs = kind === 'reading' ? Number.POSITIVE_INFINITY : CUT_WITHIN_MS[kind];
+  const held = Math.min(heldAtStart ?? connections, heldAtEnd ?? connections);
+  return [
+    ...(times.median > TARGET_TIMES
+      ? [
+          `With slow ${kind}, honest p99 is ${times.median.toFixed(2)} times as long; the target is ${TARGET_TIMES}.`,
+        ]
+      : []),
+    ...(honestFailed > 0 ? [`With slow ${kind}, ${honestFailed} honest requests failed.`] : []),
+    ...(kept !== null && kept.longestMs > limitMs
+      ? [`With slow ${kind}, a connection was kept for ${kept.longestMs} ms; the limit is ${limitMs} ms.`]
+      : []),
+    ...(held < connections * LEAST_HELD_SHARE
+      ? [
+          `With slow ${kind}, the API held only ${held} of ${connections} attackers at an end of the measurement; ` +
+            `at the least ${LEAST_HELD_SHARE * 100} % are to be there.`,
+        ]
+      : []),
+    ...(opened === 0 ? [`No attacker got a connection to be slow at ${kind}.`] : []),
+  ];
+}
+
+/** Orders and polls by turns; of each, every other one over a new connection. */
+function openHonest({ apiUrl, headers }: RunningShop, rate: number) {
+  const clients: readonly HttpClient[] = [openHttpClient(apiUrl, 50), openHttpClient(apiUrl, 0)];
+  let sent = 0;
+  let latest: string | undefined;
+
+  /** Throws for any answer but a good one. */
+  const ask = async (number: number) => {
+    const client = clients[Math.floor(number / 2) % 2] as HttpClient;
+    if (number % 2 === 1 && latest !== undefined) {
+      const { status } = await client.ask('GET', latest, headers);
+      if (status !== 200) throw new Error(`A poll was answered ${status}.`);
+      return;
+    }
+    const order = JSON.stringify({
+      customer: { name: 'Siti Rahma', email: `buyer${number}@example.test`, phone: '081210000000' },
+      items: [{ sku: skuOf(0), quantity: 1 }],
+      paymentMethod: 'online',
+    });
+    const sending = { ...headers, 'content-type': 'application/json', 'idempotency-key': `honest-${number}` };
+    const { status, body } = await client.ask('POST', '/v1/orders', sending, order);
+    if (status !== 202) throw new Error(`An order was answered ${status}: ${body.slice(0, 300)}`);
+    latest = `/v1/orders/${(JSON.parse(body) as { orderId: string }).orderId}`;
+  };
+
+  return {
+    /** Each starts at its time, whether or not those before have been answered. */
+    async measure(seconds: number): Promise<Honest> {
+      const latenciesMs: number[] = [];
+      let failed = 0;
+      const under: Promise<void>[] = [];
+      const startedAt = performance.now();
+      for (let n = 0; n < seconds * rate; n += 1) {
+        const dueAt = startedAt + (n * 1_000) / rate;
+        await delay(Math.max(dueAt - performance.now(), 0));
+        const sentAt = performance.now();
+        const one = ask((sent += 1)).then(
+          () => void latenciesMs.push(performance.now() - sentAt),
+          () => void (failed += 1),
+        );
+        under.push(one);
+      }
+      await Promise.all(under);
+      return { p50Ms: percentile(latenciesMs, 0.5), p99Ms: percentile(latenciesMs, 0.99), failed };
+    },
+    close: () => clients.forEach((client) => client.close()),
+  };
+}
