@@ -51,7 +51,7 @@ export interface RunningShop {
 export async function openRunningShop(
   databaseUrl: string,
   redisUrl: string,
-  { webhooksTo, settings = {} }: { webhooksTo?: string; settings?: Readonly<Record<string, string>> } = {},
+  { webhooksTo, ofApi = {} }: { webhooksTo?: string; ofApi?: Readonly<Record<string, string>> } = {},
 ): Promise<RunningShop> {
   const [apiPort, simulatorPort] = await freePorts();
   const apiUrl = `http://127.0.0.1:${apiPort}`;
@@ -73,7 +73,7 @@ export async function openRunningShop(
   });
   const stopApi = await startApp('apps/api/src/main.ts', {
     ...apiSettings(databaseUrl, redisUrl, apiPort),
-    ...settings,
+    ...ofApi,
   });
   return {
     db,

@@ -81,7 +81,7 @@ async function run(sizes: Sizes, environment: Environment): Promise<Report> {
   await addBenchProducts(database.url, 1, PLENTY);
   const shop = await openRunningShop(database.url, await environment.startRedis(), {
     // As it is usually: the attackers come from one address, and honest orders by a key.
-    settings: { REQUESTS_PER_ADDRESS_PER_MINUTE: '600' },
+    ofApi: { REQUESTS_PER_ADDRESS_PER_MINUTE: '600' },
   });
   const stopWorker = await shop.startWorker();
   const honest = openHonest(shop, sizes.rate);
