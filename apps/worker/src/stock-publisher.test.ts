@@ -1,14 +1,20 @@
 import { openDatabase } from '@antrean/db';
 import { createLog } from '@antrean/process';
 import type { StockState } from '@antrean/queue';
-import { afterEach, expect, it, vi } from 'vitest';
-import { type StockPublisher, startStockPublisher } from './stock-publisher.ts';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { SAY_AGAIN_MS, type StockPublisher, startStockPublisher } from './stock-publisher.ts';
 
 const { readStock } = vi.hoisted(() => ({ readStock: vi.fn() }));
 vi.mock('@antrean/db', async (original) => ({ ...(await original<object>()), readStock }));
 
 let publisher: StockPublisher | undefined;
-afterEach(() => publisher?.stop());
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(async () => {
+  await publisher?.stop();
+  vi.useRealTimers();
+});
 
 it('says again and again what is sold out, and no longer once there is stock', async () => {
   const stock = new Map([
@@ -28,19 +34,15 @@ it('says again and again what is sold out, and no longer once there is stock', a
     marks: { publish: async (states) => void published.push(...states.map(({ sku }) => sku)) },
     now: () => new Date(),
     log: createLog('test', 'silent'),
-    sayAgainMs: 5,
   });
+  const timesOf = (sku: string) => published.filter((each) => each === sku).length;
   publisher.touch({ skus: ['KOPI', 'TEH'] });
-  await vi.waitFor(() => expect(published.filter((sku) => sku === 'KOPI').length).toBeGreaterThan(3));
-  expect(published.filter((sku) => sku === 'TEH')).toHaveLength(1);
+  await vi.advanceTimersByTimeAsync(SAY_AGAIN_MS / 2);
+  expect([timesOf('KOPI'), timesOf('TEH')]).toEqual([1, 1]);
+  await vi.advanceTimersByTimeAsync(3 * SAY_AGAIN_MS);
+  expect([timesOf('KOPI'), timesOf('TEH')]).toEqual([4, 1]);
   stock.set('KOPI', 1);
   publisher.touch({ skus: ['KOPI'] });
-  const { length } = published;
-  await vi.waitFor(() => expect(published.length).toBeGreaterThan(length));
-  await publisher.stop();
-  const calls = readStock.mock.calls.length;
-  await new Promise((resolve) => {
-    setTimeout(resolve, 30);
-  });
-  expect(readStock.mock.calls).toHaveLength(calls);
+  await vi.advanceTimersByTimeAsync(3 * SAY_AGAIN_MS);
+  expect([timesOf('KOPI'), timesOf('TEH')]).toEqual([5, 1]);
 });

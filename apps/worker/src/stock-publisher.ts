@@ -17,7 +17,7 @@ export interface StockPublisher {
 const JOIN_MS = 50;
 const RETRY_MS = 1_000;
 /** What is sold out is said again and again, as a mark holds for half a minute and no order comes to say so. */
-const SAY_AGAIN_MS = 10_000;
+export const SAY_AGAIN_MS = 10_000;
 const MAX_SOLD_OUT = 10_000;
 /** More would only be more work for a gate that lets everything through meanwhile. */
 const MAX_REMEMBERED = 100_000;
@@ -31,8 +31,6 @@ export function startStockPublisher(deps: {
   marks: Pick<StockMarks, 'publish'>;
   now: () => Date;
   log: Logger;
-  /** How often what is sold out is said again. */
-  sayAgainMs?: number;
 }): StockPublisher {
   const skus = new Set<string>();
   const productIds = new Set<number>();
@@ -77,7 +75,7 @@ export function startStockPublisher(deps: {
     remember(touched);
     if (running === undefined && skus.size + productIds.size > 0) schedule(JOIN_MS);
   };
-  const sayingAgain = setInterval(() => touch({ skus: soldOut }), deps.sayAgainMs ?? SAY_AGAIN_MS);
+  const sayingAgain = setInterval(() => touch({ skus: soldOut }), SAY_AGAIN_MS);
   return {
     touch,
     async stop() {
