@@ -171,6 +171,30 @@ describe('the other buckets', () => {
     expect((await api.place()).statusCode).toBe(202);
   });
 
+  it('are counted over all processes, and none is widened by what a process knows alone', async () => {
+    await open();
+    const other = await openApp(inject('redisUrl'), { QUEUE_PREFIX: api.prefix });
+    try {
+      await limit(40);
+      await other.seen();
+      const order = async ({ place, keys }: OpenApp) =>
+        (await place(anOrder(), { origin: ORIGIN }, { key: keys.publishable })).statusCode;
+      const statuses = [];
+      for (let i = 0; i < 30; i += 1) statuses.push(await order(api), await order(other));
+      expect(statuses.filter((status) => status === 202)).toHaveLength(40);
+      expect(statuses.slice(0, 40)).toEqual(Array.from({ length: 40 }, () => 202));
+    } finally {
+      await other.close();
+    }
+  });
+
+  it('are not widened by a crowd in one moment either', async () => {
+    await open();
+    await limit(40);
+    const crowd = await Promise.all(Array.from({ length: 200 }, () => fromPage(1)));
+    expect(crowd.flat().filter((status) => status === 202)).toHaveLength(40);
+  });
+
   it('let everything through while Redis cannot count, and an order gets its 503', async () => {
     await open({ REQUESTS_PER_ADDRESS_PER_MINUTE: '1', AUTH_FAILURES_PER_MINUTE: '1' });
     await limit(1);
