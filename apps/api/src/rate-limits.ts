@@ -86,46 +86,12 @@ interface Counted {
   ttl: number;
 }
 
-/** Below this share of its limit, a bucket is counted without a request waiting for it. */
-const FAR_BELOW = 0.25;
-/** As many as a crowd has customers; some 5 MB. */
-const MAX_REMEMBERED = 50_000;
-
-/**
- * Counts in Redis; what comes at the same moment shares a round trip. That is a write, which waits for the disk: a bucket
- * that is known to be far below its limit is answered from what this process knows, and counted meanwhile. Nearer to the
- * limit each request waits for the count of all processes.
- */
+/** Counts in Redis; what comes at the same moment shares a round trip. */
 function storeOf(counter: RateCounter) {
-  const known = new Map<string, { current: number; endsAtMs: number }>();
-  const count = async (bucket: string, windowMs: number): Promise<Counted> => {
-    const counted = await counter.count(bucket, windowMs);
-    const now = Date.now();
-    const seen = known.get(bucket);
-    if (seen === undefined && known.size >= MAX_REMEMBERED) known.delete(known.keys().next().value ?? '');
-    // Those that were let through since are on their way.
-    const current = Math.max(counted.current, seen !== undefined && seen.endsAtMs > now ? seen.current : 0);
-    known.set(bucket, { current, endsAtMs: now + counted.ttl });
-    return counted;
-  };
-  const countNow = callbackify(count);
+  const count = callbackify((bucket: string, windowMs: number) => counter.count(bucket, windowMs));
   return class RedisStore {
-    incr(
-      bucket: string,
-      done: (error: Error | null, counted: Counted) => void,
-      windowMs: number,
-      max: number,
-    ): void {
-      const seen = known.get(bucket);
-      const ttl = (seen?.endsAtMs ?? 0) - Date.now();
-      if (seen === undefined || ttl <= 0 || seen.current >= max * FAR_BELOW) {
-        countNow(bucket, windowMs, done);
-        return;
-      }
-      seen.current += 1;
-      // What Redis cannot count is let through, here as well.
-      count(bucket, windowMs).catch(() => undefined);
-      done(null, { current: seen.current, ttl });
+    incr(bucket: string, done: (error: Error | null, counted: Counted) => void, windowMs: number): void {
+      count(bucket, windowMs, done);
     }
 
     /** A bucket says by its own name whose it is. */
