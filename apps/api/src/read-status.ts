@@ -41,8 +41,8 @@ export async function readRecord(
     throw redisAnswered ? neverAccepted() : unavailable();
   }
   if (!mayRead(order.storefrontId)) throw neverAccepted();
-  const { storefrontId, fingerprint, version } = order;
-  return { status: orderStatusOf(order), storefrontId, fingerprint, version, place: undefined };
+  const { storefrontId, version } = order;
+  return { status: orderStatusOf(order), storefrontId, version, place: undefined };
 }
 
 function unavailable(): Problem {

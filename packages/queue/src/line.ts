@@ -103,11 +103,15 @@ export function placeOf(ticket: number, { served, ordersPerSecond }: LineState):
   return { position, estimatedWaitMs: Math.ceil((position * 1_000) / ordersPerSecond) };
 }
 
-/** From what Redis holds of it. */
-export function lineStateOf(served: unknown, rate: unknown): LineState {
+/** From what Redis holds of it: nothing, or an empty text, before the first order. */
+export function lineStateOf(
+  served: string | number | null | undefined,
+  rate: string | number | null | undefined,
+): LineState {
+  const isMeasured = rate !== null && rate !== undefined && rate !== '';
   return {
     served: Number(served ?? 0),
-    ordersPerSecond: Math.max(Number(rate ?? ASSUMED_RATE), LOWEST_RATE),
+    ordersPerSecond: isMeasured ? Math.max(Number(rate), LOWEST_RATE) : ASSUMED_RATE,
   };
 }
 

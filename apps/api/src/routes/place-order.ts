@@ -111,18 +111,16 @@ export function placeOrderRoute(app: FastifyInstance, deps: ApiDependencies): vo
       });
       if (admission.kind === 'refused') throw closed ?? overloaded ?? new Problem('temporarily_unavailable');
       if (admission.kind === 'sold_out') throw soldOut(admission.sku, body.items);
-      const record = admission.kind === 'known' ? admission.record : undefined;
-      if (record !== undefined && record.fingerprint !== fingerprint) {
-        throw new Problem('idempotency_key_reused');
-      }
-      const state = record?.status.status ?? 'queued';
+      const isReplay = admission.kind === 'known';
+      if (isReplay && admission.fingerprint !== fingerprint) throw new Problem('idempotency_key_reused');
+      const state = isReplay ? admission.record.status.status : 'queued';
       const place = placeOf(admission);
       // Also for a replay of a queued order: the first add may have failed after the record was made.
       if (state === 'queued') {
         const names = { orderId, version: 0, sweepRound: place?.ticket ?? 0 };
         await producer.addOrder(order, orderJobId('reserve-order', names));
       }
-      return { isReplay: record !== undefined, state, place };
+      return { isReplay, state, place };
     };
     const { isReplay, state, place } = await askingRedis(request, () => within(REDIS_WITHIN_MS, accept()));
 
