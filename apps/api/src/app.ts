@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
-import { identify } from './caller.ts';
+import { callerIdentifier } from './caller.ts';
 import { allowOrigins } from './cors.ts';
 import type { ApiDependencies } from './dependencies.ts';
 import { describeApi } from './openapi.ts';
@@ -59,9 +59,11 @@ export async function buildApp(deps: ApiDependencies, log: FastifyBaseLogger): P
   await allowOrigins(app, settings);
 
   app.decorateRequest('caller');
+  app.decorateRequest('reading');
+  const identify = callerIdentifier(deps);
   app.addHook('onRequest', async (request) => {
     try {
-      request.caller = await identify(deps, request);
+      request.caller = await identify(request);
     } catch (error) {
       // Whoever is refused here comes to no bucket below.
       if (error instanceof Problem && error.status < 500) {

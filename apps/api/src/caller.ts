@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import type { Scope, StorefrontKey } from '@antrean/queue';
 import type { ApiDependencies } from './dependencies.ts';
 import { Problem } from './problems.ts';
-import { statusTokenMatches } from './tokens.ts';
+import { tokenCheck } from './tokens.ts';
 
 /** Who asks: a storefront with its key, whoever has the token of the order that is asked about, or anybody. */
 export type Caller =
@@ -24,33 +24,39 @@ declare module 'fastify' {
 
 const ORDER_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** Who asks. Throws `not_found` for what is no order id, `unauthorized`, `forbidden` or `temporarily_unavailable`. */
-export async function identify(deps: ApiDependencies, request: FastifyRequest): Promise<Caller> {
-  const access = request.routeOptions.config.access ?? 'anybody';
-  if (access === 'anybody') return { kind: 'anybody' };
-  if (access.orToken === true) {
-    const orderId = orderIdOf(request);
-    const { token } = request.query as { token?: unknown };
-    if (typeof token === 'string' && statusTokenMatches(deps.config.STATUS_TOKEN_SECRET, orderId, token)) {
-      return { kind: 'token', orderId };
+/**
+ * Tells who asks. What it gives throws `not_found` for what is no order id, `unauthorized`, `forbidden` or
+ * `temporarily_unavailable`.
+ */
+export function callerIdentifier(
+  deps: Pick<ApiDependencies, 'config' | 'settings'>,
+): (request: FastifyRequest) => Promise<Caller> {
+  const isTokenOf = tokenCheck(deps.config.STATUS_TOKEN_SECRET);
+  return async (request) => {
+    const access = request.routeOptions.config.access ?? 'anybody';
+    if (access === 'anybody') return { kind: 'anybody' };
+    if (access.orToken === true) {
+      const orderId = orderIdOf(request);
+      const { token } = request.query as { token?: unknown };
+      if (typeof token === 'string' && isTokenOf(orderId, token)) return { kind: 'token', orderId };
     }
-  }
-  const key = await authenticate(deps, request);
-  if (access.scope !== 'any' && !key.scopes.includes(access.scope)) {
-    throw new Problem(
-      'forbidden',
-      access.orToken === true
-        ? `This key may not ${access.scope} orders. Use the order's token, or a key with that scope.`
-        : `This key may not ${access.scope} orders. Use a key with that scope.`,
-    );
-  }
-  if (key.kind === 'publishable' && !key.origins.includes(request.headers.origin ?? '')) {
-    throw new Problem(
-      'origin_not_allowed',
-      'A publishable key works in the browser, on pages of its own origins only. For a server, use a secret key.',
-    );
-  }
-  return { kind: 'storefront', key };
+    const key = await authenticate(deps, request);
+    if (access.scope !== 'any' && !key.scopes.includes(access.scope)) {
+      throw new Problem(
+        'forbidden',
+        access.orToken === true
+          ? `This key may not ${access.scope} orders. Use the order's token, or a key with that scope.`
+          : `This key may not ${access.scope} orders. Use a key with that scope.`,
+      );
+    }
+    if (key.kind === 'publishable' && !key.origins.includes(request.headers.origin ?? '')) {
+      throw new Problem(
+        'origin_not_allowed',
+        'A publishable key works in the browser, on pages of its own origins only. For a server, use a secret key.',
+      );
+    }
+    return { kind: 'storefront', key };
+  };
 }
 
 /** Of the order that is asked about. Throws `not_found` for what is none. */
@@ -64,7 +70,10 @@ export function neverAccepted(): Problem {
   return new Problem('not_found', 'No order of this id was accepted.');
 }
 
-async function authenticate(deps: ApiDependencies, request: FastifyRequest): Promise<StorefrontKey> {
+async function authenticate(
+  deps: Pick<ApiDependencies, 'settings'>,
+  request: FastifyRequest,
+): Promise<StorefrontKey> {
   const given = /^bearer ([\x21-\x7e]{16,200})$/i.exec(request.headers.authorization ?? '')?.[1];
   if (given === undefined) {
     throw new Problem('unauthorized', 'Send the storefront key as "Authorization: Bearer <key>".');

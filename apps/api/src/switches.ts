@@ -14,9 +14,8 @@ declare module 'fastify' {
 const ASK_AGAIN_SECONDS = 30;
 
 export function refuseWhileClosed(app: FastifyInstance, settings: Pick<LiveSettings, 'switches'>): void {
-  app.addHook('preHandler', async ({ routeOptions }) => {
-    const closed = closedBy(settings, routeOptions.config.closedBy ?? []);
-    if (closed !== undefined) throw closed;
+  app.addHook('preHandler', ({ routeOptions }, _reply, next) => {
+    next(closedBy(settings, routeOptions.config.closedBy ?? []));
   });
 }
 
