@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { callerIdentifier } from './caller.ts';
+import { closeInOrder } from './closing.ts';
 import { allowOrigins } from './cors.ts';
 import type { ApiDependencies } from './dependencies.ts';
 import { describeApi } from './openapi.ts';
@@ -34,7 +35,8 @@ export async function buildApp(deps: ApiDependencies, log: FastifyBaseLogger): P
       connectionsCheckingInterval: TIMEOUTS_CHECKED_EVERY_MS,
     },
     trustProxy: config.TRUSTED_PROXIES ?? false,
-    forceCloseConnections: true,
+    // It would be no problem document; see closeInOrder.
+    return503OnClosing: false,
     // For what names no route, so that no hook has run.
     frameworkErrors: (error, request, reply) => {
       void reply.headers({ ...SECURITY_HEADERS, 'x-request-id': request.id });
@@ -51,6 +53,7 @@ export async function buildApp(deps: ApiDependencies, log: FastifyBaseLogger): P
     void reply.headers(SECURITY_HEADERS).header('x-request-id', request.id);
     next();
   });
+  closeInOrder(app);
   // JSON and nothing else, not even as a string.
   app.removeContentTypeParser('text/plain');
   app.setValidatorCompiler(validatorCompiler);

@@ -107,7 +107,6 @@ export const unchangedAnswer = z
 /** Of routes whose answers a CDN keeps: where one caller stands is nobody else's business. */
 export const catalogueRoute = {
   closedBy: ['maintenance'],
-  problems: ['temporarily_unavailable'],
   cors: FOR_ANY_PAGE,
   rateLimit: {
     addHeadersOnExceeding: {

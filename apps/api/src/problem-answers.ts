@@ -43,7 +43,11 @@ export function problemsOf({
   config,
 }: Pick<RouteOptions, 'method' | 'schema' | 'config'>): ProblemCode[] {
   const { access = 'anybody', closedBy = [], rateLimit, problems = [] } = config ?? {};
-  const codes = new Set<ProblemCode>(['malformed_request', 'internal_error', ...closedBy, ...problems]);
+  const codes = new Set<ProblemCode>([
+    ...(['malformed_request', 'internal_error', 'temporarily_unavailable'] as const),
+    ...closedBy,
+    ...problems,
+  ]);
   if (schema?.querystring !== undefined) codes.add('invalid_request');
   if (schema?.params !== undefined) codes.add('not_found');
   if (method === 'POST') {
@@ -52,7 +56,7 @@ export function problemsOf({
   }
   if (rateLimit !== false) codes.add('rate_limited');
   if (access !== 'anybody') {
-    codes.add('unauthorized').add('temporarily_unavailable');
+    codes.add('unauthorized');
     if (access.scope !== 'any') codes.add('forbidden');
     if (isForPages(access)) codes.add('origin_not_allowed');
   }

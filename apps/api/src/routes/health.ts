@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { ApiDependencies } from '../dependencies.ts';
+import { Problem } from '../problems.ts';
 import { noQuery } from '../schemas.ts';
 
 /** Liveness asks nobody; readiness asks Redis, which is all that accepting needs. */
@@ -18,7 +19,6 @@ export function healthRoutes(app: FastifyInstance, { redis }: ApiDependencies): 
     },
   };
   app.get('/health/live', { config, schema: live }, async () => ({ status: 'ok' }));
-  const notReady = { status: 'not_ready', reason: 'Redis does not answer.' } as const;
   const ready = {
     operationId: 'isReady',
     summary: 'Whether orders can be accepted',
@@ -28,17 +28,12 @@ export function healthRoutes(app: FastifyInstance, { redis }: ApiDependencies): 
       200: z
         .object({ status: z.literal('ready') })
         .meta({ description: 'They can.', examples: [{ status: 'ready' }] }),
-      503: z
-        .object({ status: z.literal('not_ready'), reason: z.string() })
-        .meta({ description: 'They cannot.', examples: [notReady] }),
     },
   };
-  app.get('/health/ready', { config, schema: ready }, async (_request, reply) => {
-    try {
-      await redis.ping();
-      return { status: 'ready' };
-    } catch {
-      return reply.code(503).send(notReady);
-    }
+  app.get('/health/ready', { config, schema: ready }, async () => {
+    await redis.ping().catch(() => {
+      throw new Problem('temporarily_unavailable', 'Redis does not answer.');
+    });
+    return { status: 'ready' };
   });
 }

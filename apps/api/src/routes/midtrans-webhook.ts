@@ -40,7 +40,7 @@ const notification = z.unknown().meta({
  */
 export function midtransWebhookRoute(app: FastifyInstance, { config, producer }: ApiDependencies): void {
   const options = {
-    config: { rateLimit: false, problems: ['unauthorized', 'temporarily_unavailable'] },
+    config: { rateLimit: false, problems: ['unauthorized'] },
     schema: {
       operationId: 'receiveMidtransNotification',
       summary: 'Take a notification of Midtrans',

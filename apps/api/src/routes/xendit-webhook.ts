@@ -27,7 +27,7 @@ const event = z.unknown().meta({
  */
 export function xenditWebhookRoute(app: FastifyInstance, { config, producer }: ApiDependencies): void {
   const options = {
-    config: { rateLimit: false, problems: ['unauthorized', 'temporarily_unavailable'] },
+    config: { rateLimit: false, problems: ['unauthorized'] },
     schema: {
       operationId: 'receiveXenditEvent',
       summary: 'Take an event of Xendit',

@@ -1,0 +1,70 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import net, { type AddressInfo } from 'node:net';
+import { afterEach, expect, inject, it, vi } from 'vitest';
+import { openApp } from './open-app.ts';
+
+let open: Awaited<ReturnType<typeof openApp>>;
+afterEach(() => open.close());
+
+/** A connection, with what came over it by the time the server ended it. */
+async function connect() {
+  const { port } = open.app.server.address() as AddressInfo;
+  const socket = net.connect({ port, host: '127.0.0.1', noDelay: true });
+  await once(socket, 'connect');
+  let text = '';
+  socket.on('data', (chunk) => (text += chunk.toString()));
+  return { socket, ended: once(socket, 'close').then(() => text) };
+}
+
+const asking = (orderId: string) =>
+  `GET /v1/orders/${orderId}?token=${open.token(orderId)} HTTP/1.1\r\nHost: toko\r\n`;
+
+it('answers what is under way, refuses with a problem what comes meanwhile, and keeps no connection', async () => {
+  open = await openApp(inject('redisUrl'));
+  await open.app.listen({ host: '127.0.0.1', port: 0 });
+  const asked = Promise.withResolvers<void>();
+  const answer = Promise.withResolvers<undefined>();
+  open.postgres.readOrder = () => {
+    asked.resolve();
+    return answer.promise;
+  };
+  const underWay = await connect();
+  underWay.socket.write(`${asking(randomUUID())}\r\n`);
+  await asked.promise;
+  const halfSent = await connect();
+  halfSent.socket.write(asking(randomUUID()));
+  // Once this is answered, that has been read too.
+  const idle = await connect();
+  idle.socket.write('GET /health/live HTTP/1.1\r\nHost: toko\r\n\r\n');
+  await once(idle.socket, 'data');
+
+  const cut = vi.spyOn(open.app.server, 'closeAllConnections');
+  const closed = open.app.close();
+  expect(await idle.ended).toMatch(/^HTTP\/1\.1 200 /);
+  halfSent.socket.write('\r\n');
+  const refused = await halfSent.ended;
+  expect(refused).toMatch(/^HTTP\/1\.1 503 /);
+  expect(refused).toContain('application/problem+json');
+  expect(refused.toLowerCase()).toContain('retry-after: 1');
+  expect(refused).toContain('"code":"temporarily_unavailable"');
+
+  answer.resolve(undefined);
+  expect(await underWay.ended).toMatch(/^HTTP\/1\.1 404 /);
+  await closed;
+  expect(cut).not.toHaveBeenCalled();
+});
+
+it('does not wait for one who never sends the rest of a request', async () => {
+  open = await openApp(inject('redisUrl'));
+  await open.app.listen({ host: '127.0.0.1', port: 0 });
+  const { socket, ended } = await connect();
+  const reading = once(open.app.server, 'request');
+  socket.write(
+    `POST /v1/orders HTTP/1.1\r\nHost: toko\r\nAuthorization: Bearer ${open.keys.secret}\r\n` +
+      'Idempotency-Key: slow\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{',
+  );
+  await reading;
+  await open.app.close();
+  expect(await ended).toBe('');
+});
