@@ -69,9 +69,9 @@ async function run(sizes: Sizes, environment: Environment): Promise<Report> {
   };
   const load = await startProcess('flash-sale-buyers.ts', [JSON.stringify(plan)]);
   const sampler = startSampling(shop, {
-    api: () => residentMb(shop.pids.api),
+    api: () => residentMb(shop.api.pid),
     ...Object.fromEntries(stopWorkers.map(({ pid }, n) => [`worker${n + 1}`, () => residentMb(pid)])),
-    simulator: () => residentMb(shop.pids.simulator),
+    simulator: () => residentMb(shop.simulatorPid),
     redis: () => residentMb(environment.pids.redis(redisUrl)),
     postgresql: () => postgresMb(environment.pids.postgres()),
   });

@@ -3,10 +3,13 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
+import type { Collected } from './watched.ts';
 
 const READY = 'ready';
 const GO = 'go';
 const STOP = 'stop';
+/** For an app that is watched; see watched.ts. */
+const COLLECT = 'collect';
 
 export interface WorkerProcess {
   go(): void;
@@ -55,15 +58,22 @@ export interface StopApp {
   (): Promise<void>;
   /** Of the app's process. */
   readonly pid: number;
+  /** Has a watched app collect its garbage; resolves with what is still there, in bytes. */
+  collect(): Promise<number>;
 }
 
 /**
  * An app of ours as it runs in production, but that nobody reads its log. Resolves once it listens, with what stops it
  * in order.
  */
-export async function startApp(entry: string, env: Readonly<Record<string, string>>): Promise<StopApp> {
+export async function startApp(
+  entry: string,
+  env: Readonly<Record<string, string>>,
+  { isWatched = false } = {},
+): Promise<StopApp> {
   const child = fork(path.join(repoRoot, entry), [], {
     env: { ...process.env, ...env },
+    ...(isWatched ? { execArgv: ['--import', path.join(import.meta.dirname, 'watched.ts')] } : {}),
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   running.add(child);
@@ -79,7 +89,13 @@ export async function startApp(entry: string, env: Readonly<Record<string, strin
     await exited;
     clearTimeout(timer);
   };
-  return Object.assign(stop, { pid: child.pid ?? 0 });
+  const collect = async () => {
+    const answered = once(child, 'message', { signal: AbortSignal.timeout(10_000) });
+    child.send(COLLECT);
+    const [{ liveBytes }] = (await answered) as [Collected];
+    return liveBytes;
+  };
+  return Object.assign(stop, { pid: child.pid ?? 0, collect });
 }
 
 /** Those still there, when a run has failed. */

@@ -35,8 +35,9 @@ export interface RunningShop {
   headers: Readonly<Record<string, string>>;
   /** What a page of the storefront sends from a customer's browser. */
   browserHeaders: Readonly<Record<string, string>>;
-  /** Of their processes. */
-  pids: { api: number; simulator: number };
+  api: Pick<StopApp, 'pid' | 'collect'>;
+  /** Of its process. */
+  simulatorPid: number;
   /** With Midtrans away, every payment is made at Xendit. `settings` are environment variables. */
   startWorker(options?: {
     isMidtransAway?: boolean;
@@ -51,7 +52,11 @@ export interface RunningShop {
 export async function openRunningShop(
   databaseUrl: string,
   redisUrl: string,
-  { webhooksTo, ofApi = {} }: { webhooksTo?: string; ofApi?: Readonly<Record<string, string>> } = {},
+  {
+    webhooksTo,
+    ofApi = {},
+    isWatched = false,
+  }: { webhooksTo?: string; ofApi?: Readonly<Record<string, string>>; isWatched?: boolean } = {},
 ): Promise<RunningShop> {
   const [apiPort, simulatorPort] = await freePorts();
   const apiUrl = `http://127.0.0.1:${apiPort}`;
@@ -71,10 +76,11 @@ export async function openRunningShop(
     MIDTRANS_WEBHOOK_URL: `${webhookBase}/midtrans`,
     XENDIT_WEBHOOK_URL: `${webhookBase}/xendit`,
   });
-  const stopApi = await startApp('apps/api/src/main.ts', {
-    ...apiSettings(databaseUrl, redisUrl, apiPort),
-    ...ofApi,
-  });
+  const stopApi = await startApp(
+    'apps/api/src/main.ts',
+    { ...apiSettings(databaseUrl, redisUrl, apiPort), ...ofApi },
+    { isWatched },
+  );
   return {
     db,
     producer,
@@ -82,16 +88,21 @@ export async function openRunningShop(
     simulatorUrl,
     headers,
     browserHeaders,
-    pids: { api: stopApi.pid, simulator: stopSimulator.pid },
+    api: stopApi,
+    simulatorPid: stopSimulator.pid,
     startWorker: ({ isMidtransAway = false, settings = {} } = {}) =>
-      startApp('apps/worker/src/main.ts', {
-        ...env,
-        WORKER_HEALTH_PORT: '0',
-        BANK_ACCOUNTS: 'BCA:1234567890:Bench',
-        MIDTRANS_BASE_URL: isMidtransAway ? NOWHERE : simulatorUrl,
-        XENDIT_BASE_URL: simulatorUrl,
-        ...settings,
-      }),
+      startApp(
+        'apps/worker/src/main.ts',
+        {
+          ...env,
+          WORKER_HEALTH_PORT: '0',
+          BANK_ACCOUNTS: 'BCA:1234567890:Bench',
+          MIDTRANS_BASE_URL: isMidtransAway ? NOWHERE : simulatorUrl,
+          XENDIT_BASE_URL: simulatorUrl,
+          ...settings,
+        },
+        { isWatched },
+      ),
     async place(number) {
       const answer = await post(`${apiUrl}/v1/orders`, anOrder(number), {
         ...headers,

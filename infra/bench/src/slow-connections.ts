@@ -107,7 +107,7 @@ async function run(sizes: Sizes, environment: Environment): Promise<Report> {
     const startedAt = Date.now();
     const during = await honest.measure(seconds);
     const endedAt = Date.now();
-    const apiMb = residentMb(shop.pids.api);
+    const apiMb = residentMb(shop.api.pid);
     const attack = (await attackers.stop()) as AttackReport;
     const heldAtStart = heldUntil(attack, startedAt);
     const heldAtEnd = heldUntil(attack, endedAt);

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { count, defineBenchmark, type Report, UsageError } from './benchmark.ts';
 import type { Environment } from './environment.ts';
 import { residentMb } from './memory.ts';
-import { startProcess } from './processes.ts';
+import { startProcess, type StopApp } from './processes.ts';
 import { openRunningShop } from './running-shop.ts';
 import { addBenchProducts, PLENTY } from './shop.ts';
 import type { Asked, SoakLoadReport, SoakPlan } from './soak-load.ts';
@@ -10,14 +10,12 @@ import { figure, rounded, type Trend, trend } from './statistics.ts';
 
 const PRODUCTS = 1_000;
 const SAMPLE_EVERY_MS = 5_000;
-/** What is compared with a straight line: single samples go up and down with the garbage. */
-const WINDOW_MS = 30_000;
 const MINUTE_MS = 60_000;
 const FEWEST_MINUTES = 3;
-/** More than this is growth: of the memory from the second minute to the last, and of its slope beyond all doubt. */
+/** More than this is growth: of resident memory from the first minute to the last, and of a slope beyond all doubt. */
 const GROWTH_SHARE = 0.1;
 const GROWTH_MB = 20;
-const SLOPE_MB_PER_MINUTE = 1;
+const SLOPE_MB_PER_MINUTE = { resident: 1, live: 0.2 } as const;
 /** What may be answered. Only who sends badly comes near to a limit: that of wrong keys. */
 const EXPECTED: Readonly<Record<Asked, readonly string[]>> = {
   orders: ['202'],
@@ -27,6 +25,7 @@ const EXPECTED: Readonly<Record<Asked, readonly string[]>> = {
   catalogue: ['200'],
   bad: ['400', '401', '404', '415', '429'],
 };
+const BYTES_PER_MB = 1_000_000;
 const ALL_ASKED = Object.keys(EXPECTED) as Asked[];
 /** The gateways' limits are no part of this: nothing is to pile up. */
 const UNLIMITED = { MIDTRANS_CALLS_PER_MINUTE: '100000', XENDIT_CALLS_PER_MINUTE: '100000' };
@@ -34,13 +33,17 @@ const UNLIMITED = { MIDTRANS_CALLS_PER_MINUTE: '100000', XENDIT_CALLS_PER_MINUTE
 export const soak = defineBenchmark({
   purpose:
     'Steady load for minutes: orders of many products, polls, event streams that come and go, payments, catalogue ' +
-    'reads and bad requests; resident memory of API and worker. Growth beyond noise, which fails it: the median of ' +
-    `the last minute above that of the second by ${GROWTH_SHARE * 100} % and ${GROWTH_MB} MB, or a slope whose 95 % ` +
-    `interval lies above ${SLOPE_MB_PER_MINUTE} MB a minute (least squares over medians of ${WINDOW_MS / 1_000} s, ` +
-    'without the first minute).',
+    'reads and bad requests; resident memory of API and worker, and what is live once all garbage is collected, as ' +
+    'is done each minute. Growth beyond noise, which fails it: resident memory in the last minute above that of the ' +
+    `first by ${GROWTH_SHARE * 100} % and ${GROWTH_MB} MB, or a slope (least squares over minutes) whose 95 % interval ` +
+    `lies above ${SLOPE_MB_PER_MINUTE.resident} MB a minute resident, or ${SLOPE_MB_PER_MINUTE.live} MB live.`,
   options: {
-    minutes: count(10, `how long it lasts, ${FEWEST_MINUTES} at the least; the first one warms up`),
-    rate: count(150, 'orders a second; each is polled twice'),
+    minutes: count(10, `how long memory is watched, ${FEWEST_MINUTES} at the least`),
+    'warm-up': count(
+      7,
+      'minutes of the same load before that, until heap and what is remembered have their size',
+    ),
+    rate: count(50, 'orders a second; each is polled twice'),
   },
   run,
 });
@@ -54,37 +57,43 @@ interface Sample {
 }
 
 async function run(
-  { minutes, rate }: { minutes: number; rate: number },
+  { minutes, 'warm-up': warmUp, rate }: { minutes: number; 'warm-up': number; rate: number },
   environment: Environment,
 ): Promise<Report> {
   if (minutes < FEWEST_MINUTES) throw new UsageError(`--minutes takes ${FEWEST_MINUTES} at the least.`);
   if (residentMb(process.pid) === undefined) throw new Error('Memory is read from /proc, which is not here.');
   const database = await environment.createDatabase();
   await addBenchProducts(database.url, PRODUCTS, PLENTY);
-  const shop = await openRunningShop(database.url, await environment.startRedis());
+  const shop = await openRunningShop(database.url, await environment.startRedis(), { isWatched: true });
   const stopWorker = await shop.startWorker({ settings: UNLIMITED });
-  const seconds = minutes * 60;
+  const seconds = (warmUp + minutes) * 60;
   const plan: SoakPlan = {
     ...{ apiUrl: shop.apiUrl, simulatorUrl: shop.simulatorUrl, headers: shop.headers },
     ...{ ordersPerSecond: rate, products: PRODUCTS, seconds },
   };
   const load = await startProcess('soak-load.ts', [JSON.stringify(plan)]);
 
-  const pids: Record<Name, number> = { api: shop.pids.api, worker: stopWorker.pid };
+  const apps: Record<Name, Pick<StopApp, 'pid' | 'collect'>> = { api: shop.api, worker: stopWorker };
   const samples: Record<Name, Sample[]> = { api: [], worker: [] };
+  /** One a minute. */
+  const live: Record<Name, Sample[]> = { api: [], worker: [] };
   load.go();
   const startedAt = performance.now();
   for (let n = 1; n * SAMPLE_EVERY_MS <= seconds * 1_000; n += 1) {
     await delay(Math.max(startedAt + n * SAMPLE_EVERY_MS - performance.now(), 0));
-    const atMs = performance.now() - startedAt;
+    const atMs = n * SAMPLE_EVERY_MS;
     for (const name of NAMES) {
-      const mb = residentMb(pids[name]);
+      const mb = residentMb(apps[name].pid);
       if (mb === undefined) throw new Error(`The ${name} ended in the middle of the run; see above.`);
       samples[name].push({ atMs, mb });
     }
-    if (n % 12 === 0) {
-      const now = NAMES.map((name) => `${name} ${samples[name].at(-1)?.mb.toFixed(0)} MB`);
-      environment.say(`minute ${n / 12}: ${now.join(', ')}`);
+    if (n % (MINUTE_MS / SAMPLE_EVERY_MS) === 0) {
+      for (const name of NAMES) live[name].push({ atMs, mb: (await apps[name].collect()) / BYTES_PER_MB });
+      const now = NAMES.map((name) => {
+        const [resident, left] = [samples[name].at(-1)?.mb, live[name].at(-1)?.mb];
+        return `${name} ${resident?.toFixed(0)} MB, ${left?.toFixed(1)} live`;
+      });
+      environment.say(`minute ${n / 12 - warmUp}: ${now.join(', ')}`);
     }
   }
   const waiting = { orders: 0, payments: 0 };
@@ -95,7 +104,7 @@ async function run(
   await shop.close();
   await database.drop();
 
-  const judged = NAMES.map((name) => ({ name, ...judge(samples[name], minutes) }));
+  const judged = NAMES.map((name) => ({ name, ...judge(samples[name], live[name], warmUp, minutes) }));
   const unexpected = ALL_ASKED.flatMap((what) =>
     Object.entries(answers[what] ?? {})
       .filter(([status]) => !EXPECTED[what].includes(status))
@@ -108,10 +117,8 @@ async function run(
   const accepted = answers.orders?.['202'] ?? 0;
   return {
     summary: [
-      ...judged.map(
-        ({ name, startMb, endMb, slope, hasGrown }) =>
-          `${name}: ${startMb.toFixed(0)} MB in minute 2, ${endMb.toFixed(0)} MB in minute ${minutes}, ` +
-          `${slopeText(slope)}: ${hasGrown ? 'it grows' : 'no growth beyond noise'}`,
+      ...judged.map(({ name, hasGrown, ...memory }) =>
+        [`${name}: ${memoryText(memory)}`, hasGrown ? 'it grows' : 'no growth beyond noise'].join(': '),
       ),
       ...Object.entries(answers).map(
         ([what, statuses]) =>
@@ -124,10 +131,7 @@ async function run(
     problems: [
       ...judged
         .filter(({ hasGrown }) => hasGrown)
-        .map(
-          ({ name, startMb, endMb, slope }) =>
-            `The ${name} has grown from ${startMb.toFixed(0)} to ${endMb.toFixed(0)} MB, ${slopeText(slope)}.`,
-        ),
+        .map(({ name, ...memory }) => `The ${name} has grown: ${memoryText(memory)}.`),
       ...unexpected.map(
         ({ what, status, times }) =>
           `${what}: ${times} were answered ${status}; expected is ${EXPECTED[what].join(' or ')}.`,
@@ -142,19 +146,20 @@ async function run(
     ],
     result: {
       benchmark: 'soak',
-      minutes,
-      rate,
+      ...{ minutes, warmUp, rate },
       memory: Object.fromEntries(
-        judged.map(({ name, startMb, endMb, slope, hasGrown }) => [
+        judged.map(({ name, resident, residentSlope, live: left, liveSlope, hasGrown }) => [
           name,
           {
-            startMb: rounded(startMb, 1),
-            endMb: rounded(endMb, 1),
-            slopeMbPerMinute: slope === undefined ? null : rounded(slope.slope, 2),
-            slopeLowMbPerMinute: slope === undefined ? null : rounded(slope.low, 2),
-            slopeHighMbPerMinute: slope === undefined ? null : rounded(slope.high, 2),
+            startMb: rounded(resident.start, 1),
+            endMb: rounded(resident.end, 1),
+            slopeMbPerMinute: slopeFigures(residentSlope),
+            liveStartMb: rounded(left.start, 1),
+            liveEndMb: rounded(left.end, 1),
+            liveSlopeMbPerMinute: slopeFigures(liveSlope),
             hasGrown,
             samples: samples[name].map(({ mb }) => Math.round(mb)),
+            liveSamples: live[name].map(({ mb }) => rounded(mb, 1)),
           },
         ]),
       ),
@@ -167,28 +172,47 @@ async function run(
   };
 }
 
-function judge(samples: readonly Sample[], minutes: number) {
-  const between = (fromMs: number, toMs: number) =>
-    samples.filter(({ atMs }) => atMs > fromMs && atMs <= toMs).map(({ mb }) => mb);
-  const endsMs = minutes * MINUTE_MS;
-  const startMb = figure(between(MINUTE_MS, 2 * MINUTE_MS)).median;
-  const endMb = figure(between(endsMs - MINUTE_MS, Number.POSITIVE_INFINITY)).median;
-  const windows = Math.floor((endsMs - MINUTE_MS) / WINDOW_MS);
-  const slope = trend(
-    Array.from({ length: windows }, (_, index) => {
-      const fromMs = MINUTE_MS + index * WINDOW_MS;
-      const x = (fromMs + WINDOW_MS / 2) / MINUTE_MS;
-      return { x, y: figure(between(fromMs, fromMs + WINDOW_MS)).median };
-    }),
-  );
+interface Memory {
+  resident: { start: number; end: number };
+  residentSlope: Trend | undefined;
+  live: { start: number; end: number };
+  liveSlope: Trend | undefined;
+}
+
+function judge(samples: readonly Sample[], live: readonly Sample[], warmUp: number, minutes: number) {
+  const byMinute = (of: readonly Sample[]) =>
+    Array.from({ length: minutes }, (_, minute) => {
+      const fromMs = (warmUp + minute) * MINUTE_MS;
+      const within = of.filter(({ atMs }) => atMs > fromMs && atMs <= fromMs + MINUTE_MS);
+      return { x: minute + 1, y: figure(within.map(({ mb }) => mb)).median };
+    });
+  const ends = (of: readonly { y: number }[]) => ({ start: of[0]?.y ?? 0, end: of.at(-1)?.y ?? 0 });
+  const [residentAt, liveAt] = [byMinute(samples), byMinute(live)];
+  const memory: Memory = {
+    ...{ resident: ends(residentAt), residentSlope: trend(residentAt) },
+    ...{ live: ends(liveAt), liveSlope: trend(liveAt) },
+  };
+  const { resident, residentSlope, liveSlope } = memory;
   const hasGrown =
-    endMb > startMb * (1 + GROWTH_SHARE) + GROWTH_MB ||
-    (slope !== undefined && slope.low > SLOPE_MB_PER_MINUTE);
-  return { startMb, endMb, slope, hasGrown };
+    resident.end > resident.start * (1 + GROWTH_SHARE) + GROWTH_MB ||
+    (residentSlope !== undefined && residentSlope.low > SLOPE_MB_PER_MINUTE.resident) ||
+    (liveSlope !== undefined && liveSlope.low > SLOPE_MB_PER_MINUTE.live);
+  return { ...memory, hasGrown };
+}
+
+function memoryText({ resident, residentSlope, live, liveSlope }: Memory): string {
+  const of = ({ start, end }: { start: number; end: number }, slope: Trend | undefined, digits: number) =>
+    `from ${start.toFixed(digits)} to ${end.toFixed(digits)} MB, ${slopeText(slope)}`;
+  return `resident ${of(resident, residentSlope, 0)}; live ${of(live, liveSlope, 1)}`;
 }
 
 function slopeText(slope: Trend | undefined): string {
   if (slope === undefined) return 'too short for a slope';
   const text = (value: number) => value.toFixed(2);
   return `${text(slope.slope)} MB a minute (${text(slope.low)} to ${text(slope.high)})`;
+}
+
+function slopeFigures(slope: Trend | undefined) {
+  if (slope === undefined) return null;
+  return { slope: rounded(slope.slope, 2), low: rounded(slope.low, 2), high: rounded(slope.high, 2) };
 }
