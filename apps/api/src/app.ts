@@ -18,7 +18,7 @@ const HEADERS_TIMEOUT_MS = 5_000;
 /** Of a connection on which nothing moves; a stream of events says something every 15 s. */
 const IDLE_TIMEOUT_MS = 60_000;
 /** How late they may be noticed. Often, so that those who are slow together are not let go of all at once. */
-const TIMEOUTS_CHECKED_EVERY_MS = 200;
+const TIMEOUTS_CHECKED_EVERY_MS = 100;
 
 /** Builds the API without listening. */
 export async function buildApp(deps: ApiDependencies, log: FastifyBaseLogger): Promise<FastifyInstance> {
