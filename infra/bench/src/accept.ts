@@ -9,7 +9,7 @@ import { figure, line, ratioFigure, rounded } from './statistics.ts';
 
 const TARGET_RATIO = 0.45;
 const TARGET_P99_MS = 50;
-const WARM_UP_SECONDS = 2;
+const WARM_UP_SECONDS = 12;
 
 export const accept = defineBenchmark({
   purpose:
