@@ -5,7 +5,7 @@ const TESTS = '{apps,packages,infra}/*/{src,tests}/**';
 export default defineConfig({
   test: {
     globalSetup: ['infra/local/src/vitest-global-setup.ts'],
-    testTimeout: 60_000,
+    testTimeout: 30_000,
     hookTimeout: 60_000,
     projects: [
       {

@@ -141,11 +141,16 @@ describe('an operator', () => {
     expect(await operate('confirm-transfer', attemptId, `${amount}`, 'LINE 1')).toMatchObject({
       ...{ code: 1, said: expect.stringContaining(`was entered for ${attemptId}`) },
     });
-    // Another line for the same transfer: the customer sent it twice. It counts nowhere else.
-    expect((await operate('confirm-transfer', attemptId, `${amount}`, 'LINE 2')).code).toBe(0);
-    await vi.waitFor(async () => expect((await operate('cases')).said).toContain('LINE 2'), patience);
+  });
+
+  it('opens a case for a transfer that came twice, whose line counts nowhere else', async () => {
+    const { orderId, attemptId, amount } = await awaitingPayment('bank_transfer');
+    expect((await operate('confirm-transfer', attemptId, `${amount}`, 'FIRST')).code).toBe(0);
+    await until(orderId, 'paid');
+    expect((await operate('confirm-transfer', attemptId, `${amount}`, 'SECOND')).code).toBe(0);
+    await vi.waitFor(async () => expect((await operate('cases')).said).toContain('SECOND'), patience);
     const other = await awaitingPayment('bank_transfer');
-    expect((await operate('confirm-transfer', other.attemptId, `${other.amount}`, 'LINE 2')).code).toBe(1);
+    expect((await operate('confirm-transfer', other.attemptId, `${other.amount}`, 'SECOND')).code).toBe(1);
     expect((await operate('reject-transfer', other.attemptId, 'not there')).code).toBe(0);
   });
 
