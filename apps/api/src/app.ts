@@ -53,13 +53,14 @@ export async function buildApp(deps: ApiDependencies, log: FastifyBaseLogger): P
     void reply.headers(SECURITY_HEADERS).header('x-request-id', request.id);
     next();
   });
-  closeInOrder(app);
   // JSON and nothing else, not even as a string.
   app.removeContentTypeParser('text/plain');
   app.setValidatorCompiler(validatorCompiler);
   // Answers are checked against their schemas by tests, and not once more each time.
   app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
   await allowOrigins(app, settings);
+  // After the origins: a page hears of it too.
+  closeInOrder(app);
 
   app.decorateRequest('caller');
   app.decorateRequest('reading');

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { Problem } from './problems.ts';
 
-/** Longer than any answer takes. What is not even asked by then was sent by drops. */
+/** An order is answered within a second. What takes longer waits for PostgreSQL, or is sent by drops: it is asked again. */
 const FINISHED_WITHIN_MS = 3_000;
 const IDLE_CLOSED_EVERY_MS = 50;
 

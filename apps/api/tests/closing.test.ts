@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import net, { type AddressInfo } from 'node:net';
 import { afterEach, expect, inject, it, vi } from 'vitest';
-import { openApp } from './open-app.ts';
+import { openApp, ORIGIN } from './open-app.ts';
 
 let open: Awaited<ReturnType<typeof openApp>>;
 afterEach(() => open.close());
@@ -33,7 +33,7 @@ it('answers what is under way, refuses with a problem what comes meanwhile, and 
   underWay.socket.write(`${asking(randomUUID())}\r\n`);
   await asked.promise;
   const halfSent = await connect();
-  halfSent.socket.write(asking(randomUUID()));
+  halfSent.socket.write(`${asking(randomUUID())}Origin: ${ORIGIN}\r\n`);
   // Once this is answered, that has been read too.
   const idle = await connect();
   idle.socket.write('GET /health/live HTTP/1.1\r\nHost: toko\r\n\r\n');
@@ -48,6 +48,7 @@ it('answers what is under way, refuses with a problem what comes meanwhile, and 
   expect(refused).toContain('application/problem+json');
   expect(refused.toLowerCase()).toContain('retry-after: 1');
   expect(refused).toContain('"code":"temporarily_unavailable"');
+  expect(refused).toContain(`access-control-allow-origin: ${ORIGIN}`);
 
   answer.resolve(undefined);
   expect(await underWay.ended).toMatch(/^HTTP\/1\.1 404 /);
