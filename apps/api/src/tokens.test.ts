@@ -26,16 +26,16 @@ describe('fingerprints', () => {
 
 describe('status tokens', () => {
   it('open their own order only', () => {
-    const token = statusToken('secret', 'order-1');
     const isTokenOf = tokenCheck('secret');
-    // The first time it is made, and from then on remembered.
-    for (let time = 1; time <= 2; time += 1) {
-      expect(isTokenOf('order-1', token)).toBe(true);
-      expect(isTokenOf('order-2', token)).toBe(false);
-      expect(isTokenOf('order-1', `${token}x`)).toBe(false);
-      expect(isTokenOf('order-1', statusToken('secret', 'order-2'))).toBe(false);
-      expect(isTokenOf('order-1', '')).toBe(false);
-      expect(tokenCheck('other')('order-1', token)).toBe(false);
+    const ids = ['00000000-0000-8000-8000-00000001abcd', '00000000-0000-8000-8000-00000002abcd'];
+    // The first time a token is made, then it is remembered, then the other order has taken its place.
+    for (const orderId of [...ids, ...ids].flatMap((each) => [each, each])) {
+      const token = statusToken('secret', orderId);
+      const others = ids.filter((each) => each !== orderId).map((each) => statusToken('secret', each));
+      expect(isTokenOf(orderId, token)).toBe(true);
+      for (const wrong of [...others, `${token}x`, token.slice(1), '', statusToken('other', orderId)]) {
+        expect(isTokenOf(orderId, wrong)).toBe(false);
+      }
     }
   });
 });
