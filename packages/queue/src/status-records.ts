@@ -135,7 +135,8 @@ const READ = `
 local lines = { (redis.call('GET', KEYS[1]) or '') .. ' ' .. (redis.call('HGET', KEYS[2], 'rate') or '') }
 for i = 3, #KEYS do
   local record = redis.call('HMGET', KEYS[i], 'version', 'ticket', 'storefront', 'status')
-  lines[i - 1] = record[4] and table.concat({ record[1], record[2] or '', record[3], record[4] }, ' ') or ''
+  local isWhole = record[1] and record[3] and record[4]
+  lines[i - 1] = isWhole and table.concat({ record[1], record[2] or '', record[3], record[4] }, ' ') or ''
 end
 return table.concat(lines, '\\n')`;
 
@@ -230,8 +231,8 @@ export class StatusRecords {
           return { kind, place: ticketOf(Number(rest[0]), lineStateOf(rest[1], rest[2])) };
         case 'known': {
           const [fingerprint, status, storefrontId, version, ticket, served, rate] = rest;
-          const known = [version, ticket, storefrontId, status].map((field) => String(field ?? ''));
-          const record = placed(known, lineStateOf(served, rate));
+          const stored = [version, ticket, storefrontId, status].map((field) => String(field ?? ''));
+          const record = placed(stored, lineStateOf(served, rate));
           return { kind, fingerprint: String(fingerprint), record };
         }
         case 'sold_out':
