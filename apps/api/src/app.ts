@@ -60,7 +60,7 @@ export async function buildApp(deps: ApiDependencies, log: FastifyBaseLogger): P
   app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
   await allowOrigins(app, settings);
   // After the origins: a page hears of it too.
-  closeInOrder(app);
+  closeInOrder(app, config);
 
   app.decorateRequest('caller');
   app.decorateRequest('reading');

@@ -47,6 +47,7 @@ export class OrderStreams {
   readonly #ofOrder = new Map<string, number>();
   readonly #streams = new Set<Stream>();
   #open = 0;
+  #isStopped = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(deps: Pick<ApiDependencies, 'config' | 'settings' | 'records' | 'changes' | 'streamTimes'>) {
@@ -116,10 +117,13 @@ export class OrderStreams {
     this.#streams.add(stream);
     this.#timer ??= setInterval(() => this.#look(), this.#times.lookEveryMs);
     for (const each of [record, ...early]) this.#show(stream, each);
+    // Stopped while it was opened.
+    if (this.#isStopped) this.#end(stream);
   }
 
   /** Ends them all; browsers go elsewhere. */
   stop(): void {
+    this.#isStopped = true;
     for (const stream of this.#streams) this.#end(stream);
   }
 

@@ -46,7 +46,7 @@ it('answers what is under way, refuses with a problem what comes meanwhile, and 
   const refused = await halfSent.ended;
   expect(refused).toMatch(/^HTTP\/1\.1 503 /);
   expect(refused).toContain('application/problem+json');
-  expect(refused.toLowerCase()).toContain('retry-after: 1');
+  expect(refused.toLowerCase()).toContain('retry-after: 1\r\n');
   expect(refused).toContain('"code":"temporarily_unavailable"');
   expect(refused).toContain(`access-control-allow-origin: ${ORIGIN}`);
 

@@ -423,6 +423,24 @@ describe('following an order by events', () => {
     for (const each of streams) expect(await each.end()).toHaveLength(1);
   });
 
+  it('ends where the API was stopped while it was opened, so that the browser opens it elsewhere', async () => {
+    const api = await listen();
+    const asked = Promise.withResolvers<void>();
+    const answer = Promise.withResolvers<StoredOrder>();
+    api.postgres.readOrder = () => {
+      asked.resolve();
+      return answer.promise;
+    };
+    const orderId = randomUUID();
+    const following = api.follow(orderId);
+    await asked.promise;
+    const closed = api.app.close();
+    await vi.waitFor(() => expect(api.app.server.listening).toBe(false));
+    answer.resolve(storedOrder(orderId));
+    expect(await (await following).end()).toHaveLength(1);
+    await closed;
+  });
+
   it('is for pages of known origins, and not to be kept or held back by anything between', async () => {
     const api = await listen();
     const orderId = await api.order('paid');
