@@ -63,7 +63,6 @@ export async function buildApp(deps: ApiDependencies, log: FastifyBaseLogger): P
   closeInOrder(app, config);
 
   app.decorateRequest('caller');
-  app.decorateRequest('reading');
   const identify = callerIdentifier(deps);
   app.addHook('onRequest', async (request) => {
     try {

@@ -1,4 +1,4 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import { orderStatusOf } from '@antrean/domain';
 import type { PlacedRecord } from '@antrean/queue';
 import { neverAccepted, orderIdOf } from './caller.ts';
@@ -8,23 +8,6 @@ import { Problem } from './problems.ts';
 export interface StatusRequest {
   Params: { orderId: string };
   Querystring: { token?: unknown };
-}
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** Begun before it is known whether the caller has asked too often. */
-    reading: Promise<PlacedRecord | undefined> | undefined;
-  }
-}
-
-/** For a route's onRequest: the record is asked of Redis beside the count of the caller's limit, not after it. */
-export function beginReading(deps: Pick<ApiDependencies, 'records'>) {
-  return (request: FastifyRequest, _reply: FastifyReply, next: () => void): void => {
-    request.reading = deps.records.read(orderIdOf(request));
-    // Whoever waits for it hears of it; where nobody does, the limit was reached.
-    request.reading.catch(() => undefined);
-    next();
-  };
 }
 
 /**
@@ -42,7 +25,7 @@ export async function readRecord(
   let redisAnswered = true;
   let record: PlacedRecord | undefined;
   try {
-    record = await (request.reading ?? deps.records.read(orderId));
+    record = await deps.records.read(orderId);
   } catch (error) {
     request.log.error({ err: error, orderId }, 'status record could not be read');
     redisAnswered = false;

@@ -4,7 +4,7 @@ import type { PlacedRecord } from '@antrean/queue';
 import type { ApiDependencies } from '../dependencies.ts';
 import { isTagNamed } from '../entity-tags.ts';
 import { languageOf } from '../messages.ts';
-import { beginReading, readRecord, type StatusRequest } from '../read-status.ts';
+import { readRecord, type StatusRequest } from '../read-status.ts';
 import { readOrderSchema as schema } from '../schemas.ts';
 import { shareOf, shown, tagOf } from '../shown-status.ts';
 
@@ -18,8 +18,7 @@ const WHILE_PAYING_SECONDS = 5;
  */
 export function readOrderRoute(app: FastifyInstance, deps: ApiDependencies): void {
   const config = { access: { scope: 'read', orToken: true } } as const;
-  const options = { config, schema, onRequest: beginReading(deps) };
-  app.get<StatusRequest>('/v1/orders/:orderId', options, async (request, reply) => {
+  app.get<StatusRequest>('/v1/orders/:orderId', { config, schema }, async (request, reply) => {
     const record = await readRecord(deps, request);
     const language = languageOf(request);
     const etag = `W/"${tagOf(deps.settings, record, language)}"`;
