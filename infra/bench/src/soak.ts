@@ -11,7 +11,8 @@ import { figure, rounded, type Trend, trend } from './statistics.ts';
 const PRODUCTS = 1_000;
 const SAMPLE_EVERY_MS = 5_000;
 const MINUTE_MS = 60_000;
-const FEWEST_MINUTES = 3;
+/** With fewer points, no slope is beyond doubt. */
+const FEWEST_MINUTES = 6;
 /** More than this is growth: of resident memory from the first minute to the last, and of a slope beyond all doubt. */
 const GROWTH_SHARE = 0.1;
 const GROWTH_MB = 20;
@@ -90,10 +91,10 @@ async function run(
     if (n % (MINUTE_MS / SAMPLE_EVERY_MS) === 0) {
       for (const name of NAMES) live[name].push({ atMs, mb: (await apps[name].collect()) / BYTES_PER_MB });
       const now = NAMES.map((name) => {
-        const [resident, left] = [samples[name].at(-1)?.mb, live[name].at(-1)?.mb];
-        return `${name} ${resident?.toFixed(0)} MB, ${left?.toFixed(1)} live`;
+        const [resident, kept] = [samples[name].at(-1)?.mb, live[name].at(-1)?.mb];
+        return `${name} ${resident?.toFixed(0)} MB, ${kept?.toFixed(1)} live`;
       });
-      environment.say(`minute ${n / 12 - warmUp}: ${now.join(', ')}`);
+      environment.say(`minute ${atMs / MINUTE_MS - warmUp}: ${now.join(', ')}`);
     }
   }
   const waiting = { orders: 0, payments: 0 };
@@ -148,14 +149,14 @@ async function run(
       benchmark: 'soak',
       ...{ minutes, warmUp, rate },
       memory: Object.fromEntries(
-        judged.map(({ name, resident, residentSlope, live: left, liveSlope, hasGrown }) => [
+        judged.map(({ name, resident, residentSlope, live: kept, liveSlope, hasGrown }) => [
           name,
           {
             startMb: rounded(resident.start, 1),
             endMb: rounded(resident.end, 1),
             slopeMbPerMinute: slopeFigures(residentSlope),
-            liveStartMb: rounded(left.start, 1),
-            liveEndMb: rounded(left.end, 1),
+            liveStartMb: rounded(kept.start, 1),
+            liveEndMb: rounded(kept.end, 1),
             liveSlopeMbPerMinute: slopeFigures(liveSlope),
             hasGrown,
             samples: samples[name].map(({ mb }) => Math.round(mb)),
