@@ -1,15 +1,15 @@
 /** After that the next call goes out beside one that is still under way, so that a slow one holds nobody up. */
 const WAIT_AT_MOST_MS = 5;
 
+/** More are sent as several calls: while Redis works on the first, what comes after it is made ready, or answered. */
+const MOST_AT_ONCE = 64;
+
 /**
  * Joins what is asked at the same time into one call of `run`, which answers in the same order: whatever comes while a
  * call is under way goes with the next one. Where each call waits for the disk, many requests wait for it once. A call
  * that fails fails for all that it was joined of.
  */
-export function joined<T, R>(
-  run: (inputs: readonly T[]) => Promise<readonly R[]>,
-  maxAtOnce = 200,
-): (input: T) => Promise<R> {
+export function joined<T, R>(run: (inputs: readonly T[]) => Promise<readonly R[]>): (input: T) => Promise<R> {
   let waiting: { input: T; resolve: (answer: R) => void; reject: (error: unknown) => void }[] = [];
   let underWay = 0;
   let next: NodeJS.Immediate | undefined;
@@ -34,7 +34,7 @@ export function joined<T, R>(
   };
   const schedule = () => {
     if (waiting.length === 0) return;
-    if (waiting.length >= maxAtOnce) void send();
+    if (waiting.length >= MOST_AT_ONCE) void send();
     // With what else comes in this turn of the event loop.
     else if (underWay === 0) next ??= setImmediate(() => void send());
     else timer ??= setTimeout(() => void send(), WAIT_AT_MOST_MS);
