@@ -59,8 +59,8 @@ export function callerIdentifier(
   };
 }
 
-/** Of the order that is asked about. Throws `not_found` for what is none. */
-export function orderIdOf(request: FastifyRequest): string {
+/** Of the order that is asked about, before its route has looked at it. Throws `not_found` for what is none. */
+function orderIdOf(request: FastifyRequest): string {
   const { orderId } = request.params as { orderId: string };
   if (!ORDER_ID.test(orderId)) throw neverAccepted();
   return orderId.toLowerCase();

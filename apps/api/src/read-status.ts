@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { orderStatusOf } from '@antrean/domain';
 import type { PlacedRecord } from '@antrean/queue';
-import { neverAccepted, orderIdOf } from './caller.ts';
+import { neverAccepted } from './caller.ts';
 import type { ApiDependencies } from './dependencies.ts';
 import { Problem } from './problems.ts';
 
@@ -18,8 +18,8 @@ export async function readRecord(
   deps: Pick<ApiDependencies, 'records' | 'readOrder'>,
   request: FastifyRequest<StatusRequest>,
 ): Promise<PlacedRecord> {
-  const { caller } = request;
-  const orderId = orderIdOf(request);
+  const { caller, params } = request;
+  const { orderId } = params;
   const mayRead = (owner: string) => caller.kind !== 'storefront' || caller.key.storefrontId === owner;
 
   let redisAnswered = true;

@@ -14,6 +14,7 @@ export const noBody = z.strictObject({}).nullish();
 export const orderParams = z.object({
   orderId: z
     .uuid()
+    .toLowerCase()
     .meta({ description: 'As the answer to the order named it.', examples: [EXAMPLE_ORDER_ID] }),
 });
 

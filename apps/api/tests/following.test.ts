@@ -136,6 +136,17 @@ describe('polling an order', () => {
     expect(etags.size).toBe(4);
   });
 
+  it('is the same order however the letters of its id are written, in a stream too', async () => {
+    const api = await listen();
+    const orderId = await api.order('paid');
+    const address = `http://127.0.0.1:${api.port}/v1/orders/${orderId.toUpperCase()}`;
+    const token = `?token=${api.token(orderId)}`;
+    const polled = await fetch(`${address}${token}`);
+    expect(await polled.json()).toMatchObject({ orderId, status: 'paid' });
+    const stream = await openStream(`${address}/events${token}`);
+    expect(await stream.next()).toMatchObject({ data: { orderId, status: 'paid' } });
+  });
+
   it('says when asking again is worth it, and not all the same', async () => {
     const api = await listen();
     const hint = async (orderId: string) => {

@@ -1,5 +1,4 @@
 import type { FastifyInstance } from 'fastify';
-import { orderIdOf } from '../caller.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { languageOf } from '../messages.ts';
 import { OrderStreams } from '../order-streams.ts';
@@ -21,7 +20,7 @@ export function orderEventsRoute(app: FastifyInstance, deps: ApiDependencies): v
     await streams.open(
       reply,
       {
-        orderId: orderIdOf(request),
+        orderId: request.params.orderId,
         language: languageOf(request),
         seen: typeof seen === 'string' ? seen : undefined,
       },
