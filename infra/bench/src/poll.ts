@@ -106,10 +106,14 @@ function reportOf(sizes: Sizes, seen: Readonly<Record<Name, PollLoadReport[]>>, 
   const p50 = figure(seen.poll.map(({ p50Ms }) => p50Ms));
   const p99 = figure(seen.poll.map(({ p99Ms }) => p99Ms));
   const perSecond = (name: Name) => rounded(figure(rates(name)).median, 0);
-  const failed = NAMES.flatMap((name) => seen[name]).reduce((sum, { statuses, errors }) => {
-    const answered = Object.values(statuses).reduce((all, times) => all + times, 0);
-    return sum + errors + answered - (statuses[200] ?? 0);
-  }, 0);
+  const failed = NAMES.flatMap((name) =>
+    seen[name].flatMap(({ statuses, errors }) => [
+      ...Object.entries(statuses)
+        .filter(([status]) => status !== '200')
+        .map(([status, times]) => `${name}: ${times} requests were answered ${status}.`),
+      ...(errors > 0 ? [`${name}: ${errors} connections broke.`] : []),
+    ]),
+  );
   return {
     summary: [
       line('hello world', figure(rates('hello')), 'requests/s'),
@@ -121,7 +125,7 @@ function reportOf(sizes: Sizes, seen: Readonly<Record<Name, PollLoadReport[]>>, 
       line('  answered within (p99)', p99, 'ms', 1),
     ],
     problems: [
-      ...(failed > 0 ? [`${failed} requests were not answered 200.`] : []),
+      ...failed,
       ...(ratio.median < TARGET_RATIO
         ? [`Status reads are ${ratio.median.toFixed(2)} of hello world; the target is ${TARGET_RATIO}.`]
         : []),
