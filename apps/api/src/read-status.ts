@@ -43,8 +43,8 @@ export async function readRecord(
     throw redisAnswered ? neverAccepted() : unavailable();
   }
   if (!mayRead(order.storefrontId)) throw neverAccepted();
-  const { storefrontId, version } = order;
-  return { status: orderStatusOf(order), storefrontId, version, place: undefined };
+  const { storefrontId, fingerprint, version } = order;
+  return { status: orderStatusOf(order), storefrontId, fingerprint, version, place: undefined };
 }
 
 function unavailable(): Problem {

@@ -72,10 +72,11 @@ const store = (
   version: number,
   status: OrderStatus['status'],
 ) =>
-  redis.hset(orderKey(prefix, orderId), {
-    version,
-    status: JSON.stringify(statusOf(orderId, status)),
-  });
+  redis.set(
+    orderKey(prefix, orderId),
+    `${version}   toko f ${JSON.stringify(statusOf(orderId, status))}`,
+    'KEEPTTL',
+  );
 
 async function queued({ records }: Pick<OpenApp, 'records'>): Promise<string> {
   const orderId = randomUUID();

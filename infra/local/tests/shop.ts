@@ -14,6 +14,7 @@ import {
   type JobPayload,
   JOBS,
   openFailFastRedis,
+  orderKey,
   projectStorefronts,
   SCOPES,
   type StorefrontKey,
@@ -145,7 +146,7 @@ export async function openShop(products: readonly SeedProduct[]) {
     },
     /** Of the job that reserves an accepted order. */
     reserveJobId: async (orderId: string) =>
-      `reserve-order-${orderId}-v0-r${await redis.hget(`${prefix}:order:${orderId}`, 'ticket')}`,
+      `reserve-order-${orderId}-v0-r${(await redis.get(orderKey(prefix, orderId)))?.split(' ')[1]}`,
     /** Resolves when the job has run. */
     done: (name: JobName, jobId: string) =>
       vi.waitFor(

@@ -2,18 +2,20 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import {
   openFailFastRedis,
+  orderKey,
   type Redis,
   StatusRecords,
   type StatusRecord,
   waitForRedis,
 } from '@antrean/queue';
 
+const prefix = `test-${randomBytes(6).toString('hex')}`;
 let redis: Redis;
 let records: StatusRecords;
 beforeAll(async () => {
   redis = openFailFastRedis(inject('redisUrl'));
   await waitForRedis(redis, 5_000);
-  records = new StatusRecords(redis, `test-${randomBytes(6).toString('hex')}`);
+  records = new StatusRecords(redis, prefix);
 });
 afterAll(() => redis.disconnect());
 
@@ -44,12 +46,7 @@ describe('status records', () => {
     });
     const reserved = record('a', 1, 'reserved');
     await records.publish([reserved]);
-    const { fingerprint, ...shown } = reserved;
-    expect(await admit('a')).toEqual({
-      kind: 'known',
-      fingerprint,
-      record: { ...shown, place: undefined },
-    });
+    expect(await admit('a')).toEqual({ kind: 'known', record: { ...reserved, place: undefined } });
   });
 
   it('make one new record of fifty concurrent accepts', async () => {
@@ -80,5 +77,34 @@ describe('status records', () => {
 
   it('are absent for an order that nobody knows', async () => {
     expect(await records.read('nobody')).toBeUndefined();
+  });
+
+  it('are read as they were written, whatever names a customer or a product has', async () => {
+    const odd = record('odd', 1, 'reserved');
+    const name = 'Kopi "Gayo"\n \u2028 {} \\ 250 g';
+    odd.status.items = [{ sku: 'KOPI', quantity: 1, name, unitPrice: 1 }];
+    await records.publish([odd]);
+    expect(await records.read('odd')).toEqual({ ...odd, place: undefined });
+    expect(await records.publish([{ ...odd, version: 2 }])).toEqual([]);
+    expect((await records.read('odd'))?.version).toBe(2);
+  });
+
+  it("that are damaged are none, and are nobody else's error", async () => {
+    await admit('whole');
+    const damaged = ['', '0', '0  toko', '1   toko f {"status":'];
+    for (const text of damaged) {
+      await redis.set(orderKey(prefix, 'damaged'), text);
+      const [one, other] = await Promise.all([records.read('damaged'), records.read('whole')]);
+      expect(one, text).toBeUndefined();
+      expect(other).toMatchObject({ status: { status: 'queued' }, version: 0 });
+      expect(await records.cancelQueued('damaged', 'customer')).toBe(false);
+      const [again, known] = await Promise.all([admit('damaged'), admit('whole')]);
+      expect([again.kind, known.kind]).toEqual(['accepted', 'known']);
+    }
+    await redis.del(orderKey(prefix, 'damaged'));
+    await redis.hset(orderKey(prefix, 'damaged'), { status: 'of another kind' });
+    expect(await records.read('damaged')).toBeUndefined();
+    await records.publish([record('damaged', 1, 'reserved'), record('whole', 1, 'reserved')]);
+    expect((await records.read('damaged'))?.version).toBe(1);
   });
 });

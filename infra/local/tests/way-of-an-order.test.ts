@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { createProducer, JOBS } from '@antrean/queue';
+import { createProducer, JOBS, orderKey } from '@antrean/queue';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { anOrder, openShop, A_PAGE } from './shop.ts';
 
@@ -148,7 +148,7 @@ describe('the way of an order', () => {
   it('reads an order from PostgreSQL in the same form once its record has left Redis', async () => {
     const placed = await place(anOrder('KOPI'));
     const fromRedis = await until(placed.orderId, 'awaiting_payment');
-    expect(await shop.redis.del(`${shop.prefix}:order:${placed.orderId}`)).toBe(1);
+    expect(await shop.redis.del(orderKey(shop.prefix, placed.orderId))).toBe(1);
     expect(await shop.read(placed.orderId)).toEqual(fromRedis);
     expect(await shop.read(placed.orderId.toUpperCase())).toEqual(fromRedis);
   });
@@ -166,7 +166,7 @@ describe('the way of an order', () => {
     const headers = { 'idempotency-key': 'lama-sekali' };
     const placed = await place(anOrder('KOPI'), headers);
     await until(placed.orderId, 'awaiting_payment');
-    await shop.redis.del(`${shop.prefix}:order:${placed.orderId}`);
+    await shop.redis.del(orderKey(shop.prefix, placed.orderId));
     expect(await place(anOrder('KOPI'), headers)).toMatchObject({
       orderId: placed.orderId,
       status: 'queued',

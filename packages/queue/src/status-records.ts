@@ -20,7 +20,7 @@ interface Ticket extends Place {
 }
 
 /** As it is read: with the order's place in line while it is queued. */
-export interface PlacedRecord extends Omit<StatusRecord, 'fingerprint'> {
+export interface PlacedRecord extends StatusRecord {
   place: Ticket | undefined;
 }
 
@@ -39,7 +39,7 @@ export interface Arrival {
 export type Admission =
   | { kind: 'accepted'; place: Ticket }
   /** Its key is known: nothing refuses what was accepted before. */
-  | { kind: 'known'; record: PlacedRecord; fingerprint: string }
+  | { kind: 'known'; record: PlacedRecord }
   | { kind: 'refused'; reason: string }
   | { kind: 'sold_out'; sku: string };
 
@@ -49,10 +49,23 @@ export type CancelledBy = 'customer' | 'storefront';
 const RECORD_TTL_SECONDS = 48 * 3600;
 
 /**
+ * A record is one string, for it is read and replaced as a whole: `<version> <ticket> <cancelledBy> <storefront>
+ * <fingerprint> <status as JSON>`. There is no ticket where the order was published first, and mostly nobody who has it
+ * cancelled. What is no whole record is none.
+ */
+const RECORD = /^(\d+) (\d*) ([a-z]*) (\S+) (\S+) (\{.*\})$/s;
+const RECORDS = `
+local function read(key)
+  local text = redis.call('MGET', key)[1]
+  if text then return string.match(text, '^(%d+) (%d*) (%l*) (%S+) (%S+) ({.*})$') end
+end
+local function join(...) return table.concat({ ... }, ' ') end`;
+
+/**
  * Admits many orders, one after the other. One whose record is there is told what became of it. Otherwise it is refused,
  * or gets a record and a ticket; its place in line is how many tickets before it have not been served.
  */
-const ADMIT = `
+const ADMIT = `${RECORDS}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local orders = tonumber(ARGV[3])
@@ -73,14 +86,14 @@ for i = 1, orders do
   local key = KEYS[3 + i]
   local acceptedAt = tonumber(ARGV[a + 5])
   local items = tonumber(ARGV[a + 8])
-  local known = redis.call('HMGET', key, 'status', 'storefront', 'fingerprint', 'version', 'ticket')
-  if known[1] then
+  local version, ticket, cancelledBy, storefront, fingerprint, status = read(key)
+  if version then
     -- Its job was lost on the way, and its place with it.
-    if known[4] == '0' and known[3] == ARGV[a + 2] and known[5] and tonumber(known[5]) <= writtenOff then
-      known[5] = tostring(redis.call('INCR', KEYS[1]))
-      redis.call('HSET', key, 'ticket', known[5])
+    if version == '0' and fingerprint == ARGV[a + 2] and ticket ~= '' and tonumber(ticket) <= writtenOff then
+      ticket = redis.call('INCR', KEYS[1])
+      redis.call('SET', key, join(version, ticket, cancelledBy, storefront, fingerprint, status), 'KEEPTTL')
     end
-    answers[i] = { 'known', known[3], known[1], known[2], known[4], known[5], served, rate }
+    answers[i] = { 'known', join(version, ticket, cancelledBy, storefront, fingerprint, status), served, rate }
   elseif ARGV[a + 3] ~= '' then
     answers[i] = { 'refused', ARGV[a + 3] }
   else
@@ -116,10 +129,8 @@ for i = 1, orders do
     elseif ARGV[a + 4] ~= '' then
       answers[i] = { 'refused', ARGV[a + 4] }
     else
-      local ticket = redis.call('INCR', KEYS[1])
-      redis.call('HSET', key, 'status', ARGV[a], 'storefront', ARGV[a + 1], 'fingerprint', ARGV[a + 2],
-        'version', '0', 'ticket', ticket)
-      redis.call('EXPIRE', key, ARGV[1])
+      ticket = redis.call('INCR', KEYS[1])
+      redis.call('SET', key, join('0', ticket, '', ARGV[a + 1], ARGV[a + 2], ARGV[a]), 'EX', ARGV[1])
       answers[i] = { 'accepted', ticket, served, rate }
     end
   end
@@ -128,16 +139,12 @@ end
 return answers`;
 
 /**
- * A line for how far the line has come, and one for each order: `<version> <ticket> <storefront> <status as JSON>`, or
- * nothing. As a single string, for the client takes longer over a reply of many parts than over what it says.
+ * A line for how far the line has come, and one for each order: its record, or nothing. As a single string, for the
+ * client takes longer over a reply of many parts than over what it says.
  */
 const READ = `
 local lines = { (redis.call('GET', KEYS[1]) or '') .. ' ' .. (redis.call('HGET', KEYS[2], 'rate') or '') }
-for i = 3, #KEYS do
-  local record = redis.call('HMGET', KEYS[i], 'version', 'ticket', 'storefront', 'status')
-  local isWhole = record[1] and record[3] and record[4]
-  lines[i - 1] = isWhole and table.concat({ record[1], record[2] or '', record[3], record[4] }, ' ') or ''
-end
+for i, text in ipairs(redis.call('MGET', unpack(KEYS, 3))) do lines[i + 1] = text or '' end
 return table.concat(lines, '\\n')`;
 
 /**
@@ -145,33 +152,35 @@ return table.concat(lines, '\\n')`;
  * hears of it, and whoever waits behind one that is queued no more is a place further. Answers the orders that were
  * asked to be cancelled while they were queued, each with who asked.
  */
-const PUBLISH = `
+const PUBLISH = `${RECORDS}
 local cancelled = {}
 local served = 0
 local writtenOff = tonumber(redis.call('HGET', KEYS[2], 'writtenOff') or 0)
 for i = 3, #KEYS do
   local key = KEYS[i]
   local a = 4 * i - 10
-  local was = redis.call('HMGET', key, 'version', 'ticket', 'cancelled_by')
-  if not was[1] or tonumber(was[1]) < tonumber(ARGV[a + 3]) then
-    redis.call('HSET', key, 'status', ARGV[a], 'storefront', ARGV[a + 1], 'fingerprint', ARGV[a + 2],
-      'version', ARGV[a + 3])
-    redis.call('EXPIRE', key, ARGV[1])
+  local version, ticket, cancelledBy = read(key)
+  if not version or tonumber(version) < tonumber(ARGV[a + 3]) then
+    redis.call('SET', key, join(ARGV[a + 3], ticket or '', cancelledBy or '', ARGV[a + 1], ARGV[a + 2], ARGV[a]),
+      'EX', ARGV[1])
     redis.call('PUBLISH', key, ARGV[a + 3] .. ' ' .. ARGV[a])
-    if was[1] == '0' and was[2] and tonumber(was[2]) > writtenOff then served = served + 1 end
+    if version == '0' and ticket ~= '' and tonumber(ticket) > writtenOff then served = served + 1 end
   end
-  if was[3] then
+  if cancelledBy and cancelledBy ~= '' then
     cancelled[#cancelled + 1] = i - 2
-    cancelled[#cancelled + 1] = was[3]
+    cancelled[#cancelled + 1] = cancelledBy
   end
 end
 if served > 0 then redis.call('INCRBY', KEYS[1], served) end
 return cancelled`;
 
 /** Leaves word in the record of an order that is still queued, and says whether it did. */
-const CANCEL_QUEUED = `
-if redis.call('HGET', KEYS[1], 'version') ~= '0' then return 0 end
-redis.call('HSETNX', KEYS[1], 'cancelled_by', ARGV[1])
+const CANCEL_QUEUED = `${RECORDS}
+local version, ticket, cancelledBy, storefront, fingerprint, status = read(KEYS[1])
+if version ~= '0' then return 0 end
+if cancelledBy == '' then
+  redis.call('SET', KEYS[1], join(version, ticket, ARGV[1], storefront, fingerprint, status), 'KEEPTTL')
+end
 return 1`;
 
 type ScriptedRedis = Redis & {
@@ -230,10 +239,9 @@ export class StatusRecords {
         case 'accepted':
           return { kind, place: ticketOf(Number(rest[0]), lineStateOf(rest[1], rest[2])) };
         case 'known': {
-          const [fingerprint, status, storefrontId, version, ticket, served, rate] = rest;
-          const stored = [version, ticket, storefrontId, status].map((field) => String(field ?? ''));
-          const record = placed(stored, lineStateOf(served, rate));
-          return { kind, fingerprint: String(fingerprint), record };
+          const record = placed(String(rest[0]), lineStateOf(rest[1], rest[2]));
+          if (record === undefined) throw new Error('A record is not what it was a moment ago.');
+          return { kind, record };
         }
         case 'sold_out':
           return { kind, sku: marks[Number(rest[0]) - 1] ?? '' };
@@ -249,7 +257,7 @@ export class StatusRecords {
     const [line = '', ...lines] = (await this.#redis.antreanRead(keys.length, ...keys)).split('\n');
     const [tickets, rate] = line.split(' ');
     const state = lineStateOf(tickets, rate);
-    return lines.map((text) => (text === '' ? undefined : placed(fieldsOf(text), state)));
+    return lines.map((text) => placed(text, state));
   }
 
   /**
@@ -287,7 +295,7 @@ export class StatusRecords {
 
 /** Of the record of an order, and of the channel on which its changes are told: `<version> <status as JSON>`. */
 export function orderKey(prefix: string, orderId: string): string {
-  return `${prefix}:order:${orderId}`;
+  return `${prefix}:status:${orderId}`;
 }
 
 /** How much of each product, whatever the lines: each as its number in `skus`, and the quantity. */
@@ -302,26 +310,14 @@ function quantities(items: Arrival['items'], skus: Map<string, number>): number[
   return flat;
 }
 
-/** Of a line of READ. */
-function fieldsOf(text: string): string[] {
-  const version = text.indexOf(' ');
-  const ticket = text.indexOf(' ', version + 1);
-  const storefront = text.indexOf(' ', ticket + 1);
-  return [
-    text.slice(0, version),
-    text.slice(version + 1, ticket),
-    text.slice(ticket + 1, storefront),
-    text.slice(storefront + 1),
-  ];
-}
-
-function placed(
-  [version = '', ticket = '', storefrontId = '', status = '']: readonly string[],
-  line: LineState,
-): PlacedRecord {
+/** Undefined where it is no whole record. */
+function placed(text: string, line: LineState): PlacedRecord | undefined {
+  const [, version, ticket, , storefrontId = '', fingerprint = '', status = ''] = RECORD.exec(text) ?? [];
+  if (version === undefined) return undefined;
   return {
     status: JSON.parse(status) as OrderStatus,
     storefrontId,
+    fingerprint,
     version: Number(version),
     place: version === '0' ? ticketOf(Number(ticket), line) : undefined,
   };

@@ -112,7 +112,8 @@ export function placeOrderRoute(app: FastifyInstance, deps: ApiDependencies): vo
       if (admission.kind === 'refused') throw closed ?? overloaded ?? new Problem('temporarily_unavailable');
       if (admission.kind === 'sold_out') throw soldOut(admission.sku, body.items);
       const isReplay = admission.kind === 'known';
-      if (isReplay && admission.fingerprint !== fingerprint) throw new Problem('idempotency_key_reused');
+      if (isReplay && admission.record.fingerprint !== fingerprint)
+        throw new Problem('idempotency_key_reused');
       const state = isReplay ? admission.record.status.status : 'queued';
       const place = placeOf(admission);
       // Also for a replay of a queued order: the first add may have failed after the record was made.
