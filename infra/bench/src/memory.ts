@@ -9,6 +9,12 @@ export function residentMb(pid: number | undefined): number | undefined {
   return status === undefined ? undefined : megabytes(status, 'VmRSS');
 }
 
+/** What a process has mapped for itself, whether or not it has touched it yet, in MB; undefined as above. */
+export function mappedMb(pid: number): number | undefined {
+  const status = statusOf(pid);
+  return status === undefined ? undefined : megabytes(status, 'VmData');
+}
+
 /** Of PostgreSQL: what each of its processes has for itself, and what they share once. */
 export function postgresMb(postmaster: number | undefined): number | undefined {
   const own = statusOf(postmaster);

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { count, defineBenchmark, type Report, UsageError } from './benchmark.ts';
 import type { Environment } from './environment.ts';
-import { residentMb } from './memory.ts';
+import { mappedMb, residentMb } from './memory.ts';
 import { startProcess, type StopApp } from './processes.ts';
 import { openRunningShop } from './running-shop.ts';
 import { addBenchProducts, PLENTY } from './shop.ts';
@@ -16,7 +16,7 @@ const FEWEST_MINUTES = 6;
 /** More than this is growth: of resident memory from the first minute to the last, and of a slope beyond all doubt. */
 const GROWTH_SHARE = 0.1;
 const GROWTH_MB = 20;
-const SLOPE_MB_PER_MINUTE = { resident: 1, live: 0.2 } as const;
+const SLOPE_MB_PER_MINUTE = { mapped: 1, live: 0.2 } as const;
 /** What may be answered. Only who sends badly comes near to a limit: that of wrong keys. */
 const EXPECTED: Readonly<Record<Asked, readonly string[]>> = {
   orders: ['202'],
@@ -34,10 +34,11 @@ const UNLIMITED = { MIDTRANS_CALLS_PER_MINUTE: '100000', XENDIT_CALLS_PER_MINUTE
 export const soak = defineBenchmark({
   purpose:
     'Steady load for minutes: orders of many products, polls, event streams that come and go, payments, catalogue ' +
-    'reads and bad requests; resident memory of API and worker, and what is live once all garbage is collected, as ' +
-    'is done each minute. Growth beyond noise, which fails it: resident memory in the last minute above that of the ' +
-    `first by ${GROWTH_SHARE * 100} % and ${GROWTH_MB} MB, or a slope (least squares over minutes) whose 95 % interval ` +
-    `lies above ${SLOPE_MB_PER_MINUTE.resident} MB a minute resident, or ${SLOPE_MB_PER_MINUTE.live} MB live.`,
+    'reads and bad requests; of API and worker, the memory that is resident, what they have mapped (resident memory also ' +
+    'rises as pages are touched that were mapped long ago), and what is live once all garbage is collected, as is done ' +
+    'each minute. Growth beyond noise, which fails it: resident memory in the last minute above that of the first by ' +
+    `${GROWTH_SHARE * 100} % and ${GROWTH_MB} MB, or a slope (least squares over minutes) whose 95 % interval lies above ` +
+    `${SLOPE_MB_PER_MINUTE.mapped} MB a minute mapped, or ${SLOPE_MB_PER_MINUTE.live} MB live.`,
   options: {
     minutes: count(10, `how long memory is watched, ${FEWEST_MINUTES} at the least`),
     'warm-up': count(
@@ -55,6 +56,13 @@ type Name = (typeof NAMES)[number];
 interface Sample {
   atMs: number;
   mb: number;
+}
+
+interface Seen {
+  resident: Sample[];
+  mapped: Sample[];
+  /** One a minute. */
+  live: Sample[];
 }
 
 async function run(
@@ -75,24 +83,31 @@ async function run(
   const load = await startProcess('soak-load.ts', [JSON.stringify(plan)]);
 
   const apps: Record<Name, Pick<StopApp, 'pid' | 'collect'>> = { api: shop.api, worker: stopWorker };
-  const samples: Record<Name, Sample[]> = { api: [], worker: [] };
-  /** One a minute. */
-  const live: Record<Name, Sample[]> = { api: [], worker: [] };
+  const seen: Record<Name, Seen> = {
+    api: { resident: [], mapped: [], live: [] },
+    worker: { resident: [], mapped: [], live: [] },
+  };
   load.go();
   const startedAt = performance.now();
   for (let n = 1; n * SAMPLE_EVERY_MS <= seconds * 1_000; n += 1) {
     await delay(Math.max(startedAt + n * SAMPLE_EVERY_MS - performance.now(), 0));
     const atMs = n * SAMPLE_EVERY_MS;
     for (const name of NAMES) {
-      const mb = residentMb(apps[name].pid);
-      if (mb === undefined) throw new Error(`The ${name} ended in the middle of the run; see above.`);
-      samples[name].push({ atMs, mb });
+      const [resident, mapped] = [residentMb(apps[name].pid), mappedMb(apps[name].pid)];
+      if (resident === undefined || mapped === undefined) {
+        throw new Error(`The ${name} ended in the middle of the run; see above.`);
+      }
+      seen[name].resident.push({ atMs, mb: resident });
+      seen[name].mapped.push({ atMs, mb: mapped });
     }
     if (n % (MINUTE_MS / SAMPLE_EVERY_MS) === 0) {
-      for (const name of NAMES) live[name].push({ atMs, mb: (await apps[name].collect()) / BYTES_PER_MB });
+      for (const name of NAMES) {
+        seen[name].live.push({ atMs, mb: (await apps[name].collect()) / BYTES_PER_MB });
+      }
       const now = NAMES.map((name) => {
-        const [resident, kept] = [samples[name].at(-1)?.mb, live[name].at(-1)?.mb];
-        return `${name} ${resident?.toFixed(0)} MB, ${kept?.toFixed(1)} live`;
+        const { resident, mapped, live } = seen[name];
+        const [at, of, kept] = [resident, mapped, live].map((each) => each.at(-1)?.mb ?? 0);
+        return `${name} ${at?.toFixed(0)} MB of ${of?.toFixed(0)} mapped, ${kept?.toFixed(1)} live`;
       });
       environment.say(`minute ${atMs / MINUTE_MS - warmUp}: ${now.join(', ')}`);
     }
@@ -105,7 +120,7 @@ async function run(
   await shop.close();
   await database.drop();
 
-  const judged = NAMES.map((name) => ({ name, ...judge(samples[name], live[name], warmUp, minutes) }));
+  const judged = NAMES.map((name) => ({ name, ...judge(seen[name], warmUp, minutes) }));
   const unexpected = ALL_ASKED.flatMap((what) =>
     Object.entries(answers[what] ?? {})
       .filter(([status]) => !EXPECTED[what].includes(status))
@@ -149,18 +164,16 @@ async function run(
       benchmark: 'soak',
       ...{ minutes, warmUp, rate },
       memory: Object.fromEntries(
-        judged.map(({ name, resident, residentSlope, live: kept, liveSlope, hasGrown }) => [
+        judged.map(({ name, resident, mapped, live, hasGrown }) => [
           name,
           {
-            startMb: rounded(resident.start, 1),
-            endMb: rounded(resident.end, 1),
-            slopeMbPerMinute: slopeFigures(residentSlope),
-            liveStartMb: rounded(kept.start, 1),
-            liveEndMb: rounded(kept.end, 1),
-            liveSlopeMbPerMinute: slopeFigures(liveSlope),
+            ...figuresOf('', resident),
+            ...figuresOf('mapped', mapped),
+            ...figuresOf('live', live),
             hasGrown,
-            samples: samples[name].map(({ mb }) => Math.round(mb)),
-            liveSamples: live[name].map(({ mb }) => rounded(mb, 1)),
+            samples: seen[name].resident.map(({ mb }) => Math.round(mb)),
+            mappedSamples: seen[name].mapped.map(({ mb }) => Math.round(mb)),
+            liveSamples: seen[name].live.map(({ mb }) => rounded(mb, 1)),
           },
         ]),
       ),
@@ -173,38 +186,41 @@ async function run(
   };
 }
 
-interface Memory {
-  resident: { start: number; end: number };
-  residentSlope: Trend | undefined;
-  live: { start: number; end: number };
-  liveSlope: Trend | undefined;
+/** How a kind of memory went, by minutes. */
+interface Course {
+  start: number;
+  end: number;
+  slope: Trend | undefined;
 }
 
-function judge(samples: readonly Sample[], live: readonly Sample[], warmUp: number, minutes: number) {
-  const byMinute = (of: readonly Sample[]) =>
-    Array.from({ length: minutes }, (_, minute) => {
+interface Memory {
+  resident: Course;
+  mapped: Course;
+  live: Course;
+}
+
+function judge(seen: Seen, warmUp: number, minutes: number): Memory & { hasGrown: boolean } {
+  const courseOf = (of: readonly Sample[]): Course => {
+    const byMinute = Array.from({ length: minutes }, (_, minute) => {
       const fromMs = (warmUp + minute) * MINUTE_MS;
       const within = of.filter(({ atMs }) => atMs > fromMs && atMs <= fromMs + MINUTE_MS);
       return { x: minute + 1, y: figure(within.map(({ mb }) => mb)).median };
     });
-  const ends = (of: readonly { y: number }[]) => ({ start: of[0]?.y ?? 0, end: of.at(-1)?.y ?? 0 });
-  const [residentAt, liveAt] = [byMinute(samples), byMinute(live)];
-  const memory: Memory = {
-    ...{ resident: ends(residentAt), residentSlope: trend(residentAt) },
-    ...{ live: ends(liveAt), liveSlope: trend(liveAt) },
+    return { start: byMinute[0]?.y ?? 0, end: byMinute.at(-1)?.y ?? 0, slope: trend(byMinute) };
   };
-  const { resident, residentSlope, liveSlope } = memory;
+  const [resident, mapped, live] = [courseOf(seen.resident), courseOf(seen.mapped), courseOf(seen.live)];
+  const rises = ({ slope }: Course, mbPerMinute: number) => slope !== undefined && slope.low > mbPerMinute;
   const hasGrown =
     resident.end > resident.start * (1 + GROWTH_SHARE) + GROWTH_MB ||
-    (residentSlope !== undefined && residentSlope.low > SLOPE_MB_PER_MINUTE.resident) ||
-    (liveSlope !== undefined && liveSlope.low > SLOPE_MB_PER_MINUTE.live);
-  return { ...memory, hasGrown };
+    rises(mapped, SLOPE_MB_PER_MINUTE.mapped) ||
+    rises(live, SLOPE_MB_PER_MINUTE.live);
+  return { resident, mapped, live, hasGrown };
 }
 
-function memoryText({ resident, residentSlope, live, liveSlope }: Memory): string {
-  const of = ({ start, end }: { start: number; end: number }, slope: Trend | undefined, digits: number) =>
+function memoryText({ resident, mapped, live }: Memory): string {
+  const of = ({ start, end, slope }: Course, digits: number) =>
     `from ${start.toFixed(digits)} to ${end.toFixed(digits)} MB, ${slopeText(slope)}`;
-  return `resident ${of(resident, residentSlope, 0)}; live ${of(live, liveSlope, 1)}`;
+  return `resident ${of(resident, 0)}; mapped ${of(mapped, 0)}; live ${of(live, 1)}`;
 }
 
 function slopeText(slope: Trend | undefined): string {
@@ -213,7 +229,16 @@ function slopeText(slope: Trend | undefined): string {
   return `${text(slope.slope)} MB a minute (${text(slope.low)} to ${text(slope.high)})`;
 }
 
-function slopeFigures(slope: Trend | undefined) {
-  if (slope === undefined) return null;
-  return { slope: rounded(slope.slope, 2), low: rounded(slope.low, 2), high: rounded(slope.high, 2) };
+/** As `startMb`, `endMb` and `slopeMbPerMinute`, or as `<name>StartMb` and so on. */
+function figuresOf(name: string, { start, end, slope }: Course) {
+  const key = (text: string) => (name === '' ? text : `${name}${text[0]?.toUpperCase()}${text.slice(1)}`);
+  const slopeMbPerMinute =
+    slope === undefined
+      ? null
+      : { slope: rounded(slope.slope, 2), low: rounded(slope.low, 2), high: rounded(slope.high, 2) };
+  return {
+    [key('startMb')]: rounded(start, 1),
+    [key('endMb')]: rounded(end, 1),
+    [key('slopeMbPerMinute')]: slopeMbPerMinute,
+  };
 }
