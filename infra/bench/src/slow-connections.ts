@@ -22,7 +22,7 @@ const MOST_SECONDS = 50;
 /** Of the attackers: with fewer of them there, it is another attack that was measured. */
 const LEAST_HELD_SHARE = 0.9;
 /** Over which those held are averaged: whoever was let go of is away for a moment. */
-const HELD_WITHIN_MS = 1_000;
+const HELD_WITHIN_MS = 1_500;
 /** Attackers come 200 a second. */
 const GATHER_MS = 4_000;
 const WARM_UP_SECONDS = 5;
