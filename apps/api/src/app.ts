@@ -42,7 +42,7 @@ export async function buildApp(deps: ApiDependencies, log: FastifyBaseLogger): P
       void reply.headers({ ...SECURITY_HEADERS, 'x-request-id': request.id });
       void sendProblem(reply, toProblem(error), settings.notice);
     },
-    clientErrorHandler: (_error, socket) => endWithProblem(socket),
+    clientErrorHandler: endWithProblem,
   });
   app.setErrorHandler((error, request, reply) => {
     const problem = toProblem(error);

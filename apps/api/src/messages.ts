@@ -29,6 +29,7 @@ const OF_PROBLEM: Readonly<Record<ProblemCode, Texts>> = {
   unauthorized: ASK_THE_SHOP,
   forbidden: ASK_THE_SHOP,
   origin_not_allowed: ASK_THE_SHOP,
+  request_timeout: TRY_AGAIN,
   not_found: { id: 'Tidak ditemukan.', en: 'Not found.' },
   sold_out: {
     id: 'Maaf, stok produk ini sudah habis atau tidak mencukupi.',

@@ -198,7 +198,7 @@ type Answers = Record<string, { headers?: object }>;
 /** Whether an answer of this status tells where its caller stands: not before it is known who that is. */
 function hasRateLimit({ config = {} }: RouteOptions, status: string): boolean {
   const { rateLimit = {} } = config;
-  if (rateLimit === false || status === '401') return false;
+  if (rateLimit === false || status === '401' || status === '408') return false;
   // What a CDN keeps is without, as its route says.
   return status === '429' || !('addHeadersOnExceeding' in rateLimit);
 }

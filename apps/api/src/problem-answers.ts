@@ -36,6 +36,9 @@ const problemSchema = z
   })
   .meta({ id: 'Problem', description: 'RFC 9457.' });
 
+/** Answered before anything is known of the request, not even its language: without a message. */
+const BEFORE_A_REPLY: ReadonlySet<ProblemCode> = new Set(['malformed_request', 'request_timeout']);
+
 /** Every code that a route may answer. */
 export function problemsOf({
   method,
@@ -44,7 +47,8 @@ export function problemsOf({
 }: Pick<RouteOptions, 'method' | 'schema' | 'config'>): ProblemCode[] {
   const { access = 'anybody', closedBy = [], rateLimit, problems = [] } = config ?? {};
   const codes = new Set<ProblemCode>([
-    ...(['malformed_request', 'internal_error', 'temporarily_unavailable'] as const),
+    ...BEFORE_A_REPLY,
+    ...(['internal_error', 'temporarily_unavailable'] as const),
     ...closedBy,
     ...problems,
   ]);
@@ -77,7 +81,9 @@ export function answersFor(codes: readonly ProblemCode[]): Record<string, object
       {
         description: ofStatus.map((code) => `\`${code}\`: ${PROBLEMS[code].title}`).join('\n\n'),
         headers: {
-          ...headersNamed('content-language', 'cache-control'),
+          ...(ofStatus.every((code) => BEFORE_A_REPLY.has(code))
+            ? {}
+            : headersNamed('content-language', 'cache-control')),
           ...(status === 429 || status === 503 ? headersNamed('retry-after') : {}),
         },
         content: {
@@ -104,5 +110,5 @@ function exampleOf(code: ProblemCode): z.output<typeof problemSchema> {
         ? [{ path: 'items.0.quantity', message: 'is more than is left' }]
         : undefined;
   const body = bodyOf(new Problem(code, undefined, errors));
-  return code === 'malformed_request' ? body : { ...body, message: messageOf(code, 'id') };
+  return BEFORE_A_REPLY.has(code) ? body : { ...body, message: messageOf(code, 'id') };
 }

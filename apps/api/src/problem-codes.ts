@@ -8,6 +8,7 @@ export const PROBLEMS = {
   forbidden: { status: 403, title: 'This key may not do that.' },
   origin_not_allowed: { status: 403, title: 'This key is not for pages of this origin.' },
   not_found: { status: 404, title: 'There is nothing here.' },
+  request_timeout: { status: 408, title: 'The request took too long to come. Send it again.' },
   sold_out: { status: 409, title: 'Not enough of a product is left.' },
   order_not_shippable: { status: 409, title: 'Only a paid order can be shipped.' },
   order_not_cancellable: {

@@ -1,4 +1,5 @@
-import type { Writable } from 'node:stream';
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import type { FastifyReply } from 'fastify';
 import type { Notice } from '@antrean/queue';
 import { languageOf, messageOf } from './messages.ts';
@@ -58,12 +59,17 @@ export function sendProblem(reply: FastifyReply, problem: Problem, notice?: Noti
     });
 }
 
-/** For what is not even HTTP, so that there is no reply to send with. */
-export function endWithProblem(socket: Writable): void {
-  if (!socket.writable) return;
-  const body = JSON.stringify(bodyOf(new Problem('malformed_request')));
+/** For what never became a request, so that there is no reply to send with. */
+export function endWithProblem({ code }: { code?: string }, socket: Socket): void {
+  // Browsers open connections ahead. Where nothing was asked nothing is answered: it would be taken for what is asked next.
+  if (!socket.writable || socket.bytesRead === 0) {
+    socket.destroy();
+    return;
+  }
+  const problem = new Problem(code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'request_timeout' : 'malformed_request');
+  const body = JSON.stringify(bodyOf(problem));
   socket.end(
-    `HTTP/1.1 400 Bad Request\r\nContent-Type: ${MEDIA_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n` +
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\nContent-Type: ${MEDIA_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n` +
       `X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n${body}`,
   );
 }

@@ -7,6 +7,7 @@ import { type OpenApp, openApp, transfer } from './open-app.ts';
 let api: OpenApp;
 beforeAll(async () => {
   api = await openApp(inject('redisUrl'));
+  await api.app.listen({ host: '127.0.0.1', port: 0 });
 });
 afterAll(() => api.close());
 
@@ -27,6 +28,15 @@ const place = (body: unknown, headers: Record<string, string> = {}) =>
     },
     payload: typeof body === 'string' ? body : JSON.stringify(body),
   });
+/** To bytes as they are, until the API closes the connection. */
+async function answerTo(bytes: string): Promise<string> {
+  const socket = net.connect((api.app.server.address() as net.AddressInfo).port, '127.0.0.1');
+  let answer = '';
+  socket.on('data', (chunk: Buffer) => (answer += chunk.toString()));
+  socket.write(bytes);
+  await once(socket, 'close');
+  return answer;
+}
 const named = (name: string) => place({ ...anOrder(), customer: { ...anOrder().customer, name } });
 const pathsOf = (answer: { body: string }) =>
   (JSON.parse(answer.body) as { errors?: { path: string }[] }).errors?.map(({ path }) => path);
@@ -265,18 +275,22 @@ describe('every answer', () => {
     expect(answer.headers['access-control-allow-origin']).toBeUndefined();
   });
 
+  it('to what does not come in time says so, and to a connection on which nothing was asked is none', async () => {
+    const begun = 'POST /v1/orders HTTP/1.1\r\nHost: a\r\n';
+    const [headers, nothing] = await Promise.all([answerTo(begun), answerTo('')]);
+    expect(nothing).toBe('');
+    expect(headers).toMatch(
+      /^HTTP\/1\.1 408 Request Timeout\r\n[^]*application\/problem\+json[^]*Connection: close[^]*"request_timeout"/,
+    );
+  });
+
   it('to what is no HTTP is a problem document too', async () => {
-    const address = await api.app.listen({ host: '127.0.0.1', port: 0 });
     for (const request of [
       '<script>\r\n\r\n',
       'GET /health/live HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n',
       `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`,
     ]) {
-      const socket = net.connect(Number(new URL(address).port), '127.0.0.1');
-      let answer = '';
-      socket.on('data', (chunk: Buffer) => (answer += chunk.toString()));
-      socket.write(request);
-      await once(socket, 'close');
+      const answer = await answerTo(request);
       expect(answer).toMatch(
         /^HTTP\/1\.1 400 [^]*application\/problem\+json[^]*nosniff[^]*"malformed_request"/,
       );
