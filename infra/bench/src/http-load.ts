@@ -47,6 +47,7 @@ export async function load(options: LoadOptions): Promise<LoadReport> {
   let sent = 0;
   let underWay = 0;
   let isOver = false;
+  let isDone = false;
 
   const send = (connection: Connection, dueAt: number) => {
     connection.dueAt = dueAt;
@@ -75,8 +76,11 @@ export async function load(options: LoadOptions): Promise<LoadReport> {
       socket.once('connect', () => resolve(connection));
       socket.once('error', reject);
       socket.on('close', () => {
-        if (connection.dueAt === undefined) return;
+        if (isDone) return;
         report.errors += 1;
+        const at = free.indexOf(connection);
+        if (at >= 0) free.splice(at, 1);
+        if (connection.dueAt === undefined) return;
         underWay -= 1;
         if (isOver && underWay === 0) finish();
       });
@@ -97,8 +101,8 @@ export async function load(options: LoadOptions): Promise<LoadReport> {
             report.latenciesMs.push(performance.now() - connection.dueAt);
             connection.dueAt = undefined;
             underWay -= 1;
+            next(connection);
           }
-          next(connection);
         }
       });
     });
@@ -115,7 +119,7 @@ export async function load(options: LoadOptions): Promise<LoadReport> {
       const now = performance.now();
       for (; due < ((Math.min(now, endsAt) - begunAt) * rate) / 1_000; due += 1) {
         const dueAt = begunAt + (due * 1_000) / rate;
-        // By turns: the API lets go of a connection on which nothing is asked for 5 s.
+        // By turns: the API lets go of a connection on which nothing was asked within 5 s.
         const connection = free.shift();
         if (connection === undefined) late.push(dueAt);
         else send(connection, dueAt);
@@ -134,6 +138,7 @@ export async function load(options: LoadOptions): Promise<LoadReport> {
   report.unsent = late.length;
   // Without them a server that falls behind would look the faster the further it does.
   for (const dueAt of late) report.latenciesMs.push(endedAt - dueAt);
+  isDone = true;
   for (const { socket } of all) socket.destroy();
   return report;
 }

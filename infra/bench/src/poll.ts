@@ -7,7 +7,7 @@ import type { PollLoadReport } from './poll-load.ts';
 import { fillStatusRecords, polledOrderId } from './polled-orders.ts';
 import { startApp, startProcess } from './processes.ts';
 import { apiSettings, freePort } from './running-shop.ts';
-import { figure, line, ratioFigure, rounded } from './statistics.ts';
+import { figure, line, ratioFigure, rounded, summed } from './statistics.ts';
 
 const TARGET_RATIO = 0.6;
 /** Until the engine has compiled what runs often, and its heap has settled: a second or two show neither. */
@@ -106,14 +106,15 @@ function reportOf(sizes: Sizes, seen: Readonly<Record<Name, PollLoadReport[]>>, 
   const p50 = figure(seen.poll.map(({ p50Ms }) => p50Ms));
   const p99 = figure(seen.poll.map(({ p99Ms }) => p99Ms));
   const perSecond = (name: Name) => rounded(figure(rates(name)).median, 0);
-  const failed = NAMES.flatMap((name) =>
-    seen[name].flatMap(({ statuses, errors }) => [
-      ...Object.entries(statuses)
+  const failed = NAMES.flatMap((name) => {
+    const broken = seen[name].reduce((sum, { errors }) => sum + errors, 0);
+    return [
+      ...Object.entries(summed(seen[name].map(({ statuses }) => statuses)))
         .filter(([status]) => status !== '200')
         .map(([status, times]) => `${name}: ${times} requests were answered ${status}.`),
-      ...(errors > 0 ? [`${name}: ${errors} connections broke.`] : []),
-    ]),
-  );
+      ...(broken > 0 ? [`${name}: ${broken} connections broke.`] : []),
+    ];
+  });
   return {
     summary: [
       line('hello world', figure(rates('hello')), 'requests/s'),

@@ -21,8 +21,6 @@ const FEWEST_SECONDS = 14;
 const MOST_SECONDS = 50;
 /** Of the attackers: with fewer of them there, it is another attack that was measured. */
 const LEAST_HELD_SHARE = 0.9;
-/** Over which those held are averaged: whoever was let go of is away for a moment. */
-const HELD_WITHIN_MS = 1_500;
 /** Attackers come 200 a second. */
 const GATHER_MS = 4_000;
 const WARM_UP_SECONDS = 5;
@@ -184,12 +182,9 @@ function sumUpKept(rounds: readonly NonNullable<AttackReport['kept']>[]) {
   };
 }
 
-/** Over the second until then; undefined where it is not known. */
+/** By the last count until then; undefined where it is not known. */
 function heldUntil({ held }: AttackReport, time: number): number | undefined {
-  const counts = held
-    .filter(({ at }) => at > time - HELD_WITHIN_MS && at <= time)
-    .map(({ connections }) => connections);
-  return counts.length === 0 ? undefined : counts.reduce((sum, each) => sum + each, 0) / counts.length;
+  return held.findLast(({ at }) => at <= time)?.connections;
 }
 
 function problemsOf(
