@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http';
+import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyReply } from 'fastify';
 import type { Notice } from '@antrean/queue';
@@ -61,8 +61,10 @@ export function sendProblem(reply: FastifyReply, problem: Problem, notice?: Noti
 
 /** For what never became a request, so that there is no reply to send with. */
 export function endWithProblem({ code }: { code?: string }, socket: Socket): void {
-  // Browsers open connections ahead. Where nothing was asked nothing is answered: it would be taken for what is asked next.
-  if (!socket.writable || socket.bytesRead === 0) {
+  // Browsers open connections ahead. Where no byte came none is answered: it would be taken for the answer to what is
+  // asked next. And within an answer that is under way it would be a part of that; Node's own handler looks there too.
+  const { _httpMessage: underWay } = socket as { _httpMessage?: ServerResponse | null };
+  if (!socket.writable || socket.bytesRead === 0 || underWay?.headersSent === true) {
     socket.destroy();
     return;
   }

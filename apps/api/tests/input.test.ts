@@ -284,6 +284,18 @@ describe('every answer', () => {
     );
   });
 
+  it('to what follows within an answer that is under way is no part of that', async () => {
+    const orderId = await api.order('awaiting_payment', transfer());
+    const socket = net.connect((api.app.server.address() as net.AddressInfo).port, '127.0.0.1');
+    let answer = '';
+    socket.on('data', (chunk: Buffer) => (answer += chunk.toString()));
+    socket.write(`GET /v1/orders/${orderId}/events?token=${api.token(orderId)} HTTP/1.1\r\nHost: a\r\n\r\n`);
+    await vi.waitFor(() => expect(answer).toContain('event: status'));
+    socket.write('<script>\r\n\r\n');
+    await once(socket, 'close');
+    expect(answer.match(/HTTP\/1\.1/g)).toHaveLength(1);
+  });
+
   it('to what is no HTTP is a problem document too', async () => {
     for (const request of [
       '<script>\r\n\r\n',

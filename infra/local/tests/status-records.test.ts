@@ -66,6 +66,7 @@ describe('status records', () => {
     await admit('d');
     expect(await records.cancelQueued('d', 'customer')).toBe(true);
     expect(await records.cancelQueued('d', 'storefront')).toBe(true);
+    expect(await redis.ttl(orderKey(prefix, 'd'))).toBeGreaterThan(47 * 3600);
     await admit('e');
     const published = [record('e', 1, 'reserved'), record('d', 1, 'reserved')];
     expect(await records.publish(published)).toEqual([{ orderId: 'd', by: 'customer' }]);
@@ -101,6 +102,13 @@ describe('status records', () => {
       const [again, known] = await Promise.all([admit('damaged'), admit('whole')]);
       expect([again.kind, known.kind]).toEqual(['accepted', 'known']);
     }
+    // What only JSON.parse tells: it stays, and is refused, for its order may be on its way.
+    await redis.set(orderKey(prefix, 'damaged'), '1   toko f {"items":[{}');
+    await redis.append(orderKey(prefix, 'damaged'), '}');
+    const [unreadable, readable] = await Promise.all([records.read('damaged'), records.read('whole')]);
+    expect([unreadable, readable?.version]).toEqual([undefined, 0]);
+    const [refused, accepted] = await Promise.all([admit('damaged'), admit('another')]);
+    expect([refused.kind, accepted.kind]).toEqual(['refused', 'accepted']);
     await redis.del(orderKey(prefix, 'damaged'));
     await redis.hset(orderKey(prefix, 'damaged'), { status: 'of another kind' });
     expect(await records.read('damaged')).toBeUndefined();

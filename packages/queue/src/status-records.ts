@@ -51,13 +51,13 @@ const RECORD_TTL_SECONDS = 48 * 3600;
 /**
  * A record is one string, for it is read and replaced as a whole: `<version> <ticket> <cancelledBy> <storefront>
  * <fingerprint> <status as JSON>`. There is no ticket where the order was published first, and mostly nobody who has it
- * cancelled. What is no whole record is none.
+ * cancelled; a storefront's id and a fingerprint have no spaces. What is no whole record is none.
  */
-const RECORD = /^(\d+) (\d*) ([a-z]*) (\S+) (\S+) (\{.*\})$/s;
+const RECORD = /^(\d+) (\d*) ([a-z]*) ([^ ]+) ([^ ]+) (\{.*\})$/s;
 const RECORDS = `
 local function read(key)
   local text = redis.call('MGET', key)[1]
-  if text then return string.match(text, '^(%d+) (%d*) (%l*) (%S+) (%S+) ({.*})$') end
+  if text then return string.match(text, '^(%d+) (%d*) (%l*) ([^ ]+) ([^ ]+) ({.*})$') end
 end
 local function join(...) return table.concat({ ... }, ' ') end`;
 
@@ -240,8 +240,8 @@ export class StatusRecords {
           return { kind, place: ticketOf(Number(rest[0]), lineStateOf(rest[1], rest[2])) };
         case 'known': {
           const record = placed(String(rest[0]), lineStateOf(rest[1], rest[2]));
-          if (record === undefined) throw new Error('A record is not what it was a moment ago.');
-          return { kind, record };
+          // It is there, and cannot be read: its order may be, too.
+          return record === undefined ? { kind: 'refused', reason: 'damaged' } : { kind, record };
         }
         case 'sold_out':
           return { kind, sku: marks[Number(rest[0]) - 1] ?? '' };
@@ -312,10 +312,16 @@ function quantities(items: Arrival['items'], skus: Map<string, number>): number[
 
 /** Undefined where it is no whole record. */
 function placed(text: string, line: LineState): PlacedRecord | undefined {
-  const [, version, ticket, , storefrontId = '', fingerprint = '', status = ''] = RECORD.exec(text) ?? [];
+  const [, version, ticket, , storefrontId = '', fingerprint = '', json = ''] = RECORD.exec(text) ?? [];
   if (version === undefined) return undefined;
+  let status: OrderStatus;
+  try {
+    status = JSON.parse(json) as OrderStatus;
+  } catch {
+    return undefined;
+  }
   return {
-    status: JSON.parse(status) as OrderStatus,
+    status,
     storefrontId,
     fingerprint,
     version: Number(version),
