@@ -595,21 +595,24 @@ export class Plan {
   }
 
   #endRefund(change: ChangeOf<'end_refund'>): 'ended' | 'known' {
-    const { refundId, outcome, actor, payoutReference = null } = change;
+    const { refundId, actor, payoutReference = null } = change;
     const refund = this.#refunds.get(refundId);
     if (refund === undefined) throw new Error(`There is no refund ${refundId}.`);
+    const attempt = this.#attemptOf(refund.attemptId);
+    // What a gateway cannot send is paid out by hand, but not where the payment was undone while it was asked.
+    const isUndone = change.outcome === 'manual_payout' && attempt.state !== 'paid';
+    const outcome = isUndone ? 'refused' : change.outcome;
     const wasRefused = refund.state === 'refused';
     if (refund.state === 'succeeded' || refund.state === outcome) return 'known';
     // One that was refused, or given up, and went all the same is no less gone.
     if (wasRefused && outcome !== 'succeeded') return 'known';
     if (payoutReference !== null && refund.state !== 'manual_payout' && !wasRefused) return 'known';
-    const attempt = this.#attemptOf(refund.attemptId);
     const { id, caseId, amountRupiah } = refund;
     this.#refunds.set(id, { ...refund, state: outcome, payoutReference });
     this.#endedRefunds.push({
       ...{ id, state: outcome, payoutReference },
       gatewayRef: change.gatewayRef ?? null,
-      failureCode: change.failureCode ?? null,
+      failureCode: isUndone ? `payment_${attempt.state}` : (change.failureCode ?? null),
     });
     const moveCase = (to: CaseState, resolution: string) => {
       if (caseId !== null) this.#caseMoves.push({ id: caseId, to, actor, resolution });

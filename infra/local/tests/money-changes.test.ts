@@ -14,6 +14,8 @@ import {
   recordFees,
   sql,
   takeTransferAmount,
+  claimRefund,
+  refundById,
 } from '@antrean/db';
 import { applyStockChanges, reserveOrders, type StockChange } from '@antrean/worker';
 import { createTestDatabase } from '../src/test-database.ts';
@@ -176,6 +178,18 @@ describe('a chargeback', () => {
     expect(await casesOf(order.orderId)).toContainEqual(
       expect.objectContaining({ kind: 'paid_back_twice', state: 'open', amountRupiah: PRICE }),
     );
+  });
+
+  it('while a refund is on its way leaves nothing of that to be paid out by hand', async () => {
+    const order = await paid();
+    const refundId = `rf-${order.attemptId}-a`;
+    await refund(order, refundId, PRICE);
+    await claimRefund(db, refundId);
+    await undo(order, 'chargeback');
+    expect(await end(order, refundId, 'manual_payout')).toBe('ended');
+    expect(await refundById(db, refundId)).toMatchObject({ state: 'refused' });
+    expect((await attemptById(db, order.attemptId))?.returnedRupiah).toBe(0);
+    expect(await booked(order.orderId, 'chargeback')).toBe(PRICE);
   });
 
   it('after all of it was refunded is a case, though nobody says how much it is', async () => {
