@@ -168,6 +168,7 @@ function check(asked: Asked, { status, type, body }: Answered): void {
   if (known?.status !== status || problem.status !== status) throw new Error(`Another code: ${what()}`);
 }
 
+/** Waits for the answer and no longer than for that; where none comes, it fails instead of hanging with the API. */
 async function inTime<T>(asked: unknown, answer: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {

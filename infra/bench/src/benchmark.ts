@@ -17,7 +17,7 @@ export interface Report {
   summary: readonly string[];
   /** What `--json` prints. */
   result: object;
-  /** What must not be: any of them makes the run fail. */
+  /** What must not be. The run fails where there is one. */
   problems: readonly string[];
 }
 

@@ -12,8 +12,9 @@ import { figure, line, percentile, rounded } from './statistics.ts';
 const TARGET_TIMES = 2;
 /**
  * How long a connection may be held: by its headers, by its body. These are the API's own timeouts (apps/api/src/app.ts),
- * a second until they are looked at, and two for a busy machine. How long a slow reader is kept cannot be seen by itself,
- * and nothing is said about it: the API lets go of a connection once nothing has moved on it for a minute or more.
+ * which are looked at ten times a second, and three seconds for a busy machine. How long a slow reader is kept cannot be
+ * seen by itself, and nothing is said about it: the API lets go of a connection once nothing has moved on it for a minute
+ * or more.
  */
 const CUT_WITHIN_MS = { headers: 5_000 + 3_000, body: 10_000 + 3_000 } as const;
 const FEWEST_SECONDS = 14;

@@ -1,5 +1,5 @@
 // The SDK has no types, and programs that import this package must see the declaration too.
-// oxlint-disable-next-line typescript/triple-slash-reference -- the SDK brings no types; these are ours, and an import cannot reach them
+// oxlint-disable-next-line typescript/triple-slash-reference -- a file that declares a module for others is no module itself, so that no import, not even of types, takes it
 /// <reference path="./midtrans-client.d.ts" />
 import { AsyncLocalStorage } from 'node:async_hooks';
 import http from 'node:http';
