@@ -165,9 +165,9 @@ async function run(
         judged.map(({ name, resident, besideHeap, live, hasGrown }) => [
           name,
           {
-            ...figuresOf('', resident),
-            ...figuresOf('besideHeap', besideHeap),
-            ...figuresOf('live', live),
+            ...figuresOf(resident),
+            besideHeap: figuresOf(besideHeap),
+            live: figuresOf(live),
             hasGrown,
             samples: seen[name].resident.map(({ mb }) => Math.round(mb)),
             besideHeapSamples: seen[name].besideHeap.map(({ mb }) => rounded(mb, 1)),
@@ -234,16 +234,13 @@ function slopeText(slope: Trend | undefined): string {
   return `${text(slope.slope)} MB a minute (${text(slope.low)} to ${text(slope.high)})`;
 }
 
-/** As `startMb`, `endMb` and `slopeMbPerMinute`, or as `<name>StartMb` and so on. */
-function figuresOf(name: string, { start, end, slope }: Course) {
-  const key = (text: string) => (name === '' ? text : `${name}${text[0]?.toUpperCase()}${text.slice(1)}`);
-  const slopeMbPerMinute =
-    slope === undefined
-      ? null
-      : { slope: rounded(slope.slope, 2), low: rounded(slope.low, 2), high: rounded(slope.high, 2) };
+function figuresOf({ start, end, slope }: Course) {
   return {
-    [key('startMb')]: rounded(start, 1),
-    [key('endMb')]: rounded(end, 1),
-    [key('slopeMbPerMinute')]: slopeMbPerMinute,
+    startMb: rounded(start, 1),
+    endMb: rounded(end, 1),
+    slopeMbPerMinute:
+      slope === undefined
+        ? null
+        : { slope: rounded(slope.slope, 2), low: rounded(slope.low, 2), high: rounded(slope.high, 2) },
   };
 }
