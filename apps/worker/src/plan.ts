@@ -134,7 +134,7 @@ interface Why {
   reason: string;
 }
 
-/** What a batch found, under the locks of its orders, their stock and their sale items. */
+/** What a round found, under the locks of its orders, their stock and their sale items. */
 export interface Found {
   stock: readonly LockedStock[];
   saleItems: readonly { flashSaleItemId: number; quotaLeft: number; limitPerBuyer: number | null }[];
@@ -149,7 +149,10 @@ export interface Found {
   knownDeliveries: readonly { productId: number; reference: string }[];
 }
 
-/** What a batch will write, as it is decided change by change from the locked rows. */
+/**
+ * What a round of a batch will write, as it is decided change by change from the locked rows. Of an order, at most one
+ * change is about what goes back, and then it is the only one.
+ */
 export class Plan {
   readonly #stock: readonly LockedStock[];
   readonly #orders: Map<string, LockedOrder>;
@@ -170,7 +173,6 @@ export class Plan {
   readonly #moves: OrderMove[] = [];
   readonly #movements: StockMovement[] = [];
   readonly #paid: PaidAttempt[] = [];
-  readonly #regained: PaidAttempt[] = [];
   readonly #undone: UndoneAttempt[] = [];
   readonly #disputed: string[] = [];
   readonly #fees: MoneyMovement[] = [];
@@ -245,9 +247,7 @@ export class Plan {
       endAttempts(trx, abandoned, 'abandoned', askAt),
       endAttempts(trx, closed, 'closed', askAt),
       markAttemptsPaid(trx, this.#paid),
-      // In this order: what was regained was undone before.
       undoAttempts(trx, this.#undone),
-      markAttemptsPaid(trx, this.#regained),
       disputeAttempts(trx, this.#disputed, this.#now),
       addReturned(trx, this.#returned),
       askSoon(trx, this.#toAsk, new Date(this.#now.getTime() - ASK_FIRST_MS)),
@@ -417,7 +417,7 @@ export class Plan {
     const { state } = this.#orderOf(attempt.orderId);
     const { id, settlement, receivedRupiah, takenBackRupiah } = attempt;
     if (settlement === null || receivedRupiah === null || received.currency !== 'IDR') return;
-    this.#regained.push({
+    this.#paid.push({
       ...{ id, settlement, receivedRupiah, transactionId: received.transactionId },
       method: attempt.method,
       paidAt: this.#now,

@@ -73,43 +73,33 @@ export async function applyStockChanges(
   const caseIds = batch.flatMap((change) => (change.kind === 'request_refund' ? (change.caseId ?? []) : []));
   const outcomes = await retryingTransaction(() =>
     pipelinedTransaction(db, async (trx) => {
-      const [, stock, saleItems, orders, attempts, refunds, sold, cases] = await Promise.all([
-        limitLockWait(trx),
-        lockStock(trx, { skus, productIds }, { nowait: false }),
-        lockSaleItems(trx, [...new Set(saleItemIds)]),
-        lockOrders(trx, orderIds),
-        attemptsOfOrders(trx, orderIds),
-        withRefunds ? lockRefunds(trx, orderIds) : [],
-        withRefunds ? soldOf(trx, orderIds) : [],
-        casesById(trx, caseIds),
-      ]);
-      // Only a payment that comes after the order has expired takes anything anew; it may expire in this batch.
-      const expired = new Set(
-        orders
-          .filter(({ state }) => state === 'expired' || state === 'closing')
-          .map(({ orderId }) => orderId),
-      );
-      const [known, allowances] = await Promise.all([
-        knownDeliveries(trx, deliveriesOf(batch, stock)),
-        allowancesUsed(trx, allowancesOf(held.filter(({ orderId }) => expired.has(orderId)))),
-      ]);
-      const plan = new Plan(
-        {
-          stock,
-          saleItems,
-          allowances,
-          orders,
-          attempts,
-          refunds,
-          sold,
-          cases,
-          held,
-          knownDeliveries: known,
-        },
-        { now: now(), refundByItself },
-      );
-      const result = batch.map((change) => plan.add(change));
-      await plan.write(trx);
+      const result: ChangeOutcomes[StockChange['kind']][] = [];
+      for (const round of roundsOf(batch)) {
+        const [, stock, saleItems, orders, attempts, refunds, sold, cases] = await Promise.all([
+          limitLockWait(trx),
+          lockStock(trx, { skus, productIds }, { nowait: false }),
+          lockSaleItems(trx, [...new Set(saleItemIds)]),
+          lockOrders(trx, orderIds),
+          attemptsOfOrders(trx, orderIds),
+          withRefunds ? lockRefunds(trx, orderIds) : [],
+          withRefunds ? soldOf(trx, orderIds) : [],
+          casesById(trx, caseIds),
+        ]);
+        // Only a payment that comes after the order has expired takes anything anew; it may expire in this batch.
+        const expired = new Set(
+          orders
+            .filter(({ state }) => state === 'expired' || state === 'closing')
+            .map(({ orderId }) => orderId),
+        );
+        const [known, allowances] = await Promise.all([
+          knownDeliveries(trx, deliveriesOf(batch, stock)),
+          allowancesUsed(trx, allowancesOf(held.filter(({ orderId }) => expired.has(orderId)))),
+        ]);
+        const found = { stock, saleItems, allowances, orders, attempts, refunds, sold, cases, held };
+        const plan = new Plan({ ...found, knownDeliveries: known }, { now: now(), refundByItself });
+        result.push(...round.map((change) => plan.add(change)));
+        await plan.write(trx);
+      }
       return { result, writes: [] };
     }),
   );
@@ -125,6 +115,32 @@ const OF_REFUNDS: readonly StockChange['kind'][] = [
   'void',
   'see_refunded',
 ];
+
+/**
+ * The batch cut where a change finds an earlier one of its order, and one of them is about what goes back: a plan writes
+ * each refund, case and attempt once, so what the first one leaves is read again. All is locked in the first round.
+ */
+function roundsOf(batch: readonly StockChange[]): StockChange[][] {
+  const rounds: StockChange[][] = [];
+  let current: StockChange[] = [];
+  /** By order of this round, whether a change is about what goes back. */
+  let seen = new Map<string, boolean>();
+  for (const change of batch) {
+    if ('orderId' in change) {
+      const { orderId, kind } = change;
+      const before = seen.get(orderId);
+      const isOfRefunds = OF_REFUNDS.includes(kind);
+      if (before !== undefined && (before || isOfRefunds)) {
+        rounds.push(current);
+        current = [];
+        seen = new Map();
+      }
+      seen.set(orderId, isOfRefunds || seen.get(orderId) === true);
+    }
+    current.push(change);
+  }
+  return [...rounds, current];
+}
 
 function allowancesOf(
   held: readonly { flashSaleItemId: number | null; buyerKeys: readonly string[] }[],

@@ -1,5 +1,6 @@
 // What becomes of an order, its stock and its money when money comes and goes in unusual ways: changes applied as jobs do.
 import { randomUUID } from 'node:crypto';
+import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import {
   addProducts,
@@ -33,7 +34,7 @@ beforeAll(async () => {
     priceRupiah: PRICE,
     onHand,
   });
-  await addProducts(db, [product('KOPI', 1_000), product('LAST', 1)]);
+  await addProducts(db, [product('KOPI', 100_000), product('LAST', 1)]);
 });
 afterAll(async () => {
   await db.destroy();
@@ -405,4 +406,102 @@ it('gives out amounts that rest rather than none, the one that has rested longes
       .execute((trx) => takeTransferAmount(trx, { attemptId, totalRupiah: 1_000_000, accounts, now }));
   expect(await take('a')).toMatchObject({ amountRupiah: 1_000_001 });
   expect(await take('b')).toMatchObject({ amountRupiah: 1_000_002 });
+});
+
+describe('changes of one order that come together', () => {
+  interface Shop extends Paid {
+    closedAttemptId: string;
+  }
+  const AT_HAND = 'rf-at-hand';
+  const changeOf: Record<string, (shop: Shop) => StockChange> = {
+    pay: ({ orderId, attemptId }) => payment(orderId, attemptId),
+    payAgain: ({ orderId, closedAttemptId }) => payment(orderId, closedAttemptId),
+    chargeback: ({ of }) => ({ kind: 'undo', ...of, how: 'chargeback', actor: 'midtrans' }),
+    reversal: ({ of }) => ({ kind: 'undo', ...of, how: 'reversal', actor: 'midtrans' }),
+    partial: ({ of }) => ({ kind: 'undo', ...of, how: 'partial_chargeback', actor: 'midtrans' }),
+    refundAll: ({ of }) => refundChange(of, 'rf-all', PRICE),
+    refundSome: ({ of }) => refundChange(of, 'rf-some', 20_000),
+    succeeded: (shop) => endOf(shop, { outcome: 'succeeded' }),
+    paidOut: (shop) => endOf(shop, { outcome: 'succeeded', payoutReference: 'BCA-1' }),
+    refused: (shop) => endOf(shop, { outcome: 'refused', failureCode: '412' }),
+    byHand: (shop) => endOf(shop, { outcome: 'manual_payout', failureCode: '418' }),
+    elsewhere: ({ of }) => ({ kind: 'see_refunded', ...of, backRupiah: 30_000, actor: 'midtrans' }),
+    void: ({ orderId }) => ({ kind: 'void', orderId, actor: 'admin', reason: 'gone' }),
+    release: ({ orderId }) => ({ kind: 'release_hold', orderId, actor: 'admin', reason: 'won' }),
+    ship: ({ orderId }) => ({ kind: 'ship', orderId, carrier: 'JNE', trackingNumber: '1', actor: 'shop' }),
+  };
+  const refundChange = (of: Paid['of'], refundId: string, amountRupiah: number): StockChange => ({
+    ...{ kind: 'request_refund', ...of, refundId: `${refundId}-${of.orderId}`, amountRupiah },
+    ...{ caseId: null, reason: 'rusak', actor: 'admin' },
+  });
+  const endOf = (
+    { orderId }: Paid,
+    end: Pick<Extract<StockChange, { kind: 'end_refund' }>, 'outcome' | 'payoutReference' | 'failureCode'>,
+  ): StockChange => ({
+    ...{ kind: 'end_refund', orderId, refundId: `${AT_HAND}-${orderId}`, actor: 'midtrans' },
+    ...end,
+  });
+
+  /** A paid order with an attempt that was closed before, and a refund of a part that is asked for, or under way. */
+  async function shopWith(refundState: 'requested' | 'sent', mayReverse: boolean): Promise<Shop> {
+    const orderId = await reserved();
+    const closedAttemptId = await attemptOf(orderId);
+    await db
+      .updateTable('paymentAttempts')
+      .set({ state: 'closed' })
+      .where('id', '=', closedAttemptId)
+      .execute();
+    const attemptId = await attemptOf(orderId, 2);
+    const of = { orderId, attemptId };
+    await apply(payment(orderId, attemptId, { mayReverse }));
+    await apply(refundChange(of, AT_HAND, 10_000));
+    if (refundState === 'sent') await claimRefund(db, `${AT_HAND}-${orderId}`);
+    return { orderId, attemptId, of, closedAttemptId };
+  }
+
+  /** All that is stored of an order, without its ids and times. */
+  async function storedOf({ orderId }: Shop): Promise<string> {
+    const { rows } = await sql<object>`
+      select (select jsonb_build_array(state, version, due_at is null) from orders where id = ${orderId}) as order,
+             (select jsonb_agg(jsonb_build_array(number, state, settlement, received_rupiah, returned_rupiah,
+                                                 taken_back_rupiah, times_undone, disputed_at is null) order by number)
+              from payment_attempts where order_id = ${orderId}) as attempts,
+             (select jsonb_agg(jsonb_build_array(r.id, r.state, r.amount_rupiah, r.payout_reference, r.failure_code,
+                                                 r.due_at is null) order by replace(r.id, ${orderId}, ''))
+              from refunds r join payment_attempts a on a.id = r.attempt_id where a.order_id = ${orderId}) as refunds,
+             (select jsonb_agg(jsonb_build_array(kind, subject, state, resolution, amount_rupiah)
+                               order by kind, replace(subject, ${orderId}, ''))
+              from payment_cases where order_id = ${orderId}) as cases,
+             (select jsonb_agg(jsonb_build_array(kind, amount_rupiah, reference)
+                               order by kind, replace(reference, ${orderId}, ''))
+              from money_movements where order_id = ${orderId}) as money,
+             (select jsonb_agg(jsonb_build_array(version, to_state, reason) order by version)
+              from order_transitions where order_id = ${orderId}) as transitions,
+             (select jsonb_agg(kind order by id) from inventory_movements where order_id = ${orderId}) as stock`.execute(
+      db,
+    );
+    return JSON.stringify(rows[0], null, 1).replaceAll(orderId, 'ORDER');
+  }
+
+  it('do what they do one after the other', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.constantFrom(...Object.keys(changeOf)), { minLength: 2, maxLength: 5 }),
+        fc.constantFrom('requested' as const, 'sent' as const),
+        fc.boolean(),
+        async (names, refundState, mayReverse) => {
+          const [apart, together] = [
+            await shopWith(refundState, mayReverse),
+            await shopWith(refundState, mayReverse),
+          ];
+          const changesOf = (shop: Shop) => names.flatMap((name) => changeOf[name]?.(shop) ?? []);
+          const outcomes = [];
+          for (const change of changesOf(apart)) outcomes.push(await apply(change));
+          expect(await applyStockChanges(db, changesOf(together))).toEqual(outcomes);
+          expect(await storedOf(together)).toBe(await storedOf(apart));
+        },
+      ),
+      { numRuns: 100 },
+    );
+  });
 });
