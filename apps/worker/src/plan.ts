@@ -116,7 +116,8 @@ export interface ChangeOutcomes {
   close: 'closed' | 'kept';
   /** `other_refund`: another one has this id. */
   request_refund: 'requested' | 'not_paid' | 'too_much' | 'other_refund' | 'wrong_case';
-  end_refund: 'ended' | 'known';
+  /** The state that it ended in, which is `refused` for what cannot be sent and need not be any more. */
+  end_refund: EndedRefund['state'] | 'known';
   ship: 'shipped' | 'not_paid';
   receive: 'received' | 'known' | 'unknown_product';
 }
@@ -594,7 +595,7 @@ export class Plan {
     return 'requested';
   }
 
-  #endRefund(change: ChangeOf<'end_refund'>): 'ended' | 'known' {
+  #endRefund(change: ChangeOf<'end_refund'>): ChangeOutcomes['end_refund'] {
     const { refundId, actor, payoutReference = null } = change;
     const refund = this.#refunds.get(refundId);
     if (refund === undefined) throw new Error(`There is no refund ${refundId}.`);
@@ -637,7 +638,7 @@ export class Plan {
       }
       this.#lessSold(attempt, refund, { actor, reason: `refund ${id}` });
     }
-    return 'ended';
+    return outcome;
   }
 
   /** Some or all of an order's price went back: so much less is sold, and an order that was paid back in full ends. */

@@ -173,7 +173,7 @@ describe('a chargeback', () => {
     await undo(order, 'chargeback');
     expect((await attemptById(db, order.attemptId))?.returnedRupiah).toBe(0);
     expect(await booked(order.orderId, 'chargeback')).toBe(PRICE);
-    expect(await end(order, refundId, 'succeeded', 'TRF-1')).toBe('ended');
+    expect(await end(order, refundId, 'succeeded', 'TRF-1')).toBe('succeeded');
     expect(await end(order, refundId, 'succeeded', 'TRF-1')).toBe('known');
     expect(await booked(order.orderId, 'refund')).toBe(PRICE);
     expect(await casesOf(order.orderId)).toContainEqual(
@@ -187,7 +187,7 @@ describe('a chargeback', () => {
     await refund(order, refundId, PRICE);
     await claimRefund(db, refundId);
     await undo(order, 'chargeback');
-    expect(await end(order, refundId, 'manual_payout')).toBe('ended');
+    expect(await end(order, refundId, 'manual_payout')).toBe('refused');
     expect(await refundById(db, refundId)).toMatchObject({ state: 'refused' });
     expect((await attemptById(db, order.attemptId))?.returnedRupiah).toBe(0);
     expect(await booked(order.orderId, 'chargeback')).toBe(PRICE);
@@ -264,7 +264,7 @@ describe('a chargeback', () => {
     await refund(order, refundId, 20_000);
     await db.updateTable('refunds').set({ state: 'sent' }).where('id', '=', refundId).execute();
     await undo(order, 'chargeback');
-    expect(await end(order, refundId, 'succeeded')).toBe('ended');
+    expect(await end(order, refundId, 'succeeded')).toBe('succeeded');
     expect((await casesOf(order.orderId)).map(({ kind }) => kind)).toContain('paid_back_twice');
     await apply({ kind: 'void', orderId: order.orderId, actor: 'admin', reason: 'gone' });
     expect(await booked(order.orderId, 'sale_undone')).toBe(PRICE);

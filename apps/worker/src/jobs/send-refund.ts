@@ -104,10 +104,17 @@ async function conclude(
       await changeStock(deps.stockChanges, { ...end, outcome: 'refused', failureCode: outcome.code });
       deps.log.error({ refundId, amountRupiah, code: outcome.code }, 'the gateway refused a refund');
       break;
-    case 'not_refundable':
-      await changeStock(deps.stockChanges, { ...end, outcome: 'manual_payout', failureCode: outcome.code });
-      deps.log.warn({ refundId, amountRupiah, code: outcome.code }, 'a refund must be paid out by hand');
+    case 'not_refundable': {
+      const { code } = outcome;
+      const change = { ...end, outcome: 'manual_payout', failureCode: code } as const;
+      if ((await changeStock(deps.stockChanges, change)) === 'refused')
+        deps.log.error(
+          { refundId, amountRupiah, code },
+          'a refund cannot be sent, and its payment was taken back meanwhile',
+        );
+      else deps.log.warn({ refundId, amountRupiah, code }, 'a refund must be paid out by hand');
       break;
+    }
     case 'pending':
       await noteRefund(deps.db, refund, { state: 'pending', gatewayRef: outcome.gatewayRef, dueAt });
       return;
