@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import {
   claimOverdue,
+  claimToAsk,
   insertAttempt,
   openEventPayloads,
   readOrders,
@@ -78,10 +79,20 @@ async function goEveryWay(): Promise<void> {
   for (const orderId of ids.slice(EACH, 2 * EACH)) {
     await cancelOrder(deps, { orderId, requestId: 'bench', requestedBy: 'customer' });
   }
+  const asked = await askAboutSome(paid.map((orderId) => `${orderId}-1`));
+  if (asked < EACH) throw new Error(`Only ${asked} of ${EACH} payments are asked about.`);
   const event = { gateway: 'midtrans', dedupeKey: randomUUID(), attemptId: `${paid[0]}-1` };
   await storePaymentEvent(db, { ...event, payload: {} });
   await openEventPayloads(db, event.attemptId);
   await recordEventOutcome(db, { ...event, outcome: 'paid' });
+}
+
+/** As the sweeper does, of payments whose time has come just now. */
+async function askAboutSome(attemptIds: readonly string[]): Promise<number> {
+  await sql`update payment_attempts set ask_at = now() where id = any(${attemptIds})`.execute(db);
+  const nextAskAt = new Date(Date.now() + 60_000);
+  const asked = await claimToAsk(db, { limit: 10 * EACH, now: new Date(), nextAskAt });
+  return asked.filter((id) => attemptIds.includes(id)).length;
 }
 
 async function reserveInSale(): Promise<void> {

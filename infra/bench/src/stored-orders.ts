@@ -12,11 +12,8 @@ const WHILE_FILLING = {
   checkpoint_timeout: '1h',
 };
 /** Keys are not looked up row by row; what they name is there. */
-const SESSION = `
-  set session_replication_role = replica;
-  set synchronous_commit = off;
-  set work_mem = '256MB';
-  set maintenance_work_mem = '1GB'`;
+const SESSION =
+  '-c session_replication_role=replica -c synchronous_commit=off -c work_mem=256MB -c maintenance_work_mem=1GB';
 
 /** Of a hundred stored orders: most find nothing left, a few are still open. Each has come this way. */
 const FATES = [
@@ -70,12 +67,25 @@ const FILL_ORDERS = `
 
 const FILL_ATTEMPTS = `
   insert into payment_attempts (id, order_id, number, gateway, state, amount_rupiah, url, gateway_ref, called_by,
-                                settlement, expires_at, created_at, updated_at)
+                                settlement, transaction_id, method, received_rupiah, paid_at, ask_at,
+                                expires_at, created_at, updated_at)
   select id || '-1', id, 1, 'midtrans', case state when 'paid' then 'paid' when 'expired' then 'closed' else 'active' end,
          total_rupiah, 'https://pay.example.test/' || id, id || '-1',
          'create-payment-' || id || '-v1-r0', case state when 'paid' then 'paid' end,
+         case state when 'paid' then 'transaction-' || id end, case state when 'paid' then 'qris' end,
+         case state when 'paid' then total_rupiah end,
+         case state when 'paid' then accepted_at + interval '10 minutes' end,
+         case state when 'awaiting_payment' then accepted_at + interval '15 minutes' end,
          accepted_at + interval '30 minutes', accepted_at, accepted_at + interval '10 minutes'
   from stored_chunk where state <> 'rejected'`;
+
+const FILL_MONEY = `
+  insert into money_movements (order_id, kind, debit, credit, amount_rupiah, reference, actor, at)
+  select id, m.kind, m.debit, m.credit, total_rupiah, id || m.suffix, 'midtrans', accepted_at + interval '10 minutes'
+  from stored_chunk
+  cross join (values ('payment', 'midtrans', 'customer', '-1'), ('sale', 'customer', 'sales', ''))
+             as m (kind, debit, credit, suffix)
+  where state = 'paid'`;
 
 const FILL_ITEMS = `
   insert into order_items (order_id, line_no, product_id, sku, name, quantity, unit_price_rupiah)
@@ -137,7 +147,8 @@ const FILL_SALE = `
 
 /**
  * Puts orders into a database that has products and none of their orders: each with two lines, the transitions and
- * movements of its way, and its payment attempt. The ledger sums to the counters. Statistics of use start afterwards.
+ * movements of its way, its payment attempt and its money. Both ledgers agree with what they are about. Statistics of
+ * use start afterwards.
  */
 export async function fillStoredOrders(
   databaseUrl: string,
@@ -147,13 +158,12 @@ export async function fillStoredOrders(
   const pool = new pg.Pool({
     connectionString: databaseUrl,
     max: 4,
-    // oxlint-disable-next-line no-misused-promises -- pg-pool waits for what it returns; @types/pg 8.23.1, the newest, has it return nothing
-    onConnect: limitless,
+    options: SESSION,
   });
   const everywhere = async (statements: readonly string[]) => {
     for (const statement of statements) await pool.query(statement);
   };
-  const fills = [FILL_ORDERS, FILL_ITEMS, FILL_TRANSITIONS, FILL_MOVEMENTS];
+  const fills = [FILL_ORDERS, FILL_ITEMS, FILL_TRANSITIONS, FILL_MOVEMENTS, FILL_MONEY];
   await everywhere(
     Object.entries(WHILE_FILLING).map(([name, value]) => `alter system set ${name} = '${value}'`),
   );
@@ -183,14 +193,10 @@ export async function fillStoredOrders(
   say(`${orders} orders are stored after ${((performance.now() - startedAt) / 1_000).toFixed(0)} s`);
 }
 
-async function limitless(client: pg.ClientBase): Promise<void> {
-  await client.query(SESSION);
-}
-
 /** Tables that grow with the orders. */
 const BIG_TABLES = [
   ...['orders', 'order_items', 'order_transitions', 'inventory_movements', 'payment_attempts'],
-  ...['payment_events', 'flash_sale_buyers'],
+  ...['payment_events', 'flash_sale_buyers', 'money_movements'],
 ];
 const BIG_ROWS = 10_000;
 
