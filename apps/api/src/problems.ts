@@ -1,4 +1,4 @@
-import { type ServerResponse, STATUS_CODES } from 'node:http';
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyReply } from 'fastify';
 import type { Notice } from '@antrean/queue';
@@ -59,12 +59,19 @@ export function sendProblem(reply: FastifyReply, problem: Problem, notice?: Noti
     });
 }
 
+/** What Node knows of a connection, as its own handler of these errors reads it. */
+interface Connection extends Socket {
+  /** The answer whose turn it is, while it is not over. */
+  _httpMessage?: ServerResponse | null;
+  /** `incoming` is what was read last, or is being read. */
+  parser?: { incoming?: IncomingMessage | null } | null;
+}
+
 /** For what never became a request, so that there is no reply to send with. */
-export function endWithProblem({ code }: { code?: string }, socket: Socket): void {
+export function endWithProblem({ code }: { code?: string }, socket: Connection): void {
   // Browsers open connections ahead. Where no byte came none is answered: it would be taken for the answer to what is
-  // asked next. And within an answer that is under way it would be a part of that; Node's own handler looks there too.
-  const { _httpMessage: underWay } = socket as { _httpMessage?: ServerResponse | null };
-  if (!socket.writable || socket.bytesRead === 0 || underWay?.headersSent === true) {
+  // asked next.
+  if (!socket.writable || socket.bytesRead === 0 || !mayBeAnswered(socket)) {
     socket.destroy();
     return;
   }
@@ -74,6 +81,14 @@ export function endWithProblem({ code }: { code?: string }, socket: Socket): voi
     `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\nContent-Type: ${MEDIA_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n` +
       `X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n${body}`,
   );
+}
+
+/** Whether what cannot be read is still to be answered, and no answer to something else is under way or awaited. */
+function mayBeAnswered({ _httpMessage: answer, parser }: Connection): boolean {
+  const unread = parser?.incoming?.complete === false ? parser.incoming : undefined;
+  // One that was refused before all of it was there is answered already.
+  if (answer === undefined || answer === null) return unread === undefined;
+  return answer.req === unread && !answer.headersSent;
 }
 
 const FASTIFY_CODES: Readonly<Record<string, ProblemCode>> = {

@@ -296,6 +296,36 @@ describe('every answer', () => {
     expect(answer.match(/HTTP\/1\.1/g)).toHaveLength(1);
   });
 
+  it('is one to each request, and to that request', async () => {
+    const { port } = api.app.server.address() as net.AddressInfo;
+    const key = `Authorization: Bearer ${api.keys.secret}\r\nIdempotency-Key: piped\r\n`;
+    const order = JSON.stringify(anOrder());
+    const whole = `POST /v1/orders HTTP/1.1\r\nHost: a\r\n${key}Content-Type: application/json\r\nContent-Length: ${order.length}\r\n\r\n${order}`;
+    const unread = 'POST /v1/orders HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n';
+    const answersTo = async (first: string, then: string) => {
+      const socket = net.connect(port, '127.0.0.1');
+      let answers = '';
+      socket.on('data', (chunk: Buffer) => {
+        answers += chunk.toString();
+        // Before the request is over: it was refused for its missing key.
+        if (then !== '') socket.write(then);
+      });
+      socket.write(first);
+      await once(socket, 'close');
+      return answers.match(/HTTP\/1\.1 \d+/g);
+    };
+    expect(await answersTo(unread, '<script>\r\n')).toEqual(['HTTP/1.1 401']);
+    // What follows cannot be read before the order is answered.
+    expect(await answersTo(`${whole}<script>\r\n\r\n`, '')).toBeNull();
+    expect(await answersTo(`${whole.replace('piped', 'alone')}`, '<script>\r\n\r\n')).toEqual([
+      'HTTP/1.1 202',
+      'HTTP/1.1 400',
+    ]);
+    expect(await answersTo(`${unread.replace('\r\n\r\n', `\r\n${key}\r\n`)}<script>\r\n`, '')).toEqual([
+      'HTTP/1.1 400',
+    ]);
+  });
+
   it('to what is no HTTP is a problem document too', async () => {
     for (const request of [
       '<script>\r\n\r\n',
