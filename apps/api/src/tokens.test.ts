@@ -1,5 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { createHmac } from 'node:crypto';
+import { describe, expect, it, vi } from 'vitest';
 import { deriveOrderId, fingerprintOf, statusToken, tokenCheck } from './tokens.ts';
+
+vi.mock('node:crypto', { spy: true });
 
 describe('order ids', () => {
   it('are the same for the same storefront and key, and a UUID of version 8', () => {
@@ -36,6 +39,18 @@ describe('status tokens', () => {
       for (const wrong of [...others, `${token}x`, token.slice(1), '', statusToken('other', orderId)]) {
         expect(isTokenOf(orderId, wrong)).toBe(false);
       }
+    }
+  });
+
+  it('are made once for two orders whose ids end alike, or almost', () => {
+    const orders = ['00000000-0000-8000-8000-00000001abcd', '00000000-0000-8000-8000-00000002abcd'];
+    for (const pair of [orders, [orders[0] ?? '', '00000000-0000-8000-8000-00000001abcc']]) {
+      const asked = pair.map((orderId) => [orderId, statusToken('secret', orderId)] as const);
+      const isTokenOf = tokenCheck('secret');
+      vi.mocked(createHmac).mockClear();
+      for (const [orderId, token] of [...asked, ...asked, ...asked])
+        expect(isTokenOf(orderId, token)).toBe(true);
+      expect(createHmac).toHaveBeenCalledTimes(2);
     }
   });
 });
