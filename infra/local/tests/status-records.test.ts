@@ -90,6 +90,15 @@ describe('status records', () => {
     expect((await records.read('odd'))?.version).toBe(2);
   });
 
+  it('that were mended by hand are whole over several lines, and theirs alone', async () => {
+    await admit('whole');
+    const { status } = record('mended', 1, 'reserved');
+    await redis.set(orderKey(prefix, 'mended'), `1   toko f ${JSON.stringify(status, null, 2)}`);
+    const ids = ['mended', 'whole', 'neither'];
+    const read = await Promise.all(ids.map((orderId) => records.read(orderId)));
+    expect(read.map((each) => each?.status.orderId)).toEqual(['mended', 'whole', undefined]);
+  });
+
   it("that are damaged are none, and are nobody else's error", async () => {
     await admit('whole');
     const damaged = ['', '0', '0  toko', '1   toko f {"status":'];
