@@ -187,6 +187,9 @@ if cancelledBy == '' then
 end
 return 1`;
 
+/** Longer than whoever waits is told to wait with the next question. */
+const REMEMBERED_MS = 15_000;
+
 type ScriptedRedis = Redis & {
   antreanAdmit(keyCount: number, ...args: (string | number)[]): Promise<(string | number | null)[][]>;
   antreanRead(keyCount: number, ...keys: string[]): Promise<string>;
@@ -197,6 +200,7 @@ type ScriptedRedis = Redis & {
 export class StatusRecords {
   readonly #redis: ScriptedRedis;
   readonly #prefix: string;
+  readonly #remembered = new RememberedStatuses();
   /** Admits an order, or refuses it. Whatever comes at the same moment shares a round trip. */
   readonly admit: (arrival: Arrival) => Promise<Admission>;
   /** Undefined where there is no record. Whatever comes at the same moment shares a round trip. */
@@ -261,7 +265,9 @@ export class StatusRecords {
     const [line = '', ...lines] = (await this.#redis.antreanRead(keys.length, ...keys)).split('\n');
     const [tickets, rate] = line.split(' ');
     const state = lineStateOf(tickets, rate);
-    return lines.map((text) => placed(text, state));
+    return lines.map((text, index) =>
+      placed(text, state, (version, json) => this.#remembered.read(orderIds[index] ?? '', version, json)),
+    );
   }
 
   /**
@@ -315,12 +321,16 @@ function quantities(items: Arrival['items'], skus: Map<string, number>): number[
 }
 
 /** Undefined where it is no whole record. */
-function placed(text: string, line: LineState): PlacedRecord | undefined {
+function placed(
+  text: string,
+  line: LineState,
+  parse = (_version: string, json: string) => JSON.parse(json) as OrderStatus,
+): PlacedRecord | undefined {
   const [, version, ticket, , storefrontId = '', fingerprint = '', json = ''] = RECORD.exec(text) ?? [];
   if (version === undefined) return undefined;
   let status: OrderStatus;
   try {
-    status = JSON.parse(json) as OrderStatus;
+    status = parse(version, json);
   } catch {
     return undefined;
   }
@@ -335,4 +345,30 @@ function placed(text: string, line: LineState): PlacedRecord | undefined {
 
 function ticketOf(ticket: number, line: LineState): Ticket {
   return { ticket, ...placeOf(ticket, line) };
+}
+
+/**
+ * Statuses that were read in the last 15 to 30 seconds: whoever waits asks again and again, of a version there is one
+ * status, and parsing takes longer than all else that is done with it. What nobody asks about any more is forgotten.
+ */
+class RememberedStatuses {
+  #latest = new Map<string, { version: string; status: OrderStatus }>();
+  #before = this.#latest;
+  #since = 0;
+
+  /** Throws where it is no JSON. */
+  read(orderId: string, version: string, json: string): OrderStatus {
+    const now = performance.now();
+    if (now - this.#since > REMEMBERED_MS) {
+      this.#before = this.#latest;
+      this.#latest = new Map();
+      this.#since = now;
+    }
+    const latest = this.#latest.get(orderId);
+    if (latest?.version === version) return latest.status;
+    const before = this.#before.get(orderId);
+    const status = before?.version === version ? before.status : (JSON.parse(json) as OrderStatus);
+    this.#latest.set(orderId, { version, status });
+    return status;
+  }
 }
