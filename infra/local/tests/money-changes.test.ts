@@ -436,10 +436,10 @@ describe('changes of one order that come together', () => {
   });
   const endOf = (
     { orderId }: Paid,
-    end: Pick<Extract<StockChange, { kind: 'end_refund' }>, 'outcome' | 'payoutReference' | 'failureCode'>,
+    how: Pick<Extract<StockChange, { kind: 'end_refund' }>, 'outcome' | 'payoutReference' | 'failureCode'>,
   ): StockChange => ({
     ...{ kind: 'end_refund', orderId, refundId: `${AT_HAND}-${orderId}`, actor: 'midtrans' },
-    ...end,
+    ...how,
   });
 
   /** A paid order with an attempt that was closed before, and a refund of a part that is asked for, or under way. */
