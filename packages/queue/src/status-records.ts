@@ -265,6 +265,7 @@ export class StatusRecords {
     const [line = '', ...lines] = (await this.#redis.antreanRead(keys.length, ...keys)).split('\n');
     const [tickets, rate] = line.split(' ');
     const state = lineStateOf(tickets, rate);
+    this.#remembered.forgetOld();
     return lines.map((text, index) =>
       placed(text, state, (version, json) => this.#remembered.read(orderIds[index] ?? '', version, json)),
     );
@@ -356,14 +357,16 @@ class RememberedStatuses {
   #before = this.#latest;
   #since = 0;
 
+  forgetOld(): void {
+    const now = performance.now();
+    if (now - this.#since < REMEMBERED_MS) return;
+    this.#before = this.#latest;
+    this.#latest = new Map();
+    this.#since = now;
+  }
+
   /** Throws where it is no JSON. */
   read(orderId: string, version: string, json: string): OrderStatus {
-    const now = performance.now();
-    if (now - this.#since > REMEMBERED_MS) {
-      this.#before = this.#latest;
-      this.#latest = new Map();
-      this.#since = now;
-    }
     const latest = this.#latest.get(orderId);
     if (latest?.version === version) return latest.status;
     const before = this.#before.get(orderId);
