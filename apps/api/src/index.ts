@@ -5,4 +5,4 @@ export { type RunningApi, startApi } from './server.ts';
 // For benchmarks of the app without its Redis.
 export { buildApp } from './app.ts';
 export { LiveSettings } from './live-settings.ts';
-export { statusToken } from './tokens.ts';
+export { deriveOrderId, statusToken } from './tokens.ts';

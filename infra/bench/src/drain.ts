@@ -3,8 +3,6 @@ import type { OrderQueue } from './order-queue.ts';
 import type { WorkerProcess } from './processes.ts';
 
 const POLL_MS = 10;
-/** Orders added at once. */
-const TOP_UP = 500;
 
 export interface Drain {
   perSecond: number;
@@ -17,20 +15,17 @@ export interface Drain {
 
 /**
  * Lets workers that are ready work, and measures how many orders a second they do: from the moment at which `warmUp`
- * orders are done, so that neither connecting nor compiling counts, until `isOver`. With `depth`, so many orders
- * are kept waiting meanwhile.
+ * orders are done, so that neither connecting nor compiling counts, until `isOver`.
  */
 export async function drain(
   queue: OrderQueue,
   workers: readonly WorkerProcess[],
   {
     warmUp,
-    depth = 0,
     isOver,
     onWarm,
   }: {
     warmUp: number;
-    depth?: number;
     isOver: (now: { done: number; left: number; elapsedMs: number }) => boolean;
     onWarm?: () => void;
   },
@@ -65,9 +60,6 @@ export async function drain(
         };
       }
     }
-    // A little more than that, as the worker may take many between two looks.
-    const missing = depth === 0 ? 0 : depth + TOP_UP - counts.waiting;
-    if (missing > 0) await queue.add(Math.min(missing, TOP_UP));
-    else await delay(POLL_MS);
+    await delay(POLL_MS);
   }
 }

@@ -22,7 +22,11 @@ export const poll = defineBenchmark({
     'plugins, with the same log and a body as long); beside it, a hello-world route within our plugins that asks no ' +
     'Redis.',
   options: {
-    repeats: count(5, 'rounds, of which the median counts; within one, each takes its turn'),
+    starts: count(
+      3,
+      'processes of each, one after the other: one may be faster than another for as long as it lives',
+    ),
+    repeats: count(3, 'rounds a start, of all of which the median counts; within one, each takes its turn'),
     seconds: count(5, 'how long each measurement lasts'),
     connections: count(256, 'keep-alive connections'),
     orders: count(10_000, 'orders that are asked about'),
@@ -31,6 +35,7 @@ export const poll = defineBenchmark({
 });
 
 interface Sizes {
+  starts: number;
   repeats: number;
   seconds: number;
   connections: number;
@@ -41,7 +46,7 @@ const NAMES = ['hello', 'poll', 'helloWithPlugins'] as const;
 type Name = (typeof NAMES)[number];
 
 async function run(sizes: Sizes, environment: Environment): Promise<Report> {
-  const { repeats, seconds, connections, orders } = sizes;
+  const { starts, repeats, seconds, connections, orders } = sizes;
   const database = await environment.createDatabase();
   const redisUrl = await environment.startRedis();
   const redis = openPatientRedis(redisUrl);
@@ -49,53 +54,58 @@ async function run(sizes: Sizes, environment: Environment): Promise<Report> {
   await fillStatusRecords(redis, orders);
   redis.disconnect();
 
-  const port = await freePort();
-  const settings: Record<string, string> = {
-    ...apiSettings(database.url, redisUrl, port),
-    // Each order is read far more often than any customer does it.
-    READS_PER_TOKEN_PER_MINUTE: '1000000',
+  const startApi = async () => {
+    const port = await freePort();
+    const settings: Record<string, string> = {
+      ...apiSettings(database.url, redisUrl, port),
+      // Each order is read far more often than any customer does it.
+      READS_PER_TOKEN_PER_MINUTE: '1000000',
+    };
+    return { port, settings, stop: await startApp('apps/api/src/main.ts', settings) };
   };
-  const secret = settings['STATUS_TOKEN_SECRET'] ?? '';
-  const stopApi = await startApp('apps/api/src/main.ts', settings);
+  // All of them while there is a PostgreSQL.
+  const apis: Awaited<ReturnType<typeof startApi>>[] = [];
+  while (apis.length < starts) apis.push(await startApi());
   await environment.stopPostgres();
   if (await answers(database.url)) throw new Error('PostgreSQL still answers.');
-  const bodyBytes = await meanBodyBytes(port, secret, Math.min(orders, MEASURED_BODIES));
-  environment.say(`PostgreSQL is stopped; a status has ${bodyBytes} bytes`);
-
-  const startHello = async (more: Record<string, string>) => {
-    const at = await freePort();
-    const stop = await startApp('infra/bench/src/hello-api.ts', {
-      ...apiSettings(database.url, redisUrl, at),
-      REQUESTS_PER_ADDRESS_PER_MINUTE: '1000000000',
-      HELLO_BYTES: `${bodyBytes}`,
-      ...more,
-    });
-    return { at, stop };
-  };
-  const hello = await startHello({});
-  const helloWithPlugins = await startHello({ HELLO_PLUGINS: '1' });
-  const targets: Record<Name, readonly (string | number)[]> = {
-    hello: [hello.at],
-    poll: [port, secret, orders],
-    helloWithPlugins: [helloWithPlugins.at],
-  };
-  const send = async (name: Name, lasting: number) => {
-    const [at = 0, ...more] = targets[name];
-    const load = await startProcess('poll-load.ts', [at, connections, lasting, ...more].map(String));
-    load.go();
-    return (await load.stop((lasting + 30) * 1_000)) as PollLoadReport;
-  };
 
   const seen: Record<Name, PollLoadReport[]> = { hello: [], poll: [], helloWithPlugins: [] };
-  for (const name of NAMES) await send(name, WARM_UP_SECONDS);
-  for (let round = 1; round <= repeats; round += 1) {
-    for (const name of NAMES) seen[name].push(await send(name, seconds));
-    const rates = NAMES.map((name) => `${name} ${seen[name].at(-1)?.perSecond.toFixed(0)}`);
-    environment.say(`round ${round}: ${rates.join(', ')} a second`);
+  let bodyBytes = 0;
+  for (const [start, { port, settings, stop }] of apis.entries()) {
+    const secret = settings['STATUS_TOKEN_SECRET'] ?? '';
+    bodyBytes = await meanBodyBytes(port, secret, Math.min(orders, MEASURED_BODIES));
+    const startHello = async (more: Record<string, string>) => {
+      const at = await freePort();
+      const stopHello = await startApp('infra/bench/src/hello-api.ts', {
+        ...apiSettings(database.url, redisUrl, at),
+        REQUESTS_PER_ADDRESS_PER_MINUTE: '1000000000',
+        HELLO_BYTES: `${bodyBytes}`,
+        ...more,
+      });
+      return { at, stop: stopHello };
+    };
+    const hello = await startHello({});
+    const helloWithPlugins = await startHello({ HELLO_PLUGINS: '1' });
+    const targets: Record<Name, readonly (string | number)[]> = {
+      hello: [hello.at],
+      poll: [port, secret, orders],
+      helloWithPlugins: [helloWithPlugins.at],
+    };
+    const send = async (name: Name, lasting: number) => {
+      const [at = 0, ...more] = targets[name];
+      const load = await startProcess('poll-load.ts', [at, connections, lasting, ...more].map(String));
+      load.go();
+      return (await load.stop((lasting + 30) * 1_000)) as PollLoadReport;
+    };
+    for (const name of NAMES) await send(name, WARM_UP_SECONDS);
+    for (let round = 1; round <= repeats; round += 1) {
+      for (const name of NAMES) seen[name].push(await send(name, seconds));
+      const rates = NAMES.map((name) => `${name} ${seen[name].at(-1)?.perSecond.toFixed(0)}`);
+      environment.say(`start ${start + 1}, round ${round}: ${rates.join(', ')} a second`);
+    }
+    await Promise.all([stop(), hello.stop(), helloWithPlugins.stop()]);
   }
-  await stopApi();
-  await hello.stop();
-  await helloWithPlugins.stop();
+  environment.say(`PostgreSQL was stopped; a status has ${bodyBytes} bytes`);
   return reportOf(sizes, seen, bodyBytes);
 }
 

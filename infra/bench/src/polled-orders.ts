@@ -1,11 +1,12 @@
+import { deriveOrderId } from '@antrean/api';
 import { DEFAULT_PREFIX, type Redis, type StatusRecord, StatusRecords } from '@antrean/queue';
 
 const CHUNK = 500;
 const SKU = 'SKU-0';
+const STOREFRONT = 'bench';
 
-/** Of so many orders, each with its own. */
-export const polledOrderId = (number: number): string =>
-  `b0000000-0000-8000-8000-${number.toString(16).padStart(12, '0')}`;
+/** Of so many orders, each with its own, as any order gets one. */
+export const polledOrderId = (number: number): string => deriveOrderId(STOREFRONT, `polled-${number}`);
 
 type Status = StatusRecord['status'];
 type Payment = NonNullable<Status['payment']>;
@@ -75,7 +76,7 @@ function recordOf(number: number): StatusRecord {
       ...(isPriced ? { total: 68_000 } : {}),
       ...shown,
     },
-    storefrontId: 'bench',
+    storefrontId: STOREFRONT,
     fingerprint: 'f'.repeat(43),
     version: shown.status === 'queued' ? 0 : 3,
   };

@@ -19,6 +19,8 @@ export interface AttackPlan {
 
 export interface AttackReport {
   opened: number;
+  /** Slow readers whose first answer is what they asked for; null for the others, who wait for none. */
+  served: number | null;
   /**
    * How long the server kept each of those that it let go of, and how old those were that it still kept in the end.
    * Null for slow readers: what they have not read hides the end of the connection from them.
@@ -55,7 +57,11 @@ const FIRST_WORDS: Readonly<Record<AttackPlan['slowAt'], string>> = {
   reading: `GET ${plan.path} HTTP/1.1\r\nHost: slow\r\n\r\n`.repeat(READS_AT_ONCE),
 };
 const kept: NonNullable<AttackReport['kept']> = { cutAfterMs: [], stillOpenMs: [] };
-const report: AttackReport = { opened: 0, kept: plan.slowAt === 'reading' ? null : kept, held: [] };
+const isReading = plan.slowAt === 'reading';
+const report: AttackReport = {
+  ...{ opened: 0, served: isReading ? 0 : null },
+  ...{ kept: isReading ? null : kept, held: [] },
+};
 const over = new AbortController();
 const open = new Map<net.Socket, number>();
 
@@ -90,9 +96,10 @@ async function attack(number: number): Promise<void> {
       socket.write(FIRST_WORDS[plan.slowAt]);
       // Each at its own time, as clients do that know nothing of one another.
       dripping = setInterval(() => drip(socket), DRIP_EVERY_MS);
+      if (isReading) socket.once('readable', () => noteServed(socket));
     });
     // What is answered meanwhile, as that it took too long, is of no interest, but the end of it is.
-    if (plan.slowAt !== 'reading') socket.resume();
+    if (!isReading) socket.resume();
     await closed;
     clearInterval(dripping);
     const since = open.get(socket);
@@ -102,8 +109,13 @@ async function attack(number: number): Promise<void> {
   }
 }
 
+function noteServed(socket: net.Socket): void {
+  const begins = (socket.read(BYTES_READ_AT_ONCE) as Buffer | null)?.toString() ?? '';
+  if (begins.startsWith('HTTP/1.1 200')) report.served = (report.served ?? 0) + 1;
+}
+
 function drip(socket: net.Socket): void {
-  if (plan.slowAt === 'reading') socket.read(BYTES_READ_AT_ONCE);
+  if (isReading) socket.read(BYTES_READ_AT_ONCE);
   else if (socket.writable) socket.write(plan.slowAt === 'headers' ? HEADER_DRIP : BODY_DRIP);
 }
 

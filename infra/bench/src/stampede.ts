@@ -8,8 +8,8 @@ import { startProcess } from './processes.ts';
 import { addBenchProducts, type Audit, audit, PLENTY, skuOf } from './shop.ts';
 import { figure, line, percentile, rounded, summed } from './statistics.ts';
 
-/** Waiting at first, for each second: new ones come in more slowly than two workers take them. */
-const DEPTH_PER_SECOND = 2_000;
+/** Waiting at first, for each second: more than two workers take. */
+const WAITING_PER_SECOND = 5_000;
 const WARM_UP = 5_000;
 const TARGET_P99_MS = 2_000;
 /** For the last payments, once all have been started. */
@@ -131,8 +131,7 @@ async function measure(
   await drain(queue, first, { warmUp: 0, isOver: ({ left }) => left === 0 });
   await Promise.all(first.map((worker) => worker.stop()));
 
-  const depth = seconds * DEPTH_PER_SECOND;
-  await queue.add(depth);
+  await queue.add(seconds * WAITING_PER_SECOND);
   const payer = await startProcess('payment-worker.ts', [
     database.url,
     redisUrl,
@@ -149,7 +148,6 @@ async function measure(
     failed,
   } = await drain(queue, workers, {
     warmUp: WARM_UP,
-    depth,
     onWarm() {
       payer.go();
       settled = payer.stop(seconds * 1_000 + SETTLE_LIMIT_MS);
