@@ -69,9 +69,18 @@ interface Connection extends Socket {
 
 /** For what never became a request, so that there is no reply to send with. */
 export function endWithProblem({ code }: { code?: string }, socket: Connection): void {
+  const { _httpMessage: answer, parser } = socket;
+  const unread = parser?.incoming?.complete === false ? parser.incoming : undefined;
+  if (answer && !answer.headersSent && answer.req !== unread) {
+    // What cannot be read follows a request that could, as a body whose length was not told: that is answered, and the last.
+    answer.shouldKeepAlive = false;
+    return;
+  }
+  // An answer that is under way is not interrupted. What was refused before all of it was there is answered already.
+  const isAnswered = answer ? answer.headersSent : unread !== undefined;
   // Browsers open connections ahead. Where no byte came none is answered: it would be taken for the answer to what is
   // asked next.
-  if (!socket.writable || socket.bytesRead === 0 || !mayBeAnswered(socket)) {
+  if (!socket.writable || socket.bytesRead === 0 || isAnswered) {
     socket.destroy();
     return;
   }
@@ -81,14 +90,6 @@ export function endWithProblem({ code }: { code?: string }, socket: Connection):
     `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\nContent-Type: ${MEDIA_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n` +
       `X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n${body}`,
   );
-}
-
-/** Whether what cannot be read is still to be answered, and no answer to something else is under way or awaited. */
-function mayBeAnswered({ _httpMessage: answer, parser }: Connection): boolean {
-  const unread = parser?.incoming?.complete === false ? parser.incoming : undefined;
-  // One that was refused before all of it was there is answered already.
-  if (answer === undefined || answer === null) return unread === undefined;
-  return answer.req === unread && !answer.headersSent;
 }
 
 const FASTIFY_CODES: Readonly<Record<string, ProblemCode>> = {
