@@ -51,6 +51,13 @@ describe('status tokens', () => {
       for (const [orderId, token] of [...asked, ...asked, ...asked])
         expect(isTokenOf(orderId, token)).toBe(true);
       expect(createHmac).toHaveBeenCalledTimes(2);
+      // Another takes the place of the one that came first, and the latest stays.
+      const third = '00000000-0000-8000-8000-00000003abcc';
+      const last = [third, statusToken('secret', third)] as const;
+      vi.mocked(createHmac).mockClear();
+      for (const [orderId, token] of [last, ...asked.slice(1), last, ...asked.slice(1)])
+        expect(isTokenOf(orderId, token)).toBe(true);
+      expect(createHmac).toHaveBeenCalledTimes(1);
     }
   });
 });

@@ -7,12 +7,12 @@ export function statusToken(secret: string, orderId: string): string {
 
 /** An order's id and its token, one after the other. */
 const REMEMBERED_BYTES = 36 + 43;
-/** By the last four digits of an order's id: its place, and the one beside it. */
+/** Two for all orders whose ids end alike but for the last bit. */
 const PLACES = 0x10000;
 
 /**
  * Whether what was given is the token of the order, whose id is in lower case. Whoever waits asks again and again: of each
- * order the right one is remembered, until two others that share its places have come after it. All of it in one piece,
+ * order the right one is remembered, until two others that share its two places have come after it. All of it in one piece,
  * 5 MB, for what is remembered is not to grow.
  */
 export function tokenCheck(secret: string): (orderId: string, given: string) => boolean {
@@ -22,16 +22,15 @@ export function tokenCheck(secret: string): (orderId: string, given: string) => 
   return (orderId, given) => {
     const asked = Buffer.from(orderId + given);
     if (asked.length !== REMEMBERED_BYTES) return false;
-    const own = Number.parseInt(orderId.slice(-4), 16);
-    const place = placeAt(own);
-    if (timingSafeEqual(place, asked)) return true;
-    const beside = placeAt(own ^ 1);
-    if (timingSafeEqual(beside, asked)) return true;
+    const ending = Number.parseInt(orderId.slice(-4), 16);
+    const newest = placeAt(ending & ~1);
+    if (timingSafeEqual(newest, asked)) return true;
+    const older = placeAt(ending | 1);
+    if (timingSafeEqual(older, asked)) return true;
     const right = Buffer.from(orderId + statusToken(secret, orderId));
     if (!timingSafeEqual(right, asked)) return false;
-    // What is in its place goes beside it; an empty one must not take what is there.
-    if (place[0] !== 0) beside.set(place);
-    place.set(right);
+    older.set(newest);
+    newest.set(right);
     return true;
   };
 }
