@@ -189,6 +189,8 @@ return 1`;
 
 /** Longer than whoever waits is told to wait with the next question. */
 const REMEMBERED_MS = 15_000;
+/** Some 20 MB. */
+const MOST_REMEMBERED = 20_000;
 
 type ScriptedRedis = Redis & {
   antreanAdmit(keyCount: number, ...args: (string | number)[]): Promise<(string | number | null)[][]>;
@@ -349,29 +351,26 @@ function ticketOf(ticket: number, line: LineState): Ticket {
 }
 
 /**
- * Statuses that were read in the last 15 to 30 seconds: whoever waits asks again and again, of a version there is one
- * status, and parsing takes longer than all else that is done with it. What nobody asks about any more is forgotten.
+ * Statuses that were parsed in the last 15 s: whoever waits asks again and again, of a version there is one status, and
+ * parsing takes longer than all else that is done with it.
  */
 class RememberedStatuses {
-  #latest = new Map<string, { version: string; status: OrderStatus }>();
-  #before = this.#latest;
+  #byOrder = new Map<string, { version: string; status: OrderStatus }>();
   #since = 0;
 
   forgetOld(): void {
     const now = performance.now();
-    if (now - this.#since < REMEMBERED_MS) return;
-    this.#before = this.#latest;
-    this.#latest = new Map();
+    if (now - this.#since < REMEMBERED_MS && this.#byOrder.size < MOST_REMEMBERED) return;
+    this.#byOrder = new Map();
     this.#since = now;
   }
 
   /** Throws where it is no JSON. */
   read(orderId: string, version: string, json: string): OrderStatus {
-    const latest = this.#latest.get(orderId);
-    if (latest?.version === version) return latest.status;
-    const before = this.#before.get(orderId);
-    const status = before?.version === version ? before.status : (JSON.parse(json) as OrderStatus);
-    this.#latest.set(orderId, { version, status });
+    const known = this.#byOrder.get(orderId);
+    if (known?.version === version) return known.status;
+    const status = JSON.parse(json) as OrderStatus;
+    this.#byOrder.set(orderId, { version, status });
     return status;
   }
 }
