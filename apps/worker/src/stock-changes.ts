@@ -50,7 +50,7 @@ export function coalesceStockChanges(db: Kysely<Database>, options: StockChangeO
 }
 
 /**
- * Makes a batch of changes in one transaction, in their order. Takes the locks that reservations take, in the same
+ * Makes a batch of changes in one transaction, those of an order in their order. Takes the locks that reservations take, in the same
  * order, and then those of the orders; it waits for them, as money that has arrived must not starve behind a stampede
  * that tries again and again.
  */
@@ -97,7 +97,7 @@ export async function applyStockChanges(
         ]);
         const found = { stock, saleItems, allowances, orders, attempts, refunds, sold, cases, held };
         const plan = new Plan({ ...found, knownDeliveries: known }, { now: now(), refundByItself });
-        result.push(...round.map((change) => plan.add(change)));
+        for (const place of round) result[place] = plan.add(batch[place] as StockChange);
         await plan.write(trx);
       }
       return { result, writes: [] };
@@ -117,29 +117,26 @@ const OF_REFUNDS: readonly StockChange['kind'][] = [
 ];
 
 /**
- * The batch cut where a change finds an earlier one of its order, and one of them is about what goes back: a plan writes
- * each refund, case and attempt once, so what the first one leaves is read again. All is locked in the first round.
+ * By round, the places of its changes in the batch. A change comes in the round after an earlier one of its order where
+ * one of the two is about what goes back: a plan writes each refund, case and attempt once, so what the first one leaves
+ * is read again. All is locked in the first round.
  */
-function roundsOf(batch: readonly StockChange[]): StockChange[][] {
-  const rounds: StockChange[][] = [];
-  let current: StockChange[] = [];
-  /** By order of this round, whether a change is about what goes back. */
-  let seen = new Map<string, boolean>();
-  for (const change of batch) {
+function roundsOf(batch: readonly StockChange[]): number[][] {
+  const rounds: number[][] = [[]];
+  /** By order, the round of its last change, and whether one in that round is about what goes back. */
+  const seen = new Map<string, { round: number; isOfRefunds: boolean }>();
+  for (const [place, change] of batch.entries()) {
+    let round = 0;
     if ('orderId' in change) {
-      const { orderId, kind } = change;
-      const before = seen.get(orderId);
-      const isOfRefunds = OF_REFUNDS.includes(kind);
-      if (before !== undefined && (before || isOfRefunds)) {
-        rounds.push(current);
-        current = [];
-        seen = new Map();
-      }
-      seen.set(orderId, isOfRefunds || seen.get(orderId) === true);
+      const before = seen.get(change.orderId) ?? { round: 0, isOfRefunds: false };
+      const isOfRefunds = OF_REFUNDS.includes(change.kind);
+      const isApart = seen.has(change.orderId) && (isOfRefunds || before.isOfRefunds);
+      round = isApart ? before.round + 1 : before.round;
+      seen.set(change.orderId, { round, isOfRefunds: isOfRefunds || (!isApart && before.isOfRefunds) });
     }
-    current.push(change);
+    (rounds[round] ??= []).push(place);
   }
-  return [...rounds, current];
+  return rounds;
 }
 
 function allowancesOf(

@@ -107,12 +107,14 @@ async function conclude(
     case 'not_refundable': {
       const { code } = outcome;
       const change = { ...end, outcome: 'manual_payout', failureCode: code } as const;
-      if ((await changeStock(deps.stockChanges, change)) === 'refused')
+      const ended = await changeStock(deps.stockChanges, change);
+      if (ended === 'refused')
         deps.log.error(
           { refundId, amountRupiah, code },
           'a refund cannot be sent, and its payment was taken back meanwhile',
         );
-      else deps.log.warn({ refundId, amountRupiah, code }, 'a refund must be paid out by hand');
+      if (ended === 'manual_payout')
+        deps.log.warn({ refundId, amountRupiah, code }, 'a refund must be paid out by hand');
       break;
     }
     case 'pending':
