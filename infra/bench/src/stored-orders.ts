@@ -81,10 +81,9 @@ const FILL_ATTEMPTS = `
 
 const FILL_MONEY = `
   insert into money_movements (order_id, kind, debit, credit, amount_rupiah, reference, actor, at)
-  select id, m.kind, m.debit, m.credit, total_rupiah, id || m.suffix, 'midtrans', accepted_at + interval '10 minutes'
+  select id, m.kind, m.debit, m.credit, total_rupiah, id || '-1', 'midtrans', accepted_at + interval '10 minutes'
   from stored_chunk
-  cross join (values ('payment', 'midtrans', 'customer', '-1'), ('sale', 'customer', 'sales', ''))
-             as m (kind, debit, credit, suffix)
+  cross join (values ('payment', 'midtrans', 'customer'), ('sale', 'customer', 'sales')) as m (kind, debit, credit)
   where state = 'paid'`;
 
 const FILL_ITEMS = `
