@@ -50,9 +50,9 @@ export function coalesceStockChanges(db: Kysely<Database>, options: StockChangeO
 }
 
 /**
- * Makes a batch of changes in one transaction, those of an order in their order. Takes the locks that reservations take, in the same
- * order, and then those of the orders; it waits for them, as money that has arrived must not starve behind a stampede
- * that tries again and again.
+ * Makes a batch of changes in one transaction, those of an order in their order. Takes the locks that reservations take,
+ * in the same order, and then those of the orders; it waits for them, as money that has arrived must not starve behind a
+ * stampede that tries again and again.
  */
 export async function applyStockChanges(
   db: Kysely<Database>,

@@ -5,7 +5,7 @@ const CHUNK = 500;
 const SKU = 'SKU-0';
 const STOREFRONT = 'bench';
 
-/** Of so many orders, each with its own, as any order gets one. */
+/** Of so many orders, each with its own, made as those of the API are. */
 export const polledOrderId = (number: number): string => deriveOrderId(STOREFRONT, `polled-${number}`);
 
 type Status = StatusRecord['status'];

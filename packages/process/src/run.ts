@@ -21,8 +21,9 @@ export function configOrExit<C>(read: () => C): C {
 }
 
 /**
- * V8 would make what has outlived two collections among old objects from then on. Of a busy server that is whatever a
- * request is made of: each of them, dead among the old, then keeps alive what it refers to, and V8 sees itself confirmed.
+ * Where V8 has seen objects of one place in the code outlive two collections, it makes all of that place among old objects
+ * from then on. On a busy server these are what requests are made of: each, dead among the old, keeps alive what it refers
+ * to, and V8 sees itself confirmed.
  * Every other API process came there and stayed, and read a fifth fewer statuses a second (docs/benchmarks.md).
  */
 const V8_FLAGS = '--no-allocation-site-pretenuring';
