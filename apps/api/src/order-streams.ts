@@ -22,7 +22,7 @@ const HEADERS = {
   'x-accel-buffering': 'no',
 } as const;
 
-type Shown = Pick<PlacedRecord, 'status' | 'version' | 'place'>;
+type Shown = Pick<PlacedRecord, 'status' | 'json' | 'version' | 'place'>;
 
 /** One customer who follows one order. */
 interface Stream {
@@ -84,8 +84,8 @@ export class OrderStreams {
     // Of what comes before the first status is read, the newest is shown after it.
     const early: Shown[] = [];
     const { isFollowed, leave } = this.#deps.changes.follow(orderId, {
-      changed: (status, version) => {
-        const record = { status, version, place: undefined };
+      changed: (published) => {
+        const record = { ...published, place: undefined };
         if (stream.last === undefined) early.push(record);
         else this.#show(stream, record);
       },
@@ -158,8 +158,7 @@ export class OrderStreams {
     const tag = tagOf(settings, now, language);
     if (tag !== stream.tag) {
       stream.tag = tag;
-      const data = JSON.stringify(shown(settings, now, language));
-      this.#write(stream, `id: ${tag}\nevent: status\ndata: ${data}\n\n`);
+      this.#write(stream, `id: ${tag}\nevent: status\ndata: ${shown(settings, now, language)}\n\n`);
     }
     if (isSettled(now.status.status)) this.#end(stream);
   }

@@ -18,33 +18,36 @@ export async function readRecord(
   deps: Pick<ApiDependencies, 'records' | 'readOrder'>,
   request: FastifyRequest<StatusRequest>,
 ): Promise<PlacedRecord> {
-  const { caller, params } = request;
-  const { orderId } = params;
-  const mayRead = (owner: string) => caller.kind !== 'storefront' || caller.key.storefrontId === owner;
-
-  let redisAnswered = true;
+  const { orderId } = request.params;
+  let isRedisAway = false;
   let record: PlacedRecord | undefined;
   try {
     record = await deps.records.read(orderId);
   } catch (error) {
     request.log.error({ err: error, orderId }, 'status record could not be read');
-    redisAnswered = false;
+    isRedisAway = true;
   }
-  if (record !== undefined) {
-    if (!mayRead(record.storefrontId)) throw neverAccepted();
-    return record;
-  }
+  record ??= await readStored(deps, request, isRedisAway);
+  const { caller } = request;
+  if (caller.kind === 'storefront' && caller.key.storefrontId !== record.storefrontId) throw neverAccepted();
+  return record;
+}
+
+async function readStored(
+  deps: Pick<ApiDependencies, 'readOrder'>,
+  request: FastifyRequest<StatusRequest>,
+  isRedisAway: boolean,
+): Promise<PlacedRecord> {
+  const { orderId } = request.params;
   const order = await deps.readOrder(orderId).catch((error: unknown) => {
     request.log.error({ err: error, orderId }, 'order could not be read');
     throw unavailable();
   });
-  if (order === undefined) {
-    // Without Redis it may be queued: a 404 would make a storefront order again.
-    throw redisAnswered ? neverAccepted() : unavailable();
-  }
-  if (!mayRead(order.storefrontId)) throw neverAccepted();
+  // Without Redis it may be queued: a 404 would make a storefront order again.
+  if (order === undefined) throw isRedisAway ? unavailable() : neverAccepted();
   const { storefrontId, fingerprint, version } = order;
-  return { status: orderStatusOf(order), storefrontId, fingerprint, version, place: undefined };
+  const status = orderStatusOf(order);
+  return { status, json: JSON.stringify(status), storefrontId, fingerprint, version, place: undefined };
 }
 
 function unavailable(): Problem {

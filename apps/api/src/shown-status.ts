@@ -14,18 +14,20 @@ export interface ShownStatus extends OrderStatus {
   notice?: Notice;
 }
 
+/** A ShownStatus as JSON: what is stored of the order is passed on as it is. */
 export function shown(
   { noticeField }: Pick<LiveSettings, 'noticeField'>,
-  { status, place }: Pick<PlacedRecord, 'status' | 'place'>,
+  { status, json, place }: Pick<PlacedRecord, 'status' | 'json' | 'place'>,
   language: Language,
-): ShownStatus {
+): string {
   const message = status.reason === undefined ? undefined : messageOfRejection(status.reason, language);
-  return {
-    ...status,
-    ...(place === undefined ? {} : { position: place.position, estimatedWaitMs: place.estimatedWaitMs }),
-    ...(message === undefined ? {} : { message }),
+  const more = JSON.stringify({
+    position: place?.position,
+    estimatedWaitMs: place?.estimatedWaitMs,
+    message,
     ...noticeField,
-  };
+  });
+  return more === '{}' ? json : `${json.slice(0, -1)},${more.slice(1)}`;
 }
 
 /** Another one whenever something else is shown, without a look at the whole of it: what a version says stays. */

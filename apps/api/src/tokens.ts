@@ -1,36 +1,29 @@
 import { createHmac, hash, timingSafeEqual } from 'node:crypto';
+import { Recent } from '@antrean/queue';
 
 /** Lets a customer's browser read one order without the storefront's key. */
 export function statusToken(secret: string, orderId: string): string {
   return createHmac('sha256', secret).update(`status:${orderId}`).digest('base64url');
 }
 
-/** An order's id and its token, one after the other. */
-const REMEMBERED_BYTES = 36 + 43;
-/** Two for all orders whose ids end alike but for the last bit. */
-const PLACES = 0x10000;
+/** Some 10 MB. */
+const MOST_REMEMBERED = 50_000;
+const REMEMBERED_MS = 10 * 60_000;
 
 /**
- * Whether what was given is the token of the order, whose id is in lower case. Whoever waits asks again and again: of each
- * order the right one is remembered, until two others that share its two places have come after it. All of it in one piece,
- * 5 MB, for what is remembered is not to grow.
+ * Whether what was given is the token of the order, whose id is in lower case. Whoever waits asks again and again: right
+ * ones are remembered. What is found among these is the same to the last character, or there is nothing to find: how
+ * long that takes says nothing of how nearly right one is.
  */
 export function tokenCheck(secret: string): (orderId: string, given: string) => boolean {
-  const remembered = Buffer.alloc(PLACES * REMEMBERED_BYTES);
-  const placeAt = (place: number) =>
-    remembered.subarray(place * REMEMBERED_BYTES, (place + 1) * REMEMBERED_BYTES);
+  const orders = new Recent<string>({ forMs: REMEMBERED_MS, most: MOST_REMEMBERED });
   return (orderId, given) => {
-    const asked = Buffer.from(orderId + given);
-    if (asked.length !== REMEMBERED_BYTES) return false;
-    const ending = Number.parseInt(orderId.slice(-4), 16);
-    const newest = placeAt(ending & ~1);
-    if (timingSafeEqual(newest, asked)) return true;
-    const older = placeAt(ending | 1);
-    if (timingSafeEqual(older, asked)) return true;
-    const right = Buffer.from(orderId + statusToken(secret, orderId));
-    if (!timingSafeEqual(right, asked)) return false;
-    older.set(newest);
-    newest.set(right);
+    if (orders.get(given) === orderId) return true;
+    const token = statusToken(secret, orderId);
+    const [right, asked] = [Buffer.from(token), Buffer.from(given)];
+    if (right.length !== asked.length || !timingSafeEqual(right, asked)) return false;
+    // What was asked is part of an address that would be kept with it.
+    orders.set(token, Buffer.from(orderId).toString());
     return true;
   };
 }

@@ -72,6 +72,7 @@ export {
   type Switches,
 } from './switches.ts';
 export { createRateCounter, type RateCounter } from './rate-counter.ts';
+export { Recent } from './recent.ts';
 export { type BreakerState, readGatewayHealth, reportGatewayHealth } from './gateway-health.ts';
 export {
   bumpCatalogue,

@@ -1,11 +1,11 @@
 import type { OrderStatus } from '@antrean/domain';
 import type { Redis } from 'ioredis';
-import { orderKey } from './status-records.ts';
+import { orderKey, type PlacedRecord } from './status-records.ts';
 
 /** Whoever follows an order. */
 interface Follower {
   /** A worker has published it. */
-  changed(status: OrderStatus, version: number): void;
+  changed(record: Pick<PlacedRecord, 'status' | 'json' | 'version'>): void;
   /** The connection was lost and is back: the order may have changed meanwhile, and is to be read again. */
   missed(): void;
 }
@@ -32,8 +32,9 @@ export class OrderChanges {
       if (channel === undefined) return;
       const at = message.indexOf(' ');
       const version = Number(message.slice(0, at));
-      const status = JSON.parse(message.slice(at + 1)) as OrderStatus;
-      for (const follower of channel.followers) follower.changed(status, version);
+      const json = message.slice(at + 1);
+      const status = JSON.parse(json) as OrderStatus;
+      for (const follower of channel.followers) follower.changed({ status, json, version });
     });
     redis.on('ready', () => void this.#subscribeAgain());
   }

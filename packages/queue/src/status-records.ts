@@ -2,6 +2,7 @@ import type { OrderStatus } from '@antrean/domain';
 import type { Redis } from 'ioredis';
 import { joined } from './joined.ts';
 import { lineKeys, lineStateOf, type LineState, type Place, placeOf } from './line.ts';
+import { Recent } from './recent.ts';
 import { MARK_HOLDS_MS, stockMarkKey } from './stock-marks.ts';
 
 /** A status record: what is shown of the order, and what only we read. */
@@ -21,7 +22,16 @@ interface Ticket extends Place {
 
 /** As it is read: with the order's place in line while it is queued. */
 export interface PlacedRecord extends StatusRecord {
+  /** The status as it is stored. */
+  json: string;
   place: Ticket | undefined;
+}
+
+/** What a record says by itself: a place is of the moment. */
+interface ParsedRecord {
+  text: string;
+  record: Omit<PlacedRecord, 'place'>;
+  ticket: number;
 }
 
 /** A new order at the door. */
@@ -189,7 +199,7 @@ return 1`;
 
 /** Longer than whoever waits is told to wait with the next question. */
 const REMEMBERED_MS = 15_000;
-/** Some 20 MB. */
+/** Some 40 MB. */
 const MOST_REMEMBERED = 20_000;
 
 type ScriptedRedis = Redis & {
@@ -202,7 +212,8 @@ type ScriptedRedis = Redis & {
 export class StatusRecords {
   readonly #redis: ScriptedRedis;
   readonly #prefix: string;
-  readonly #remembered = new RememberedStatuses();
+  /** Whoever waits asks again and again, and parsing takes longer than all else that is done with a record. */
+  readonly #parsed = new Recent<ParsedRecord>({ forMs: REMEMBERED_MS, most: MOST_REMEMBERED });
   /** Admits an order, or refuses it. Whatever comes at the same moment shares a round trip. */
   readonly admit: (arrival: Arrival) => Promise<Admission>;
   /** Undefined where there is no record. Whatever comes at the same moment shares a round trip. */
@@ -249,9 +260,10 @@ export class StatusRecords {
         case 'accepted':
           return { kind, place: ticketOf(Number(rest[0]), lineStateOf(rest[1], rest[2])) };
         case 'known': {
-          const record = placed(String(rest[0]), lineStateOf(rest[1], rest[2]));
+          const parsed = parse(String(rest[0]));
           // It is there, and cannot be read: its order may be, too.
-          return record === undefined ? { kind: 'refused', reason: 'damaged' } : { kind, record };
+          if (parsed === undefined) return { kind: 'refused', reason: 'damaged' };
+          return { kind, record: placed(parsed, lineStateOf(rest[1], rest[2])) };
         }
         case 'sold_out':
           return { kind, sku: marks[Number(rest[0]) - 1] ?? '' };
@@ -267,10 +279,19 @@ export class StatusRecords {
     const [line = '', ...lines] = (await this.#redis.antreanRead(keys.length, ...keys)).split('\n');
     const [tickets, rate] = line.split(' ');
     const state = lineStateOf(tickets, rate);
-    this.#remembered.forgetOld();
-    return lines.map((text, index) =>
-      placed(text, state, (version, json) => this.#remembered.read(orderIds[index] ?? '', version, json)),
-    );
+    return lines.map((text, index) => {
+      const parsed = this.#parse(orderIds[index] ?? '', text);
+      return parsed === undefined ? undefined : placed(parsed, state);
+    });
+  }
+
+  #parse(orderId: string, text: string): ParsedRecord | undefined {
+    const known = this.#parsed.get(orderId);
+    if (known?.text === text) return known;
+    // A part of the answer of Redis would keep the whole of it in memory.
+    const parsed = parse(Buffer.from(text).toString());
+    if (parsed !== undefined) this.#parsed.set(orderId, parsed);
+    return parsed;
   }
 
   /**
@@ -324,53 +345,22 @@ function quantities(items: Arrival['items'], skus: Map<string, number>): number[
 }
 
 /** Undefined where it is no whole record. */
-function placed(
-  text: string,
-  line: LineState,
-  parse = (_version: string, json: string) => JSON.parse(json) as OrderStatus,
-): PlacedRecord | undefined {
+function parse(text: string): ParsedRecord | undefined {
   const [, version, ticket, , storefrontId = '', fingerprint = '', json = ''] = RECORD.exec(text) ?? [];
   if (version === undefined) return undefined;
-  let status: OrderStatus;
   try {
-    status = parse(version, json);
+    const status = JSON.parse(json) as OrderStatus;
+    const record = { status, json, storefrontId, fingerprint, version: Number(version) };
+    return { text, record, ticket: Number(ticket) };
   } catch {
     return undefined;
   }
-  return {
-    status,
-    storefrontId,
-    fingerprint,
-    version: Number(version),
-    place: version === '0' ? ticketOf(Number(ticket), line) : undefined,
-  };
+}
+
+function placed({ record, ticket }: ParsedRecord, line: LineState): PlacedRecord {
+  return { ...record, place: record.version === 0 ? ticketOf(ticket, line) : undefined };
 }
 
 function ticketOf(ticket: number, line: LineState): Ticket {
   return { ticket, ...placeOf(ticket, line) };
-}
-
-/**
- * Statuses that were parsed in the last 15 s: whoever waits asks again and again, of a version there is one status, and
- * parsing takes longer than all else that is done with it.
- */
-class RememberedStatuses {
-  #byOrder = new Map<string, { version: string; status: OrderStatus }>();
-  #since = 0;
-
-  forgetOld(): void {
-    const now = performance.now();
-    if (now - this.#since < REMEMBERED_MS && this.#byOrder.size < MOST_REMEMBERED) return;
-    this.#byOrder = new Map();
-    this.#since = now;
-  }
-
-  /** Throws where it is no JSON. */
-  read(orderId: string, version: string, json: string): OrderStatus {
-    const known = this.#byOrder.get(orderId);
-    if (known?.version === version) return known.status;
-    const status = JSON.parse(json) as OrderStatus;
-    this.#byOrder.set(orderId, { version, status });
-    return status;
-  }
 }

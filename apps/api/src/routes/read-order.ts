@@ -28,7 +28,9 @@ export function readOrderRoute(app: FastifyInstance, deps: ApiDependencies): voi
     void reply.header('cache-control', 'private, no-cache').header('etag', etag);
     varyByLanguage(reply);
     if (isTagNamed(request.headers['if-none-match'], etag)) return reply.code(304).send();
-    return reply.send(shown(deps.settings, record, language));
+    void reply.type('application/json; charset=utf-8');
+    // Not by `reply.send`: a reply that is returned is waited for until all of it is sent.
+    return shown(deps.settings, record, language);
   });
 }
 
