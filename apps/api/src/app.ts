@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
-import { callerIdentifier } from './caller.ts';
+import { callbackify } from 'node:util';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
+import { type Caller, callerIdentifier } from './caller.ts';
 import { closeInOrder } from './closing.ts';
 import { allowOrigins } from './cors.ts';
 import type { ApiDependencies } from './dependencies.ts';
@@ -25,7 +31,7 @@ export async function buildApp(deps: ApiDependencies, log: FastifyBaseLogger): P
   const { config, settings } = deps;
   const app = Fastify({
     loggerInstance: log,
-    genReqId: () => randomUUID(),
+    genReqId: requestIds(),
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     bodyLimit: 64 * 1024,
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -64,9 +70,9 @@ export async function buildApp(deps: ApiDependencies, log: FastifyBaseLogger): P
 
   app.decorateRequest('caller');
   const identify = callerIdentifier(deps);
-  app.addHook('onRequest', async (request) => {
+  const hearOf = callbackify(async (request: FastifyRequest, caller: Promise<Caller>) => {
     try {
-      request.caller = await identify(request);
+      request.caller = await caller;
     } catch (error) {
       // Whoever is refused here comes to no bucket below.
       if (error instanceof Problem && error.status < 500) {
@@ -75,12 +81,29 @@ export async function buildApp(deps: ApiDependencies, log: FastifyBaseLogger): P
       throw error;
     }
   });
+  app.addHook('onRequest', (request, _reply, next) => {
+    const caller = identify(request);
+    if (caller instanceof Promise) {
+      hearOf(request, caller, next);
+      return;
+    }
+    request.caller = caller;
+    next();
+  });
   const count = await limitRates(app, deps);
-  app.setNotFoundHandler({ preHandler: app.rateLimit() }, (_request, reply) =>
-    sendProblem(reply, new Problem('not_found'), settings.notice),
-  );
+  app.setNotFoundHandler((_request, reply) => sendProblem(reply, new Problem('not_found'), settings.notice));
   refuseWhileClosed(app, settings);
   await describeApi(app, config);
   registerRoutes(app, deps);
   return app;
+}
+
+/** Each like no other: how this process begins them, and a number. */
+function requestIds(): () => string {
+  const beginning = randomUUID();
+  let number = 0;
+  return () => {
+    number += 1;
+    return `${beginning}-${number}`;
+  };
 }

@@ -22,48 +22,55 @@ declare module 'fastify' {
   }
 }
 
-const ORDER_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const ORDER_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /**
- * Tells who asks. What it gives throws `not_found` for what is no order id, `unauthorized`, `forbidden` or
- * `temporarily_unavailable`.
+ * Tells who asks: at once, where it is not for a key to say. What it gives rejects with `not_found` for what is no order
+ * id, `unauthorized`, `forbidden` or `temporarily_unavailable`.
  */
 export function callerIdentifier(
   deps: Pick<ApiDependencies, 'config' | 'settings'>,
-): (request: FastifyRequest) => Promise<Caller> {
+): (request: FastifyRequest) => Caller | Promise<Caller> {
   const isTokenOf = tokenCheck(deps.config.STATUS_TOKEN_SECRET);
-  return async (request) => {
+  return (request) => {
     const access = request.routeOptions.config.access ?? 'anybody';
     if (access === 'anybody') return { kind: 'anybody' };
     if (access.orToken === true) {
-      const orderId = orderIdOf(request);
+      const orderId = askedOrder(request);
       const { token } = request.query as { token?: unknown };
       if (typeof token === 'string' && isTokenOf(orderId, token)) return { kind: 'token', orderId };
     }
-    const key = await authenticate(deps, request);
-    if (access.scope !== 'any' && !key.scopes.includes(access.scope)) {
-      throw new Problem(
-        'forbidden',
-        access.orToken === true
-          ? `This key may not ${access.scope} orders. Use the order's token, or a key with that scope.`
-          : `This key may not ${access.scope} orders. Use a key with that scope.`,
-      );
-    }
-    if (key.kind === 'publishable' && !key.origins.includes(request.headers.origin ?? '')) {
-      throw new Problem(
-        'origin_not_allowed',
-        'A publishable key works in the browser, on pages of its own origins only. For a server, use a secret key.',
-      );
-    }
-    return { kind: 'storefront', key };
+    return identifyByKey(deps, request, access);
   };
 }
 
-/** Of the order that is asked about, before its route has looked at it. Throws `not_found` for what is none. */
-function orderIdOf(request: FastifyRequest): string {
-  const { orderId } = request.params as { orderId: string };
-  if (!ORDER_ID.test(orderId)) throw neverAccepted();
-  return orderId.toLowerCase();
+async function identifyByKey(
+  deps: Pick<ApiDependencies, 'settings'>,
+  request: FastifyRequest,
+  access: Exclude<Access, 'anybody'>,
+): Promise<Caller> {
+  if (access.orToken === true && !ORDER_ID.test(askedOrder(request))) throw neverAccepted();
+  const key = await authenticate(deps, request);
+  if (access.scope !== 'any' && !key.scopes.includes(access.scope)) {
+    throw new Problem(
+      'forbidden',
+      access.orToken === true
+        ? `This key may not ${access.scope} orders. Use the order's token, or a key with that scope.`
+        : `This key may not ${access.scope} orders. Use a key with that scope.`,
+    );
+  }
+  if (key.kind === 'publishable' && !key.origins.includes(request.headers.origin ?? '')) {
+    throw new Problem(
+      'origin_not_allowed',
+      'A publishable key works in the browser, on pages of its own origins only. For a server, use a secret key.',
+    );
+  }
+  return { kind: 'storefront', key };
+}
+
+/** The id of the order that is asked about, before its route has looked at it. */
+function askedOrder(request: FastifyRequest): string {
+  return (request.params as { orderId: string }).orderId.toLowerCase();
 }
 
 export function neverAccepted(): Problem {

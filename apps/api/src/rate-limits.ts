@@ -1,8 +1,8 @@
 import rateLimit, { normalizeIP } from '@fastify/rate-limit';
-import { DEFAULT_LIMITS, type RateCounter } from '@antrean/queue';
+import { type Counted, DEFAULT_LIMITS, type RateCounter } from '@antrean/queue';
 import { isIP } from 'node:net';
 import { callbackify } from 'node:util';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ApiDependencies } from './dependencies.ts';
 import { Problem } from './problems.ts';
 
@@ -14,7 +14,7 @@ type Count = (request: FastifyRequest) => Promise<void>;
 /**
  * One bucket a minute for whoever asks: orders with a publishable key by network address, of each storefront apart;
  * a secret key by its storefront; a token by its order; and anybody else by network address. What Redis cannot count
- * is let through. A route that it does not hold for says so itself.
+ * is let through. A route that it does not hold for, or not like this, says so itself.
  */
 export async function limitRates(
   app: FastifyInstance,
@@ -22,6 +22,7 @@ export async function limitRates(
 ): Promise<{ failed: Count; refused: Count }> {
   const { config, rateCounter } = deps;
   await app.register(rateLimit, {
+    global: false,
     timeWindow: MINUTE_MS,
     enableDraftSpec: true,
     skipOnError: true,
@@ -29,6 +30,18 @@ export async function limitRates(
     max: (request) => rationOf(deps, request).max,
     errorResponseBuilder: () => new Problem('rate_limited'),
     ...(rateCounter === undefined ? {} : { store: storeOf(rateCounter) }),
+  });
+  const limitUsually = callbackify(app.rateLimit().bind(app));
+  app.addHook('onRequest', (request, reply, next) => {
+    const { caller } = request;
+    if (caller.kind === 'token' && rateCounter !== undefined) {
+      const max = config.READS_PER_TOKEN_PER_MINUTE;
+      const counted = rateCounter.countInPortions(`token:${caller.orderId}`, MINUTE_MS, max);
+      if (counted instanceof Promise) tellLater(reply, max, counted, (error) => next(error ?? undefined));
+      else next(tell(reply, max, counted));
+    } else if (request.routeOptions.config.rateLimit === undefined) {
+      limitUsually(request, reply, (error) => next(error ?? undefined));
+    } else next();
   });
   const countIn = (name: string, max: number): Count => {
     const count = app.createRateLimit({
@@ -47,6 +60,24 @@ export async function limitRates(
     refused: countIn('address', config.REQUESTS_PER_ADDRESS_PER_MINUTE),
   };
 }
+
+/**
+ * Tells whoever has a token where they stand, and gives what is wrong where that was too often. As the plugin would: but
+ * who waits asks again and again, is mostly counted without Redis, and is not to wait for its promises.
+ */
+function tell(reply: FastifyReply, max: number, { current, ttl }: Counted): Problem | undefined {
+  const seconds = Math.ceil(ttl / 1_000);
+  void reply
+    .header('ratelimit-limit', max)
+    .header('ratelimit-remaining', Math.max(max - current, 0))
+    .header('ratelimit-reset', seconds);
+  return current > max ? new Problem('rate_limited').after(seconds) : undefined;
+}
+
+const tellLater = callbackify(async (reply: FastifyReply, max: number, counting: Promise<Counted>) => {
+  const problem = tell(reply, max, await counting.catch(() => ({ current: 0, ttl: 0 })));
+  if (problem !== undefined) throw problem;
+});
 
 function rationOf(
   { config, settings }: Pick<ApiDependencies, 'config' | 'settings'>,
@@ -81,17 +112,12 @@ function addressOf({ ip }: FastifyRequest): string {
   return isIP(address) === 0 ? 'unknown' : normalizeIP(address, 64);
 }
 
-interface Counted {
-  current: number;
-  ttl: number;
-}
-
 /** Counts in Redis; what comes at the same moment shares a round trip. */
 function storeOf(counter: RateCounter) {
-  const count = callbackify((bucket: string, windowMs: number) => counter.count(bucket, windowMs));
+  const counted = callbackify((bucket: string, windowMs: number) => counter.count(bucket, windowMs));
   return class RedisStore {
     incr(bucket: string, done: (error: Error | null, counted: Counted) => void, windowMs: number): void {
-      count(bucket, windowMs, done);
+      counted(bucket, windowMs, done);
     }
 
     /** A bucket says by its own name whose it is. */

@@ -1,4 +1,5 @@
-import { afterEach, describe, expect, inject, it } from 'vitest';
+import { createRateCounter } from '@antrean/queue';
+import { afterEach, describe, expect, inject, it, vi } from 'vitest';
 import { anOrder, type OpenApp, openApp, ORIGIN } from './open-app.ts';
 
 let api: OpenApp;
@@ -161,6 +162,70 @@ describe('the other buckets', () => {
     expect(await read(two)).toBe(200);
   });
 
+  it('are counted in portions for a token: never more than the limit, and at least half of it', async () => {
+    const env = { READS_PER_TOKEN_PER_MINUTE: '40' };
+    await open(env);
+    const orderId = await api.order('paid');
+    const url = `/v1/orders/${orderId}?token=${api.token(orderId)}`;
+    const counted = async () => Number(await api.redis.get(`${api.prefix}:rate:token:${orderId}`));
+    const others: OpenApp[] = [];
+    const read = async ({ app }: OpenApp, times: number) => {
+      const statuses = [];
+      for (let i = 0; i < times; i += 1) statuses.push((await app.inject({ url })).statusCode);
+      return statuses.filter((status) => status === 200).length;
+    };
+    try {
+      while (others.length < 2) {
+        others.push(await openApp(inject('redisUrl'), { ...env, QUEUE_PREFIX: api.prefix }));
+      }
+      const [second, third] = others as [OpenApp, OpenApp];
+      const first = await api.app.inject({ url });
+      expect(first.headers).toMatchObject({
+        'ratelimit-limit': '40',
+        'ratelimit-remaining': '39',
+        'ratelimit-reset': '60',
+      });
+      // As long as its portion lasts, Redis is not asked.
+      expect([await counted(), await read(api, 8), await counted()]).toEqual([10, 8, 10]);
+      // Beyond half of the limit each is counted for itself.
+      expect([await read(second, 1), await counted()]).toEqual([1, 20]);
+      expect([await read(third, 30), await counted()]).toEqual([20, 50]);
+      // What is left of portions is still good, and counted already.
+      expect([await read(api, 5), await read(second, 20)]).toEqual([1, 9]);
+      const refused = await api.app.inject({ url });
+      expect(refused.json()).toMatchObject({ status: 429, code: 'rate_limited' });
+      expect(refused.headers).toMatchObject({ 'ratelimit-limit': '40', 'ratelimit-remaining': '0' });
+      expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
+    } finally {
+      await Promise.all(others.map((each) => each.close()));
+    }
+  });
+
+  it('are counted anew in the next minute, whatever is left of a portion', async () => {
+    await open();
+    const counter = createRateCounter(api.redis, api.prefix);
+    const count = async () => (await counter.countInPortions('token:one', 60_000, 40)).current;
+    expect([await count(), await count()]).toEqual([1, 2]);
+    const now = performance.now();
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => now + 60_001);
+    try {
+      await api.redis.del(`${api.prefix}:rate:token:one`);
+      expect([await count(), await count()]).toEqual([1, 2]);
+    } finally {
+      clock.mockRestore();
+    }
+  });
+
+  it('are not widened by a crowd with one token, nor kept from half of what it may', async () => {
+    await open({ READS_PER_TOKEN_PER_MINUTE: '40' });
+    const orderId = await api.order('paid');
+    const url = `/v1/orders/${orderId}?token=${api.token(orderId)}`;
+    const crowd = await Promise.all(Array.from({ length: 200 }, () => api.app.inject({ url })));
+    const read = crowd.filter(({ statusCode }) => statusCode === 200).length;
+    expect(read).toBeGreaterThanOrEqual(20);
+    expect(read).toBeLessThanOrEqual(40);
+  });
+
   it('are stricter for wrong keys, and leave the right ones of the same address alone', async () => {
     await open({ AUTH_FAILURES_PER_MINUTE: '2' });
     const wrong = () => api.place(anOrder(), {}, { key: 'sk_wrong_000000000000' });
@@ -204,5 +269,15 @@ describe('the other buckets', () => {
     const refused = await api.place(anOrder(), { origin: ORIGIN }, { key: api.keys.publishable });
     expect(refused.json()).toMatchObject({ code: 'temporarily_unavailable' });
     expect(refused.headers['retry-after']).toBe('1');
+  });
+
+  it('let a token through while Redis cannot count', async () => {
+    await open({ READS_PER_TOKEN_PER_MINUTE: '2' });
+    const orderId = await api.order('paid');
+    api.cutRedis();
+    const read = () => api.app.inject({ url: `/v1/orders/${orderId}?token=${api.token(orderId)}` });
+    const answers = [await read(), await read(), await read()];
+    expect(answers.map(({ statusCode }) => statusCode)).toEqual([503, 503, 503]);
+    expect(answers.map(({ headers }) => headers['ratelimit-remaining'])).toEqual(['2', '2', '2']);
   });
 });

@@ -71,7 +71,7 @@ export {
   SWITCHES,
   type Switches,
 } from './switches.ts';
-export { createRateCounter, type RateCounter } from './rate-counter.ts';
+export { type Counted, createRateCounter, type RateCounter } from './rate-counter.ts';
 export { Recent } from './recent.ts';
 export { type BreakerState, readGatewayHealth, reportGatewayHealth } from './gateway-health.ts';
 export {

@@ -129,19 +129,16 @@ export function placeOrderRoute(app: FastifyInstance, deps: ApiDependencies): vo
     const path = `/v1/orders/${orderId}`;
     const token = statusToken(config.STATUS_TOKEN_SECRET, orderId);
     if (isReplay) void reply.header('idempotency-replayed', 'true');
-    return reply
-      .code(202)
-      .header('location', path)
-      .header('cache-control', 'no-store')
-      .send({
-        orderId,
-        status: state,
-        position: place?.position ?? 0,
-        estimatedWaitMs: place?.estimatedWaitMs ?? 0,
-        statusUrl: new URL(`${path}?token=${token}`, config.PUBLIC_URL).href,
-        eventsUrl: new URL(`${path}/events?token=${token}`, config.PUBLIC_URL).href,
-        ...settings.noticeField,
-      });
+    void reply.code(202).header('location', path).header('cache-control', 'no-store');
+    return {
+      orderId,
+      status: state,
+      position: place?.position ?? 0,
+      estimatedWaitMs: place?.estimatedWaitMs ?? 0,
+      statusUrl: new URL(`${path}?token=${token}`, config.PUBLIC_URL).href,
+      eventsUrl: new URL(`${path}/events?token=${token}`, config.PUBLIC_URL).href,
+      ...settings.noticeField,
+    };
   });
 }
 
