@@ -78,9 +78,11 @@ export function createRateCounter(redis: Redis, prefix: string): RateCounter {
     most: MOST_REMEMBERED,
   });
   const takePortion = async (bucket: string, windowMs: number, max: number) => {
+    const askedAtMs = performance.now();
     const { before, last, ttl } = await take({ bucket, windowMs, inPortionsTo: max / 2 });
     const current = before + 1;
-    if (last > current) portions.set(bucket, { current, last, endsAtMs: performance.now() + ttl });
+    // However long the answer took: nothing of a portion is left for the next window.
+    if (last > current) portions.set(bucket, { current, last, endsAtMs: askedAtMs + ttl });
     return { current, ttl };
   };
   return {
