@@ -11,7 +11,10 @@ const HEADERS = {
     description: 'Where it was taken before; absent where it is new.',
   },
   'ratelimit-limit': { type: 'integer', description: 'Requests a minute in the bucket of the caller.' },
-  'ratelimit-remaining': { type: 'integer', description: 'How many of them are left.' },
+  'ratelimit-remaining': {
+    type: 'integer',
+    description: 'How many of them are left, as far as this process knows.',
+  },
   'ratelimit-reset': { type: 'integer', description: 'Seconds until all of them are there again.' },
 } as const;
 

@@ -33,15 +33,13 @@ export async function limitRates(
   });
   const limitUsually = callbackify(app.rateLimit().bind(app));
   app.addHook('onRequest', (request, reply, next) => {
-    const { caller } = request;
-    if (caller.kind === 'token' && rateCounter !== undefined) {
-      const max = config.READS_PER_TOKEN_PER_MINUTE;
-      const counted = rateCounter.countInPortions(`token:${caller.orderId}`, MINUTE_MS, max);
+    if (request.routeOptions.config.rateLimit !== undefined) next();
+    else if (request.caller.kind === 'token' && rateCounter !== undefined) {
+      const { bucket, max } = rationOf(deps, request);
+      const counted = rateCounter.countInPortions(bucket, MINUTE_MS, max);
       if (counted instanceof Promise) tellLater(reply, max, counted, (error) => next(error ?? undefined));
       else next(tell(reply, max, counted));
-    } else if (request.routeOptions.config.rateLimit === undefined) {
-      limitUsually(request, reply, (error) => next(error ?? undefined));
-    } else next();
+    } else limitUsually(request, reply, (error) => next(error ?? undefined));
   });
   const countIn = (name: string, max: number): Count => {
     const count = app.createRateLimit({

@@ -14,19 +14,18 @@ export interface ShownStatus extends OrderStatus {
   notice?: Notice;
 }
 
+/** What is shown beside what is stored; what is undefined is not in the JSON. */
+type Added = { [Field in Exclude<keyof ShownStatus, keyof OrderStatus>]: ShownStatus[Field] | undefined };
+
 /** A ShownStatus as JSON: what is stored of the order is passed on as it is. */
 export function shown(
-  { noticeField }: Pick<LiveSettings, 'noticeField'>,
+  { notice }: Pick<LiveSettings, 'notice'>,
   { status, json, place }: Pick<PlacedRecord, 'status' | 'json' | 'place'>,
   language: Language,
 ): string {
   const message = status.reason === undefined ? undefined : messageOfRejection(status.reason, language);
-  const more = JSON.stringify({
-    position: place?.position,
-    estimatedWaitMs: place?.estimatedWaitMs,
-    message,
-    ...noticeField,
-  });
+  const { position, estimatedWaitMs } = place ?? {};
+  const more = JSON.stringify({ position, estimatedWaitMs, message, notice } satisfies Added);
   return more === '{}' ? json : `${json.slice(0, -1)},${more.slice(1)}`;
 }
 

@@ -14,9 +14,8 @@ declare module 'fastify' {
 const ASK_AGAIN_SECONDS = 30;
 
 export function refuseWhileClosed(app: FastifyInstance, settings: Pick<LiveSettings, 'switches'>): void {
-  app.addHook('preHandler', (request, _reply, next) => {
-    const isAnyOn = settings.switches.on.size > 0;
-    next(isAnyOn ? closedBy(settings, request.routeOptions.config.closedBy ?? []) : undefined);
+  app.addHook('preHandler', ({ routeOptions }, _reply, next) => {
+    next(closedBy(settings, routeOptions.config.closedBy ?? []));
   });
 }
 

@@ -1,13 +1,15 @@
 import { createHmac, hash, timingSafeEqual } from 'node:crypto';
-import { Recent } from '@antrean/queue';
+import { Recent } from '@antrean/process';
 
 /** Lets a customer's browser read one order without the storefront's key. */
 export function statusToken(secret: string, orderId: string): string {
   return createHmac('sha256', secret).update(`status:${orderId}`).digest('base64url');
 }
 
-/** Some 10 MB. */
-const MOST_REMEMBERED = 50_000;
+/** A SHA-256 in base64url. */
+const TOKEN_LENGTH = 43;
+/** Some 16 MB: as many as orders may wait. Where more ask by turns, each is reckoned anew, in some 5 us. */
+const MOST_REMEMBERED = 100_000;
 const REMEMBERED_MS = 10 * 60_000;
 
 /**
@@ -18,6 +20,7 @@ const REMEMBERED_MS = 10 * 60_000;
 export function tokenCheck(secret: string): (orderId: string, given: string) => boolean {
   const orders = new Recent<string>({ forMs: REMEMBERED_MS, most: MOST_REMEMBERED });
   return (orderId, given) => {
+    if (given.length !== TOKEN_LENGTH) return false;
     if (orders.get(given) === orderId) return true;
     const token = statusToken(secret, orderId);
     const [right, asked] = [Buffer.from(token), Buffer.from(given)];

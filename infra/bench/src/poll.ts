@@ -17,7 +17,7 @@ const MEASURED_BODIES = 110;
 
 export const poll = defineBenchmark({
   purpose:
-    'Status reads by token, of many orders in all states, with every plugin and limits counted in Redis, while ' +
+    'Status reads by token, of many orders in all states, with every plugin and limits counted for all processes, while ' +
     `PostgreSQL is stopped (target: at least ${TARGET_RATIO} of a hello-world route of the same Fastify without our ` +
     'plugins, with the same log and a body as long); beside it, a hello-world route within our plugins that asks no ' +
     'Redis.',

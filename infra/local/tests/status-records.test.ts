@@ -102,10 +102,14 @@ describe('status records', () => {
   it('that were mended by hand are whole over several lines, and theirs alone', async () => {
     await admit('whole');
     const { status } = record('mended', 1, 'reserved');
-    await redis.set(orderKey(prefix, 'mended'), `1   toko f ${JSON.stringify(status, null, 2)}`);
+    const lines = JSON.stringify(status, null, 2).replaceAll('\n', '\r\n');
+    await redis.set(orderKey(prefix, 'mended'), `1   toko f ${lines}`);
     const ids = ['mended', 'whole', 'neither'];
     const read = await Promise.all(ids.map((orderId) => records.read(orderId)));
     expect(read.map((each) => each?.status.orderId)).toEqual(['mended', 'whole', undefined]);
+    // It is sent on as it is, in events too, where the end of a line is the end of a field.
+    expect(read[0]?.json).not.toMatch(/[\r\n]/);
+    expect(JSON.parse(read[0]?.json ?? '')).toEqual(status);
   });
 
   it("that are damaged are none, and are nobody else's error", async () => {

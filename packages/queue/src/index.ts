@@ -72,7 +72,6 @@ export {
   type Switches,
 } from './switches.ts';
 export { type Counted, createRateCounter, type RateCounter } from './rate-counter.ts';
-export { Recent } from './recent.ts';
 export { type BreakerState, readGatewayHealth, reportGatewayHealth } from './gateway-health.ts';
 export {
   bumpCatalogue,

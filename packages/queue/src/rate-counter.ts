@@ -1,6 +1,6 @@
+import { Recent } from '@antrean/process';
 import type { Redis } from 'ioredis';
 import { joined } from './joined.ts';
-import { Recent } from './recent.ts';
 
 /**
  * Counts each bucket once, or a portion at once while that leaves the count within what may go in portions. Answers
@@ -26,8 +26,8 @@ end
 return table.concat(answers, ' ')`;
 
 const PORTION = 10;
-/** Of portions under way; some 10 MB. */
-const MOST_REMEMBERED = 50_000;
+/** Of portions under way, some 20 MB: as many as orders may wait. Where more ask by turns, each is counted in Redis. */
+const MOST_REMEMBERED = 100_000;
 /** Twice the usual window. */
 const REMEMBERED_MS = 120_000;
 
@@ -77,13 +77,21 @@ export function createRateCounter(redis: Redis, prefix: string): RateCounter {
     forMs: REMEMBERED_MS,
     most: MOST_REMEMBERED,
   });
+  const coming = new Set<string>();
   const takePortion = async (bucket: string, windowMs: number, max: number) => {
+    // Two portions at the same moment, and one of them would be lost.
+    const inPortionsTo = coming.has(bucket) ? 0 : max / 2;
     const askedAtMs = performance.now();
-    const { before, last, ttl } = await take({ bucket, windowMs, inPortionsTo: max / 2 });
-    const current = before + 1;
-    // However long the answer took: nothing of a portion is left for the next window.
-    if (last > current) portions.set(bucket, { current, last, endsAtMs: askedAtMs + ttl });
-    return { current, ttl };
+    if (inPortionsTo > 0) coming.add(bucket);
+    try {
+      const { before, last, ttl } = await take({ bucket, windowMs, inPortionsTo });
+      const current = before + 1;
+      // However long the answer took: nothing of a portion is left for the next window.
+      if (last > current) portions.set(bucket, { current, last, endsAtMs: askedAtMs + ttl });
+      return { current, ttl };
+    } finally {
+      if (inPortionsTo > 0) coming.delete(bucket);
+    }
   };
   return {
     async count(bucket, windowMs) {

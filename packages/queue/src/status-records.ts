@@ -1,8 +1,8 @@
 import type { OrderStatus } from '@antrean/domain';
+import { Recent } from '@antrean/process';
 import type { Redis } from 'ioredis';
 import { joined } from './joined.ts';
 import { lineKeys, lineStateOf, type LineState, type Place, placeOf } from './line.ts';
-import { Recent } from './recent.ts';
 import { MARK_HOLDS_MS, stockMarkKey } from './stock-marks.ts';
 
 /** A status record: what is shown of the order, and what only we read. */
@@ -150,13 +150,15 @@ return answers`;
 
 /**
  * A line for how far the line has come, and one for each order: its record, or nothing. As a single string, for the
- * client takes longer over a reply of many parts than over what it says. JSON needs no line feed, and we write none: in one
- * that was mended by hand, a space says the same.
+ * client takes longer over a reply of many parts than over what it says. JSON needs no ends of lines, and we write none: in
+ * one that was mended by hand, a space says the same.
  */
 const READ = `
 local lines = { (redis.call('GET', KEYS[1]) or '') .. ' ' .. (redis.call('HGET', KEYS[2], 'rate') or '') }
 for i, text in ipairs(redis.call('MGET', unpack(KEYS, 3))) do
-  if text and string.find(text, '\\n', 1, true) then text = string.gsub(text, '\\n', ' ') end
+  if text and (string.find(text, '\\n', 1, true) or string.find(text, '\\r', 1, true)) then
+    text = string.gsub(text, '[\\r\\n]', ' ')
+  end
   lines[i + 1] = text or ''
 end
 return table.concat(lines, '\\n')`;
