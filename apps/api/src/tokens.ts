@@ -10,7 +10,7 @@ export function statusToken(secret: string, orderId: string): string {
 const TOKEN_LENGTH = 43;
 /** Some 16 MB: as many as orders may wait. Where more ask by turns, each is reckoned anew, in some 5 us. */
 const MOST_REMEMBERED = 100_000;
-const REMEMBERED_MS = 10 * 60_000;
+const REMEMBERED_MS = 60_000;
 
 /**
  * Whether what was given is the token of the order, whose id is in lower case. Whoever waits asks again and again: right
