@@ -101,7 +101,7 @@ export async function buildApp(deps: ApiDependencies, log: FastifyBaseLogger): P
 const ID_BYTES = 16;
 const IDS_AT_ONCE = 256;
 
-/** Random, for a number would tell everybody how many requests there are; many at once, which costs a fifth of a UUID. */
+/** Random, for a number would tell everybody how many requests there are; many at once, which costs half of a UUID. */
 function requestIds(): () => string {
   let bytes = Buffer.alloc(0);
   let at = 0;

@@ -8,7 +8,7 @@ export function statusToken(secret: string, orderId: string): string {
 
 /** A SHA-256 in base64url. */
 const TOKEN_LENGTH = 43;
-/** Some 16 MB: as many as orders may wait. Where more ask by turns, each is reckoned anew, in some 5 us. */
+/** Some 16 MB: as many as orders may wait. Where more ask by turns, each is reckoned anew, in some 3 us. */
 const MOST_REMEMBERED = 100_000;
 const REMEMBERED_MS = 60_000;
 

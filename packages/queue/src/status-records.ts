@@ -201,7 +201,7 @@ return 1`;
 
 /** Longer than whoever waits is told to wait with the next question. */
 const REMEMBERED_MS = 15_000;
-/** Some 40 MB. */
+/** Some 15 MB. */
 const MOST_REMEMBERED = 20_000;
 
 type ScriptedRedis = Redis & {
