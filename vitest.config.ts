@@ -1,18 +1,19 @@
 import { defineConfig } from 'vitest/config';
 
-const TESTS = '{apps,packages,infra}/*/{src,tests}/**';
+const FOLDERS = ['{apps,packages,tools}/*/{src,tests}/**', 'tests/**'];
+const named = (ending: string) => FOLDERS.map((folder) => `${folder}/*${ending}`);
 
 export default defineConfig({
   test: {
-    globalSetup: ['infra/local/src/vitest-global-setup.ts'],
+    globalSetup: ['packages/testing/src/vitest-global-setup.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     projects: [
       {
         extends: true,
-        test: { name: 'main', include: [`${TESTS}/*.test.ts`], exclude: [`${TESTS}/*.system.test.ts`] },
+        test: { name: 'main', include: named('.test.ts'), exclude: named('.system.test.ts') },
       },
-      { extends: true, test: { name: 'system', include: [`${TESTS}/*.system.test.ts`] } },
+      { extends: true, test: { name: 'system', include: named('.system.test.ts') } },
     ],
   },
 });

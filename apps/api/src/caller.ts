@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import type { Scope, StorefrontKey } from '@antrean/queue';
+import type { Scope, StorefrontKey } from '@antrean/redis';
 import type { ApiDependencies } from './dependencies.ts';
 import { Problem } from './problems.ts';
 import { tokenCheck } from './tokens.ts';

@@ -1,5 +1,5 @@
 import { isDatabaseUnavailable, type Product, type ProductQuery, type ProductSale } from '@antrean/db';
-import { CatalogueAwayError, type CatalogueCache, type StockMark, type StockMarks } from '@antrean/queue';
+import { CatalogueAwayError, type CatalogueCache, type StockMark, type StockMarks } from '@antrean/redis';
 import type { ProductAnswer } from './catalogue-answer.ts';
 import { Problem } from './problems.ts';
 

@@ -1,5 +1,6 @@
 import type { StoredOrder } from '@antrean/db';
-import type { OrderChanges, Producer, RateCounter, Redis, StatusRecords } from '@antrean/queue';
+import type { Producer } from '@antrean/queue';
+import type { OrderChanges, RateCounter, Redis, StatusRecords } from '@antrean/redis';
 import type { Catalogue } from './catalogue.ts';
 import type { ApiConfig } from './config.ts';
 import type { LiveSettings } from './live-settings.ts';

@@ -1,11 +1,10 @@
+import { type Backlog, type Producer } from '@antrean/queue';
 import {
-  type Backlog,
   digestOfKey,
   findStorefrontKey,
   Line,
   type LineState,
   type Notice,
-  type Producer,
   readStorefronts,
   readSwitches,
   type Redis,
@@ -13,7 +12,7 @@ import {
   type Storefronts,
   storefrontsRevisionKey,
   type Switches,
-} from '@antrean/queue';
+} from '@antrean/redis';
 import type { FastifyBaseLogger } from 'fastify';
 import { fingerprintOf } from './tokens.ts';
 

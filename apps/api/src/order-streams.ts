@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { isSettled } from '@antrean/domain';
-import { type PlacedRecord, placeOf } from '@antrean/queue';
+import { type PlacedRecord, placeOf } from '@antrean/redis';
 import type { FastifyReply } from 'fastify';
 import type { ApiDependencies, StreamTimes } from './dependencies.ts';
 import type { Language } from './messages.ts';

@@ -1,7 +1,7 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyReply } from 'fastify';
-import type { Notice } from '@antrean/queue';
+import type { Notice } from '@antrean/redis';
 import { languageOf, messageOf } from './messages.ts';
 import { type ProblemCode, PROBLEMS } from './problem-codes.ts';
 

@@ -1,5 +1,5 @@
 import rateLimit, { normalizeIP } from '@fastify/rate-limit';
-import { type Counted, DEFAULT_LIMITS, type RateCounter } from '@antrean/queue';
+import { type Counted, DEFAULT_LIMITS, type RateCounter } from '@antrean/redis';
 import { isIP } from 'node:net';
 import { callbackify } from 'node:util';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';

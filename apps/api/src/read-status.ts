@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { orderStatusOf } from '@antrean/domain';
-import type { PlacedRecord } from '@antrean/queue';
+import type { PlacedRecord } from '@antrean/redis';
 import { neverAccepted } from './caller.ts';
 import type { ApiDependencies } from './dependencies.ts';
 import { Problem } from './problems.ts';

@@ -1,8 +1,8 @@
 import type { AddressInfo } from 'node:net';
 import { findProduct, listProducts, openDatabase, readOrders } from '@antrean/db';
+import { createProducer } from '@antrean/queue';
 import {
   createCatalogueCache,
-  createProducer,
   createRateCounter,
   openFailFastRedis,
   openImpatientRedis,
@@ -11,7 +11,7 @@ import {
   StatusRecords,
   StockMarks,
   waitForRedis,
-} from '@antrean/queue';
+} from '@antrean/redis';
 import type { Logger } from 'pino';
 import { buildApp } from './app.ts';
 import { createCatalogue } from './catalogue.ts';

@@ -1,5 +1,5 @@
 import type { OrderStatus } from '@antrean/domain';
-import type { Notice, PlacedRecord } from '@antrean/queue';
+import type { Notice, PlacedRecord } from '@antrean/redis';
 import type { LiveSettings } from './live-settings.ts';
 import { type Language, messageOfRejection } from './messages.ts';
 

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { Switch } from '@antrean/queue';
+import type { Switch } from '@antrean/redis';
 import type { LiveSettings } from './live-settings.ts';
 import { Problem } from './problems.ts';
 

@@ -1,5 +1,5 @@
 import { createHmac, hash, timingSafeEqual } from 'node:crypto';
-import { Recent } from '@antrean/process';
+import { Recent } from '@antrean/redis';
 
 /** Lets a customer's browser read one order without the storefront's key. */
 export function statusToken(secret: string, orderId: string): string {

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { setSwitch, StockMarks, type StockState, type Switch } from '@antrean/queue';
-import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { setSwitch, StockMarks, type StockState, type Switch } from '@antrean/redis';
+import { redisUrl } from '@antrean/testing/vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { anOrder, type OpenApp, openApp } from './open-app.ts';
 
 let api: OpenApp;
 beforeEach(async () => {
-  api = await openApp(inject('redisUrl'), { MAX_WAITING_ORDERS: '20', MAX_WAIT_MS: '60000' });
+  api = await openApp(redisUrl(), { MAX_WAITING_ORDERS: '20', MAX_WAIT_MS: '60000' });
 });
 afterEach(() => api.close());
 

@@ -5,8 +5,9 @@ import {
   openFailFastRedis,
   setSwitch,
   waitForRedis,
-} from '@antrean/queue';
-import { afterEach, beforeEach, describe, expect, inject, it, vi } from 'vitest';
+} from '@antrean/redis';
+import { redisUrl } from '@antrean/testing/vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { productAnswer } from '../src/catalogue-answer.ts';
 import { listProductsAnswer, listProductsQuery } from '../src/routes/list-products.ts';
 import { readProductAnswer, readProductParams } from '../src/routes/read-product.ts';
@@ -44,7 +45,7 @@ beforeEach(async () => {
   asked = [];
   wait = () => Promise.resolve();
   api = await openApp(
-    inject('redisUrl'),
+    redisUrl(),
     {},
     {
       readers: {
@@ -434,7 +435,7 @@ describe('what is kept of the catalogue', () => {
   });
 
   it('is not read again by who gets the turn just after another has read it', async () => {
-    const redis = openFailFastRedis(inject('redisUrl'));
+    const redis = openFailFastRedis(redisUrl());
     await waitForRedis(redis, 5_000);
     const ours = api.redis.duplicate();
     await waitForRedis(ours, 5_000);

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import net, { type AddressInfo } from 'node:net';
-import { afterEach, expect, inject, it, vi } from 'vitest';
+import { redisUrl } from '@antrean/testing/vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import { openApp, ORIGIN } from './open-app.ts';
 
 let open: Awaited<ReturnType<typeof openApp>>;
@@ -21,7 +22,7 @@ const asking = (orderId: string) =>
   `GET /v1/orders/${orderId}?token=${open.token(orderId)} HTTP/1.1\r\nHost: toko\r\n`;
 
 it('answers what is under way, refuses with a problem what comes meanwhile, and keeps no connection', async () => {
-  open = await openApp(inject('redisUrl'));
+  open = await openApp(redisUrl());
   await open.app.listen({ host: '127.0.0.1', port: 0 });
   const asked = Promise.withResolvers<void>();
   const answer = Promise.withResolvers<undefined>();
@@ -57,7 +58,7 @@ it('answers what is under way, refuses with a problem what comes meanwhile, and 
 });
 
 it('does not wait for one who never sends the rest of a request', async () => {
-  open = await openApp(inject('redisUrl'));
+  open = await openApp(redisUrl());
   await open.app.listen({ host: '127.0.0.1', port: 0 });
   const { socket, ended } = await connect();
   const reading = once(open.app.server, 'request');

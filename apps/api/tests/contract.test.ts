@@ -5,8 +5,9 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { Product } from '@antrean/db';
-import { setSwitch, StockMarks, type Switch } from '@antrean/queue';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { setSwitch, StockMarks, type Switch } from '@antrean/redis';
+import { redisUrl } from '@antrean/testing/vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ProblemCode } from '../src/problem-codes.ts';
 import { coming, online, type OpenApp, openApp, ORIGIN, signed, transfer } from './open-app.ts';
 import { type Document, type Operation, operationsOf } from './openapi-document.ts';
@@ -64,7 +65,7 @@ const seenHeaders = new Set<string>();
 
 beforeAll(async () => {
   const open = async ([name, env]: [string, Record<string, string>]) =>
-    [name, await openApp(inject('redisUrl'), env, name === 'away' ? {} : { readers: SHELF })] as const;
+    [name, await openApp(redisUrl(), env, name === 'away' ? {} : { readers: SHELF })] as const;
   apps = Object.fromEntries(await Promise.all(Object.entries(APPS).map(open))) as Record<AppName, OpenApp>;
   for (const each of Object.values(apps)) await each.app.ready();
   current = apps.usual;

@@ -3,8 +3,9 @@ import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
 import type { StoredOrder } from '@antrean/db';
 import type { OrderStatus, PaymentStatus } from '@antrean/domain';
-import { orderKey, setSwitch } from '@antrean/queue';
-import { afterEach, describe, expect, inject, it, vi } from 'vitest';
+import { orderKey, setSwitch } from '@antrean/redis';
+import { redisUrl } from '@antrean/testing/vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { StreamTimes } from '../src/dependencies.ts';
 import { openStream } from './event-stream.ts';
 import { coming, online, type OpenApp, openApp, ORIGIN } from './open-app.ts';
@@ -19,7 +20,7 @@ afterEach(async () => {
 });
 
 async function listen(times: Partial<StreamTimes> = {}, env: Record<string, string> = {}) {
-  const api = await openApp(inject('redisUrl'), env, { streamTimes: { ...NEVER, ...times } });
+  const api = await openApp(redisUrl(), env, { streamTimes: { ...NEVER, ...times } });
   opened.push(api);
   await api.app.listen({ host: '127.0.0.1', port: 0 });
   const { port } = api.app.server.address() as AddressInfo;

@@ -4,7 +4,8 @@ import http from 'node:http';
 import net from 'node:net';
 import type { Product, ProductQuery } from '@antrean/db';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { redisUrl } from '@antrean/testing/vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PROBLEMS } from '../src/problem-codes.ts';
 import { online, type OpenApp, openApp, ORIGIN, signed, transfer } from './open-app.ts';
 
@@ -52,7 +53,7 @@ let orderIds: { open: string[]; settled: string };
 const agent = new http.Agent({ keepAlive: true, maxSockets: 32 });
 
 beforeAll(async () => {
-  api = await openApp(inject('redisUrl'), { AUTH_FAILURES_PER_MINUTE: '1000000' }, { readers: READERS });
+  api = await openApp(redisUrl(), { AUTH_FAILURES_PER_MINUTE: '1000000' }, { readers: READERS });
   port = Number(new URL(await api.app.listen({ host: '127.0.0.1', port: 0 })).port);
   orderIds = {
     open: [

@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
-import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
+import { redisUrl } from '@antrean/testing/vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type OpenApp, openApp, transfer } from './open-app.ts';
 
 let api: OpenApp;
 beforeAll(async () => {
-  api = await openApp(inject('redisUrl'));
+  api = await openApp(redisUrl());
   await api.app.listen({ host: '127.0.0.1', port: 0 });
 });
 afterAll(() => api.close());

@@ -2,9 +2,9 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import type { StoredOrder } from '@antrean/db';
 import type { OrderStatus, PaymentStatus } from '@antrean/domain';
 import { createLog } from '@antrean/process';
+import { createProducer } from '@antrean/queue';
 import {
   createCatalogueCache,
-  createProducer,
   createRateCounter,
   digestOfKey,
   openFailFastRedis,
@@ -17,19 +17,13 @@ import {
   StatusRecords,
   StockMarks,
   waitForRedis,
-} from '@antrean/queue';
+} from '@antrean/redis';
 import { buildApp } from '../src/app.ts';
 import { createCatalogue } from '../src/catalogue.ts';
 import { readConfig } from '../src/config.ts';
 import { LiveSettings } from '../src/live-settings.ts';
 import type { StreamTimes } from '../src/dependencies.ts';
 import { statusToken } from '../src/tokens.ts';
-
-declare module 'vitest' {
-  export interface ProvidedContext {
-    redisUrl: string;
-  }
-}
 
 /** Of the pages that the publishable key is for. */
 export const ORIGIN = 'https://toko.test';

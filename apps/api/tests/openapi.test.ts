@@ -1,6 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { FastifyInstance } from 'fastify';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { redisUrl } from '@antrean/testing/vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { PROBLEMS } from '../src/problem-codes.ts';
 import { type OpenApp, openApp } from './open-app.ts';
@@ -16,7 +17,7 @@ const listen = (message: unknown) => {
 };
 beforeAll(async () => {
   subscribe('fastify.initialization', listen);
-  api = await openApp(inject('redisUrl'));
+  api = await openApp(redisUrl());
   unsubscribe('fastify.initialization', listen);
   document = (await api.app.inject('/openapi.json')).json<Document>();
 });

@@ -1,16 +1,12 @@
-import {
-  type BreakerState,
-  createProducer,
-  openFailFastRedis,
-  reportGatewayHealth,
-  waitForRedis,
-} from '@antrean/queue';
-import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { createProducer } from '@antrean/queue';
+import { type BreakerState, openFailFastRedis, reportGatewayHealth, waitForRedis } from '@antrean/redis';
+import { redisUrl } from '@antrean/testing/vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type OpenApp, openApp, ORIGIN } from './open-app.ts';
 
 let api: OpenApp;
 beforeEach(async () => {
-  api = await openApp(inject('redisUrl'));
+  api = await openApp(redisUrl());
 });
 afterEach(() => api.close());
 
@@ -69,7 +65,7 @@ describe('the payment methods', () => {
   });
 
   it('are delayed online while many payments wait to be made', async () => {
-    const redis = openFailFastRedis(inject('redisUrl'));
+    const redis = openFailFastRedis(redisUrl());
     await waitForRedis(redis, 5_000);
     const producer = createProducer(redis, api.prefix);
     const add = (from: number, to: number) =>

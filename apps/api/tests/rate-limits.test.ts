@@ -1,12 +1,13 @@
-import { createRateCounter } from '@antrean/queue';
-import { afterEach, describe, expect, inject, it, vi } from 'vitest';
+import { createRateCounter } from '@antrean/redis';
+import { redisUrl } from '@antrean/testing/vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { anOrder, type OpenApp, openApp, ORIGIN } from './open-app.ts';
 
 let api: OpenApp;
 afterEach(() => api.close());
 
 const open = async (env: Record<string, string> = {}) => {
-  api = await openApp(inject('redisUrl'), env);
+  api = await openApp(redisUrl(), env);
 };
 const limit = async (ordersPerAddress: number, requests = 1_000, storefrontId = 'toko') => {
   await api.put({ limits: [{ storefrontId, limits: { ordersPerAddress, requests } }] });
@@ -176,7 +177,7 @@ describe('the other buckets', () => {
     };
     try {
       while (others.length < 2) {
-        others.push(await openApp(inject('redisUrl'), { ...env, QUEUE_PREFIX: api.prefix }));
+        others.push(await openApp(redisUrl(), { ...env, QUEUE_PREFIX: api.prefix }));
       }
       const [second, third] = others as [OpenApp, OpenApp];
       const first = await api.app.inject({ url });
@@ -245,7 +246,7 @@ describe('the other buckets', () => {
 
   it('are counted over all processes, and none is widened by what a process knows alone', async () => {
     await open();
-    const other = await openApp(inject('redisUrl'), { QUEUE_PREFIX: api.prefix });
+    const other = await openApp(redisUrl(), { QUEUE_PREFIX: api.prefix });
     try {
       await limit(40);
       await other.seen();

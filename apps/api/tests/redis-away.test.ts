@@ -1,9 +1,10 @@
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { redisUrl } from '@antrean/testing/vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OpenApp, openApp, signed } from './open-app.ts';
 
 let api: OpenApp;
 beforeAll(async () => {
-  api = await openApp(inject('redisUrl'));
+  api = await openApp(redisUrl());
   api.cutRedis();
 });
 afterAll(() => api.close());

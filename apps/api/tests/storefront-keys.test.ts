@@ -1,10 +1,11 @@
-import { digestOfKey } from '@antrean/queue';
-import { afterEach, beforeEach, describe, expect, inject, it, vi } from 'vitest';
+import { digestOfKey } from '@antrean/redis';
+import { redisUrl } from '@antrean/testing/vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { anOrder, type OpenApp, openApp, ORIGIN } from './open-app.ts';
 
 let api: OpenApp;
 beforeEach(async () => {
-  api = await openApp(inject('redisUrl'));
+  api = await openApp(redisUrl());
 });
 afterEach(() => api.close());
 

@@ -1,9 +1,10 @@
-import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest';
+import { redisUrl } from '@antrean/testing/vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { coming, online, type OpenApp, openApp, transfer } from './open-app.ts';
 
 let api: OpenApp;
 beforeAll(async () => {
-  api = await openApp(inject('redisUrl'));
+  api = await openApp(redisUrl());
 });
 afterAll(() => api.close());
 afterEach(() => void vi.useRealTimers());

@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import http from 'node:http';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
+import { redisUrl } from '@antrean/testing/vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type OpenApp, openApp, signed, ORIGIN } from './open-app.ts';
 
 let api: OpenApp;
 beforeAll(async () => {
-  api = await openApp(inject('redisUrl'), {
+  api = await openApp(redisUrl(), {
     MIDTRANS_SIGNATURE_KEYS: 'old-key,new-key',
     XENDIT_CALLBACK_TOKENS: 'old-token,new-token',
     XENDIT_CALLBACK_TOKEN: 'third-token',

@@ -1,7 +1,8 @@
 import { type Database, type Kysely, readOrders, type StoredOrder, type TransferAccount } from '@antrean/db';
 import { orderStatusOf } from '@antrean/domain';
 import type { PaymentGateway } from '@antrean/payments';
-import type { Producer, StatusRecord, StatusRecords } from '@antrean/queue';
+import type { Producer } from '@antrean/queue';
+import type { StatusRecord, StatusRecords } from '@antrean/redis';
 import type { Logger } from 'pino';
 import type { StockChanges } from './stock-changes.ts';
 import type { StockPublisher } from './stock-publisher.ts';

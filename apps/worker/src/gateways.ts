@@ -7,7 +7,7 @@ import {
   type PaymentGateway,
   withBreaker,
 } from '@antrean/payments';
-import { createGatewayPace, openImpatientRedis, type Redis, reportGatewayHealth } from '@antrean/queue';
+import { createGatewayPace, openImpatientRedis, type Redis, reportGatewayHealth } from '@antrean/redis';
 import type { Logger } from 'pino';
 import type { WorkerConfig } from './config.ts';
 

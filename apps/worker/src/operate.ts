@@ -2,13 +2,8 @@
 import { userInfo } from 'node:os';
 import { openDatabase } from '@antrean/db';
 import { configOrExit, parseConfig } from '@antrean/process';
-import {
-  bumpCatalogue,
-  createProducer,
-  DEFAULT_PREFIX,
-  openFailFastRedis,
-  waitForRedis,
-} from '@antrean/queue';
+import { createProducer } from '@antrean/queue';
+import { bumpCatalogue, DEFAULT_PREFIX, openFailFastRedis, waitForRedis } from '@antrean/redis';
 import { z } from 'zod';
 import { OPERATIONS } from './operations/index.ts';
 import { type Desk, Refused } from './operations/operation.ts';

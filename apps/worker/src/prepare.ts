@@ -17,7 +17,7 @@ import {
   openFailFastRedis,
   SCOPES,
   waitForRedis,
-} from '@antrean/queue';
+} from '@antrean/redis';
 import { z } from 'zod';
 import { projectAllStorefronts } from './storefronts.ts';
 

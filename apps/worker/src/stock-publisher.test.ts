@@ -1,6 +1,6 @@
 import { openDatabase } from '@antrean/db';
 import { createLog } from '@antrean/process';
-import type { StockState } from '@antrean/queue';
+import type { StockState } from '@antrean/redis';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { SAY_AGAIN_MS, type StockPublisher, startStockPublisher } from './stock-publisher.ts';
 

@@ -1,5 +1,5 @@
 import { type Database, type Kysely, readStock } from '@antrean/db';
-import type { StockMarks } from '@antrean/queue';
+import type { StockMarks } from '@antrean/redis';
 import type { Logger } from 'pino';
 
 /** Products whose stock has changed, or of which an order could not be met. */

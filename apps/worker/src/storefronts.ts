@@ -6,7 +6,7 @@ import {
   type Redis,
   type Scope,
   type StorefrontKey,
-} from '@antrean/queue';
+} from '@antrean/redis';
 
 /**
  * Gives Redis what PostgreSQL says of storefronts and their keys, so that the API knows them without asking it. Where

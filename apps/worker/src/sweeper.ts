@@ -10,7 +10,8 @@ import {
   pruneExchanges,
 } from '@antrean/db';
 import { lifecycleOf, wibDay } from '@antrean/domain';
-import { drainSwitchChanges, orderJobId, type Producer, type Redis } from '@antrean/queue';
+import { orderJobId, type Producer } from '@antrean/queue';
+import { drainSwitchChanges, type Redis } from '@antrean/redis';
 import type { Logger } from 'pino';
 import { projectAllStorefronts } from './storefronts.ts';
 

@@ -1,16 +1,8 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { openDatabase } from '@antrean/db';
-import {
-  createProducer,
-  JOBS,
-  Line,
-  openPatientRedis,
-  startWorkers,
-  StatusRecords,
-  StockMarks,
-  waitForRedis,
-} from '@antrean/queue';
+import { createProducer, JOBS, startWorkers } from '@antrean/queue';
+import { Line, openPatientRedis, StatusRecords, StockMarks, waitForRedis } from '@antrean/redis';
 import type { Logger } from 'pino';
 import type { WorkerConfig } from './config.ts';
 import { DatabaseGate } from './database-gate.ts';

@@ -4,8 +4,5 @@ export { commonConfig, parseConfig } from './config.ts';
 // Logs without secrets and customers' data.
 export { createLog, type LogLevel } from './log.ts';
 
-// Memory that does not grow.
-export { Recent } from './recent.ts';
-
 // Starting and stopping.
 export { configOrExit, type Running, runProcess } from './run.ts';

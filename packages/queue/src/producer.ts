@@ -1,14 +1,6 @@
 import { Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
-import {
-  type AcceptedOrder,
-  JOBS,
-  type JobName,
-  type JobPayload,
-  QUEUES,
-  type QueueName,
-} from './catalogue.ts';
-import { joined } from './joined.ts';
+import { type AcceptedOrder, JOBS, type JobName, type JobPayload, QUEUES, type QueueName } from './jobs.ts';
+import { joined, type Redis } from '@antrean/redis';
 
 export interface Backlog {
   waiting: number;

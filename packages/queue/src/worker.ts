@@ -1,6 +1,6 @@
 import { DelayedError, type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq';
-import { JOBS, type JobName, type JobPayload, type QueueName } from './catalogue.ts';
-import { openWorkerRedis, type Redis } from './connections.ts';
+import { JOBS, type JobName, type JobPayload, type QueueName } from './jobs.ts';
+import { openWorkerRedis, type Redis } from '@antrean/redis';
 
 interface JobContext {
   jobId: string;

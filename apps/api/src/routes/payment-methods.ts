@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { GatewayName } from '@antrean/payments';
-import { type BreakerState, readGatewayHealth } from '@antrean/queue';
+import { type BreakerState, readGatewayHealth } from '@antrean/redis';
 import { z } from 'zod';
 import { headersNamed } from '../answer-headers.ts';
 import { askingRedis } from '../caller.ts';

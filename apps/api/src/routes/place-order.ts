@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { type AcceptedOrder, type Admission, orderJobId } from '@antrean/queue';
+import { type AcceptedOrder, orderJobId } from '@antrean/queue';
+import { type Admission } from '@antrean/redis';
 import { askingRedis, keyOf } from '../caller.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { orderBody } from '../order-body.ts';

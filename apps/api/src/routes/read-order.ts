@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { isSettled } from '@antrean/domain';
-import type { PlacedRecord } from '@antrean/queue';
+import type { PlacedRecord } from '@antrean/redis';
 import type { ApiDependencies } from '../dependencies.ts';
 import { isTagNamed } from '../entity-tags.ts';
 import { languageOf } from '../messages.ts';

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import type { Database, Kysely } from '@antrean/db';
 import { PLAIN_LINE, SOMETHING_VISIBLE, tidied, UNTIDY_FACTOR } from '@antrean/domain';
-import type { JobName, JobPayload, Redis } from '@antrean/queue';
+import type { JobName, JobPayload } from '@antrean/queue';
+import type { Redis } from '@antrean/redis';
 import { z } from 'zod';
 
 /** What an operator's command works with. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { addStorefrontKey, listStorefrontKeys, putStorefront, revokeStorefrontKey } from '@antrean/db';
-import { DEFAULT_LIMITS, digestOfKey, SCOPES } from '@antrean/queue';
+import { DEFAULT_LIMITS, digestOfKey, SCOPES } from '@antrean/redis';
 import { z } from 'zod';
 import { projectAllStorefronts } from '../storefronts.ts';
 import { checked, type Desk, type Operation, Refused, text } from './operation.ts';

@@ -1,4 +1,4 @@
-import { readSwitches, setSwitch, SWITCHES } from '@antrean/queue';
+import { readSwitches, setSwitch, SWITCHES } from '@antrean/redis';
 import { z } from 'zod';
 import { checked, type Operation, Refused, text } from './operation.ts';
 

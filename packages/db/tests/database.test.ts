@@ -1,0 +1,404 @@
+import { randomUUID } from 'node:crypto';
+import {
+  addProducts,
+  auditStock,
+  claimAttempt,
+  claimOverdue,
+  createFlashSale,
+  type Database,
+  endCall,
+  insertAllotted,
+  insertAttempt,
+  type Kysely,
+  lockOpenSaleItems,
+  lockSaleItems,
+  lockStock,
+  moveOrders,
+  moveStock,
+  openDatabase,
+  openEventPayloads,
+  pipelinedTransaction,
+  recordEventOutcome,
+  sql,
+  type StockMovement,
+  storePaymentEvent,
+} from '@antrean/db';
+import { allot } from '@antrean/domain';
+import { testDatabase } from '@antrean/testing/vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type TestDatabase } from '@antrean/testing';
+
+let database: TestDatabase;
+let db: Kysely<Database>;
+beforeAll(async () => {
+  database = await testDatabase();
+  db = openDatabase({ url: database.url, maxConnections: 4 });
+  await addProducts(
+    db,
+    ['KOPI', 'TEH'].map((sku) => ({ sku, name: sku, description: '', priceRupiah: 50_000, onHand: 10 })),
+  );
+});
+afterAll(async () => {
+  await db.destroy();
+  await database.drop();
+});
+
+/** A value of which pg can make no parameter. */
+const unencodable = {
+  toPostgres() {
+    throw new Error('This cannot be written.');
+  },
+};
+
+/** An order for KOPI, in the database and reserved. */
+async function reserved(quantity: number, dueAt = new Date(Date.now() + 60_000)): Promise<string> {
+  const orderId = randomUUID();
+  await db.transaction().execute(async (trx) => {
+    const products = await lockStock(trx, { skus: ['KOPI'] }, { nowait: false });
+    const order = {
+      orderId,
+      items: [{ sku: 'KOPI', quantity }],
+      shippingFeeRupiah: 0,
+      acceptedAtMs: Date.now(),
+      buyerKeys: [],
+    };
+    const [allotment] = allot([order], products, []);
+    if (allotment?.kind !== 'reserved') throw new Error('not enough KOPI left for this test');
+    await insertAllotted(
+      trx,
+      [
+        {
+          order: {
+            ...order,
+            storefrontId: 'toko',
+            idempotencyKey: orderId,
+            fingerprint: 'f',
+            requestId: 'r',
+            paymentMethod: 'online',
+            customer: { name: 'Siti', email: 'siti@example.test', phone: '0812' },
+            acceptedAt: new Date(),
+          },
+          allotment,
+        },
+      ],
+      { now: new Date(), payBefore: new Date(Date.now() + 60_000), dueAt },
+    );
+    const movements = allotment.lines.map(({ productId }) => reservation(productId, orderId, quantity));
+    await moveStock(trx, movements, products);
+  });
+  return orderId;
+}
+
+const reservation = (productId: number, orderId: string, quantity: number): StockMovement => ({
+  ...{ productId, orderId, kind: 'reserve', quantity, flashSaleItemId: null, buyerKeys: [] },
+  ...{ actor: 'test', reason: 'test' },
+});
+
+const productId = async () =>
+  (await db.selectFrom('products').select('id').where('sku', '=', 'KOPI').executeTakeFirstOrThrow()).id;
+
+describe('the database', () => {
+  it('refuses counters that oversell, whatever the code says', async () => {
+    const id = await productId();
+    await expect(
+      db.updateTable('stock').set({ reserved: 11 }).where('productId', '=', id).execute(),
+    ).rejects.toMatchObject({ code: '23514', constraint: 'stock_never_oversold' });
+    await expect(
+      db.updateTable('stock').set({ committed: -1 }).where('productId', '=', id).execute(),
+    ).rejects.toMatchObject({ code: '23514' });
+  });
+
+  it('refuses a quota or an allowance that oversells, whatever the code says', async () => {
+    const sale = await createFlashSale(db, {
+      name: 'guards',
+      startsAt: new Date(),
+      endsAt: new Date(Date.now() + 60_000),
+      items: [{ sku: 'TEH', salePriceRupiah: 1_000, quota: 3, limitPerBuyer: 2 }],
+      createdBy: 'test',
+    });
+    if (sale.kind !== 'created') throw new Error(sale.kind);
+    const item = db.updateTable('flashSaleItems').where('flashSaleId', '=', sale.id);
+    for (const counters of [{ reserved: 2, sold: 2 }, { reserved: -1 }, { sold: -1 }]) {
+      await expect(item.set(counters).execute()).rejects.toMatchObject({
+        constraint: 'flash_sale_items_never_oversold',
+      });
+    }
+    for (const quantity of [3, -1]) {
+      const buyer = { flashSaleItemId: sale.id, buyerKey: 'email:a@b.test', quantity, limitPerBuyer: 2 };
+      await expect(db.insertInto('flashSaleBuyers').values(buyer).execute()).rejects.toMatchObject({
+        constraint: 'flash_sale_buyers_within_limit',
+      });
+    }
+    const now = new Date();
+    const lock = (nowait: boolean) =>
+      db
+        .transaction()
+        .execute((trx) => lockOpenSaleItems(trx, ['TEH'], { from: now, to: now }, [], { nowait }));
+    expect(await lock(true)).toMatchObject([{ quotaLeft: 3, limitPerBuyer: 2, salePriceRupiah: 1_000 }]);
+    await db.transaction().execute(async (trx) => {
+      await lockSaleItems(trx, [sale.id]);
+      await expect(lock(true), 'another transaction holds the item').rejects.toMatchObject({ code: '55P03' });
+    });
+    for (const table of ['flash_sales', 'flash_sale_items']) {
+      await expect(sql`truncate ${sql.table(table)} cascade`.execute(db), table).rejects.toThrow(
+        'never changed',
+      );
+      await expect(sql`delete from ${sql.table(table)}`.execute(db), table).rejects.toThrow('never changed');
+    }
+  });
+
+  it('refuses a ledger row that moves what its kind does not', async () => {
+    const id = await productId();
+    const row = {
+      ...{ productId: id, actor: 'test', reason: 'test', onHandFrom: 5, onHandTo: 5 },
+      ...{ reservedFrom: 5, reservedTo: 5, committedFrom: 5, committedTo: 5 },
+    };
+    for (const wrong of [
+      { kind: 'reserve' },
+      { kind: 'reserve', reservedTo: 4 },
+      { kind: 'reserve', reservedTo: 6, committedTo: 6 },
+      { kind: 'release', reservedTo: 6 },
+      { kind: 'commit', committedTo: 6 },
+      { kind: 'ship', committedTo: 4 },
+      { kind: 'receive', onHandTo: 4 },
+      { kind: 'gift', onHandTo: 4 },
+    ]) {
+      await expect(
+        db
+          .insertInto('inventoryMovements')
+          .values({ ...row, ...wrong })
+          .execute(),
+        JSON.stringify(wrong),
+      ).rejects.toMatchObject({ constraint: 'inventory_movements_kind_moves' });
+    }
+  });
+
+  it('undoes all of a pipelined transaction when its last write fails, and takes none after the commit', async () => {
+    const add = (trx: Kysely<Database>, sku: string) =>
+      trx.insertInto('products').values({ sku, name: sku, description: '', priceRupiah: 1 }).execute();
+    const twice = pipelinedTransaction(db, async (trx) => ({
+      result: 'done',
+      writes: [add(trx, 'TWICE'), add(trx, 'TWICE'), add(trx, 'BEHIND')],
+    }));
+    await expect(twice).rejects.toMatchObject({ code: '23505' });
+    let late: Promise<unknown> = Promise.resolve();
+    const result = await pipelinedTransaction(db, async (trx) => {
+      late = new Promise((resolve, reject) => {
+        setImmediate(() => void add(trx, 'LATE').then(resolve, reject));
+      });
+      late.catch(() => undefined);
+      return { result: 'done', writes: [add(trx, 'ONCE')] };
+    });
+    expect(result).toBe('done');
+    await expect(late).rejects.toThrow('after the commit');
+    const added = await db.selectFrom('products').select('sku').where('priceRupiah', '=', 1).execute();
+    expect(added).toEqual([{ sku: 'ONCE' }]);
+    // Its connections are fit for what comes next.
+    await Promise.all(Array.from({ length: 8 }, () => sql`select 1`.execute(db)));
+  });
+
+  it('undoes a pipelined transaction also when a write fails before PostgreSQL hears of it', async () => {
+    const add = (trx: Kysely<Database>, sku: string) =>
+      trx.insertInto('products').values({ sku, name: sku, description: '', priceRupiah: 2 }).execute();
+    const fails = async () => {
+      throw new Error('Stock of product 7 was not locked.');
+    };
+    for (const broken of [fails, (trx: Kysely<Database>) => sql`select ${unencodable}::text`.execute(trx)]) {
+      const half = pipelinedTransaction(db, async (trx) => ({
+        result: 'done',
+        writes: [add(trx, 'HALF'), broken(trx)],
+      }));
+      await expect(half).rejects.toThrow(/not locked|cannot be written/);
+    }
+    const added = await db.selectFrom('products').select('sku').where('priceRupiah', '=', 2).execute();
+    expect(added).toEqual([]);
+  });
+
+  it('says of several statements which one failed, not that the others were refused for it', async () => {
+    const failing = pipelinedTransaction(db, async (trx) => {
+      // Heard last, as by a caller that does more with the answer.
+      const slow = sql`select 1/0`.execute(trx).catch(async (error: unknown) => {
+        for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
+        throw error;
+      });
+      await Promise.all([slow, sql`select 1`.execute(trx)]);
+      return { result: 'done', writes: [] };
+    });
+    await expect(failing).rejects.toMatchObject({ code: '22012' });
+  });
+
+  it('moves stock once for an order, however often it is asked', async () => {
+    const orderId = await reserved(2);
+    const again = [reservation(await productId(), orderId, 2)];
+    await expect(
+      db
+        .transaction()
+        .execute(async (trx) =>
+          moveStock(trx, again, await lockStock(trx, { skus: ['KOPI'] }, { nowait: true })),
+        ),
+    ).rejects.toMatchObject({ code: '23505', constraint: 'inventory_movements_once' });
+    const [kopi] = await auditStock(db, 'KOPI');
+    expect(kopi).toMatchObject({ reserved: 2, ledgerReserved: 2, onHand: 10, ledgerOnHand: 10 });
+  });
+
+  it('keeps every order, product and stock row, as their lines and ledger carry no foreign keys', async () => {
+    await reserved(1);
+    for (const table of ['orders', 'products', 'stock']) {
+      await expect(sql`truncate ${sql.table(table)} cascade`.execute(db), table).rejects.toThrow(
+        'never changed',
+      );
+      await expect(sql`delete from ${sql.table(table)}`.execute(db), table).rejects.toThrow(
+        'never changed or deleted',
+      );
+    }
+  });
+
+  it('keeps every row of the ledger', async () => {
+    const ledger = () => db.selectFrom('inventoryMovements').selectAll().execute();
+    const before = await ledger();
+    await expect(db.deleteFrom('inventoryMovements').execute()).rejects.toThrow('never changed or deleted');
+    await expect(db.updateTable('inventoryMovements').set({ actor: 'x' }).execute()).rejects.toThrow(
+      'never changed',
+    );
+    for (const table of ['inventory_movements', 'order_transitions']) {
+      await expect(sql`truncate ${sql.table(table)}`.execute(db)).rejects.toThrow('never changed or deleted');
+    }
+    expect(await ledger()).toEqual(before);
+  });
+
+  it('says at once that a stock row is locked, or waits, as asked', async () => {
+    const { promise: release, resolve } = Promise.withResolvers<void>();
+    const { promise: locked, resolve: hasLocked } = Promise.withResolvers<void>();
+    const holder = db.transaction().execute(async (trx) => {
+      await lockStock(trx, { skus: ['KOPI'] }, { nowait: true });
+      hasLocked();
+      await release;
+    });
+    await locked;
+    await expect(
+      db.transaction().execute((trx) => lockStock(trx, { skus: ['TEH', 'KOPI'] }, { nowait: true })),
+    ).rejects.toMatchObject({ code: '55P03' });
+    const waiting = db.transaction().execute((trx) => lockStock(trx, { skus: ['KOPI'] }, { nowait: false }));
+    resolve();
+    await holder;
+    expect(await waiting).toHaveLength(1);
+  });
+
+  it('locks stock in product order, so that two batches never wait for each other in a circle', async () => {
+    const lock = (skus: string[]) =>
+      db.transaction().execute((trx) => lockStock(trx, { skus }, { nowait: false }));
+    const rows = await lock(['TEH', 'KOPI']);
+    expect(rows.map(({ sku }) => sku)).toEqual(['KOPI', 'TEH']);
+    const rounds = Array.from({ length: 40 }, (_, i) =>
+      lock(i % 2 === 0 ? ['KOPI', 'TEH'] : ['TEH', 'KOPI']),
+    );
+    expect(await Promise.all(rounds)).toHaveLength(40);
+  });
+
+  it('refuses a second live payment attempt of an order', async () => {
+    const orderId = await reserved(1);
+    const insert = (number: number) =>
+      insertAttempt(
+        db,
+        {
+          id: `${orderId}-${number}`,
+          orderId,
+          number,
+          gateway: 'midtrans',
+          amountRupiah: 50_000,
+          expiresAt: new Date(),
+        },
+        'job',
+      );
+    await insert(1);
+    await expect(insert(2)).rejects.toMatchObject({ code: '23505', constraint: 'payment_attempts_one_live' });
+  });
+
+  it('lets one call at a time be made for an attempt, and discards the answer of an older one', async () => {
+    const orderId = await reserved(1);
+    const id = `${orderId}-1`;
+    const first = await insertAttempt(
+      db,
+      { id, orderId, number: 1, gateway: 'midtrans', amountRupiah: 50_000, expiresAt: new Date() },
+      'job-1',
+    );
+    expect(await claimAttempt(db, id, 'job-2')).toBeUndefined();
+    // The worker of job-1 died, or was paused: the job runs again.
+    const second = await claimAttempt(db, id, 'job-1');
+    expect(second?.callNo).toBe(2);
+    expect(await endCall(db, first, 'active', { url: 'http://dead.test' })).toBe(false);
+    expect(await endCall(db, { id, callNo: 2 }, 'unknown')).toBe(true);
+    const claims = await Promise.all([claimAttempt(db, id, 'job-3'), claimAttempt(db, id, 'job-4')]);
+    expect(claims.filter((claim) => claim !== undefined)).toHaveLength(1);
+    await db
+      .updateTable('paymentAttempts')
+      .set({ updatedAt: new Date(Date.now() - 60_000) })
+      .where('id', '=', id)
+      .execute();
+    expect((await claimAttempt(db, id, 'job-5'))?.callNo).toBe(4);
+  });
+
+  it('moves an order only along the lifecycle, and only from the state it is in', async () => {
+    const orderId = await reserved(1);
+    const why = { actor: 'test', reason: 'test', dueAt: null };
+    const move = (
+      from: 'reserved' | 'closing',
+      to: 'closing' | 'paid',
+      closingReason?: 'cancelled',
+      version = 1,
+    ) =>
+      db
+        .transaction()
+        .execute((trx) =>
+          moveOrders(trx, [{ orderId, from, version, to, ...why, ...(closingReason && { closingReason }) }]),
+        );
+    await expect(move('reserved', 'paid')).rejects.toThrow('no move from reserved to paid');
+    await expect(move('closing', 'paid')).rejects.toThrow('is not closing');
+    await expect(move('reserved', 'closing')).rejects.toMatchObject({
+      constraint: 'orders_closing_says_why',
+    });
+    await expect(move('reserved', 'closing', 'cancelled', 2)).rejects.toThrow('not in the state and version');
+    await move('reserved', 'closing', 'cancelled');
+    const history = await db
+      .selectFrom('orderTransitions')
+      .select(['version', 'fromState', 'toState', 'actor'])
+      .where('orderId', '=', orderId)
+      .orderBy('version')
+      .execute();
+    expect(history).toEqual([
+      { version: 1, fromState: 'queued', toState: 'reserved', actor: 'worker' },
+      { version: 2, fromState: 'reserved', toState: 'closing', actor: 'test' },
+    ]);
+    await expect(db.deleteFrom('orderTransitions').execute()).rejects.toThrow('never changed or deleted');
+  });
+
+  it('claims an overdue order for one sweeper only, and raises its round', async () => {
+    const orderId = await reserved(1, new Date(Date.now() - 1_000));
+    const claim = () =>
+      claimOverdue(db, { limit: 10, now: new Date(), nextDueAt: new Date(Date.now() + 60_000) });
+    const claims = (await Promise.all([claim(), claim(), claim()]))
+      .flat()
+      .filter((o) => o.orderId === orderId);
+    expect(claims).toMatchObject([{ orderId, sweepRound: 1 }]);
+  });
+
+  it('stores a payment event once, and keeps its first outcome', async () => {
+    const event = { gateway: 'xendit', dedupeKey: 'inv/PAID', attemptId: 'a', payload: { status: 'PAID' } };
+    await storePaymentEvent(db, event);
+    expect(await openEventPayloads(db, 'a')).toEqual([{ status: 'PAID' }]);
+    await recordEventOutcome(db, { ...event, outcome: 'second_payment' });
+    await storePaymentEvent(db, { ...event, payload: { status: 'other' } });
+    await recordEventOutcome(db, { ...event, outcome: 'paid' });
+    const rows = await db.selectFrom('paymentEvents').select(['outcome', 'payload']).execute();
+    expect(rows).toEqual([{ outcome: 'second_payment', payload: { status: 'PAID' } }]);
+    expect(await openEventPayloads(db, 'a')).toEqual([]);
+  });
+
+  it('lets go of the locks of a client that died in its transaction, and of a statement that never ends', async () => {
+    const { rows } = await sql<Record<string, string>>`
+      select current_setting('idle_in_transaction_session_timeout') as idle,
+             current_setting('statement_timeout') as statement,
+             current_setting('tcp_keepalives_idle') as keepalive`.execute(db);
+    expect(rows).toEqual([{ idle: '10s', statement: '12s', keepalive: '10' }]);
+  });
+});

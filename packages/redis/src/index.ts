@@ -1,0 +1,69 @@
+// Connections.
+export {
+  DEFAULT_PREFIX,
+  openFailFastRedis,
+  openImpatientRedis,
+  openPatientRedis,
+  openSubscriberRedis,
+  openWorkerRedis,
+  type Redis,
+  waitForRedis,
+} from './connections.ts';
+export { joined } from './batch-loader.ts';
+
+// Orders as they are shown: admitted, waiting in line, and followed.
+export {
+  type Admission,
+  type CancelledBy,
+  orderKey,
+  type PlacedRecord,
+  type StatusRecord,
+  StatusRecords,
+} from './status-records.ts';
+export { Line, type LineState, placeOf } from './line.ts';
+export { OrderChanges } from './order-changes.ts';
+export { type StockMark, StockMarks, type StockState } from './availability.ts';
+
+// Storefronts and switches, as each API process reads them.
+export {
+  DEFAULT_LIMITS,
+  digestOfKey,
+  findStorefrontKey,
+  projectStorefronts,
+  readStorefronts,
+  type Scope,
+  SCOPES,
+  type StorefrontKey,
+  type StorefrontLimits,
+  type Storefronts,
+  storefrontsRevisionKey,
+} from './storefronts.ts';
+export {
+  drainSwitchChanges,
+  type Notice,
+  readSwitches,
+  setSwitch,
+  type Switch,
+  type SwitchChange,
+  SWITCHES,
+  type Switches,
+} from './switches.ts';
+
+// Limits.
+export { type Counted, createRateCounter, type RateCounter } from './rate-counter.ts';
+export { type BreakerState, readGatewayHealth, reportGatewayHealth } from './gateway-health.ts';
+export {
+  createGatewayPace,
+  type GatewayPace,
+  type PaceLimit,
+  type PaceLimits,
+} from './gateway-rate-limiter.ts';
+
+// Caches.
+export {
+  bumpCatalogue,
+  type CatalogueCache,
+  CatalogueAwayError,
+  createCatalogueCache,
+} from './catalogue-cache.ts';
+export { Recent } from './ttl-cache.ts';

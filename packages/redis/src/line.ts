@@ -1,0 +1,120 @@
+import type { Redis } from 'ioredis';
+
+/**
+ * How fast the line moves, as it is told to those who wait. While anybody is queued it only rises, so that nobody's
+ * estimate grows; but one that has become twice too good is a lie, and is put right.
+ */
+const MEASURE = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local served = tonumber(redis.call('GET', KEYS[2]) or 0)
+local was = redis.call('HMGET', KEYS[3], 'at', 'served', 'waiting', 'average', 'rate', 'unfinished')
+local elapsed = now - tonumber(was[1] or 0)
+if elapsed < tonumber(ARGV[4]) then return end
+local waiting = tonumber(ARGV[1])
+local unfinished = tonumber(ARGV[6])
+local done = served - tonumber(was[2] or 0)
+-- Some wait for a worker, or workers hold many, and more than they have done since: that is all that can be done.
+local isBusy = waiting > 0 and tonumber(was[3] or 0) > 0 or math.min(unfinished, tonumber(was[6] or 0)) > math.max(done, tonumber(ARGV[7]))
+if was[1] and isBusy and elapsed < 10 * tonumber(ARGV[4]) then
+  local measured = done * 1000 / elapsed
+  local average = was[4] and 0.7 * tonumber(was[4]) + 0.3 * measured or measured
+  local rate = tonumber(was[5] or ARGV[5])
+  if average > rate or average < rate / 2 then rate = average end
+  redis.call('HSET', KEYS[3], 'average', average, 'rate', rate)
+end
+-- Nothing waits or runs, and nobody has come since that was seen: the rate may fall, and tickets whose orders were lost on
+-- the way are written off, and count no more if they come after all.
+if ARGV[2] == '1' and (redis.call('GET', KEYS[1]) or '0') == ARGV[3] then
+  if was[4] then redis.call('HSET', KEYS[3], 'rate', was[4]) end
+  redis.call('SET', KEYS[2], ARGV[3])
+  redis.call('HSET', KEYS[3], 'writtenOff', ARGV[3])
+  served = tonumber(ARGV[3])
+end
+redis.call('HSET', KEYS[3], 'at', now, 'served', served, 'waiting', waiting, 'unfinished', unfinished)`;
+
+const INTERVAL_MS = 1_000;
+/** For the estimate until workers have measured their own rate, in orders a second. */
+const ASSUMED_RATE = 200;
+/** In the hands of workers: fewer may be slow for reasons of their own. */
+const MANY = 50;
+/** Below it an estimate would be of no use to anybody. */
+const LOWEST_RATE = 0.5;
+
+type ScriptedRedis = Redis & {
+  antreanMeasure(keyCount: number, ...args: (string | number)[]): Promise<unknown>;
+};
+
+/** How far the line has come, and how fast it moves. */
+export interface LineState {
+  /** Tickets served: whoever has a later one waits. */
+  served: number;
+  /** As last measured while some waited. */
+  ordersPerSecond: number;
+}
+
+export interface Place {
+  /** 1 for the next. */
+  position: number;
+  estimatedWaitMs: number;
+}
+
+/** The line in which queued orders wait. */
+export class Line {
+  readonly #redis: ScriptedRedis;
+  readonly #prefix: string;
+
+  constructor(redis: Redis, prefix: string) {
+    redis.defineCommand('antreanMeasure', { lua: MEASURE });
+    this.#redis = redis as ScriptedRedis;
+    this.#prefix = prefix;
+  }
+
+  /** For a worker, about once a second; several do it no more often than one. */
+  async measure(backlog: () => Promise<{ waiting: number; active: number }>): Promise<void> {
+    const keys = lineKeys(this.#prefix);
+    const [tickets] = keys;
+    const given = (await this.#redis.get(tickets)) ?? '0';
+    const { waiting, active } = await backlog();
+    const unfinished = waiting + active;
+    const args = [
+      waiting,
+      unfinished === 0 ? 1 : 0,
+      given,
+      INTERVAL_MS - 100,
+      ASSUMED_RATE,
+      unfinished,
+      MANY,
+    ];
+    await this.#redis.antreanMeasure(keys.length, ...keys, ...args);
+  }
+
+  async read(): Promise<LineState> {
+    const [, served, drain] = lineKeys(this.#prefix);
+    const [done, rate] = await Promise.all([this.#redis.get(served), this.#redis.hget(drain, 'rate')]);
+    return lineStateOf(done, rate);
+  }
+}
+
+/** Of a ticket, as the line is. */
+export function placeOf(ticket: number, { served, ordersPerSecond }: LineState): Place {
+  const position = Math.max(ticket - served, 1);
+  return { position, estimatedWaitMs: Math.ceil((position * 1_000) / ordersPerSecond) };
+}
+
+/** From what Redis holds of it: nothing, or an empty text, before the first order. */
+export function lineStateOf(
+  served: string | number | null | undefined,
+  rate: string | number | null | undefined,
+): LineState {
+  const isMeasured = rate !== null && rate !== undefined && rate !== '';
+  return {
+    served: Number(served ?? 0),
+    ordersPerSecond: isMeasured ? Math.max(Number(rate), LOWEST_RATE) : ASSUMED_RATE,
+  };
+}
+
+/** Tickets given out, and served: what is between them waits. And how fast that goes: a hash, its field `rate`. */
+export function lineKeys(prefix: string): [tickets: string, served: string, drain: string] {
+  return [`${prefix}:line:tickets`, `${prefix}:line:served`, `${prefix}:line:drain`];
+}

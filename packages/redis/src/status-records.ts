@@ -1,0 +1,368 @@
+import type { OrderStatus } from '@antrean/domain';
+import type { Redis } from 'ioredis';
+import { joined } from './batch-loader.ts';
+import { lineKeys, lineStateOf, type LineState, type Place, placeOf } from './line.ts';
+import { MARK_HOLDS_MS, stockMarkKey } from './availability.ts';
+import { Recent } from './ttl-cache.ts';
+
+/** A status record: what is shown of the order, and what only we read. */
+export interface StatusRecord {
+  status: OrderStatus;
+  storefrontId: string;
+  /** Of the accepted body; the same key with another body is a conflict. */
+  fingerprint: string;
+  /** The order's version; 0 while it is queued. */
+  version: number;
+}
+
+/** A place in line, by the ticket that it was got with. */
+interface Ticket extends Place {
+  ticket: number;
+}
+
+/** As it is read: with the order's place in line while it is queued. */
+export interface PlacedRecord extends StatusRecord {
+  /** The status as it is stored. */
+  json: string;
+  place: Ticket | undefined;
+}
+
+/** What a record says by itself: a place is of the moment. */
+interface ParsedRecord {
+  text: string;
+  record: Omit<PlacedRecord, 'place'>;
+  ticket: number;
+}
+
+/** A new order at the door. */
+export interface Arrival {
+  record: StatusRecord;
+  items: readonly { sku: string; quantity: number }[];
+  shippingFeeRupiah?: number;
+  /** What the buyer was shown. */
+  expectedTotalRupiah?: number | undefined;
+  acceptedAtMs: number;
+  /** Why no new order is taken now: what comes before the sold-out gate, and what comes after it. */
+  refusal: { before: string | undefined; after: string | undefined };
+}
+
+export type Admission =
+  | { kind: 'accepted'; place: Ticket }
+  /** Its key is known: nothing refuses what was accepted before. */
+  | { kind: 'known'; record: PlacedRecord }
+  | { kind: 'refused'; reason: string }
+  | { kind: 'sold_out'; sku: string };
+
+/** The token of an order is in a customer's hands, a key in a storefront's. */
+export type CancelledBy = 'customer' | 'storefront';
+
+const RECORD_TTL_SECONDS = 48 * 3600;
+
+/**
+ * A record is one string, for it is read and replaced as a whole: `<version> <ticket> <cancelledBy> <storefront>
+ * <fingerprint> <status as JSON>`. There is no ticket where the order was published first, and mostly nobody who has it
+ * cancelled; a storefront's id and a fingerprint have no spaces. What is no whole record is none.
+ */
+const RECORD = /^(\d+) (\d*) ([a-z]*) ([^ ]+) ([^ ]+) (\{.*\})$/s;
+const RECORDS = `
+local function read(key)
+  local text = redis.call('MGET', key)[1]
+  if text then return string.match(text, '^(%d+) (%d*) (%l*) ([^ ]+) ([^ ]+) ({.*})$') end
+end
+local function join(...) return table.concat({ ... }, ' ') end`;
+
+/**
+ * Admits many orders, one after the other. One whose record is there is told what became of it. Otherwise it is refused,
+ * or gets a record and a ticket; its place in line is how many tickets before it have not been served.
+ */
+const ADMIT = `${RECORDS}
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local orders = tonumber(ARGV[3])
+local served = redis.call('GET', KEYS[2]) or '0'
+local line = redis.call('HMGET', KEYS[3], 'rate', 'writtenOff')
+local rate = line[1]
+local writtenOff = tonumber(line[2] or 0)
+local marks = {}
+local function mark(i)
+  if not marks[i] then
+    marks[i] = redis.call('HMGET', KEYS[3 + orders + i], 'available', 'at', 'from', 'to', 'quota', 'price', 'sale')
+  end
+  return marks[i]
+end
+local answers = {}
+local a = 4
+for i = 1, orders do
+  local key = KEYS[3 + i]
+  local acceptedAt = tonumber(ARGV[a + 5])
+  local items = tonumber(ARGV[a + 8])
+  local version, ticket, cancelledBy, storefront, fingerprint, status = read(key)
+  if version then
+    -- Its job was lost on the way, and its place with it.
+    if version == '0' and fingerprint == ARGV[a + 2] and ticket ~= '' and tonumber(ticket) <= writtenOff then
+      ticket = redis.call('INCR', KEYS[1])
+      redis.call('SET', key, join(version, ticket, cancelledBy, storefront, fingerprint, status), 'KEEPTTL')
+    end
+    answers[i] = { 'known', join(version, ticket, cancelledBy, storefront, fingerprint, status), served, rate }
+  elseif ARGV[a + 3] ~= '' then
+    answers[i] = { 'refused', ARGV[a + 3] }
+  else
+    -- What the buyer may have been shown, what it would cost now, and a product whose sale has too few left.
+    local shown = tonumber(ARGV[a + 6])
+    local costs = shown
+    local soldOut
+    local overQuota
+    for j = 0, items - 1 do
+      local n = tonumber(ARGV[a + 9 + 2 * j])
+      local quantity = tonumber(ARGV[a + 10 + 2 * j])
+      local m = mark(n)
+      if m[2] and now - tonumber(m[2]) < tonumber(ARGV[2]) then
+        local price = tonumber(m[6])
+        local salePrice = price
+        if quantity > tonumber(m[1]) then soldOut = n end
+        if tonumber(m[3]) <= acceptedAt and acceptedAt < tonumber(m[4]) then
+          salePrice = tonumber(m[7])
+          if quantity > tonumber(m[5]) then overQuota = n else price = salePrice end
+        end
+        shown = shown + salePrice * quantity
+        costs = costs + price * quantity
+      else
+        shown = 0 / 0
+      end
+    end
+    local expected = ARGV[a + 7]
+    if overQuota and (expected == '' or (tonumber(expected) == shown and shown ~= costs)) then
+      soldOut = soldOut or overQuota
+    end
+    if soldOut then
+      answers[i] = { 'sold_out', soldOut }
+    elseif ARGV[a + 4] ~= '' then
+      answers[i] = { 'refused', ARGV[a + 4] }
+    else
+      ticket = redis.call('INCR', KEYS[1])
+      redis.call('SET', key, join('0', ticket, '', ARGV[a + 1], ARGV[a + 2], ARGV[a]), 'EX', ARGV[1])
+      answers[i] = { 'accepted', ticket, served, rate }
+    end
+  end
+  a = a + 9 + 2 * items
+end
+return answers`;
+
+/**
+ * A line for how far the line has come, and one for each order: its record, or nothing. As a single string, for the
+ * client takes longer over a reply of many parts than over what it says. JSON needs no ends of lines, and we write none: in
+ * one that was mended by hand, a space says the same.
+ */
+const READ = `
+local lines = { (redis.call('GET', KEYS[1]) or '') .. ' ' .. (redis.call('HGET', KEYS[2], 'rate') or '') }
+for i, text in ipairs(redis.call('MGET', unpack(KEYS, 3))) do
+  if text and (string.find(text, '\\n', 1, true) or string.find(text, '\\r', 1, true)) then
+    text = string.gsub(text, '[\\r\\n]', ' ')
+  end
+  lines[i + 1] = text or ''
+end
+return table.concat(lines, '\\n')`;
+
+/**
+ * Replaces the record only by a higher version: a worker that was paused cannot publish the past. Who follows the order
+ * hears of it, and whoever waits behind one that is queued no more is a place further. Answers the orders that were
+ * asked to be cancelled while they were queued, each with who asked.
+ */
+const PUBLISH = `${RECORDS}
+local cancelled = {}
+local served = 0
+local writtenOff = tonumber(redis.call('HGET', KEYS[2], 'writtenOff') or 0)
+for i = 3, #KEYS do
+  local key = KEYS[i]
+  local a = 4 * i - 10
+  local version, ticket, cancelledBy = read(key)
+  if not version or tonumber(version) < tonumber(ARGV[a + 3]) then
+    redis.call('SET', key, join(ARGV[a + 3], ticket or '', cancelledBy or '', ARGV[a + 1], ARGV[a + 2], ARGV[a]),
+      'EX', ARGV[1])
+    redis.call('PUBLISH', key, ARGV[a + 3] .. ' ' .. ARGV[a])
+    if version == '0' and ticket ~= '' and tonumber(ticket) > writtenOff then served = served + 1 end
+  end
+  if cancelledBy and cancelledBy ~= '' then
+    cancelled[#cancelled + 1] = i - 2
+    cancelled[#cancelled + 1] = cancelledBy
+  end
+end
+if served > 0 then redis.call('INCRBY', KEYS[1], served) end
+return cancelled`;
+
+/** Leaves word in the record of an order that is still queued, and says whether it did. */
+const CANCEL_QUEUED = `${RECORDS}
+local version, ticket, cancelledBy, storefront, fingerprint, status = read(KEYS[1])
+if version ~= '0' then return 0 end
+if cancelledBy == '' then
+  redis.call('SET', KEYS[1], join(version, ticket, ARGV[1], storefront, fingerprint, status), 'KEEPTTL')
+end
+return 1`;
+
+/** Longer than whoever waits is told to wait with the next question. */
+const REMEMBERED_MS = 15_000;
+/** Some 15 MB. */
+const MOST_REMEMBERED = 20_000;
+
+type ScriptedRedis = Redis & {
+  antreanAdmit(keyCount: number, ...args: (string | number)[]): Promise<(string | number | null)[][]>;
+  antreanRead(keyCount: number, ...keys: string[]): Promise<string>;
+  antreanPublish(keyCount: number, ...args: (string | number)[]): Promise<(string | number)[]>;
+  antreanCancelQueued(key: string, by: string): Promise<number>;
+};
+
+export class StatusRecords {
+  readonly #redis: ScriptedRedis;
+  readonly #prefix: string;
+  /** Whoever waits asks again and again, and parsing takes longer than all else that is done with a record. */
+  readonly #parsed = new Recent<ParsedRecord>({ forMs: REMEMBERED_MS, most: MOST_REMEMBERED });
+  /** Admits an order, or refuses it. Whatever comes at the same moment shares a round trip. */
+  readonly admit: (arrival: Arrival) => Promise<Admission>;
+  /** Undefined where there is no record. Whatever comes at the same moment shares a round trip. */
+  readonly read: (orderId: string) => Promise<PlacedRecord | undefined>;
+
+  constructor(redis: Redis, prefix: string) {
+    // By their digest: the text of a script goes over the wire once.
+    redis.defineCommand('antreanAdmit', { lua: ADMIT });
+    redis.defineCommand('antreanRead', { lua: READ, readOnly: true });
+    redis.defineCommand('antreanPublish', { lua: PUBLISH });
+    redis.defineCommand('antreanCancelQueued', { numberOfKeys: 1, lua: CANCEL_QUEUED });
+    this.#redis = redis as ScriptedRedis;
+    this.#prefix = prefix;
+    this.admit = joined((arrivals) => this.#admitAll(arrivals));
+    this.read = joined((orderIds) => this.#readAll(orderIds));
+  }
+
+  async #admitAll(arrivals: readonly Arrival[]): Promise<Admission[]> {
+    const skus = new Map<string, number>();
+    const fields = arrivals.flatMap(({ record, items, acceptedAtMs, refusal, ...arrival }) => [
+      JSON.stringify(record.status),
+      record.storefrontId,
+      record.fingerprint,
+      refusal.before ?? '',
+      refusal.after ?? '',
+      acceptedAtMs,
+      arrival.shippingFeeRupiah ?? 0,
+      arrival.expectedTotalRupiah ?? '',
+      ...quantities(items, skus),
+    ]);
+    const marks = [...skus.keys()];
+    const keys = [
+      ...lineKeys(this.#prefix),
+      ...arrivals.map(({ record }) => orderKey(this.#prefix, record.status.orderId)),
+      ...marks.map((sku) => stockMarkKey(this.#prefix, sku)),
+    ];
+    const answers = await this.#redis.antreanAdmit(
+      keys.length,
+      ...keys,
+      ...[RECORD_TTL_SECONDS, MARK_HOLDS_MS, arrivals.length, ...fields],
+    );
+    return answers.map(([kind, ...rest]): Admission => {
+      switch (kind) {
+        case 'accepted':
+          return { kind, place: ticketOf(Number(rest[0]), lineStateOf(rest[1], rest[2])) };
+        case 'known': {
+          const parsed = parse(String(rest[0]));
+          // It is there, and cannot be read: its order may be, too.
+          if (parsed === undefined) return { kind: 'refused', reason: 'damaged' };
+          return { kind, record: placed(parsed, lineStateOf(rest[1], rest[2])) };
+        }
+        case 'sold_out':
+          return { kind, sku: marks[Number(rest[0]) - 1] ?? '' };
+        default:
+          return { kind: 'refused', reason: String(rest[0]) };
+      }
+    });
+  }
+
+  async #readAll(orderIds: readonly string[]): Promise<(PlacedRecord | undefined)[]> {
+    const [, served, drain] = lineKeys(this.#prefix);
+    const keys = [served, drain, ...orderIds.map((orderId) => orderKey(this.#prefix, orderId))];
+    const [line = '', ...lines] = (await this.#redis.antreanRead(keys.length, ...keys)).split('\n');
+    const [tickets, rate] = line.split(' ');
+    const state = lineStateOf(tickets, rate);
+    return lines.map((text, index) => {
+      const parsed = this.#parse(orderIds[index] ?? '', text);
+      return parsed === undefined ? undefined : placed(parsed, state);
+    });
+  }
+
+  #parse(orderId: string, text: string): ParsedRecord | undefined {
+    const known = this.#parsed.get(orderId);
+    if (known?.text === text) return known;
+    // A part of the answer of Redis would keep the whole of it in memory.
+    const parsed = parse(Buffer.from(text).toString());
+    if (parsed !== undefined) this.#parsed.set(orderId, parsed);
+    return parsed;
+  }
+
+  /**
+   * In one round trip, whatever the number of orders. Answers which of them were asked to be cancelled while they were
+   * queued, and by whom.
+   */
+  async publish(records: readonly StatusRecord[]): Promise<{ orderId: string; by: CancelledBy }[]> {
+    if (records.length === 0) return [];
+    const [, served, drain] = lineKeys(this.#prefix);
+    const keys = [served, drain, ...records.map((record) => orderKey(this.#prefix, record.status.orderId))];
+    const answer = await this.#redis.antreanPublish(
+      keys.length,
+      ...keys,
+      RECORD_TTL_SECONDS,
+      ...records.flatMap(({ status, storefrontId, fingerprint, version }) => [
+        JSON.stringify(status),
+        storefrontId,
+        fingerprint,
+        version,
+      ]),
+    );
+    const cancelled: { orderId: string; by: CancelledBy }[] = [];
+    for (let i = 0; i < answer.length; i += 2) {
+      const orderId = records[Number(answer[i]) - 1]?.status.orderId ?? '';
+      cancelled.push({ orderId, by: answer[i + 1] as CancelledBy });
+    }
+    return cancelled;
+  }
+
+  /** Whether the order is still queued; then whoever reserves it hears that it is to be cancelled. */
+  async cancelQueued(orderId: string, by: CancelledBy): Promise<boolean> {
+    return (await this.#redis.antreanCancelQueued(orderKey(this.#prefix, orderId), by)) === 1;
+  }
+}
+
+/** Of the record of an order, and of the channel on which its changes are told: `<version> <status as JSON>`. */
+export function orderKey(prefix: string, orderId: string): string {
+  return `${prefix}:status:${orderId}`;
+}
+
+/** How much of each product, whatever the lines: each as its number in `skus`, and the quantity. */
+function quantities(items: Arrival['items'], skus: Map<string, number>): number[] {
+  const sums = new Map<string, number>();
+  for (const { sku, quantity } of items) sums.set(sku, (sums.get(sku) ?? 0) + quantity);
+  const flat = [sums.size];
+  for (const [sku, quantity] of sums) {
+    if (!skus.has(sku)) skus.set(sku, skus.size + 1);
+    flat.push(skus.get(sku) ?? 0, quantity);
+  }
+  return flat;
+}
+
+/** Undefined where it is no whole record. */
+function parse(text: string): ParsedRecord | undefined {
+  const [, version, ticket, , storefrontId = '', fingerprint = '', json = ''] = RECORD.exec(text) ?? [];
+  if (version === undefined) return undefined;
+  try {
+    const status = JSON.parse(json) as OrderStatus;
+    const record = { status, json, storefrontId, fingerprint, version: Number(version) };
+    return { text, record, ticket: Number(ticket) };
+  } catch {
+    return undefined;
+  }
+}
+
+function placed({ record, ticket }: ParsedRecord, line: LineState): PlacedRecord {
+  return { ...record, place: record.version === 0 ? ticketOf(ticket, line) : undefined };
+}
+
+function ticketOf(ticket: number, line: LineState): Ticket {
+  return { ticket, ...placeOf(ticket, line) };
+}

@@ -1,0 +1,141 @@
+import { randomBytes } from 'node:crypto';
+import { redisUrl } from '@antrean/testing/vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  openFailFastRedis,
+  orderKey,
+  type Redis,
+  StatusRecords,
+  type StatusRecord,
+  waitForRedis,
+} from '@antrean/redis';
+
+const prefix = `test-${randomBytes(6).toString('hex')}`;
+let redis: Redis;
+let records: StatusRecords;
+beforeAll(async () => {
+  redis = openFailFastRedis(redisUrl());
+  await waitForRedis(redis, 5_000);
+  records = new StatusRecords(redis, prefix);
+});
+afterAll(() => redis.disconnect());
+
+const record = (
+  orderId: string,
+  version: number,
+  status: StatusRecord['status']['status'],
+): StatusRecord => ({
+  status: { orderId, status, items: [{ sku: 'KOPI', quantity: 1 }], updatedAt: '2026-11-23T00:00:00.000Z' },
+  storefrontId: 'toko',
+  fingerprint: 'f',
+  version,
+});
+
+/** One that a worker has published. */
+const asRead = (published: StatusRecord) => ({
+  ...published,
+  json: JSON.stringify(published.status),
+  place: undefined,
+});
+
+const admit = (orderId: string) =>
+  records.admit({
+    record: record(orderId, 0, 'queued'),
+    items: [{ sku: 'KOPI', quantity: 1 }],
+    acceptedAtMs: Date.now(),
+    refusal: { before: undefined, after: undefined },
+  });
+
+describe('status records', () => {
+  it('are made once: the second accept answers the first record', async () => {
+    expect(await admit('a')).toEqual({
+      kind: 'accepted',
+      place: { ticket: 1, position: 1, estimatedWaitMs: 5 },
+    });
+    const reserved = record('a', 1, 'reserved');
+    await records.publish([reserved]);
+    expect(await admit('a')).toEqual({ kind: 'known', record: asRead(reserved) });
+  });
+
+  it('make one new record of fifty concurrent accepts', async () => {
+    const answers = await Promise.all(Array.from({ length: 50 }, () => admit('b')));
+    expect(answers.filter(({ kind }) => kind === 'accepted')).toHaveLength(1);
+  });
+
+  it('are replaced by a higher version only, whatever the order in which workers publish', async () => {
+    await records.publish([record('c', 3, 'paid')]);
+    await records.publish([record('c', 2, 'awaiting_payment'), record('c', 3, 'expired')]);
+    expect((await records.read('c'))?.status.status).toBe('paid');
+    await records.publish([record('c', 10, 'expired')]);
+    expect((await records.read('c'))?.status.status).toBe('expired');
+  });
+
+  it('hand on that a queued order is to be cancelled, and leave one that is reserved to its job', async () => {
+    await admit('d');
+    expect(await records.cancelQueued('d', 'customer')).toBe(true);
+    expect(await records.cancelQueued('d', 'storefront')).toBe(true);
+    expect(await redis.ttl(orderKey(prefix, 'd'))).toBeGreaterThan(47 * 3600);
+    await admit('e');
+    const published = [record('e', 1, 'reserved'), record('d', 1, 'reserved')];
+    expect(await records.publish(published)).toEqual([{ orderId: 'd', by: 'customer' }]);
+    // The worker died before it had added the job, and the order is published again.
+    expect(await records.publish(published)).toEqual([{ orderId: 'd', by: 'customer' }]);
+    expect(await records.cancelQueued('e', 'customer')).toBe(false);
+    expect(await records.cancelQueued('nobody', 'customer')).toBe(false);
+  });
+
+  it('are absent for an order that nobody knows', async () => {
+    expect(await records.read('nobody')).toBeUndefined();
+  });
+
+  it('are read as they were written, whatever names a customer or a product has', async () => {
+    const odd = record('odd', 1, 'reserved');
+    const name = 'Kopi "Gayo"\n \u2028 {} \\ 250 g';
+    odd.status.items = [{ sku: 'KOPI', quantity: 1, name, unitPrice: 1 }];
+    await records.publish([odd]);
+    expect(await records.read('odd')).toEqual(asRead(odd));
+    // The second time from memory.
+    expect(await records.read('odd')).toEqual(asRead(odd));
+    expect(await records.publish([{ ...odd, version: 2 }])).toEqual([]);
+    expect((await records.read('odd'))?.version).toBe(2);
+  });
+
+  it('that were mended by hand are whole over several lines, and theirs alone', async () => {
+    await admit('whole');
+    const { status } = record('mended', 1, 'reserved');
+    const lines = JSON.stringify(status, null, 2).replaceAll('\n', '\r\n');
+    await redis.set(orderKey(prefix, 'mended'), `1   toko f ${lines}`);
+    const ids = ['mended', 'whole', 'neither'];
+    const read = await Promise.all(ids.map((orderId) => records.read(orderId)));
+    expect(read.map((each) => each?.status.orderId)).toEqual(['mended', 'whole', undefined]);
+    // It is sent on as it is, in events too, where the end of a line is the end of a field.
+    expect(read[0]?.json).not.toMatch(/[\r\n]/);
+    expect(JSON.parse(read[0]?.json ?? '')).toEqual(status);
+  });
+
+  it("that are damaged are none, and are nobody else's error", async () => {
+    await admit('whole');
+    const damaged = ['', '0', '0  toko', '1   toko f {"status":'];
+    for (const text of damaged) {
+      await redis.set(orderKey(prefix, 'damaged'), text);
+      const [one, other] = await Promise.all([records.read('damaged'), records.read('whole')]);
+      expect(one, text).toBeUndefined();
+      expect(other).toMatchObject({ status: { status: 'queued' }, version: 0 });
+      expect(await records.cancelQueued('damaged', 'customer')).toBe(false);
+      const [again, known] = await Promise.all([admit('damaged'), admit('whole')]);
+      expect([again.kind, known.kind]).toEqual(['accepted', 'known']);
+    }
+    // What only JSON.parse tells: it stays, and is refused, for its order may be on its way.
+    await redis.set(orderKey(prefix, 'damaged'), '1   toko f {"items":[{}');
+    await redis.append(orderKey(prefix, 'damaged'), '}');
+    const [unreadable, readable] = await Promise.all([records.read('damaged'), records.read('whole')]);
+    expect([unreadable, readable?.version]).toEqual([undefined, 0]);
+    const [refused, accepted] = await Promise.all([admit('damaged'), admit('another')]);
+    expect([refused.kind, accepted.kind]).toEqual(['refused', 'accepted']);
+    await redis.del(orderKey(prefix, 'damaged'));
+    await redis.hset(orderKey(prefix, 'damaged'), { status: 'of another kind' });
+    expect(await records.read('damaged')).toBeUndefined();
+    await records.publish([record('damaged', 1, 'reserved'), record('whole', 1, 'reserved')]);
+    expect((await records.read('damaged'))?.version).toBe(1);
+  });
+});

@@ -1,0 +1,9 @@
+// PostgreSQL and Redis as child processes, or as the environment names them.
+export { type PostgresOptions, rootDataDirectory, type RunningService, startPostgres } from './postgres.ts';
+export { type RedisOptions, startRedis } from './redis.ts';
+export { type Services, type ServicesOptions, startServices } from './services.ts';
+export { removeVolume } from './containers.ts';
+
+// Processes: ports, ends, and the guardian that ends what a crash leaves.
+export { isAlive, processIdentity } from './liveness.ts';
+export { freePort, guard, guardDirectory, isProcessIn, release, repoRoot, stopPid } from './process.ts';

@@ -1,0 +1,1 @@
+export { checkPaymentsModel } from './check.ts';

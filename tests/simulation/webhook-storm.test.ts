@@ -1,0 +1,242 @@
+import { randomUUID } from 'node:crypto';
+import {
+  addProducts,
+  attemptsOfOrders,
+  auditMoney,
+  auditStock,
+  type Database,
+  type Kysely,
+  openDatabase,
+  readOrders,
+} from '@antrean/db';
+import type { JobPayload, Producer } from '@antrean/queue';
+import {
+  applyPaymentEvent,
+  closePayment,
+  coalesceStockChanges,
+  createPayment,
+  type JobDependencies,
+  PaymentNotReadyError,
+  reconcilePayment,
+  releaseHold,
+  reserveBatch,
+  sendRefund,
+  sweepOrders,
+  sweepPayments,
+} from '@antrean/worker';
+import pino from 'pino';
+import { testDatabase } from '@antrean/testing/vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { createSnap, createXendit, type Webhook } from './gateways.ts';
+import { type TestDatabase } from '@antrean/testing';
+
+const ORDERS = 200;
+const COPIES = 10;
+const SEED = 20_261_124;
+const MINUTE_MS = 60_000;
+const AT_ONCE = 10;
+
+let database: TestDatabase;
+let db: Kysely<Database>;
+beforeAll(async () => {
+  database = await testDatabase();
+  db = openDatabase({ url: database.url, maxConnections: AT_ONCE });
+});
+afterAll(async () => {
+  await db.destroy();
+  await database.drop();
+});
+
+it('final states equal what the gateways have, whatever becomes of the webhooks', async () => {
+  const random = seeded(SEED);
+  let nowMs = Date.now();
+  const webhooks: Webhook[] = [];
+  let isMidtransAway = false;
+  const world = {
+    nowMs: () => nowMs,
+    nextFault: () => (isMidtransAway ? ('refused' as const) : ('none' as const)),
+    park: () => Promise.resolve(),
+    crash: (): never => {
+      throw new Error('Nothing crashes here.');
+    },
+    later: () => undefined,
+    webhook: (webhook: Webhook) => void webhooks.push(webhook),
+    nextRefund: () => ({ state: 'going', takesMs: 60_000 }) as const,
+  };
+  const snap = createSnap(world);
+  const xendit = createXendit({ ...world, nextFault: () => 'none' });
+  const jobs: (() => Promise<void>)[] = [];
+  const run = (name: string, payload: never, jobId: string) => {
+    if (name === 'create-payment') return createPayment(deps, payload, jobId);
+    if (name === 'close-payment') return closePayment(deps, payload);
+    if (name === 'release-hold') return releaseHold(deps, payload);
+    if (name === 'reconcile-payment') return reconcilePayment(deps, payload);
+    if (name === 'send-refund') return sendRefund(deps, payload);
+    throw new Error(`Nobody should add ${name} here.`);
+  };
+  const producer: JobDependencies['producer'] & Pick<Producer, 'waitingCount'> = {
+    add: async (name, payload, jobId) => void jobs.push(() => run(name, payload as never, jobId)),
+    addAll: async (name, added) => {
+      for (const { payload, jobId } of added) jobs.push(() => run(name, payload as never, jobId));
+    },
+    waitingCount: () => Promise.resolve(0),
+  };
+  const now = () => new Date(nowMs);
+  const log = pino({ level: 'silent' });
+  const deps: JobDependencies = {
+    ...{ db, producer, log, now, gateways: [snap, xendit], transferAccounts: [] },
+    records: { publish: () => Promise.resolve([]) },
+    stock: { touch: () => undefined },
+    stockChanges: coalesceStockChanges(db, { maxBatchSize: 100, now }),
+  };
+  const workOff = async () => {
+    while (jobs.length > 0) await allOf(jobs.splice(0));
+  };
+  const sweep = async () => {
+    await sweepOrders({ db, producer, log, now });
+    await sweepPayments({ db, producer, log, now });
+    await workOff();
+  };
+
+  await addProducts(db, [
+    { sku: 'BADAI', name: 'Badai', description: '', priceRupiah: 50_000, onHand: ORDERS },
+  ]);
+  const orders = Array.from({ length: ORDERS }, () => randomUUID());
+  const customer = { name: 'Siti', email: 'siti@example.test', phone: '+6281234567890' };
+  await Promise.all(
+    await reserveBatch(
+      deps,
+      orders.map((orderId) => ({
+        ...{ orderId, storefrontId: 'toko', idempotencyKey: orderId, fingerprint: 'f', requestId: 'r' },
+        ...{ acceptedAtMs: nowMs, customer, shippingFeeRupiah: 0, paymentMethod: 'online' as const },
+        items: [{ sku: 'BADAI', quantity: 1 }],
+      })),
+    ),
+  );
+  const half = jobs.splice(0, ORDERS / 2);
+  await allOf(half);
+  isMidtransAway = true;
+  await workOff();
+  isMidtransAway = false;
+
+  const attempts = (await attemptsOfOrders(db, orders)).filter(({ state }) => state === 'active');
+  expect(attempts).toHaveLength(ORDERS);
+  const unpaid: string[] = [];
+  for (const [index, { id, gatewayRef, gateway }] of attempts.entries()) {
+    const ref = gatewayRef ?? '';
+    const at = gateway === 'midtrans' ? snap : xendit;
+    // Denied, and tried again on the same page.
+    if (index % 5 === 0) at.visit(ref, 7);
+    if (index % 5 <= 2) at.visit(ref, index % 5 === 1 ? 1 : 0);
+    else unpaid.push(id);
+    if (index % 5 === 3) at.visit(ref, 2);
+  }
+  // Some are heard of at once.
+  await allOf(
+    webhooks.filter(() => random() < 0.3).map((event) => () => applyPaymentEvent(deps, jobOf(event))),
+  );
+  nowMs += 2 * MINUTE_MS;
+  // The banks take back what they may, after it was announced as paid.
+  for (const [index, payment] of snap.ledger.entries()) if (index % 2 === 0) snap.reverse(payment);
+
+  const told = webhooks.splice(0).filter(() => random() >= 0.2);
+  const paidIds = new Set([...snap.ledger, ...xendit.ledger].map(({ attemptId }) => attemptId));
+  const forged = unpaid
+    .filter((id) => !paidIds.has(id))
+    .map((attemptId, index): Webhook => {
+      const gateway =
+        attempts.find(({ id }) => id === attemptId)?.gateway === 'midtrans' ? 'midtrans' : 'xendit';
+      const payload = {
+        transaction_status: 'settlement',
+        status: 'PAID',
+        gross_amount: '50000.00',
+        forged: index,
+      };
+      return { gateway, attemptId, payload };
+    });
+  expect(forged.length).toBeGreaterThan(0);
+  const storm = shuffled(
+    [...told, ...forged].flatMap((event) => Array.from({ length: COPIES }, () => event)),
+    random,
+  );
+  await allOf(storm.map((event) => () => applyPaymentEvent(deps, jobOf(event))));
+  expect(await statesOf(db, [...paidIds])).not.toContain('expired');
+
+  // A reconciler minds the events that were lost, holds end, and unpaid orders reach their deadline.
+  for (const minutes of [1, 1, 1, 2, 4, 8, 8, 8, 2, 2, 60, 10, 60]) {
+    nowMs += minutes * MINUTE_MS;
+    for (const { id } of attempts) for (const gateway of [snap, xendit]) gateway.payable(id);
+    await sweep();
+  }
+
+  const seen = new Set<string>();
+  const ended = new Map((await readOrders(db, orders)).map((order) => [order.orderId, order.state]));
+  const entered = new Map((await attemptsOfOrders(db, orders)).map((attempt) => [attempt.id, attempt]));
+  for (const { id, orderId } of attempts) {
+    const payment = [...snap.ledger, ...xendit.ledger].find(({ attemptId }) => attemptId === id);
+    const expected = payment === undefined ? 'expired' : 'paid';
+    const state = ended.get(orderId) ?? '';
+    seen.add(payment?.isReversed === true ? `${state} as it was reversed` : state);
+    // Reversed before it was ever noticed, it was never paid.
+    if (payment?.isReversed === true) expect(['cancelled', 'expired']).toContain(state);
+    else expect(state, id).toBe(expected);
+    if (payment !== undefined && !payment.isReversed)
+      expect(entered.get(id)).toMatchObject({ state: 'paid', transactionId: payment.transactionId });
+  }
+  for (const state of ['paid', 'expired']) expect(seen).toContain(state);
+  expect([...seen].some((state) => state.endsWith('reversed'))).toBe(true);
+  expect(await auditMoney(db)).toEqual({ differences: [], sumRupiah: 0 });
+  const sold = [...ended.values()].filter((state) => state === 'paid').length;
+  expect((await auditStock(db))[0]).toMatchObject({ reserved: 0, committed: sold, gaps: 0 });
+}, 120_000);
+
+/** As BullMQ would, a few at once; a job that the gateway is not ready for comes again with the next sweep. */
+async function allOf(tasks: readonly (() => Promise<void>)[]): Promise<void> {
+  const left = [...tasks];
+  await Promise.all(
+    Array.from({ length: AT_ONCE }, async () => {
+      for (let task = left.shift(); task !== undefined; task = left.shift()) {
+        await task().catch((error: unknown) => {
+          if (!(error instanceof PaymentNotReadyError)) throw error;
+        });
+      }
+    }),
+  );
+}
+
+function jobOf({ gateway, attemptId, payload }: Webhook): JobPayload<'apply-payment-event'> {
+  return {
+    gateway,
+    attemptId,
+    payload,
+    requestId: 'r',
+    dedupeKey: `${attemptId} ${JSON.stringify(payload)}`,
+  };
+}
+
+async function statesOf(of: Kysely<Database>, attemptIds: readonly string[]): Promise<string[]> {
+  const orders = await readOrders(
+    of,
+    attemptIds.map((id) => id.slice(0, 36)),
+  );
+  return orders.map(({ state }) => state);
+}
+
+/** Mulberry32: the same numbers from the same seed. */
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+
+function shuffled<T>(items: T[], random: () => number): T[] {
+  for (let last = items.length - 1; last > 0; last -= 1) {
+    const other = Math.floor(random() * (last + 1));
+    [items[last], items[other]] = [items[other] as T, items[last] as T];
+  }
+  return items;
+}

@@ -1,0 +1,180 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { readConfig, type RunningApi, startApi } from '@antrean/api';
+import { addProducts, type Database, type Kysely, openDatabase } from '@antrean/db';
+import { digestOfKey, openFailFastRedis, projectStorefronts, SCOPES, waitForRedis } from '@antrean/redis';
+import { readConfig as readWorkerConfig, startWorker } from '@antrean/worker';
+import pino from 'pino';
+import { testDatabase } from '@antrean/testing/vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type RunningService, startRedis } from '@antrean/testing/services';
+import { type TestDatabase } from '@antrean/testing';
+import { anOrder } from './shop.ts';
+
+const CLIENTS = 16;
+const KILLS = 3;
+/** Answers between one kill and the next. */
+const ANSWERS = 150;
+
+const key = `sk_test_${randomBytes(16).toString('hex')}`;
+const log = pino({ level: 'silent' });
+let dir: string;
+let redis: RunningService;
+let database: TestDatabase;
+let db: Kysely<Database>;
+let api: RunningApi;
+let env: Record<string, string>;
+
+beforeAll(async () => {
+  dir = mkdtempSync(path.join(tmpdir(), 'antrean-durable-'));
+  redis = await startRedis({ dir, durable: true });
+  database = await testDatabase();
+  db = openDatabase({ url: database.url, maxConnections: 1 });
+  await addProducts(db, [
+    { sku: 'KOPI', name: 'Kopi', description: '', priceRupiah: 50_000, onHand: 100_000 },
+  ]);
+  const ours = openFailFastRedis(redis.url);
+  await waitForRedis(ours, 5_000);
+  await projectStorefronts(ours, 'antrean', {
+    keys: [
+      {
+        digest: digestOfKey(key),
+        key: {
+          ...{ keyId: 'key_test', storefrontId: 'toko', kind: 'secret', name: 'test' },
+          ...{ scopes: SCOPES, origins: [] },
+        },
+      },
+    ],
+  });
+  ours.disconnect();
+  env = {
+    REDIS_URL: redis.url,
+    DATABASE_URL: database.url,
+    PUBLIC_URL: 'http://127.0.0.1:3000',
+    STATUS_TOKEN_SECRET: randomBytes(32).toString('hex'),
+    MIDTRANS_SERVER_KEY: 'key',
+    XENDIT_SECRET_KEY: 'key',
+    XENDIT_CALLBACK_TOKEN: 'token',
+    BANK_ACCOUNTS: 'BCA:1234567890:PT Toko',
+    API_PORT: '0',
+    WORKER_HEALTH_PORT: '0',
+  };
+  api = await startApi(readConfig(env), log);
+}, 60_000);
+afterAll(async () => {
+  await api.stop();
+  await db.destroy();
+  await database.drop();
+  await redis.stop();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+const place = (idempotencyKey: string) =>
+  fetch(`${api.url}/v1/orders`, {
+    method: 'POST',
+    headers: {
+      ...{ authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      'idempotency-key': idempotencyKey,
+    },
+    body: JSON.stringify({ ...anOrder('KOPI'), paymentMethod: 'bank_transfer' }),
+  });
+
+/** Of the server's own process: nothing else is killed or stopped. */
+const pidOfRedis = () => Number(readFileSync(path.join(dir, 'redis', 'redis.pid'), 'utf8'));
+const restart = async () => {
+  redis = await startRedis({ dir, durable: true, port: Number(new URL(redis.url).port) });
+  expect(redis.url).toBe(env['REDIS_URL']);
+};
+/** Once it works again, without anybody doing anything about it. */
+const accepted = (idempotencyKey: string) =>
+  vi.waitFor(
+    async () => {
+      const answer = await place(idempotencyKey);
+      expect(answer.status).toBe(202);
+      return ((await answer.json()) as { orderId: string }).orderId;
+    },
+    { timeout: 20_000 },
+  );
+
+describe('an accepted order', () => {
+  it('is there whenever Redis is killed, and what was not accepted is said so', async () => {
+    const orders = new Map<string, string>();
+    const refused: Response[] = [];
+    let answers = 0;
+    const state = { isOver: false };
+    const client = async (name: number) => {
+      for (let i = 0; !state.isOver; i += 1) {
+        const idempotencyKey = `${name}-${i}`;
+        // Sent again until it is accepted, as Retry-After says, but sooner.
+        const send = async () => {
+          if (state.isOver) return;
+          const answer = await place(idempotencyKey);
+          answers += 1;
+          if (answer.status !== 202) refused.push(answer);
+          expect(answer.status).toBe(202);
+          orders.set(idempotencyKey, ((await answer.json()) as { orderId: string }).orderId);
+        };
+        await vi.waitFor(send, { timeout: 60_000, interval: 50 });
+      }
+    };
+    const clients = Array.from({ length: CLIENTS }, (_, name) => client(name));
+    for (let kill = 0; kill < KILLS; kill += 1) {
+      const before = answers;
+      await vi.waitFor(() => expect(answers).toBeGreaterThan(before + ANSWERS), {
+        timeout: 20_000,
+        interval: 1,
+      });
+      process.kill(pidOfRedis(), 'SIGKILL');
+      await redis.ended;
+      const acceptedBefore = orders.size;
+      await restart();
+      await vi.waitFor(() => expect(orders.size).toBeGreaterThan(acceptedBefore), { timeout: 20_000 });
+    }
+    state.isOver = true;
+    await Promise.all(clients);
+    expect(refused.length).toBeGreaterThan(0);
+    expect(new Set(refused.map(({ status }) => status))).toEqual(new Set([503]));
+    expect(refused.every(({ headers }) => headers.get('retry-after') !== null)).toBe(true);
+
+    const worker = await startWorker(readWorkerConfig(env), log);
+    try {
+      const stored = () => db.selectFrom('orders').select(['id', 'idempotencyKey', 'state']).execute();
+      await vi.waitFor(
+        async () => {
+          const ids = new Set((await stored()).map(({ id }) => id));
+          expect([...orders.values()].filter((orderId) => !ids.has(orderId))).toEqual([]);
+        },
+        { timeout: 30_000 },
+      );
+      const rows = await stored();
+      expect(new Set(rows.map(({ idempotencyKey }) => idempotencyKey)).size).toBe(rows.length);
+    } finally {
+      await worker.stop();
+    }
+  }, 120_000);
+
+  it('is refused within a second while Redis stands still, and taken once it goes on, once', async () => {
+    await accepted('sebelum');
+    const pid = pidOfRedis();
+    process.kill(pid, 'SIGSTOP');
+    try {
+      const startedAt = performance.now();
+      const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => place(`beku-${i}`)));
+      const tookMs = performance.now() - startedAt;
+      for (const answer of answers) {
+        expect(answer.status).toBe(503);
+        expect(answer.headers.get('retry-after')).toBe('1');
+        expect(await answer.json()).toMatchObject({ code: 'temporarily_unavailable' });
+      }
+      // A second is promised; the rest is for a slow machine.
+      expect(tookMs).toBeLessThan(2_000);
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+    // What was sent while it stood still may have been carried out: the same order, not another.
+    const ids = await Promise.all(Array.from({ length: 20 }, (_, i) => accepted(`beku-${i}`)));
+    expect(new Set(ids).size).toBe(20);
+  }, 60_000);
+});

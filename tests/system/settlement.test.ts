@@ -1,0 +1,198 @@
+// The daily report, and what operators do about money by hand, as they do it.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { auditMoney, settlementReportOf } from '@antrean/db';
+import { wibDay } from '@antrean/domain';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { repoRoot } from '@antrean/testing/services';
+import { anOrder, openShop } from './shop.ts';
+
+const patience = { timeout: 20_000, interval: 20 };
+const folder = mkdtempSync(path.join(tmpdir(), 'antrean-settlement-'));
+let shop: Awaited<ReturnType<typeof openShop>>;
+beforeAll(async () => {
+  shop = await openShop([{ sku: 'KOPI', name: 'Kopi', description: '', priceRupiah: 50_000, onHand: 1_000 }]);
+});
+afterAll(async () => {
+  await shop.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const until = (orderId: string, status: string) =>
+  vi.waitFor(async () => {
+    const order = await shop.read(orderId);
+    expect(order.status).toBe(status);
+    return order;
+  }, patience);
+async function awaitingPayment(paymentMethod = 'online') {
+  const { orderId } = (await (await shop.placeRaw({ ...anOrder('KOPI'), paymentMethod })).json()) as {
+    orderId: string;
+  };
+  const { payment } = await until(orderId, 'awaiting_payment');
+  return { orderId, attemptId: payment?.attemptId ?? '', amount: payment?.transfer?.amount ?? 50_000 };
+}
+async function paid() {
+  const order = await awaitingPayment();
+  await shop.pay(order.attemptId);
+  await until(order.orderId, 'paid');
+  return order;
+}
+async function operate(...args: string[]) {
+  const child = spawn(process.execPath, [path.join(repoRoot, 'apps/worker/src/operate.ts'), ...args], {
+    env: { ...process.env, ...shop.workerEnv },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  const [code] = (await once(child, 'close')) as [number];
+  return { code, said };
+}
+
+describe('the settlement report', () => {
+  it('of each gateway is made by itself for the days before', async () => {
+    await vi.waitFor(async () => {
+      const made = await shop.db.selectFrom('settlementReports').select(['gateway']).execute();
+      expect(new Set(made.map(({ gateway }) => gateway))).toEqual(new Set(['midtrans', 'xendit']));
+    }, patience);
+  });
+
+  it('names what Xendit has and we have not, and enters fees', async () => {
+    await shop.control('switches', { xenditFeeRupiah: 700 });
+    const { orderId: known } = await shop.placeWithMidtransAway(anOrder('KOPI'));
+    await shop.pay(`${known}-2`);
+    await until(known, 'paid');
+    const { orderId: missed } = await shop.placeWithMidtransAway(anOrder('KOPI'));
+    await shop.control('webhook-faults', { gateway: 'xendit', mode: 'drop', times: 1 });
+    await shop.pay(`${missed}-2`);
+    const day = wibDay(new Date());
+    await shop.done('settlement-report', await shop.add('settlement-report', { gateway: 'xendit', day }));
+    expect(await settlementReportOf(shop.db, 'xendit', day)).toMatchObject({
+      ...{ payments: 1, oursRupiah: 50_000, theirsRupiah: 100_000 },
+      differences: [{ kind: 'missing_with_us', attemptId: `${missed}-2`, theirsRupiah: 50_000 }],
+    });
+    const fees = await shop.db.selectFrom('moneyMovements').selectAll().where('kind', '=', 'fee').execute();
+    expect(fees).toMatchObject([{ orderId: known, amountRupiah: 700, debit: 'fees', credit: 'xendit' }]);
+    expect((await auditMoney(shop.db)).differences).toEqual([]);
+    // The report has told its fee before; it is paid all the same, and the next report has no difference.
+    const { attemptId } = { attemptId: `${missed}-2` };
+    await shop.db
+      .updateTable('paymentAttempts')
+      .set({ askAt: new Date() })
+      .where('id', '=', attemptId)
+      .execute();
+    await until(missed, 'paid');
+    await shop.done('settlement-report', await shop.add('settlement-report', { gateway: 'xendit', day }));
+    expect(await settlementReportOf(shop.db, 'xendit', day)).toMatchObject({ payments: 2, differences: [] });
+  });
+
+  it('asks Midtrans about each payment, and names one of another amount; its export has the others', async () => {
+    const right = await paid();
+    const wrong = await paid();
+    await shop.db
+      .updateTable('paymentAttempts')
+      .set({ receivedRupiah: 49_000 })
+      .where('id', '=', wrong.attemptId)
+      .execute();
+    const day = wibDay(new Date());
+    await shop.done('settlement-report', await shop.add('settlement-report', { gateway: 'midtrans', day }));
+    const difference = {
+      kind: 'other_amount',
+      attemptId: wrong.attemptId,
+      oursRupiah: 49_000,
+      theirsRupiah: 50_000,
+    };
+    expect(await settlementReportOf(shop.db, 'midtrans', day)).toMatchObject({ differences: [difference] });
+    const report = await operate('settlement', 'midtrans', day);
+    expect(report.said).toContain(wrong.attemptId);
+    expect(report.said).not.toContain(right.attemptId);
+
+    const file = path.join(folder, 'export.csv');
+    const exported = await fetch(
+      `${shop.workerEnv.MIDTRANS_BASE_URL}/__sim/midtrans/transactions.csv?date=${day}`,
+    );
+    writeFileSync(file, await exported.text());
+    const compared = await operate('settlement', 'midtrans', day, file);
+    expect(compared).toMatchObject({ code: 1, said: expect.stringContaining('1 differences') });
+    await shop.db
+      .updateTable('paymentAttempts')
+      .set({ receivedRupiah: 50_000 })
+      .where('id', '=', wrong.attemptId)
+      .execute();
+    expect((await operate('settlement', 'midtrans', day, file)).code).toBe(0);
+    expect(await operate('settlement', 'midtrans', day, `${file}.not`)).toMatchObject({ code: 1 });
+    expect(await operate('settlement', 'dana', day)).toMatchObject({ code: 1 });
+  });
+});
+
+describe('an operator', () => {
+  it('finds the transfers that are awaited, and confirms one of them once', async () => {
+    const { orderId, attemptId, amount } = await awaitingPayment('bank_transfer');
+    expect((await operate('transfers')).said).toContain(attemptId);
+    expect(await operate('confirm-transfer', 'nobody-1', '1', 'L')).toMatchObject({
+      ...{ code: 1, said: expect.stringContaining('There is no bank transfer nobody-1') },
+    });
+    expect((await operate('confirm-transfer', attemptId, 'much', 'L')).said).toContain('amountRupiah');
+    expect((await operate('confirm-transfer', attemptId, `${amount}`, 'LINE 1')).code).toBe(0);
+    await until(orderId, 'paid');
+    expect(await operate('confirm-transfer', attemptId, `${amount}`, 'LINE 1')).toMatchObject({
+      ...{ code: 1, said: expect.stringContaining(`was entered for ${attemptId}`) },
+    });
+  });
+
+  it('opens a case for a transfer that came twice, whose line counts nowhere else', async () => {
+    const { orderId, attemptId, amount } = await awaitingPayment('bank_transfer');
+    expect((await operate('confirm-transfer', attemptId, `${amount}`, 'FIRST')).code).toBe(0);
+    await until(orderId, 'paid');
+    expect((await operate('confirm-transfer', attemptId, `${amount}`, 'SECOND')).code).toBe(0);
+    await vi.waitFor(async () => expect((await operate('cases')).said).toContain('SECOND'), patience);
+    const other = await awaitingPayment('bank_transfer');
+    expect((await operate('confirm-transfer', other.attemptId, `${other.amount}`, 'SECOND')).code).toBe(1);
+    expect((await operate('reject-transfer', other.attemptId, 'not there')).code).toBe(0);
+  });
+
+  it('sends money back, never more than came, and says when it was paid out', async () => {
+    const { orderId } = await paid();
+    expect(await operate('refund', orderId, '50001', 'broken')).toMatchObject({
+      ...{ code: 1, said: expect.stringContaining('At most 50000') },
+    });
+    expect((await operate('refund', orderId, 'all', 'broken')).code).toBe(0);
+    await until(orderId, 'refunded');
+    expect((await operate('refund', orderId, 'all', 'broken')).code).toBe(1);
+    expect((await operate('paid-out', 'rf-nobody', 'TRF')).code).toBe(1);
+    expect(await operate('money', orderId)).toMatchObject({
+      ...{ code: 0, said: expect.stringContaining('0 orders do not add up') },
+    });
+  });
+
+  it('opens a case for money that belongs to nothing, once, and resolves it', async () => {
+    expect((await operate('stray-transfer', '5000', 'LINE 9', 'no such order')).said).toContain(
+      'A case is open',
+    );
+    expect((await operate('stray-transfer', '5000', 'LINE 9', 'no such order')).said).toContain(
+      'has its case',
+    );
+    const stray = await shop.db
+      .selectFrom('paymentCases')
+      .select('id')
+      .where('subject', '=', 'line LINE 9')
+      .executeTakeFirstOrThrow();
+    expect((await operate('resolve-case', `${stray.id}`, 'sent back')).code).toBe(0);
+    expect((await operate('resolve-case', `${stray.id}`, 'sent back')).code).toBe(1);
+  });
+
+  it('lets a held order go, or ends it when its money was taken back', async () => {
+    const { orderId, attemptId } = await awaitingPayment();
+    await shop.pay(attemptId, { method: 'credit_card' });
+    await until(orderId, 'paid');
+    await shop.control('settle', { orderId: attemptId });
+    await shop.control('chargeback', { orderId: attemptId });
+    await until(orderId, 'payment_hold');
+    expect((await operate('release', orderId, 'by mistake')).code).toBe(0);
+    expect((await operate('void', orderId, 'charged back')).code).toBe(0);
+    await until(orderId, 'cancelled');
+  });
+});

@@ -1,0 +1,177 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import { openDatabase } from '@antrean/db';
+import { digestOfKey, projectStorefronts, type StorefrontKey } from '@antrean/redis';
+import { type Desk, OPERATIONS, Refused } from '@antrean/worker';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { repoRoot } from '@antrean/testing/services';
+import { anOrder, openShop } from './shop.ts';
+
+let shop: Awaited<ReturnType<typeof openShop>>;
+beforeAll(async () => {
+  shop = await openShop([{ sku: 'KOPI', name: 'Kopi', description: '', priceRupiah: 50_000, onHand: 100 }]);
+});
+afterAll(() => shop.close());
+
+/** Runs an operator's command, in a process of its own or, as it is much faster, in this one. */
+async function operate([command = '', ...args]: readonly string[], differing: Partial<Desk> = {}) {
+  const lines: string[] = [];
+  const spies = (['log', 'table'] as const).map((name) =>
+    vi.spyOn(console, name).mockImplementation((...said: unknown[]) => {
+      lines.push(said.map((each) => (typeof each === 'string' ? each : JSON.stringify(each))).join(' '));
+    }),
+  );
+  const desk: Desk = {
+    db: shop.db,
+    operator: 'test',
+    add: () => Promise.reject(new Error('No job is added here.')),
+    catalogueChanged: () => Promise.resolve(),
+    withRedis: (work) => work(shop.redis, shop.prefix),
+    ...differing,
+  };
+  let code = 0;
+  try {
+    await OPERATIONS[command]?.(desk, args);
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    code = 1;
+    lines.push(error.message);
+  } finally {
+    for (const spy of spies) spy.mockRestore();
+  }
+  return { code, output: lines.join('\n') };
+}
+async function operateByHand(args: readonly string[], env: Record<string, string> = {}) {
+  const child = spawn(process.execPath, [path.join(repoRoot, 'apps/worker/src/operate.ts'), ...args], {
+    env: { ...process.env, ...shop.workerEnv, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+    });
+  }
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, output };
+}
+const keyIn = (output: string) => /^[sp]k_\S+$/m.exec(output)?.[0] ?? '';
+const statusWith = async (key: string, headers: Record<string, string> = {}) =>
+  (await shop.placeRaw(anOrder('KOPI'), { authorization: `Bearer ${key}`, ...headers })).status;
+
+describe('storefronts and their keys', () => {
+  it('are created by command, work at once, and are refused within a second of being revoked', async () => {
+    expect(await operate(['create-key', 'toko-baru', 'secret', 'server'])).toMatchObject({
+      code: 1,
+      output: expect.stringContaining('There is no storefront toko-baru') as string,
+    });
+    expect((await operate(['storefront', 'toko-baru', '250'])).code).toBe(0);
+    const secret = keyIn((await operate(['create-key', 'toko-baru', 'secret', 'server'])).output);
+    const page = await operate(['create-key', 'toko-baru', 'publishable', 'web', 'https://toko.test']);
+    const publishable = keyIn(page.output);
+    expect(await statusWith(secret)).toBe(202);
+    expect(await statusWith(publishable)).toBe(403);
+    expect(await statusWith(publishable, { origin: 'https://toko.test' })).toBe(202);
+    // To change a key, a second one is created before the first is revoked.
+    const next = keyIn((await operate(['create-key', 'toko-baru', 'secret', 'server, next'])).output);
+    expect(await statusWith(next)).toBe(202);
+    const { output } = await operate(['keys']);
+    expect(output).not.toContain(secret);
+    const id = /key_[0-9a-f]{12}/.exec(output)?.[0] ?? '';
+    expect((await operate(['revoke-key', id])).code).toBe(0);
+    await vi.waitFor(async () => expect(await statusWith(secret)).toBe(401), { timeout: 2_000 });
+    expect(await statusWith(next)).toBe(202);
+  }, 60_000);
+
+  it('refuses what is no origin, no scope and no key', async () => {
+    for (const args of [
+      ['create-key', 'toko-baru', 'publishable', 'web'],
+      ['create-key', 'toko-baru', 'publishable', 'web', 'https://toko.test/path'],
+      ['create-key', 'toko-baru', 'secret', 'x', 'all'],
+      ['revoke-key', 'key_none'],
+    ]) {
+      expect(await operate(args), args.join(' ')).toMatchObject({ code: 1 });
+    }
+  }, 60_000);
+
+  it('stay revoked where Redis is told something older after that', async () => {
+    const { output } = await operate(['create-key', 'toko-baru', 'secret', 'to be revoked']);
+    const secret = keyIn(output);
+    const stored = await shop.redis.hget(`${shop.prefix}:storefronts:keys`, digestOfKey(secret));
+    expect((await operate(['revoke-key', /key_[0-9a-f]{12}/.exec(output)?.[0] ?? ''])).code).toBe(0);
+    await projectStorefronts(shop.redis, shop.prefix, {
+      keys: [{ digest: digestOfKey(secret), key: JSON.parse(stored ?? '') as StorefrontKey }],
+    });
+    await vi.waitFor(async () => expect(await statusWith(secret)).toBe(401), { timeout: 2_000 });
+  }, 60_000);
+
+  it('are revoked for good also while Redis is away: a worker tells it', async () => {
+    const { output } = await operate(['create-key', 'toko-baru', 'secret', 'to be revoked']);
+    const secret = keyIn(output);
+    const id = /key_[0-9a-f]{12}/.exec(output)?.[0] ?? '';
+    const away = await operate(['revoke-key', id], {
+      withRedis: () => Promise.reject(new Error('Redis is away')),
+    });
+    expect(away).toMatchObject({ code: 0, output: expect.stringContaining('once Redis answers') as string });
+    await vi.waitFor(async () => expect(await statusWith(secret)).toBe(401), { timeout: 2_000 });
+  }, 60_000);
+
+  it('are put back by a worker where Redis has lost them', async () => {
+    const secret = keyIn((await operate(['create-key', 'toko-baru', 'secret', 'kept'])).output);
+    await shop.redis.del(
+      `${shop.prefix}:storefronts:keys`,
+      `${shop.prefix}:storefronts:limits`,
+      `${shop.prefix}:storefronts:revision`,
+    );
+    await vi.waitFor(
+      async () =>
+        expect(await shop.redis.hget(`${shop.prefix}:storefronts:limits`, 'toko-baru')).toContain('250'),
+      { timeout: 5_000 },
+    );
+    expect(await statusWith(secret)).toBe(202);
+    await shop.putKey();
+  });
+});
+
+describe('switches', () => {
+  it('are turned with PostgreSQL away, and who turned them is written down once it is back', async () => {
+    const away = { DATABASE_URL: 'postgres://127.0.0.1:9/none' };
+    const withoutDatabase = { db: openDatabase({ url: away.DATABASE_URL, maxConnections: 1 }) };
+    const order = async () => (await shop.placeRaw(anOrder('KOPI'))).status;
+    expect((await operateByHand(['switch', 'maintenance', 'on', 'moving the shelf'], away)).code).toBe(0);
+    await vi.waitFor(async () => expect(await order()).toBe(503), { timeout: 2_000 });
+    expect((await operate(['notice', 'Tutup sebentar.', 'Closed for a moment.'], withoutDatabase)).code).toBe(
+      0,
+    );
+    expect((await operate(['switches'], withoutDatabase)).output).toContain('maintenance: on');
+    expect((await operate(['switch', 'maintenance', 'off', 'done'], withoutDatabase)).code).toBe(0);
+    expect((await operate(['notice', 'off'], withoutDatabase)).code).toBe(0);
+    await vi.waitFor(async () => expect(await order()).toBe(202), { timeout: 2_000 });
+    await vi.waitFor(
+      async () => {
+        const rows = await shop.db
+          .selectFrom('switchChanges')
+          .select(['what', 'value', 'reason'])
+          .orderBy('at')
+          .execute();
+        expect(rows).toEqual([
+          { what: 'maintenance', value: 'on', reason: 'moving the shelf' },
+          { what: 'notice', value: expect.stringContaining('Tutup') as string, reason: 'put up' },
+          { what: 'maintenance', value: 'off', reason: 'done' },
+          { what: 'notice', value: 'off', reason: 'taken down' },
+        ]);
+      },
+      { timeout: 5_000 },
+    );
+  }, 60_000);
+
+  it('refuse what they do not know', async () => {
+    for (const args of [
+      ['switch', 'everything', 'on', 'x'],
+      ['notice', 'only one'],
+    ]) {
+      expect(await operate(args), args.join(' ')).toMatchObject({ code: 1 });
+    }
+  }, 60_000);
+});

@@ -1,0 +1,43 @@
+import { type ApiConfig, buildApp, LiveSettings } from '@antrean/api';
+import { createProducer } from '@antrean/queue';
+import { openFailFastRedis, waitForRedis } from '@antrean/redis';
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
+
+/**
+ * The API with everything in place but Redis: what a request costs by itself. Keys are read once, before it begins; limits
+ * are counted in the process, and an order is answered as if it had been accepted.
+ */
+export async function buildAppWithoutRedis(
+  config: ApiConfig,
+  log: FastifyBaseLogger,
+): Promise<FastifyInstance> {
+  const redis = openFailFastRedis(config.REDIS_URL);
+  await waitForRedis(redis, 10_000);
+  const producer = createProducer(redis, config.QUEUE_PREFIX);
+  const settings = new LiveSettings(redis, config.QUEUE_PREFIX, producer);
+  await settings.start(log);
+  await settings.stop();
+  const app = await buildApp(
+    {
+      ...{ config, redis, settings, rateCounter: undefined },
+      records: {
+        admit: async () => ({ kind: 'accepted', place: { ticket: 1, position: 1, estimatedWaitMs: 5 } }),
+        read: async () => undefined,
+        cancelQueued: async () => false,
+      },
+      producer: { ...producer, addOrder: async () => undefined },
+      changes: { follow: () => ({ isFollowed: Promise.resolve(), leave: () => undefined }) },
+      catalogue: {
+        list: () => Promise.reject(new Error('There is no catalogue here.')),
+        find: async () => undefined,
+      },
+      readOrder: async () => undefined,
+    },
+    log,
+  );
+  app.addHook('onClose', async () => {
+    await producer.close();
+    redis.disconnect();
+  });
+  return app;
+}

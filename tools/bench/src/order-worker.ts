@@ -1,0 +1,102 @@
+// One process that works the orders of a benchmark. Its arguments: mode, DATABASE_URL, REDIS_URL.
+import { type AcceptedOrder, type Handlers, JOBS, startWorkers } from '@antrean/queue';
+import { DEFAULT_PREFIX, openWorkerRedis } from '@antrean/redis';
+import { Coalescer, coalesceReservations, DatabaseGate, reserveOrder, reserveOrders } from '@antrean/worker';
+import { type Job, Worker } from 'bullmq';
+import pg from 'pg';
+import { openDependencies } from './dependencies.ts';
+import { reserveNaively } from './naive.ts';
+import { serve } from './processes.ts';
+
+export interface OrderReport {
+  /** By the error's SQLSTATE or message: how often a job failed and was left to be tried again. */
+  failedTries: Record<string, number>;
+}
+
+const NAIVE_CONCURRENCY = 20;
+
+const [mode = '', databaseUrl = '', redisUrl = ''] = process.argv.slice(2);
+const { deps, config } = await openDependencies(databaseUrl, redisUrl);
+
+const report: OrderReport = { failedTries: {} };
+function countFailure(error: Error): void {
+  const { code } = error as { code?: unknown };
+  const reason = typeof code === 'string' ? code : error.message;
+  report.failedTries[reason] = (report.failedTries[reason] ?? 0) + 1;
+}
+
+/** The production path. The jobs that it adds are not worked. */
+async function startFull(): Promise<() => Promise<OrderReport>> {
+  const probe = () => deps.db.selectNoFrom((eb) => eb.lit(1).as('one')).execute();
+  const gate = new DatabaseGate({ probe, log: deps.log });
+  const reservations = coalesceReservations(deps, gate, { maxBatchSize: config.RESERVE_BATCH_SIZE });
+  const notWorked = () => Promise.reject(new Error('The benchmark works no job but reserve-order.'));
+  const handlers = {
+    ...Object.fromEntries(Object.keys(JOBS).map((name) => [name, notWorked])),
+    'reserve-order': (order, { attempt }) => reserveOrder(deps, reservations, order, attempt),
+  } satisfies Partial<Handlers> as unknown as Handlers;
+  const workers = await startWorkers({
+    redisUrl,
+    prefix: DEFAULT_PREFIX,
+    // Of the queues there are, only this one is worked.
+    concurrency: { orders: config.RESERVE_CONCURRENCY },
+    handlers,
+    onFailed: ({ error }) => countFailure(error),
+    onError: () => undefined,
+  });
+  return async () => {
+    await workers.stop(config.SHUTDOWN_DEADLINE_MS);
+    return report;
+  };
+}
+
+/** BullMQ alone with a handler: the connection and the options are those of startWorkers. */
+async function startBare(
+  concurrency: number,
+  handle: (order: AcceptedOrder) => Promise<void>,
+): Promise<() => Promise<OrderReport>> {
+  const worker = new Worker('orders', (job: Job) => handle(job.data as AcceptedOrder), {
+    connection: openWorkerRedis(redisUrl),
+    prefix: DEFAULT_PREFIX,
+    concurrency,
+    lockDuration: 7_000,
+    stalledInterval: 4_000,
+    maxStalledCount: 1_000,
+    removeOnComplete: { count: 1_000 },
+  });
+  worker.on('error', () => undefined);
+  worker.on('failed', (_job, error) => countFailure(error));
+  await worker.waitUntilReady();
+  return async () => {
+    await worker.close();
+    return report;
+  };
+}
+
+function startReserveOnly(concurrency: number, maxBatchSize: number): Promise<() => Promise<OrderReport>> {
+  const coalescer = new Coalescer<AcceptedOrder, void>({
+    async run(batch) {
+      await reserveOrders(deps.db, batch);
+      return batch.map(() => undefined);
+    },
+    maxBatchSize,
+    maxWaitMs: 3,
+  });
+  return startBare(concurrency, (order) => coalescer.submit(order));
+}
+
+function startNaive(): Promise<() => Promise<OrderReport>> {
+  const pool = new pg.Pool({ connectionString: databaseUrl, max: NAIVE_CONCURRENCY });
+  return startBare(NAIVE_CONCURRENCY, (order) => reserveNaively(pool, order));
+}
+
+const STARTS = {
+  noop: () => startBare(config.RESERVE_CONCURRENCY, async () => undefined),
+  full: startFull,
+  'reserve-only': () => startReserveOnly(config.RESERVE_CONCURRENCY, config.RESERVE_BATCH_SIZE),
+  serial: () => startReserveOnly(1, 1),
+  naive: startNaive,
+} as const satisfies Readonly<Record<string, () => Promise<() => Promise<OrderReport>>>>;
+export type Mode = keyof typeof STARTS;
+
+serve(STARTS[mode as Mode]);

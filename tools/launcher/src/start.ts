@@ -1,0 +1,345 @@
+// Starts the whole system on this machine: PostgreSQL, Redis, the gateway simulator, the API, the worker.
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { claimInstance, leaveInstance, localDirectory, publishAddresses } from './instance.ts';
+import { processIdentity } from '@antrean/testing/services';
+import { freePort, guard, release, repoRoot, stopPid } from '@antrean/testing/services';
+import { type Services, startServices } from '@antrean/testing/services';
+
+const logs = path.join(localDirectory, 'logs');
+
+type App = {
+  name: string;
+  pid: number;
+  logFile: string;
+  /** What ended it, once it has. */
+  ended: string | undefined;
+  /** Resolves when it says that it listens, or ends. */
+  listens: Promise<void>;
+};
+
+const STOP_APP = [
+  ['SIGTERM', 15_000],
+  ['SIGKILL', 3000],
+] as const;
+
+class Stopping extends Error {}
+
+let stopping = false;
+let services: Services | undefined;
+const apps: App[] = [];
+/** Called whenever something ends or is asked to stop. */
+let wake: () => void = () => {};
+
+let stopRequested = 0;
+
+function requestStop(): void {
+  if (stopping) {
+    // A download may take its time: whoever asks again is not kept waiting. One signal may come twice at once.
+    if (Date.now() - stopRequested < 1000) return;
+    console.log('Stopping at once …');
+    process.exit(1); // the guardian ends what still runs
+  }
+  console.log('\nStopping …');
+  stopping = true;
+  stopRequested = Date.now();
+  wake();
+}
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, requestStop);
+process.on('disconnect', requestStop);
+// Whoever reads our output may be gone before us.
+process.stdout.on('error', () => {});
+process.stderr.on('error', () => {});
+
+async function step<T>(label: string, work: () => Promise<T>): Promise<T> {
+  if (stopping) throw new Stopping();
+  const begin = Date.now();
+  try {
+    const result = await work();
+    if (!stopping) console.log(`  ✓ ${label} (${((Date.now() - begin) / 1000).toFixed(1)} s)`);
+    return result;
+  } catch (error) {
+    if (stopping || error instanceof Stopping) throw new Stopping();
+    console.error(`  ✗ ${label}`);
+    throw error;
+  }
+}
+
+/** A random value that stays the same between runs. */
+function kept(name: string, prefix = ''): string {
+  const file = path.join(localDirectory, name);
+  if (!existsSync(file)) {
+    writeFileSync(file, `${prefix}${randomBytes(24).toString('base64url')}\n`, { mode: 0o600 });
+  }
+  return readFileSync(file, 'utf8').trim();
+}
+
+function lastLines(file: string): string {
+  if (!existsSync(file)) return '(no log)';
+  return readFileSync(file, 'utf8').trimEnd().split('\n').slice(-20).join('\n');
+}
+
+function pidFile(name: string): string {
+  return path.join(localDirectory, `${name}.pid`);
+}
+
+/** Stops an app of an earlier run; one is left only where the guardian was killed as well. */
+async function stopLeftover(name: string): Promise<void> {
+  const file = pidFile(name);
+  if (!existsSync(file)) return;
+  const [pid, started] = readFileSync(file, 'utf8').trim().split(' ');
+  if (started !== undefined && processIdentity(Number(pid))?.started === started) {
+    console.log(`    stopping the ${name} that an earlier run left behind (process ${pid})`);
+    await stopPid(Number(pid), STOP_APP);
+  }
+  rmSync(file, { force: true });
+}
+
+function startApp(name: string, entry: string, env: Record<string, string>): App {
+  const logFile = path.join(logs, `${name}.log`);
+  const out = openSync(logFile, 'w');
+  const child = spawn(process.execPath, [path.join(repoRoot, entry)], {
+    cwd: repoRoot,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', out, out, 'ipc'],
+    detached: true,
+  });
+  closeSync(out);
+  const listens = Promise.withResolvers<void>();
+  const app: App = { name, pid: child.pid ?? 0, logFile, ended: undefined, listens: listens.promise };
+  const end = (how: string): void => {
+    app.ended = how;
+    listens.resolve();
+    wake();
+  };
+  child.once('message', () => listens.resolve());
+  child.once('error', (error) => end(error.message));
+  child.once('exit', (code, signal) => end(signal === null ? `exit code ${code}` : `signal ${signal}`));
+  if (child.pid !== undefined) {
+    guard(child.pid, 'SIGTERM', true);
+    writeFileSync(pidFile(name), `${child.pid} ${processIdentity(child.pid)?.started ?? ''}\n`);
+    apps.push(app);
+  }
+  return app;
+}
+
+/** On the preferred port or the next free one, also when somebody else takes it just before us. */
+async function startOnFreePort(
+  name: string,
+  entry: string,
+  {
+    preferred,
+    health,
+    env,
+  }: { preferred: number; health: string; env: (port: number) => Record<string, string> },
+): Promise<string> {
+  for (let tries = 1; ; tries += 1) {
+    const port = await freePort(preferred, taken);
+    taken.add(port);
+    const app = startApp(name, entry, env(port));
+    // Its own word, as another process may answer on that port.
+    await app.listens;
+    if (app.ended !== undefined && tries < 5 && lastLines(app.logFile).includes('EADDRINUSE')) {
+      apps.splice(apps.indexOf(app), 1);
+      await release(app.pid);
+      continue;
+    }
+    const url = `http://127.0.0.1:${port}`;
+    await untilHealthy(app, `${url}${health}`);
+    return url;
+  }
+}
+
+const taken = new Set<number>();
+
+function assertAlive(app: App): void {
+  if (app.ended === undefined) return;
+  throw new Error(
+    `The ${app.name} ended unexpectedly (${app.ended}). The end of ${app.logFile}:\n${lastLines(app.logFile)}`,
+  );
+}
+
+async function untilHealthy(app: App, url: string): Promise<void> {
+  const end = Date.now() + 60_000;
+  let last = 'no answer';
+  while (Date.now() < end) {
+    if (stopping) throw new Stopping();
+    assertAlive(app);
+    try {
+      const response = await fetch(url, { signal: AbortSignal.timeout(2000) });
+      const body = await response.text();
+      if (response.ok) return;
+      last = `HTTP ${response.status} ${body.slice(0, 300)}`;
+    } catch (error) {
+      last = error instanceof Error ? error.message : String(error);
+    }
+    await sleep(100);
+  }
+  throw new Error(
+    `The ${app.name} was not ready within 60 s: ${url}: ${last}\nThe end of ${app.logFile}:\n${lastLines(app.logFile)}`,
+  );
+}
+
+async function stopEverything(): Promise<void> {
+  await Promise.all(
+    apps.map(async (app) => {
+      await stopPid(app.pid, STOP_APP);
+      try {
+        process.kill(-app.pid, 'SIGKILL'); // whatever it started and left
+      } catch {
+        // nothing left
+      }
+      await release(app.pid);
+      rmSync(pidFile(app.name), { force: true });
+    }),
+  );
+  await services?.stop();
+  leaveInstance();
+}
+
+async function main(): Promise<void> {
+  mkdirSync(logs, { recursive: true });
+  console.log('Starting Antrean …');
+  const serviceLog = path.join(logs, 'services.log');
+  writeFileSync(serviceLog, '');
+  await Promise.all(['simulator', 'api', 'worker'].map(stopLeftover));
+  const running = await step('PostgreSQL and Redis', async () => {
+    services = await startServices({
+      dir: localDirectory,
+      durable: true,
+      log: (line) => {
+        writeFileSync(serviceLog, `${line}\n`, { flag: 'a' });
+        if (line.startsWith('Redis is not installed')) console.log(`    ${line}`);
+      },
+    });
+    return services;
+  });
+  const { databaseUrl, redisUrl } = running;
+  let serviceEnd: string | undefined;
+  void (async () => {
+    serviceEnd = await running.ended;
+    wake();
+  })();
+  const key = kept('demo-key', 'sk_demo_');
+  const stores = { REDIS_URL: redisUrl, DATABASE_URL: databaseUrl };
+  await step('database migrated, demo catalogue, demo key', async () => {
+    const app = startApp('prepare', 'apps/worker/src/prepare.ts', { ...stores, DEMO_STOREFRONT_KEY: key });
+    await app.listens;
+    apps.splice(apps.indexOf(app), 1);
+    await release(app.pid);
+    if (app.ended !== 'exit code 0') assertAlive(app);
+  });
+
+  const keys = {
+    MIDTRANS_SERVER_KEY: kept('midtrans-server-key', 'SB-Mid-server-'),
+    XENDIT_SECRET_KEY: kept('xendit-secret-key', 'xnd_development_'),
+    XENDIT_CALLBACK_TOKEN: kept('xendit-callback-token'),
+  };
+  const api = await step('API', () =>
+    startOnFreePort('api', 'apps/api/src/main.ts', {
+      preferred: 3000,
+      health: '/health/ready',
+      env: (port) => ({
+        ...keys,
+        ...stores,
+        API_HOST: '127.0.0.1',
+        API_PORT: `${port}`,
+        PUBLIC_URL: `http://127.0.0.1:${port}`,
+        STATUS_TOKEN_SECRET: kept('status-token-secret'),
+      }),
+    }),
+  );
+  const simulator = await step('gateway simulator', () =>
+    startOnFreePort('simulator', 'tools/gateway-simulator/src/main.ts', {
+      preferred: 4010,
+      health: '/health/live',
+      env: (port) => ({
+        ...keys,
+        SIMULATOR_PORT: `${port}`,
+        MIDTRANS_WEBHOOK_URL: `${api}/v1/webhooks/midtrans`,
+        XENDIT_WEBHOOK_URL: `${api}/v1/webhooks/xendit`,
+      }),
+    }),
+  );
+  const worker = await step('worker', () =>
+    startOnFreePort('worker', 'apps/worker/src/main.ts', {
+      preferred: 3100,
+      health: '/health/ready',
+      env: (port) => ({
+        ...keys,
+        ...stores,
+        WORKER_HEALTH_PORT: `${port}`,
+        BANK_ACCOUNTS: 'BCA:1234567890:PT Toko Antrean',
+        MIDTRANS_BASE_URL: simulator,
+        XENDIT_BASE_URL: simulator,
+      }),
+    }),
+  );
+  if (stopping) throw new Stopping();
+
+  publishAddresses({ api, worker, simulator, databaseUrl, redisUrl });
+  const order = JSON.stringify({
+    customer: { name: 'Siti Rahma', email: 'siti@example.com', phone: '+6281234567890' },
+    items: [{ sku: 'KOPI-GAYO-250', quantity: 1 }],
+    paymentMethod: 'online',
+  });
+  console.log(`
+Antrean runs.
+  API         ${api}
+  Reference   ${api}/docs
+  Worker      ${worker}/health/ready
+  Simulator   ${simulator}
+  PostgreSQL  ${databaseUrl}
+  Redis       ${redisUrl}
+  Logs        ${path.relative(process.cwd(), logs) || logs}/
+  Demo key    ${key}
+
+Place an order:
+  curl -sS ${api}/v1/orders \\
+    -H 'Authorization: Bearer ${key}' \\
+    -H "Idempotency-Key: demo-$(date +%s%N)" \\
+    -H 'content-type: application/json' \\
+    -d '${order}'
+Then open the payment.url that its statusUrl shows, press Bayar, and see it paid.
+
+Stop with Ctrl-C. Start afresh with: npm run reset`);
+
+  for (;;) {
+    const woken = new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+    if (stopping) return;
+    if (serviceEnd !== undefined) {
+      throw new Error(`${serviceEnd} The end of ${serviceLog}:\n${lastLines(serviceLog)}`);
+    }
+    for (const app of apps) assertAlive(app);
+    await woken;
+  }
+}
+
+const other = claimInstance();
+if (other !== undefined) {
+  const where = other.addresses.api === undefined ? '' : ` at ${other.addresses.api}`;
+  console.error(`Antrean already runs${where} (process ${other.pid}). Stop it first: kill ${other.pid}`);
+  process.exit(1);
+}
+let code = 0;
+try {
+  await main();
+} catch (error) {
+  if (!(error instanceof Stopping)) {
+    code = 1;
+    console.error(`\n${error instanceof Error ? error.message : String(error)}\nStopping everything else …`);
+  }
+}
+try {
+  await stopEverything();
+} catch (error) {
+  code = 1;
+  console.error(`Stopping failed: ${error instanceof Error ? error.message : String(error)}`);
+}
+if (code === 0) console.log('Stopped.');
+process.exit(code);
