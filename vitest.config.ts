@@ -1,4 +1,4 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 
 const FOLDERS = ['{apps,packages,tools}/*/{src,tests}/**', 'tests/**'];
 const named = (ending: string) => FOLDERS.map((folder) => `${folder}/*${ending}`);
@@ -11,7 +11,11 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'main', include: named('.test.ts'), exclude: named('.system.test.ts') },
+        test: {
+          name: 'main',
+          include: named('.test.ts'),
+          exclude: [...configDefaults.exclude, ...named('.system.test.ts')],
+        },
       },
       { extends: true, test: { name: 'system', include: named('.system.test.ts') } },
     ],

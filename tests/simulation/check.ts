@@ -147,7 +147,7 @@ export async function checkPaymentsModel(
   const sum = (of: keyof ModelCounts) => lanes.reduce((total, { counts }) => total + counts[of], 0);
   return {
     ...{ runs: sum('runs'), jobs: sum('jobs'), crashes: sum('crashes'), faults: sum('faults') },
-    ...{ parked: sum('parked'), payments: sum('payments'), cases: sum('cases') },
+    ...{ parked: sum('parked'), payments: sum('payments'), exceptions: sum('exceptions') },
     seconds: Math.round((performance.now() - startedAt) / 100) / 10,
     ...(violations[0] === undefined ? {} : { violation: violations[0] }),
   };

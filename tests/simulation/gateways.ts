@@ -47,7 +47,7 @@ export interface Webhook {
 export const FAULTS = [
   'none',
   'refused', // no connection
-  'paced', // our own rationing
+  'rate_limited', // our own rationing
   'http_429',
   'lost', // never arrives; we hear nothing
   'answer_lost', // takes effect; we hear nothing
@@ -101,8 +101,8 @@ async function request<T>(world: Surroundings, operation: string, effect: () => 
       return { value: effect() };
     case 'refused':
       return { code: 'ECONNREFUSED' };
-    case 'paced':
-      return { code: 'paced' };
+    case 'rate_limited':
+      return { code: 'rate_limited' };
     case 'http_429':
       return { code: 'http_429' };
     case 'lost':
@@ -130,7 +130,7 @@ async function request<T>(world: Surroundings, operation: string, effect: () => 
   return fault satisfies never;
 }
 
-const NEVER_SENT = ['ECONNREFUSED', 'paced', 'http_429'];
+const NEVER_SENT = ['ECONNREFUSED', 'rate_limited', 'http_429'];
 const failure = (code: string) =>
   ({ kind: NEVER_SENT.includes(code) ? 'not_sent' : 'unknown', code }) as const;
 

@@ -19,11 +19,11 @@ import { type JobName, type JobPayload, JOBS, type Producer, RetryLaterError } f
 import {
   applyPaymentEvent,
   applyRefundEvent,
-  applyStockChanges,
+  applyOrderCommands,
   attachTransferProof,
   cancelOrder,
-  closePayment,
-  Coalescer,
+  expireOrder,
+  MicroBatcher,
   confirmTransfer,
   createPayment,
   type JobDependencies,
@@ -39,7 +39,7 @@ import {
   shipOrder,
   sweepOrders,
   sweepPayments,
-  switchPayment,
+  changePaymentMethod,
   voidOrder,
 } from '@antrean/worker';
 import pino from 'pino';
@@ -122,7 +122,7 @@ export interface ModelCounts {
   faults: number;
   parked: number;
   payments: number;
-  cases: number;
+  exceptions: number;
 }
 
 /** What must never be has been. */
@@ -195,7 +195,15 @@ export async function openLane(url: string): Promise<Lane> {
     await setUp.destroy();
   }
   const db = openDatabase({ url, maxConnections: 6 });
-  const counts: ModelCounts = { runs: 0, jobs: 0, crashes: 0, faults: 0, parked: 0, payments: 0, cases: 0 };
+  const counts: ModelCounts = {
+    runs: 0,
+    jobs: 0,
+    crashes: 0,
+    faults: 0,
+    parked: 0,
+    payments: 0,
+    exceptions: 0,
+  };
   let last = START;
   return {
     counts,
@@ -203,7 +211,7 @@ export async function openLane(url: string): Promise<Lane> {
       counts.runs += 1;
       // What a run that failed left behind is not swept in this one.
       await sql`update orders set due_at = null where due_at is not null`.execute(db);
-      await sql`update payment_attempts set ask_at = null where ask_at is not null`.execute(db);
+      await sql`update payment_attempts set next_poll_at = null where next_poll_at is not null`.execute(db);
       await sql`update refunds set due_at = null where due_at is not null`.execute(db);
       const world = new World(db, counts, last + MINUTE);
       try {
@@ -330,10 +338,10 @@ class World {
       stock: { touch: () => undefined },
       gateways: this.#gateways,
       transferAccounts: ACCOUNTS,
-      stockChanges: new Coalescer({
+      orderCommands: new MicroBatcher({
         run: (batch) =>
           this.#inTransaction(
-            () => applyStockChanges(workerDb, batch, { now: () => new Date(this.nowMs) }),
+            () => applyOrderCommands(workerDb, batch, { now: () => new Date(this.nowMs) }),
             // Whoever stops there keeps every other change waiting: nothing would happen any more.
             false,
           ),
@@ -473,7 +481,13 @@ class World {
         const to = pick % 3 === 0 ? 'online' : 'bank_transfer';
         // What he sees may be old.
         const replaces = pick === 10 ? (this.#attempts[0]?.id ?? null) : (payment?.attemptId ?? null);
-        this.#ask('switch-payment', { orderId, requestId, method: to, replaces, requestedBy: 'customer' });
+        this.#ask('change-payment-method', {
+          orderId,
+          requestId,
+          method: to,
+          replaces,
+          requestedBy: 'customer',
+        });
         return;
       }
       case 'cancel': {
@@ -600,7 +614,7 @@ class World {
     const { id: attemptId, receivedRupiah, returnedRupiah } = attempt;
     const rest = Math.max((receivedRupiah ?? 0) - returnedRupiah, 1);
     const open = await this.#db
-      .selectFrom('paymentCases')
+      .selectFrom('paymentExceptions')
       .select('id')
       .where('attemptId', '=', attemptId)
       .where('state', '=', 'open')
@@ -619,7 +633,7 @@ class World {
     for (let n = 0; n < times; n += 1)
       this.#ask('request-refund', {
         ...{ refundId: `ad-${ids === 1 || n === 0 ? first : randomUUID()}`, attemptId, amountRupiah },
-        caseId: pick % 6 === 4 ? (open?.id ?? null) : null,
+        exceptionId: pick % 6 === 4 ? (open?.id ?? null) : null,
         ...{ reason: 'diminta', requestedBy: 'admin' },
       });
   }
@@ -748,7 +762,7 @@ class World {
   /** When something is due next. */
   async #nextMs(): Promise<number | undefined> {
     const { rows } = await sql<{ at: Date | null }>`
-      select least((select min(due_at) from orders), (select min(ask_at) from payment_attempts),
+      select least((select min(due_at) from orders), (select min(next_poll_at) from payment_attempts),
                    (select min(due_at) from refunds)) as at`.execute(this.#db);
     const due = rows[0]?.at?.getTime();
     const times = this.#jobs.filter(({ state }) => state === 'waiting').map(({ atMs }) => atMs);
@@ -842,14 +856,14 @@ class World {
     switch (job.name) {
       case 'create-payment':
         return createPayment(deps, payload, job.id);
-      case 'close-payment':
-        return closePayment(deps, payload);
+      case 'expire-order':
+        return expireOrder(deps, payload);
       case 'cancel-order':
         return cancelOrder(deps, payload);
       case 'release-hold':
         return releaseHold(deps, payload);
-      case 'switch-payment':
-        return switchPayment(deps, payload);
+      case 'change-payment-method':
+        return changePaymentMethod(deps, payload);
       case 'attach-transfer-proof':
         return attachTransferProof(deps, payload);
       case 'confirm-transfer':
@@ -1042,7 +1056,7 @@ class World {
         this.#transfers.some(({ attemptId }) => this.#orderIdOf(attemptId) === orderId);
       const isPaid = ['paid', 'payment_hold', 'shipped', 'refunded'].includes(state);
       must(!isPaid || hasMoney, () => `${orderId} is ${state}, and nobody has paid.`);
-      const by = ofOrder.find(({ settlement }) => settlement === 'paid');
+      const by = ofOrder.find(({ outcome }) => outcome === 'paid');
       must(
         state !== 'paid' || (by?.state === 'paid' && by.returnedRupiah < (by.receivedRupiah ?? 0)),
         () => `${orderId} is paid, and of its payment, ${by?.state}, ${by?.returnedRupiah} IDR go back.`,
@@ -1078,8 +1092,8 @@ class World {
 
   async #checkEnd(sku: string): Promise<void> {
     const db = this.#db;
-    const cases = await db
-      .selectFrom('paymentCases')
+    const exceptions = await db
+      .selectFrom('paymentExceptions')
       .select(['kind', 'state', 'attemptId', 'amountRupiah', 'subject'])
       .where('orderId', 'in', this.#orderIds)
       .execute();
@@ -1095,10 +1109,10 @@ class World {
           .execute()
       ).map(({ id }) => id),
     );
-    this.#counts.cases += cases.length;
+    this.#counts.exceptions += exceptions.length;
     this.#counts.payments += this.#ledger().length + this.#transfers.length;
-    const caseOf = (attemptId: string, kind: string) =>
-      cases.find((one) => one.attemptId === attemptId && one.kind === kind);
+    const exceptionOf = (attemptId: string, kind: string) =>
+      exceptions.find((one) => one.attemptId === attemptId && one.kind === kind);
 
     for (const { id, state } of this.#attempts)
       must(!['created', 'sent', 'unknown', 'active'].includes(state), () => `${id} ends as ${state}.`);
@@ -1109,7 +1123,7 @@ class World {
       must(attempt !== undefined, () => `Money came for ${attemptId}, which is not there.`);
       const name = `The payment ${transactionId}`;
       if (payment.isUnconfirmed) {
-        const isKnown = caseOf(attemptId, 'unconfirmed_payment') !== undefined;
+        const isKnown = exceptionOf(attemptId, 'unconfirmed_payment') !== undefined;
         must(isKnown || this.#droppedFor.has(attemptId), () => `${name} was announced, and no case is open.`);
         continue;
       }
@@ -1123,7 +1137,7 @@ class World {
           () => `${name} was charged back, and its attempt is ${attempt?.state}.`,
         );
         must(
-          caseOf(attemptId, 'chargeback') !== undefined,
+          exceptionOf(attemptId, 'chargeback') !== undefined,
           () => `${name} was charged back, and no case is open.`,
         );
         continue;
@@ -1133,15 +1147,15 @@ class World {
         attempt?.transactionId === transactionId && attempt.receivedRupiah === amountRupiah,
         () => `${name} is entered as ${attempt?.transactionId} of ${attempt?.receivedRupiah} IDR.`,
       );
-      const settlement = attempt?.settlement ?? 'paid';
-      if (settlement === 'paid') continue;
-      const opened = caseOf(attemptId, settlement);
-      must(opened !== undefined, () => `${name} is a ${settlement}, and no case says so.`);
-      if (!REFUNDED_BY_ITSELF.some((kind) => kind === settlement)) continue;
+      const outcome = attempt?.outcome ?? 'paid';
+      if (outcome === 'paid') continue;
+      const opened = exceptionOf(attemptId, outcome);
+      must(opened !== undefined, () => `${name} is a ${outcome}, and no case says so.`);
+      if (!REFUNDED_BY_ITSELF.some((kind) => kind === outcome)) continue;
       const refund = refunds.find((one) => one.id === `rf-${attemptId}`);
-      must(refund !== undefined, () => `${name} is a ${settlement}, and its money does not go back.`);
+      must(refund !== undefined, () => `${name} is a ${outcome}, and its money does not go back.`);
       // Taken back meanwhile, or asked for anew by an admin.
-      const isAnew = refunds.some((one) => one !== refund && one.caseId === refund?.caseId);
+      const isAnew = refunds.some((one) => one !== refund && one.exceptionId === refund?.exceptionId);
       if (refund?.state === 'refused' && (isAnew || (attempt?.timesUndone ?? 0) > 0)) continue;
       const isBack = refund?.state === 'succeeded' && opened?.state === 'resolved';
       const waits = refund?.state === 'manual_payout' && opened?.state === 'manual_payout';
@@ -1180,7 +1194,7 @@ class World {
         () => `Of ${attemptId} ${returnedOf(payment)} IDR went back by refunds, and we know of ${byGateway}.`,
       );
       must(
-        returnedOf(payment, 'outside') === 0 || caseOf(attemptId, 'outside_refund') !== undefined,
+        returnedOf(payment, 'outside') === 0 || exceptionOf(attemptId, 'external_refund') !== undefined,
         () => `Of ${attemptId} money was refunded elsewhere, and no case says so.`,
       );
     }
@@ -1201,7 +1215,7 @@ class World {
       must(
         !isTwice ||
           gone <= (attempt?.receivedRupiah ?? 0) ||
-          caseOf(attemptId, 'paid_back_twice') !== undefined,
+          exceptionOf(attemptId, 'paid_back_twice') !== undefined,
         () => `Of ${attemptId} ${gone} IDR went back, and no case says that it is too much.`,
       );
     }
@@ -1209,18 +1223,18 @@ class World {
     for (const { attemptId, reference, amountRupiah } of this.#transfers) {
       const attempt = await attemptById(db, attemptId);
       const isEntered = attempt?.transactionId === reference && attempt.receivedRupiah === amountRupiah;
-      const settlement = attempt?.settlement ?? 'paid';
+      const outcome = attempt?.outcome ?? 'paid';
       const isKnown = isEntered
-        ? settlement === 'paid' || caseOf(attemptId, settlement) !== undefined
-        : cases.some((one) => one.attemptId === attemptId && one.subject.includes(reference));
+        ? outcome === 'paid' || exceptionOf(attemptId, outcome) !== undefined
+        : exceptions.some((one) => one.attemptId === attemptId && one.subject.includes(reference));
       must(isKnown, () => `The transfer ${reference} of ${amountRupiah} IDR is entered nowhere.`);
     }
 
     for (const { orderId, state } of this.#orders) {
-      const paying = this.#attempts.filter((one) => one.orderId === orderId && one.settlement === 'paid');
+      const paying = this.#attempts.filter((one) => one.orderId === orderId && one.outcome === 'paid');
       must(paying.length <= 1, () => `${orderId} was paid by ${paying.map(({ id }) => id).join(' and ')}.`);
       const [by] = paying;
-      const isOpen = cases.some((one) => one.attemptId === by?.id && one.state !== 'resolved');
+      const isOpen = exceptions.some((one) => one.attemptId === by?.id && one.state !== 'resolved');
       const back = refunds
         .filter((one) => one.attemptId === by?.id && one.state === 'succeeded')
         .reduce((sum, { amountRupiah }) => sum + amountRupiah, 0);
@@ -1235,7 +1249,7 @@ class World {
               : state === 'refunded'
                 ? by !== undefined && back >= (by.receivedRupiah ?? 0)
                 : state === 'cancelled'
-                  ? by === undefined || isTakenBack || caseOf(by.id, 'paid_after_cancel') !== undefined
+                  ? by === undefined || isTakenBack || exceptionOf(by.id, 'paid_after_cancel') !== undefined
                   : (state === 'expired' || state === 'rejected') && by === undefined;
       must(
         isRight,

@@ -12,8 +12,8 @@ import {
 import type { JobPayload, Producer } from '@antrean/queue';
 import {
   applyPaymentEvent,
-  closePayment,
-  coalesceStockChanges,
+  expireOrder,
+  batchOrderCommands,
   createPayment,
   type JobDependencies,
   PaymentNotReadyError,
@@ -68,7 +68,7 @@ it('final states equal what the gateways have, whatever becomes of the webhooks'
   const jobs: (() => Promise<void>)[] = [];
   const run = (name: string, payload: never, jobId: string) => {
     if (name === 'create-payment') return createPayment(deps, payload, jobId);
-    if (name === 'close-payment') return closePayment(deps, payload);
+    if (name === 'expire-order') return expireOrder(deps, payload);
     if (name === 'release-hold') return releaseHold(deps, payload);
     if (name === 'reconcile-payment') return reconcilePayment(deps, payload);
     if (name === 'send-refund') return sendRefund(deps, payload);
@@ -87,7 +87,7 @@ it('final states equal what the gateways have, whatever becomes of the webhooks'
     ...{ db, producer, log, now, gateways: [snap, xendit], transferAccounts: [] },
     records: { publish: () => Promise.resolve([]) },
     stock: { touch: () => undefined },
-    stockChanges: coalesceStockChanges(db, { maxBatchSize: 100, now }),
+    orderCommands: batchOrderCommands(db, { maxBatchSize: 100, now }),
   };
   const workOff = async () => {
     while (jobs.length > 0) await allOf(jobs.splice(0));

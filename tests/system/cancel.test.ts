@@ -79,7 +79,7 @@ describe('cancelling', () => {
     expect(await page.text()).toContain('dibatalkan');
     expect((await shop.pay(`${orderId}-1`)).status).toBe(409);
     expect(await shop.read(orderId)).not.toHaveProperty('payment');
-    expect(await attemptOf(orderId)).toMatchObject({ state: 'closed', settlement: null });
+    expect(await attemptOf(orderId)).toMatchObject({ state: 'closed', outcome: null });
     expect(await cancel(orderId)).toEqual([202, { orderId, status: 'cancelled' }]);
   });
 
@@ -293,8 +293,8 @@ describe('cancelling', () => {
         .orderBy('id')
         .execute();
       expect(kinds.map(({ kind }) => kind)).toEqual(['reserve', ends[i] === 'paid' ? 'commit' : 'release']);
-      const { settlement } = await attemptOf(orderId);
-      expect(settlement).toBe(ends[i] === 'paid' ? 'paid' : null);
+      const { outcome } = await attemptOf(orderId);
+      expect(outcome).toBe(ends[i] === 'paid' ? 'paid' : null);
     }
     const [kopi] = await shop.audit();
     expect(kopi).toMatchObject({ reserved: kopi?.ledgerReserved, committed: kopi?.ledgerCommitted });
@@ -332,7 +332,7 @@ describe('cancelling', () => {
     expect(created.status).toBe(201);
     expect((await shop.pay(id)).status).toBe(200);
     await vi.waitFor(async () => {
-      expect(await attemptOf(orderId)).toMatchObject({ id, settlement: 'paid_after_cancel' });
+      expect(await attemptOf(orderId)).toMatchObject({ id, outcome: 'paid_after_cancel' });
     }, patience);
     expect((await shop.read(orderId)).status).toBe('cancelled');
     expect(await held()).toBe(before);

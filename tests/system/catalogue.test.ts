@@ -14,7 +14,7 @@ import {
   type SeedProduct,
   sql,
 } from '@antrean/db';
-import { bumpCatalogue, openFailFastRedis, type Redis, waitForRedis } from '@antrean/redis';
+import { bumpCatalogue, openRequestRedis, type Redis, waitForRedis } from '@antrean/redis';
 import pino from 'pino';
 import { redisUrl as sharedRedisUrl, testDatabase } from '@antrean/testing/vitest';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -62,7 +62,7 @@ beforeAll(async () => {
   directory = mkdtempSync(path.join(tmpdir(), 'antrean-catalogue-'));
   database = await testDatabase();
   db = openDatabase({ url: database.url, maxConnections: 1 });
-  redis = openFailFastRedis(sharedRedisUrl());
+  redis = openRequestRedis(sharedRedisUrl());
   await waitForRedis(redis, 5_000);
   await addProducts(db, numbered(120));
   const sale = await createFlashSale(db, {
@@ -286,7 +286,7 @@ describe('the operator command', () => {
   // In the background: the APIs run in this process, and a second without a turn would cost them Redis.
   const operate = (...args: string[]) =>
     new Promise<{ status: unknown; stdout: string; stderr: string }>((resolve) => {
-      const command = [path.join(repoRoot, 'apps/worker/src/operate.ts'), ...args];
+      const command = [path.join(repoRoot, 'apps/worker/src/ops.ts'), ...args];
       const env = {
         ...process.env,
         DATABASE_URL: database.url,

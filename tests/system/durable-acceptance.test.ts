@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { readConfig, type RunningApi, startApi } from '@antrean/api';
 import { addProducts, type Database, type Kysely, openDatabase } from '@antrean/db';
-import { digestOfKey, openFailFastRedis, projectStorefronts, SCOPES, waitForRedis } from '@antrean/redis';
+import { digestOfKey, openRequestRedis, projectStorefronts, SCOPES, waitForRedis } from '@antrean/redis';
 import { readConfig as readWorkerConfig, startWorker } from '@antrean/worker';
 import pino from 'pino';
 import { testDatabase } from '@antrean/testing/vitest';
@@ -35,7 +35,7 @@ beforeAll(async () => {
   await addProducts(db, [
     { sku: 'KOPI', name: 'Kopi', description: '', priceRupiah: 50_000, onHand: 100_000 },
   ]);
-  const ours = openFailFastRedis(redis.url);
+  const ours = openRequestRedis(redis.url);
   await waitForRedis(ours, 5_000);
   await projectStorefronts(ours, 'antrean', {
     keys: [

@@ -176,7 +176,7 @@ describe('a flash sale', () => {
 });
 
 const operate = (...args: string[]) =>
-  spawnSync(process.execPath, [path.join(repoRoot, 'apps/worker/src/operate.ts'), ...args], {
+  spawnSync(process.execPath, [path.join(repoRoot, 'apps/worker/src/ops.ts'), ...args], {
     env: { ...process.env, ...shop.workerEnv },
     encoding: 'utf8',
   });

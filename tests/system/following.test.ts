@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { readConfig, type RunningApi, startApi } from '@antrean/api';
-import { openFailFastRedis, type Redis, StatusRecords, waitForRedis } from '@antrean/redis';
+import { openRequestRedis, type Redis, StatusRecords, waitForRedis } from '@antrean/redis';
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type RunningService, startRedis } from '@antrean/testing/services';
@@ -20,7 +20,7 @@ let records: StatusRecords;
 beforeAll(async () => {
   dir = mkdtempSync(path.join(tmpdir(), 'antrean-following-'));
   server = await startRedis({ dir, durable: true });
-  redis = openFailFastRedis(server.url);
+  redis = openRequestRedis(server.url);
   await waitForRedis(redis, 5_000);
   records = new StatusRecords(redis, PREFIX);
   api = await startApi(

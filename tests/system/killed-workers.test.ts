@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createProducer, type Handlers, JOBS, type QueueName, QUEUES, startWorkers } from '@antrean/queue';
-import { openFailFastRedis, waitForRedis } from '@antrean/redis';
+import { openRequestRedis, waitForRedis } from '@antrean/redis';
 import { redisUrl as sharedRedisUrl } from '@antrean/testing/vitest';
 import { describe, expect, it, vi } from 'vitest';
 import { anOrder, barTable, openShop, startWorkerProcess } from './shop.ts';
@@ -92,7 +92,7 @@ describe('a worker that is killed', () => {
 
 describe('Redis', () => {
   it.concurrent('keeps at most 1,000 completed jobs of a queue', async () => {
-    const redis = openFailFastRedis(sharedRedisUrl());
+    const redis = openRequestRedis(sharedRedisUrl());
     await waitForRedis(redis, 5_000);
     const prefix = `test-${randomBytes(6).toString('hex')}`;
     const producer = createProducer(redis, prefix);

@@ -137,7 +137,14 @@ const GO: Record<Step, (go: Steps, operation: string, mode: string) => Promise<v
     await fault(operation, mode);
     const refundId = `rf-${attemptId}-1`;
     await shop.add('request-refund', {
-      ...{ attemptId, refundId, amountRupiah: 20_000, caseId: null, reason: 'rusak', requestedBy: 'admin' },
+      ...{
+        attemptId,
+        refundId,
+        amountRupiah: 20_000,
+        exceptionId: null,
+        reason: 'rusak',
+        requestedBy: 'admin',
+      },
     });
     const open = ['requested', 'pending', 'unknown'] as const;
     await vi.waitFor(async () => {
@@ -210,8 +217,8 @@ async function hearOf({ gateway, shop, payable, isPaidOnce }: Steps, mode: strin
   expect((await shop.pay(attemptId)).status).toBe(200);
   // A lost or forged one moves nothing; the reconciler asks within a minute, here at once.
   if (/drop|signature|token|status/.test(mode)) {
-    const askAt = new Date();
-    await shop.db.updateTable('paymentAttempts').set({ askAt }).where('id', '=', attemptId).execute();
+    const nextPollAt = new Date();
+    await shop.db.updateTable('paymentAttempts').set({ nextPollAt }).where('id', '=', attemptId).execute();
   }
   await isPaidOnce(orderId);
   if (other !== undefined) await isPaidOnce(other.orderId);

@@ -57,8 +57,8 @@ const attempts = (orderId: string) =>
     .orderBy('number')
     .execute();
 const statesOf = async (orderId: string) => (await attempts(orderId)).map(({ state }) => state);
-const casesOf = (orderId: string) =>
-  shop.db.selectFrom('paymentCases').selectAll().where('orderId', '=', orderId).orderBy('id').execute();
+const exceptionsOf = (orderId: string) =>
+  shop.db.selectFrom('paymentExceptions').selectAll().where('orderId', '=', orderId).orderBy('id').execute();
 const refundsOf = async (orderId: string) =>
   shop.db
     .selectFrom('refunds')
@@ -79,7 +79,11 @@ const makeOverdue = (orderId: string, lateMs: number) =>
     .where('id', '=', orderId)
     .execute();
 const askNow = (attemptId: string) =>
-  shop.db.updateTable('paymentAttempts').set({ askAt: new Date() }).where('id', '=', attemptId).execute();
+  shop.db
+    .updateTable('paymentAttempts')
+    .set({ nextPollAt: new Date() })
+    .where('id', '=', attemptId)
+    .execute();
 const dueNow = (orderId: string) =>
   shop.db.updateTable('orders').set({ dueAt: new Date() }).where('id', '=', orderId).execute();
 const held = async (sku = 'KOPI') => {
@@ -132,7 +136,7 @@ describe('a customer who wants to pay in another way', () => {
     await shop.control('faults', { gateway: 'midtrans', mode: 'http_500', operation: 'cancel_session' });
     await shop.ask(orderId, 'payment-attempts', { method: 'bank_transfer' });
     await vi.waitFor(async () => {
-      const { rows } = await shop.failedTries('switch-payment');
+      const { rows } = await shop.failedTries('change-payment-method');
       expect(rows).toBeGreaterThan(0);
     }, patience);
     expect((await shop.read(orderId)).payment).toMatchObject({ attemptId, method: 'online' });
@@ -148,7 +152,7 @@ describe('a customer who wants to pay in another way', () => {
     await shop.add('confirm-transfer', {
       ...{ attemptId, amountRupiah, bankReference: 'LINE-1', requestId: 'r', requestedBy: 'admin' },
     });
-    await seen(() => casesOf(orderId), [{ kind: 'late_transfer', state: 'open', amountRupiah }]);
+    await seen(() => exceptionsOf(orderId), [{ kind: 'late_transfer', state: 'open', amountRupiah }]);
     expect((await shop.read(orderId)).status).toBe('awaiting_payment');
   });
 });
@@ -166,7 +170,7 @@ describe('a bank transfer', () => {
       await shop.add('confirm-transfer', { ...line, requestId: 'r', requestedBy: 'admin siti' });
     await until(orderId, 'paid');
     expect(await attempts(orderId)).toMatchObject([{ state: 'paid', transactionId: 'LINE-2' }]);
-    expect(await casesOf(orderId)).toEqual([]);
+    expect(await exceptionsOf(orderId)).toEqual([]);
   });
 
   it('does not expire while its proof waits for an admin, who finds it', async () => {
@@ -265,7 +269,7 @@ describe('a payment that comes after its order expired', () => {
   it('opens a case when the gateway does not confirm it, and reinstates nothing', async () => {
     const { orderId, attemptId } = await expired(anOrder('KOPI'));
     expect((await shop.pay(attemptId, { evenIfClosed: true })).status).toBe(200);
-    await seen(() => casesOf(orderId), [{ kind: 'unconfirmed_payment', state: 'open' }]);
+    await seen(() => exceptionsOf(orderId), [{ kind: 'unconfirmed_payment', state: 'open' }]);
     expect((await shop.read(orderId)).status).toBe('expired');
   });
 
@@ -284,7 +288,7 @@ describe('a payment that comes after its order expired', () => {
     expect((await shop.pay(attemptId, { evenIfClosed: true })).status).toBe(200);
     await until(orderId, 'paid');
     expect(await held()).toEqual({ ...before, committed: (before.committed ?? 0) + 3 });
-    expect(await casesOf(orderId)).toEqual([]);
+    expect(await exceptionsOf(orderId)).toEqual([]);
   });
 
   it('goes back by itself when somebody else has the last unit by now', async () => {
@@ -292,7 +296,7 @@ describe('a payment that comes after its order expired', () => {
     await onSale('LANGKA', 1);
     const other = await awaitingPayment(anOrder('LANGKA'));
     expect((await shop.pay(attemptId, { evenIfClosed: true })).status).toBe(200);
-    await seen(() => casesOf(orderId), [{ kind: 'paid_too_late', amountRupiah: 50_000 }]);
+    await seen(() => exceptionsOf(orderId), [{ kind: 'paid_too_late', amountRupiah: 50_000 }]);
     await seen(() => refundsOf(orderId), [{ id: `rf-${attemptId}`, amountRupiah: 50_000 }]);
     expect((await shop.read(orderId)).status).toBe('expired');
     await shop.pay(other.attemptId);
@@ -312,7 +316,7 @@ describe('a payment that comes after its order expired', () => {
     const first = await expiredAtMidtrans(order);
     const again = await awaitingPayment(order);
     await shop.pay(first.attemptId, { evenIfClosed: true });
-    await seen(() => casesOf(first.orderId), [{ kind: 'paid_too_late' }]);
+    await seen(() => exceptionsOf(first.orderId), [{ kind: 'paid_too_late' }]);
     // The allowance is free again when the second order is cancelled; a third one is late too, and is reinstated.
     await shop.ask(again.orderId, 'cancel', {});
     await until(again.orderId, 'cancelled');
@@ -334,7 +338,7 @@ describe('money that goes back', () => {
   }
   const refund = (attemptId: string, refundId: string, amountRupiah: number) =>
     shop.add('request-refund', {
-      ...{ attemptId, refundId, amountRupiah, caseId: null, reason: 'rusak', requestedBy: 'admin' },
+      ...{ attemptId, refundId, amountRupiah, exceptionId: null, reason: 'rusak', requestedBy: 'admin' },
     });
   /** Asks about it at once, as the sweeper would in a while. */
   const follow = (refundId: string) =>
@@ -360,7 +364,7 @@ describe('money that goes back', () => {
       .insertInto('paymentAttempts')
       .values({
         ...{ id, orderId, number: 9, gateway: 'midtrans', state: 'closed', amountRupiah: 50_000 },
-        ...{ calledBy: 'test', expiresAt: first.expiresAt, askAt: new Date() },
+        ...{ calledBy: 'test', expiresAt: first.expiresAt, nextPollAt: new Date() },
       })
       .execute();
     const created = await fetch(`${shop.workerEnv.MIDTRANS_BASE_URL}/snap/v1/transactions`, {
@@ -372,9 +376,9 @@ describe('money that goes back', () => {
     await shop.control('webhook-faults', { gateway: 'midtrans', mode: 'drop', times: 1 });
     await shop.pay(id);
     await askNow(id); // no webhook came: the reconciler finds it
-    await seen(() => casesOf(orderId), [{ kind: 'second_payment', amountRupiah: 50_000 }]);
+    await seen(() => exceptionsOf(orderId), [{ kind: 'second_payment', amountRupiah: 50_000 }]);
     await ended(orderId, `rf-${id}`, 'succeeded');
-    await seen(() => casesOf(orderId), [{ state: 'resolved' }]);
+    await seen(() => exceptionsOf(orderId), [{ state: 'resolved' }]);
     expect((await shop.read(orderId)).status).toBe('paid');
   });
 
@@ -412,7 +416,7 @@ describe('money that goes back', () => {
     await shop.control('refund-outcome', { gateway: 'midtrans', outcome: 'refuse', times: 1 });
     await refund(attemptId, `rf-${attemptId}-a`, 10_000);
     await ended(orderId, `rf-${attemptId}-a`, 'refused');
-    await seen(() => casesOf(orderId), [{ kind: 'refund_request', state: 'open' }]);
+    await seen(() => exceptionsOf(orderId), [{ kind: 'operator_refund', state: 'open' }]);
     expect(await attempts(orderId)).toMatchObject([{ state: 'paid', returnedRupiah: 0 }]);
   });
 
@@ -420,12 +424,12 @@ describe('money that goes back', () => {
     const { orderId, attemptId } = await paid(1, 'bca_va');
     await refund(attemptId, `rf-${attemptId}-a`, 50_000);
     await ended(orderId, `rf-${attemptId}-a`, 'manual_payout');
-    await seen(() => casesOf(orderId), [{ state: 'manual_payout' }]);
+    await seen(() => exceptionsOf(orderId), [{ state: 'manual_payout' }]);
     await until(orderId, 'payment_hold');
     const payout = { refundId: `rf-${attemptId}-a`, reference: 'TRF-77', requestedBy: 'admin' };
     for (let twice = 0; twice < 2; twice += 1) await shop.add('record-payout', payout);
     await until(orderId, 'refunded');
-    await seen(() => casesOf(orderId), [{ state: 'resolved', resolution: 'paid out as TRF-77' }]);
+    await seen(() => exceptionsOf(orderId), [{ state: 'resolved', resolution: 'paid out as TRF-77' }]);
   });
 
   it('through an answer that was lost goes once', async () => {
@@ -471,7 +475,7 @@ describe('a payment that its bank undoes', () => {
     await shop.control('settle', { orderId: attemptId });
     await shop.control('chargeback', { orderId: attemptId });
     await until(orderId, 'payment_hold');
-    await seen(() => casesOf(orderId), [{ kind: 'chargeback', state: 'open', amountRupiah: 50_000 }]);
+    await seen(() => exceptionsOf(orderId), [{ kind: 'chargeback', state: 'open', amountRupiah: 50_000 }]);
     expect(await attempts(orderId)).toMatchObject([{ state: 'charged_back' }]);
     const release = { orderId, reason: 'won', requestedBy: 'admin' };
     await shop.done('release-order', await shop.add('release-order', release));
@@ -486,7 +490,7 @@ describe('gateways that are away', () => {
     const orderId = await place(anOrder('KOPI', 2));
     await seen(() => shop.read(orderId), {
       status: 'reserved',
-      payment: { state: 'coming', alternatives: ['bank_transfer'] },
+      payment: { state: 'pending', alternatives: ['bank_transfer'] },
     });
     for (const gateway of modes) await shop.control('faults', { gateway, mode: 'none' });
     await vi.waitFor(async () => {
@@ -530,7 +534,7 @@ describe('gateways that are away', () => {
     // It has been asked, and will be again.
     await vi.waitFor(async () => {
       const [attempt] = await attempts(orderId);
-      expect(attempt?.askAt?.getTime()).toBeGreaterThan(Date.now());
+      expect(attempt?.nextPollAt?.getTime()).toBeGreaterThan(Date.now());
     }, patience);
     expect(await statesOf(orderId)).toEqual(['active']);
   });
@@ -553,7 +557,7 @@ it('keeps what gateways answered, without a key and without a name', async () =>
   await until(orderId, 'paid');
   const kept = await vi.waitFor(async () => {
     const rows = await shop.db
-      .selectFrom('gatewayExchanges')
+      .selectFrom('gatewayApiLog')
       .selectAll()
       .where('attemptId', '=', attemptId)
       .execute();

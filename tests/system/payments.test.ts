@@ -21,8 +21,8 @@ async function awaitingPayment(body: object = anOrder('KOPI')): Promise<string> 
 const held = async () => (await shop.audit())[0]?.reserved ?? 0;
 const events = (attemptId: string) =>
   shop.db.selectFrom('paymentEvents').selectAll().where('attemptId', '=', attemptId).execute();
-const casesOf = (orderId: string) =>
-  shop.db.selectFrom('paymentCases').selectAll().where('orderId', '=', orderId).execute();
+const exceptionsOf = (orderId: string) =>
+  shop.db.selectFrom('paymentExceptions').selectAll().where('orderId', '=', orderId).execute();
 const outcomeOf = (attemptId: string, outcome: string) =>
   vi.waitFor(
     async () => expect((await events(attemptId)).map((event) => event.outcome)).toContain(outcome),
@@ -97,7 +97,7 @@ describe('payments', () => {
     await shop.pay(`${orderId}-1`);
     await outcomeOf(`${orderId}-1`, 'wrong_amount');
     expect((await shop.read(orderId)).status).toBe('awaiting_payment');
-    expect(await casesOf(orderId)).toMatchObject([
+    expect(await exceptionsOf(orderId)).toMatchObject([
       { kind: 'wrong_amount', state: 'open', amountRupiah: 50_000 },
     ]);
   });
@@ -142,7 +142,7 @@ describe('payments', () => {
         .selectAll()
         .where('id', '=', id)
         .executeTakeFirst();
-      expect(attempt).toMatchObject({ state: 'paid', settlement: outcome });
+      expect(attempt).toMatchObject({ state: 'paid', outcome: outcome });
     },
   );
 
@@ -170,7 +170,7 @@ describe('payments', () => {
     expect(answer.status).toBe(200);
     await outcomeOf(id, 'unconfirmed_payment');
     expect((await shop.read(orderId)).status).toBe('awaiting_payment');
-    expect(await casesOf(orderId)).toMatchObject([{ kind: 'unconfirmed_payment', state: 'open' }]);
+    expect(await exceptionsOf(orderId)).toMatchObject([{ kind: 'unconfirmed_payment', state: 'open' }]);
   });
 
   it('announced by a gateway that was not asked, or for an order that nobody knows, are written down', async () => {

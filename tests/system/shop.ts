@@ -10,7 +10,7 @@ import type { PaymentStatus } from '@antrean/domain';
 import { createProducer, type JobName, type JobPayload, JOBS } from '@antrean/queue';
 import {
   digestOfKey,
-  openFailFastRedis,
+  openRequestRedis,
   orderKey,
   projectStorefronts,
   SCOPES,
@@ -44,7 +44,7 @@ export async function openShop(products: readonly SeedProduct[]) {
   const database = await testDatabase();
   const db = openDatabase({ url: database.url, maxConnections: 2 });
   await addProducts(db, products);
-  const redis = openFailFastRedis(redisUrl);
+  const redis = openRequestRedis(redisUrl);
   await waitForRedis(redis, 5_000);
   const key = `sk_test_${randomBytes(16).toString('hex')}`;
   const putKey = (ofKey = key, about: Partial<StorefrontKey> = {}) =>

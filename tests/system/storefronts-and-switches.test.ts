@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import path from 'node:path';
 import { openDatabase } from '@antrean/db';
 import { digestOfKey, projectStorefronts, type StorefrontKey } from '@antrean/redis';
-import { type Desk, OPERATIONS, Refused } from '@antrean/worker';
+import { type CommandContext, COMMANDS, Refused } from '@antrean/worker';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { repoRoot } from '@antrean/testing/services';
 import { anOrder, openShop } from './shop.ts';
@@ -15,14 +15,14 @@ beforeAll(async () => {
 afterAll(() => shop.close());
 
 /** Runs an operator's command, in a process of its own or, as it is much faster, in this one. */
-async function operate([command = '', ...args]: readonly string[], differing: Partial<Desk> = {}) {
+async function operate([command = '', ...args]: readonly string[], differing: Partial<CommandContext> = {}) {
   const lines: string[] = [];
   const spies = (['log', 'table'] as const).map((name) =>
     vi.spyOn(console, name).mockImplementation((...said: unknown[]) => {
       lines.push(said.map((each) => (typeof each === 'string' ? each : JSON.stringify(each))).join(' '));
     }),
   );
-  const desk: Desk = {
+  const desk: CommandContext = {
     db: shop.db,
     operator: 'test',
     add: () => Promise.reject(new Error('No job is added here.')),
@@ -32,7 +32,7 @@ async function operate([command = '', ...args]: readonly string[], differing: Pa
   };
   let code = 0;
   try {
-    await OPERATIONS[command]?.(desk, args);
+    await COMMANDS[command]?.(desk, args);
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     code = 1;
@@ -43,7 +43,7 @@ async function operate([command = '', ...args]: readonly string[], differing: Pa
   return { code, output: lines.join('\n') };
 }
 async function operateByHand(args: readonly string[], env: Record<string, string> = {}) {
-  const child = spawn(process.execPath, [path.join(repoRoot, 'apps/worker/src/operate.ts'), ...args], {
+  const child = spawn(process.execPath, [path.join(repoRoot, 'apps/worker/src/ops.ts'), ...args], {
     env: { ...process.env, ...shop.workerEnv, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const PNPM = 'pnpm@12.21.0';
-const COMMANDS = ['start', 'reset', 'demo', 'test', 'test-system', 'check', 'format', 'bench', 'operate'];
+const COMMANDS = ['start', 'reset', 'demo', 'test', 'test-system', 'check', 'format', 'bench', 'ops'];
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 const bin = path.join(root, 'node_modules', '.bin');
 const stampFile = path.join(root, 'node_modules', '.antrean-install');
@@ -157,7 +157,7 @@ switch (command) {
     break;
   case 'reset':
   case 'test-system':
-  case 'operate':
+  case 'ops':
     code = await run(node24, script(`${command}.ts`));
     break;
   case 'bench':

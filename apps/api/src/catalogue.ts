@@ -1,5 +1,10 @@
 import { isDatabaseUnavailable, type Product, type ProductQuery, type ProductSale } from '@antrean/db';
-import { CatalogueAwayError, type CatalogueCache, type StockMark, type StockMarks } from '@antrean/redis';
+import {
+  CatalogueAwayError,
+  type CatalogueCache,
+  type AvailabilitySnapshot,
+  type AvailabilitySnapshots,
+} from '@antrean/redis';
 import type { ProductAnswer } from './catalogue-answer.ts';
 import { Problem } from './problems.ts';
 
@@ -37,7 +42,7 @@ export interface Catalogue {
  */
 export function createCatalogue(o: {
   cache: CatalogueCache;
-  marks: Pick<StockMarks, 'read'>;
+  marks: Pick<AvailabilitySnapshots, 'read'>;
   /** In one statement each. */
   listProducts(query: ProductQuery): Promise<Product[]>;
   findProduct(sku: string, now: Date): Promise<Product | undefined>;
@@ -121,7 +126,11 @@ async function reading<T>(read: () => Promise<T>): Promise<T> {
 }
 
 /** A sale is on from its first moment until before its last, as for orders. Its price holds while its quota lasts. */
-function productAnswerOf(product: Product, mark: StockMark | undefined, nowMs: number): ProductAnswer {
+function productAnswerOf(
+  product: Product,
+  mark: AvailabilitySnapshot | undefined,
+  nowMs: number,
+): ProductAnswer {
   const { sku, name, description, category, priceRupiah, sales } = product;
   const sale = sales.find(({ startsAtMs, endsAtMs }) => startsAtMs <= nowMs && nowMs < endsAtMs);
   const next = sales.find(({ startsAtMs }) => startsAtMs > nowMs);

@@ -46,8 +46,10 @@ export const notice = z
 const paymentStatus = z
   .object({
     state: z
-      .enum(['coming', 'payable', 'paid'])
-      .describe('coming: being made; payable: it is out; paid: its money has come.'),
+      .enum(['pending', 'payable', 'paid'])
+      .describe(
+        'pending: the payment link or transfer amount is being made; payable: the customer can pay; paid: the money has come.',
+      ),
     method: paymentMethod,
     alternatives: z
       .array(paymentMethod)

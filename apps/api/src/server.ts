@@ -4,12 +4,12 @@ import { createProducer } from '@antrean/queue';
 import {
   createCatalogueCache,
   createRateCounter,
-  openFailFastRedis,
-  openImpatientRedis,
+  openRequestRedis,
+  openRateLimitRedis,
   openSubscriberRedis,
   OrderChanges,
   StatusRecords,
-  StockMarks,
+  AvailabilitySnapshots,
   waitForRedis,
 } from '@antrean/redis';
 import type { Logger } from 'pino';
@@ -24,10 +24,10 @@ export interface RunningApi {
 }
 
 export async function startApi(config: ApiConfig, log: Logger): Promise<RunningApi> {
-  const redis = openFailFastRedis(config.REDIS_URL);
-  const rateLimitRedis = openImpatientRedis(config.REDIS_URL);
+  const redis = openRequestRedis(config.REDIS_URL);
+  const rateLimitRedis = openRateLimitRedis(config.REDIS_URL);
   // Pages are large: on a connection of their own they are in no order's way.
-  const catalogueRedis = openFailFastRedis(config.REDIS_URL);
+  const catalogueRedis = openRequestRedis(config.REDIS_URL);
   const subscriberRedis = openSubscriberRedis(config.REDIS_URL);
   const db = openDatabase({ url: config.DATABASE_URL, maxConnections: 5 });
   const producer = createProducer(redis, config.QUEUE_PREFIX);
@@ -39,7 +39,7 @@ export async function startApi(config: ApiConfig, log: Logger): Promise<RunningA
   const onError = (error: unknown) => log.error({ err: error }, 'the catalogue is shown as it was');
   const catalogue = createCatalogue({
     cache: createCatalogueCache({ redis: catalogueRedis, prefix: config.QUEUE_PREFIX, onError }),
-    marks: new StockMarks(catalogueRedis, config.QUEUE_PREFIX),
+    marks: new AvailabilitySnapshots(catalogueRedis, config.QUEUE_PREFIX),
     listProducts: (query) => listProducts(db, query),
     findProduct: (sku, now) => findProduct(db, sku, now),
     onError,

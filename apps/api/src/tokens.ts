@@ -1,5 +1,5 @@
 import { createHmac, hash, timingSafeEqual } from 'node:crypto';
-import { Recent } from '@antrean/redis';
+import { TtlCache } from '@antrean/redis';
 
 /** Lets a customer's browser read one order without the storefront's key. */
 export function statusToken(secret: string, orderId: string): string {
@@ -18,7 +18,7 @@ const REMEMBERED_MS = 60_000;
  * long that takes says nothing of how nearly right one is.
  */
 export function tokenCheck(secret: string): (orderId: string, given: string) => boolean {
-  const orders = new Recent<string>({ forMs: REMEMBERED_MS, most: MOST_REMEMBERED });
+  const orders = new TtlCache<string>({ forMs: REMEMBERED_MS, most: MOST_REMEMBERED });
   return (orderId, given) => {
     if (given.length !== TOKEN_LENGTH) return false;
     if (orders.get(given) === orderId) return true;

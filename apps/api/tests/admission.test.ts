@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { setSwitch, StockMarks, type StockState, type Switch } from '@antrean/redis';
+import { setSwitch, AvailabilitySnapshots, type ProductAvailability, type Switch } from '@antrean/redis';
 import { redisUrl } from '@antrean/testing/vitest';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { anOrder, type OpenApp, openApp } from './open-app.ts';
@@ -15,8 +15,8 @@ const turn = async (what: Switch, on: boolean) => {
   await setSwitch(api.redis, api.prefix, { what, on }, WHY);
   await api.seen();
 };
-const publish = (state: Partial<StockState>) =>
-  new StockMarks(api.redis, api.prefix).publish([
+const publish = (state: Partial<ProductAvailability>) =>
+  new AvailabilitySnapshots(api.redis, api.prefix).publish([
     { sku: 'KOPI', version: 1, available: 10, priceRupiah: 50_000, sale: null, ...state },
   ]);
 /** As many as may wait, and one that has waited for this long. */

@@ -5,11 +5,11 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { Product } from '@antrean/db';
-import { setSwitch, StockMarks, type Switch } from '@antrean/redis';
+import { setSwitch, AvailabilitySnapshots, type Switch } from '@antrean/redis';
 import { redisUrl } from '@antrean/testing/vitest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ProblemCode } from '../src/problem-codes.ts';
-import { coming, online, type OpenApp, openApp, ORIGIN, signed, transfer } from './open-app.ts';
+import { pending, online, type OpenApp, openApp, ORIGIN, signed, transfer } from './open-app.ts';
 import { type Document, type Operation, operationsOf } from './openapi-document.ts';
 
 /**
@@ -236,7 +236,7 @@ describe('the API answers what its document says', () => {
     for (const status of ['rejected', 'closing', 'shipped', 'expired'] as const) {
       expect((await well('readOrder', { orderId: await usual.order(status) })).status).toBe(200);
     }
-    for (const payment of [coming('online'), online(), transfer()]) {
+    for (const payment of [pending('online'), online(), transfer()]) {
       const id = await usual.order('awaiting_payment', payment);
       expect((await well('readOrder', { orderId: id })).status).toBe(200);
     }
@@ -249,7 +249,7 @@ describe('the API answers what its document says', () => {
     );
     expect((await well('shipOrder', { orderId: paid })).status).toBe(202);
     const open = await usual.order('awaiting_payment', online());
-    expect((await well('switchPayment', withToken(open))).status).toBe(202);
+    expect((await well('changePaymentMethod', withToken(open))).status).toBe(202);
     expect((await well('cancelOrder', withToken(open))).status).toBe(202);
     const transferred = await usual.order('awaiting_payment', transfer());
     expect((await well('attachTransferProof', withToken(transferred))).status).toBe(202);
@@ -352,11 +352,11 @@ describe('the API answers what its document says', () => {
       ['too_many_payment_attempts', online({ number: 10 }), 'bank_transfer'],
     ] as const) {
       const orderId = await usual.order('awaiting_payment', payment);
-      await refused(code, 'switchPayment', { orderId, body: { method } });
+      await refused(code, 'changePaymentMethod', { orderId, body: { method } });
     }
-    await refused('order_not_payable', 'switchPayment', { orderId: await usual.order('queued') });
+    await refused('order_not_payable', 'changePaymentMethod', { orderId: await usual.order('queued') });
     const stock = { sku: 'HABIS', version: 1, available: 0, priceRupiah: 1, sale: null };
-    await new StockMarks(usual.redis, usual.prefix).publish([stock]);
+    await new AvailabilitySnapshots(usual.redis, usual.prefix).publish([stock]);
     const items = [{ sku: 'HABIS', quantity: 1 }];
     const body = { ...(exampleOf(described('placeOrder').operation) as object), items };
     await refused('sold_out', 'placeOrder', { body });

@@ -8,7 +8,7 @@ import { redisUrl } from '@antrean/testing/vitest';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { StreamTimes } from '../src/dependencies.ts';
 import { openStream } from './event-stream.ts';
-import { coming, online, type OpenApp, openApp, ORIGIN } from './open-app.ts';
+import { pending, online, type OpenApp, openApp, ORIGIN } from './open-app.ts';
 
 /** Nothing comes of itself but what a test asks for. */
 const NEVER = { lookEveryMs: 3_600_000, heartbeatMs: 3_600_000, maxAgeMs: 3_600_000 };
@@ -156,7 +156,7 @@ describe('polling an order', () => {
       return value === null ? null : Number(value);
     };
     expect(await hint(await queued(api))).toBe(1);
-    expect(await hint(await api.order('reserved', coming('online')))).toBe(1);
+    expect(await hint(await api.order('reserved', pending('online')))).toBe(1);
     for (const status of ['paid', 'shipped', 'rejected', 'expired', 'payment_hold'] as const) {
       expect(await hint(await api.order(status)), status).toBeNull();
     }
@@ -209,7 +209,7 @@ interface PlaceInLine {
 describe('following an order by events', () => {
   it('shows it as polling does, then each change within a second, and ends when it is settled', async () => {
     const api = await listen();
-    const orderId = await api.order('reserved', coming('online'));
+    const orderId = await api.order('reserved', pending('online'));
     const stream = await api.follow(orderId);
     const first = await stream.next();
     expect(first).toMatchObject({ event: 'status', data: { orderId, status: 'reserved' } });

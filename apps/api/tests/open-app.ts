@@ -7,15 +7,15 @@ import {
   createCatalogueCache,
   createRateCounter,
   digestOfKey,
-  openFailFastRedis,
-  openImpatientRedis,
+  openRequestRedis,
+  openRateLimitRedis,
   openSubscriberRedis,
   OrderChanges,
   projectStorefronts,
   SCOPES,
   type StorefrontKey,
   StatusRecords,
-  StockMarks,
+  AvailabilitySnapshots,
   waitForRedis,
 } from '@antrean/redis';
 import { buildApp } from '../src/app.ts';
@@ -64,10 +64,10 @@ export async function openApp(
     ...env,
   });
   // Each has a connection of its own: the API's can be cut.
-  const redis = openFailFastRedis(redisUrl);
-  const ours = openFailFastRedis(redisUrl);
-  const rateLimitRedis = openImpatientRedis(redisUrl);
-  const catalogueRedis = openFailFastRedis(redisUrl);
+  const redis = openRequestRedis(redisUrl);
+  const ours = openRequestRedis(redisUrl);
+  const rateLimitRedis = openRateLimitRedis(redisUrl);
+  const catalogueRedis = openRequestRedis(redisUrl);
   const subscriberRedis = openSubscriberRedis(redisUrl);
   subscriberRedis.options.connectionName = prefix;
   const all = [redis, ours, rateLimitRedis, catalogueRedis, subscriberRedis];
@@ -90,7 +90,7 @@ export async function openApp(
           prefix: config.QUEUE_PREFIX,
           onError: () => {},
         }),
-        marks: new StockMarks(catalogueRedis, config.QUEUE_PREFIX),
+        marks: new AvailabilitySnapshots(catalogueRedis, config.QUEUE_PREFIX),
         ...readers,
         onError: () => {},
       }),
@@ -220,9 +220,9 @@ export type OpenApp = Awaited<ReturnType<typeof openApp>>;
 const MINUTE = 60_000;
 const inMinutes = (minutes: number) => new Date(Date.now() + minutes * MINUTE).toISOString();
 
-export const coming =
+export const pending =
   (method: PaymentStatus['method'], minutes = 29) =>
-  (): PaymentStatus => ({ state: 'coming', method, expiresAt: inMinutes(minutes) });
+  (): PaymentStatus => ({ state: 'pending', method, expiresAt: inMinutes(minutes) });
 
 export const online =
   ({ number = 1, minutes = 29 } = {}) =>

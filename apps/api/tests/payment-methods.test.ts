@@ -1,5 +1,5 @@
 import { createProducer } from '@antrean/queue';
-import { type BreakerState, openFailFastRedis, reportGatewayHealth, waitForRedis } from '@antrean/redis';
+import { type BreakerState, openRequestRedis, reportGatewayHealth, waitForRedis } from '@antrean/redis';
 import { redisUrl } from '@antrean/testing/vitest';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type OpenApp, openApp, ORIGIN } from './open-app.ts';
@@ -65,7 +65,7 @@ describe('the payment methods', () => {
   });
 
   it('are delayed online while many payments wait to be made', async () => {
-    const redis = openFailFastRedis(redisUrl());
+    const redis = openRequestRedis(redisUrl());
     await waitForRedis(redis, 5_000);
     const producer = createProducer(redis, api.prefix);
     const add = (from: number, to: number) =>

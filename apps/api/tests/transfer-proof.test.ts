@@ -1,6 +1,6 @@
 import { redisUrl } from '@antrean/testing/vitest';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { coming, online, type OpenApp, openApp, transfer } from './open-app.ts';
+import { pending, online, type OpenApp, openApp, transfer } from './open-app.ts';
 
 let api: OpenApp;
 beforeAll(async () => {
@@ -48,7 +48,7 @@ describe('a proof of transfer', () => {
 
   it.each([
     ['payable online', 'awaiting_payment', online()],
-    ['whose account is not out yet', 'reserved', coming('bank_transfer')],
+    ['whose account is not out yet', 'reserved', pending('bank_transfer')],
     ['that has expired', 'expired', transfer()],
     ['that is queued', 'queued', undefined],
   ] as const)('is refused as no_transfer_expected for an order %s', async (_which, status, payment) => {

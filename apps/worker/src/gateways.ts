@@ -1,13 +1,18 @@
-import { type Database, type Kysely, recordExchange } from '@antrean/db';
+import { type Database, type Kysely, logGatewayApiCall } from '@antrean/db';
 import {
   type BreakerState,
   createMidtransGateway,
   createXenditGateway,
-  type Exchange,
+  type GatewayApiCall,
   type PaymentGateway,
   withBreaker,
 } from '@antrean/payments';
-import { createGatewayPace, openImpatientRedis, type Redis, reportGatewayHealth } from '@antrean/redis';
+import {
+  createGatewayRateLimiter,
+  openRateLimitRedis,
+  type Redis,
+  reportGatewayHealth,
+} from '@antrean/redis';
 import type { Logger } from 'pino';
 import type { WorkerConfig } from './config.ts';
 
@@ -41,9 +46,9 @@ export function openGateways(
     for (const [gateway, state] of states)
       reportGatewayHealth(redis, config.QUEUE_PREFIX, gateway, state).catch(() => undefined);
   };
-  const audit = async (exchange: Exchange) => {
-    await recordExchange(db, exchange).catch((error: unknown) =>
-      log.error({ err: error, operation: exchange.operation }, 'an answer of a gateway was not recorded'),
+  const audit = async (apiCall: GatewayApiCall) => {
+    await logGatewayApiCall(db, apiCall).catch((error: unknown) =>
+      log.error({ err: error, operation: apiCall.operation }, 'an answer of a gateway was not recorded'),
     );
   };
   const onStateChange = ({ gateway, creating }: { gateway: string; creating: BreakerState }) => {
@@ -52,10 +57,10 @@ export function openGateways(
     report();
   };
   // Apart, and impatient: with Redis away, calls are rationed within this process and wait for nothing.
-  const paceRedis = openImpatientRedis(config.REDIS_URL);
+  const rateLimitRedis = openRateLimitRedis(config.REDIS_URL);
   const limit = (callsPerMinute: number) => ({ default: { callsPerMinute, burst: BURST } });
-  const pace = createGatewayPace({
-    ...{ redis: paceRedis, prefix: config.QUEUE_PREFIX, maxWaitMs: MAX_WAIT_MS },
+  const pace = createGatewayRateLimiter({
+    ...{ redis: rateLimitRedis, prefix: config.QUEUE_PREFIX, maxWaitMs: MAX_WAIT_MS },
     limits: {
       midtrans: limit(config.MIDTRANS_CALLS_PER_MINUTE),
       xendit: limit(config.XENDIT_CALLS_PER_MINUTE),
@@ -80,7 +85,7 @@ export function openGateways(
     stop() {
       clearInterval(timer);
       pace.close();
-      paceRedis.disconnect();
+      rateLimitRedis.disconnect();
     },
   };
 }

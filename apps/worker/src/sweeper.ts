@@ -3,11 +3,11 @@ import {
   auditMoney,
   claimOverdue,
   claimRefundsDue,
-  claimToAsk,
+  claimDueStatusChecks,
   type Database,
   type Kysely,
   missingReports,
-  pruneExchanges,
+  pruneGatewayApiLog,
 } from '@antrean/db';
 import { lifecycleOf, wibDay } from '@antrean/domain';
 import { orderJobId, type Producer } from '@antrean/queue';
@@ -18,7 +18,7 @@ import { projectAllStorefronts } from './storefronts.ts';
 const BATCH = 500;
 const NEXT_LOOK_MS = 30_000;
 /** Orders that wait to be closed, and to be paid for: more would only wait longer. */
-const MAX_WAITING_CLOSINGS = 500;
+const MAX_WAITING_EXPIRIES = 500;
 const MAX_WAITING_PAYMENTS = 5_000;
 /** Asking is paced by the gateways' limits: what waits beyond this would be asked about later anyway. */
 const MAX_WAITING_QUESTIONS = 200;
@@ -45,11 +45,11 @@ export async function sweepOrders({
 }: Omit<SweeperDependencies, 'redis' | 'prefix'>): Promise<void> {
   const at = now();
   const nextDueAt = new Date(at.getTime() + NEXT_LOOK_MS);
-  const [closings, payments] = await Promise.all([
-    producer.waitingCount('closings'),
+  const [expiries, payments] = await Promise.all([
+    producer.waitingCount('expiries'),
     producer.waitingCount('payments'),
   ]);
-  const limit = Math.min(BATCH, MAX_WAITING_CLOSINGS - closings, MAX_WAITING_PAYMENTS - payments);
+  const limit = Math.min(BATCH, MAX_WAITING_EXPIRIES - expiries, MAX_WAITING_PAYMENTS - payments);
   if (limit <= 0) return;
   for (const order of await claimOverdue(db, { limit, now: at, nextDueAt })) {
     const { job } = lifecycleOf(order.state);
@@ -78,7 +78,7 @@ export async function sweepPayments({
     'send-refund',
     refunds.map((refundId) => ({ payload: { refundId }, jobId: `send-refund-${refundId}-${round}` })),
   );
-  const attempts = await claimToAsk(db, { ...due, nextAskAt: nextAt });
+  const attempts = await claimDueStatusChecks(db, { ...due, nextPollAfter: nextAt });
   await producer.addAll(
     'reconcile-payment',
     attempts.map((attemptId) => ({ payload: { attemptId }, jobId: `reconcile-${attemptId}-${round}` })),
@@ -122,7 +122,7 @@ async function sweepHourly({ db, producer, log, now }: SweeperDependencies): Pro
   });
   if (sumRupiah !== 0) log.error({ sumRupiah }, 'the money ledger does not sum to zero');
   for (const difference of differences) log.error(difference, 'the money of an order does not add up');
-  await pruneExchanges(db);
+  await pruneGatewayApiLog(db);
 }
 
 export function startSweeper(deps: SweeperDependencies, intervalMs: number): Sweeper {

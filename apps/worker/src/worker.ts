@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { openDatabase } from '@antrean/db';
 import { createProducer, JOBS, startWorkers } from '@antrean/queue';
-import { Line, openPatientRedis, StatusRecords, StockMarks, waitForRedis } from '@antrean/redis';
+import { Line, openWorkerRedis, StatusRecords, AvailabilitySnapshots, waitForRedis } from '@antrean/redis';
 import type { Logger } from 'pino';
 import type { WorkerConfig } from './config.ts';
 import { DatabaseGate } from './database-gate.ts';
@@ -12,7 +12,7 @@ import { applyPaymentEvent } from './jobs/apply-payment-event.ts';
 import { applyRefundEvent } from './jobs/apply-refund-event.ts';
 import { attachTransferProof } from './jobs/attach-transfer-proof.ts';
 import { cancelOrder } from './jobs/cancel-order.ts';
-import { closePayment } from './jobs/close-payment.ts';
+import { expireOrder } from './jobs/expire-order.ts';
 import { confirmTransfer } from './jobs/confirm-transfer.ts';
 import { createPayment } from './jobs/create-payment.ts';
 import { receiveStock } from './jobs/receive-stock.ts';
@@ -22,14 +22,14 @@ import { rejectTransfer } from './jobs/reject-transfer.ts';
 import { releaseHold } from './jobs/release-hold.ts';
 import { releaseOrder } from './jobs/release-order.ts';
 import { requestRefund } from './jobs/request-refund.ts';
-import { coalesceReservations, reserveOrder } from './jobs/reserve-order.ts';
+import { batchReservations, reserveOrder } from './jobs/reserve-order.ts';
 import { sendRefund } from './jobs/send-refund.ts';
 import { settlementReport } from './jobs/settlement-report.ts';
 import { shipOrder } from './jobs/ship-order.ts';
-import { switchPayment } from './jobs/switch-payment.ts';
+import { changePaymentMethod } from './jobs/change-payment-method.ts';
 import { voidOrder } from './jobs/void-order.ts';
-import { coalesceStockChanges } from './stock-changes.ts';
-import { startStockPublisher } from './stock-publisher.ts';
+import { batchOrderCommands } from './order-commands.ts';
+import { startAvailabilityPublisher } from './availability-publisher.ts';
 import { startSweeper } from './sweeper.ts';
 
 const MEASURE_EVERY_MS = 1_000;
@@ -41,7 +41,7 @@ export interface RunningWorker {
 
 export async function startWorker(config: WorkerConfig, log: Logger): Promise<RunningWorker> {
   const db = openDatabase({ url: config.DATABASE_URL, maxConnections: 10 });
-  const redis = openPatientRedis(config.REDIS_URL);
+  const redis = openWorkerRedis(config.REDIS_URL);
   await waitForRedis(redis, 10_000);
   const records = new StatusRecords(redis, config.QUEUE_PREFIX);
   const producer = createProducer(redis, config.QUEUE_PREFIX);
@@ -49,26 +49,26 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Ru
   const askDatabase = () => db.selectNoFrom((eb) => eb.lit(1).as('one')).execute();
   const gate = new DatabaseGate({ probe: askDatabase, log });
   const now = () => new Date();
-  const marks = new StockMarks(redis, config.QUEUE_PREFIX);
-  const stock = startStockPublisher({ db, marks, now, log });
-  const stockChanges = coalesceStockChanges(db, {
+  const marks = new AvailabilitySnapshots(redis, config.QUEUE_PREFIX);
+  const stock = startAvailabilityPublisher({ db, marks, now, log });
+  const orderCommands = batchOrderCommands(db, {
     touch: (touched) => stock.touch(touched),
-    maxBatchSize: config.STOCK_CHANGE_BATCH_SIZE,
+    maxBatchSize: config.ORDER_COMMAND_BATCH_SIZE,
     refundByItself: config.REFUND_BY_ITSELF === 'true',
     now,
   });
   const transferAccounts = config.BANK_ACCOUNTS;
   const deps: JobDependencies = {
-    ...{ db, records, stock, producer, gateways, transferAccounts, stockChanges, now, log },
+    ...{ db, records, stock, producer, gateways, transferAccounts, orderCommands, now, log },
   };
-  const reservations = coalesceReservations(deps, gate, { maxBatchSize: config.RESERVE_BATCH_SIZE });
+  const reservations = batchReservations(deps, gate, { maxBatchSize: config.RESERVE_BATCH_SIZE });
   const workers = await startWorkers({
     redisUrl: config.REDIS_URL,
     prefix: config.QUEUE_PREFIX,
     concurrency: {
       orders: config.RESERVE_CONCURRENCY,
       payments: 20,
-      closings: 10,
+      expiries: 10,
       admin: 5,
       'payment-events': 20,
       reconciliation: 10,
@@ -77,10 +77,10 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Ru
     handlers: {
       'reserve-order': (order, { attempt }) => reserveOrder(deps, reservations, order, attempt),
       'create-payment': (job, { jobId }) => gate.through(() => createPayment(deps, job, jobId)),
-      'close-payment': (job) => gate.through(() => closePayment(deps, job)),
+      'expire-order': (job) => gate.through(() => expireOrder(deps, job)),
       'cancel-order': (job) => gate.through(() => cancelOrder(deps, job)),
       'release-hold': (job) => gate.through(() => releaseHold(deps, job)),
-      'switch-payment': (job) => gate.through(() => switchPayment(deps, job)),
+      'change-payment-method': (job) => gate.through(() => changePaymentMethod(deps, job)),
       'attach-transfer-proof': (job) => gate.through(() => attachTransferProof(deps, job)),
       'confirm-transfer': (job) => gate.through(() => confirmTransfer(deps, job)),
       'reject-transfer': (job) => gate.through(() => rejectTransfer(deps, job)),
@@ -143,7 +143,7 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Ru
     if (gate.goBack !== undefined) reservations.abandon(gate.goBack);
     gate.close();
     await workers.stop(config.SHUTDOWN_DEADLINE_MS);
-    await Promise.all([reservations.close(), stockChanges.close()]);
+    await Promise.all([reservations.close(), orderCommands.close()]);
     await stock.stop();
     stopGateways();
     await producer.close();

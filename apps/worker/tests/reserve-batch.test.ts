@@ -12,16 +12,16 @@ import {
   sql,
 } from '@antrean/db';
 import { type AcceptedOrder, createProducer } from '@antrean/queue';
-import { openFailFastRedis, StatusRecords, waitForRedis } from '@antrean/redis';
+import { openRequestRedis, StatusRecords, waitForRedis } from '@antrean/redis';
 import {
-  applyStockChanges,
+  applyOrderCommands,
   cancelOrder,
-  closePayment,
-  coalesceStockChanges,
+  expireOrder,
+  batchOrderCommands,
   type JobDependencies,
   reserveBatch,
-  settlePayment,
-  type StockChange,
+  applyPaymentStatus,
+  type OrderCommand,
 } from '@antrean/worker';
 import { buyerKeysOf } from '@antrean/domain';
 import fc from 'fast-check';
@@ -48,7 +48,7 @@ const asked = vi.spyOn(pg.Client.prototype, 'query');
 beforeAll(async () => {
   database = await testDatabase();
   db = openDatabase({ url: database.url, maxConnections: 10 });
-  const redis = openFailFastRedis(redisUrl());
+  const redis = openRequestRedis(redisUrl());
   await waitForRedis(redis, 5_000);
   const prefix = `test-${randomBytes(6).toString('hex')}`;
   const producer = createProducer(redis, prefix);
@@ -76,7 +76,7 @@ beforeAll(async () => {
       },
     ],
     transferAccounts: [],
-    stockChanges: coalesceStockChanges(db, { maxBatchSize: 100 }),
+    orderCommands: batchOrderCommands(db, { maxBatchSize: 100 }),
     now: () => new Date(),
     log: pino({ level: 'silent' }),
   };
@@ -266,21 +266,21 @@ describe('a batch of stock changes', () => {
       }),
     );
   }
-  const pay = (orderId: string): StockChange => ({
+  const pay = (orderId: string): OrderCommand => ({
     kind: 'pay',
     orderId,
     attemptId: `${orderId}-1`,
     received: { amountRupiah: 1, currency: 'IDR', transactionId: orderId, mayReverse: false },
     actor: 'midtrans',
   });
-  const ship = (orderId: string, trackingNumber: string): StockChange => ({
+  const ship = (orderId: string, trackingNumber: string): OrderCommand => ({
     kind: 'ship',
     orderId,
     carrier: 'JNE',
     trackingNumber,
     actor: 'test',
   });
-  const receive = (sku: string, reference: string): StockChange => ({
+  const receive = (sku: string, reference: string): OrderCommand => ({
     kind: 'receive',
     sku,
     quantity: 5,
@@ -299,9 +299,9 @@ describe('a batch of stock changes', () => {
     ];
     const deliveries = ['received', 'known', 'received', 'unknown_product'];
     const outcomes = ['not_paid', 'paid', 'paid', 'shipped', 'shipped', ...deliveries, 'kept'];
-    expect(await applyStockChanges(db, batch)).toEqual(outcomes);
+    expect(await applyOrderCommands(db, batch)).toEqual(outcomes);
     const again = ['shipped', 'paid', 'paid', 'shipped', 'shipped', 'known', 'known', 'known'];
-    expect(await applyStockChanges(db, batch)).toEqual([...again, 'unknown_product', 'kept']);
+    expect(await applyOrderCommands(db, batch)).toEqual([...again, 'unknown_product', 'kept']);
     const shipments = await db.selectFrom('shipments').selectAll().where('orderId', '=', first).execute();
     expect(shipments).toMatchObject([{ trackingNumber: 'one' }]);
     const [changed] = await auditStock(db, 'CHANGED');
@@ -312,9 +312,9 @@ describe('a batch of stock changes', () => {
     await stocked(['BATCHED'], () => 100);
     await inSale('BATCHED', ['BATCHED'], { quota: 100, limitPerBuyer: null });
     const ids = await awaiting('BATCHED', 60);
-    const statementsOf = async (batch: StockChange[]) => {
+    const statementsOf = async (batch: OrderCommand[]) => {
       asked.mockClear();
-      await applyStockChanges(db, batch);
+      await applyOrderCommands(db, batch);
       const calls = asked.mock.calls as unknown as [string | { text: string }][];
       return calls.map(([query]) => (typeof query === 'string' ? query : query.text));
     };
@@ -368,7 +368,7 @@ async function meet(fate: (typeof FATES)[number], orderId: string): Promise<void
       { id, orderId, number: 1, gateway: 'midtrans', amountRupiah, expiresAt },
       'job',
     );
-    events.push(() => settlePayment(deps, attempt));
+    events.push(() => applyPaymentStatus(deps, attempt));
   }
   if (fate.includes('cancelled')) {
     events.push(() => cancelOrder(deps, { orderId, requestId: 'r', requestedBy: 'customer' }));
@@ -379,12 +379,12 @@ async function meet(fate: (typeof FATES)[number], orderId: string): Promise<void
       .set({ payBefore: new Date(Date.now() - 120_000) })
       .where('id', '=', orderId)
       .execute();
-    events.push(() => closePayment(deps, { orderId, requestId: 'r' }));
+    events.push(() => expireOrder(deps, { orderId, requestId: 'r' }));
   }
   await Promise.all([...events, ...events].map((event) => triedAgain(event)));
   if (fate !== 'shipped') return;
   const shipped = { kind: 'ship', orderId, carrier: 'JNE', trackingNumber: orderId, actor: 'test' } as const;
-  await Promise.all([1, 2].map(() => triedAgain(() => applyStockChanges(db, [shipped]))));
+  await Promise.all([1, 2].map(() => triedAgain(() => applyOrderCommands(db, [shipped]))));
 }
 
 /** Which movements of stock an order in this state has behind it. */
@@ -448,17 +448,17 @@ async function expectExact(orders: readonly AcceptedOrder[]): Promise<string[]> 
   // Each delivered twice, a payment is the same one: it made its order paid, or it came too late.
   const attempts = await db
     .selectFrom('paymentAttempts')
-    .select(['orderId', 'settlement'])
-    .where('settlement', 'is not', null)
+    .select(['orderId', 'outcome'])
+    .where('outcome', 'is not', null)
     .where(
       'orderId',
       'in',
       orders.map(({ orderId }) => orderId),
     )
     .execute();
-  for (const { orderId, settlement } of attempts) {
+  for (const { orderId, outcome } of attempts) {
     const isPaid = stored.some((order) => order.orderId === orderId && /^(paid|shipped)$/.test(order.state));
-    expect(settlement).toBe(isPaid ? 'paid' : 'paid_too_late');
+    expect(outcome).toBe(isPaid ? 'paid' : 'paid_too_late');
   }
   return stored.map(({ state, reason }) => reason ?? state);
 }

@@ -22,7 +22,7 @@ export {
 export { findProduct, listProducts, type Product, type ProductQuery, type ProductSale } from './products.ts';
 export { limitLockWait } from './locks.ts';
 export {
-  knownDeliveries,
+  knownGoodsReceipts,
   type LockedStock,
   lockStock,
   moveStock,
@@ -63,11 +63,11 @@ export {
   type LockedOrder,
   lockOrders,
   moveOrders,
-  noteChange,
+  recordChange,
   type NewOrder,
   type OrderMove,
   productsOfOrders,
-  putOff,
+  postpone,
   readOrders,
   storedOrders,
   type StoredOrder,
@@ -75,13 +75,13 @@ export {
 
 // Payment attempts and the events of gateways.
 export {
-  addReturned,
-  askNext,
-  askSoon,
+  adjustRefundedTotals,
+  scheduleStatusCheck,
+  scheduleStatusChecks,
   attemptById,
   attemptsOfOrders,
   claimAttempt,
-  claimToAsk,
+  claimDueStatusChecks,
   disputeAttempts,
   endAttempts,
   endCall,
@@ -96,7 +96,7 @@ export {
   undoAttempts,
   type UndoneAttempt,
 } from './payments.ts';
-export { type NewExchange, pruneExchanges, recordExchange } from './exchanges.ts';
+export { type GatewayApiLogEntry, pruneGatewayApiLog, logGatewayApiCall } from './gateway-api-log.ts';
 
 // Bank transfers.
 export {
@@ -111,24 +111,24 @@ export {
 
 // Money that must be put right, and the ledger of all of it.
 export {
-  askAboutRefunds,
-  casesById,
+  scheduleRefundStatusChecks,
+  paymentExceptionsById,
   claimRefund,
   claimRefundsDue,
   type EndedRefund,
   endRefunds,
   insertRefunds,
   lockRefunds,
-  moveCases,
-  type NewCase,
-  noteRefund,
-  openCases,
-  type OpenedCase,
-  type PaymentCase,
+  movePaymentExceptions,
+  type NewPaymentException,
+  recordRefundProgress,
+  openPaymentExceptions,
+  type OpenedException,
+  type PaymentException,
   type Refund,
   refundById,
-  unresolvedCases,
-} from './cases.ts';
+  unresolvedPaymentExceptions,
+} from './refunds.ts';
 export { auditMoney, type MoneyDifference, moveMoney, recordFees, soldOf } from './money.ts';
 
 export {
@@ -138,7 +138,7 @@ export {
   saveSettlementReport,
   type SettlementReport,
   settlementReportOf,
-} from './settlement.ts';
+} from './settlement-report.ts';
 
 // What callers need to own a transaction or to ask a question of their own.
 export { type Kysely, sql, type Transaction } from 'kysely';

@@ -9,6 +9,7 @@ import * as shipments from './migrations/0006-shipments.ts';
 import * as payments from './migrations/0007-payments.ts';
 import * as catalogue from './migrations/0008-catalogue.ts';
 import * as intake from './migrations/0009-intake.ts';
+import * as standardTerms from './migrations/0010-standard-terms.ts';
 
 const MIGRATIONS = {
   '0001-orders': orders,
@@ -20,6 +21,7 @@ const MIGRATIONS = {
   '0007-payments': payments,
   '0008-catalogue': catalogue,
   '0009-intake': intake,
+  '0010-standard-terms': standardTerms,
 };
 
 /**

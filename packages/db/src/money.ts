@@ -47,7 +47,7 @@ export interface MoneyDifference {
   orderId: string;
   /** What its customer owes by the ledger; below zero, what is owed to them. */
   owedRupiah: number;
-  /** What it should be by attempts, cases and refunds. */
+  /** What it should be by attempts, exceptions and refunds. */
   expectedRupiah: number;
 }
 
@@ -82,7 +82,7 @@ export async function auditMoney(
       where r.state = 'succeeded' group by a.order_id
     ), came as (
       select a.order_id, sum(a.received_rupiah) as rupiah, sum(a.taken_back_rupiah) as taken_back,
-             max(a.amount_rupiah) filter (where a.settlement = 'paid' and a.gateway = 'bank_transfer') as by_transfer
+             max(a.amount_rupiah) filter (where a.outcome = 'paid' and a.gateway = 'bank_transfer') as by_transfer
       from scope join payment_attempts a using (order_id) where a.received_rupiah is not null group by a.order_id
     ), expected as (
       select o.id as order_id,

@@ -161,7 +161,7 @@ export async function readOrders(db: Queryable, orderIds: readonly string[]): Pr
                                        (a.transfer_account || jsonb_build_object(
                                          'amount', a.amount_rupiah, 'hasProof', a.proof_reference is not null)) end)
             from payment_attempts a
-            where a.order_id = o.id and (a.state = 'active' or (a.state = 'paid' and a.settlement = 'paid'))
+            where a.order_id = o.id and (a.state = 'active' or (a.state = 'paid' and a.outcome = 'paid'))
             order by a.state desc, a.number desc limit 1) as payment,
            (select json_build_object('carrier', s.carrier, 'trackingNumber', s.tracking_number, 'shippedAt', s.shipped_at)
             from shipments s where s.order_id = o.id) as shipment
@@ -255,7 +255,7 @@ export async function moveOrders(trx: Transaction<Database>, moves: readonly Ord
  * Writes down what changed of an order that stays in its state, and raises its version, so that the change is shown. The
  * caller holds its row.
  */
-export async function noteChange(
+export async function recordChange(
   trx: Transaction<Database>,
   { orderId, state, version }: Pick<LockedOrder, 'orderId' | 'state' | 'version'>,
   { actor, reason, ...set }: { actor: string; reason: string; paymentMethod?: PaymentMethod; dueAt?: Date },
@@ -273,7 +273,11 @@ export async function noteChange(
 }
 
 /** When the sweeper looks at the order next; null for never by itself. The caller holds its row. */
-export async function putOff(trx: Transaction<Database>, orderId: string, dueAt: Date | null): Promise<void> {
+export async function postpone(
+  trx: Transaction<Database>,
+  orderId: string,
+  dueAt: Date | null,
+): Promise<void> {
   await trx.updateTable('orders').set({ dueAt }).where('id', '=', orderId).execute();
 }
 

@@ -1,5 +1,5 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
-import { type AttemptState, attemptStatesBefore, type Settlement } from '@antrean/domain';
+import { type AttemptState, attemptStatesBefore, type PaymentOutcome } from '@antrean/domain';
 import type { Database, TransferAccount } from './schema.ts';
 
 type Queryable = Kysely<Database>;
@@ -19,7 +19,7 @@ const COLUMNS = [
   'createdAt',
   'stateSince',
   'callNo',
-  'settlement',
+  'outcome',
   'receivedRupiah',
   'returnedRupiah',
   'takenBackRupiah',
@@ -45,7 +45,7 @@ export interface PaymentAttempt {
   stateSince: Date;
   /** Which call to the gateway this is: the answer of an older one is discarded. */
   callNo: number;
-  settlement: Settlement | null;
+  outcome: PaymentOutcome | null;
   receivedRupiah: number | null;
   returnedRupiah: number;
   takenBackRupiah: number;
@@ -135,14 +135,14 @@ export async function claimAttempt(
 }
 
 /**
- * Writes down what a call came to; `askAt` is when the gateway is asked about it next. Returns false when another call
+ * Writes down what a call came to; `nextPollAt` is when the gateway is asked about it next. Returns false when another call
  * has taken over meanwhile.
  */
 export async function endCall(
   db: Queryable,
   { id, callNo }: Pick<PaymentAttempt, 'id' | 'callNo'>,
   to: 'active' | 'declined' | 'not_sent' | 'unknown' | 'abandoned',
-  set: { url?: string; gatewayRef?: string; failureCode?: string; askAt?: Date | null } = {},
+  set: { url?: string; gatewayRef?: string; failureCode?: string; nextPollAt?: Date | null } = {},
 ): Promise<boolean> {
   const result = await db
     .updateTable('paymentAttempts')
@@ -159,12 +159,12 @@ export async function endAttempts(
   trx: Transaction<Database>,
   ids: readonly string[],
   to: 'closed' | 'abandoned',
-  askAt: Date,
+  nextPollAt: Date,
 ): Promise<string[]> {
   if (ids.length === 0) return [];
   const ended = await trx
     .updateTable('paymentAttempts')
-    .set({ state: to, askAt, updatedAt: new Date() })
+    .set({ state: to, nextPollAt, updatedAt: new Date() })
     .where('id', '=', sql<string>`any(${ids})`)
     .where('state', 'in', attemptStatesBefore(to))
     .returning('id')
@@ -176,10 +176,10 @@ export interface PaidAttempt {
   id: string;
   transactionId: string;
   method: string | null;
-  settlement: Settlement;
+  outcome: PaymentOutcome;
   receivedRupiah: number;
   paidAt: Date;
-  askAt: Date;
+  nextPollAt: Date;
 }
 
 /** Whatever we had made of the attempts: their money has come, and this is what it means for their orders. */
@@ -191,14 +191,14 @@ export async function markAttemptsPaid(
   const column = <T>(value: (row: PaidAttempt) => T): T[] => paid.map(value);
   await sql`
     update payment_attempts a
-    set state = 'paid', transaction_id = m.transaction_id, method = m.method, settlement = m.settlement,
-        received_rupiah = m.received, paid_at = coalesce(a.paid_at, m.paid_at), ask_at = m.ask_at, taken_back_rupiah = 0,
+    set state = 'paid', transaction_id = m.transaction_id, method = m.method, outcome = m.outcome,
+        received_rupiah = m.received, paid_at = coalesce(a.paid_at, m.paid_at), next_poll_at = m.next_poll_at, taken_back_rupiah = 0,
         updated_at = now()
     from unnest(${column(({ id }) => id)}::text[], ${column(({ transactionId }) => transactionId)}::text[],
-                ${column(({ method }) => method)}::text[], ${column(({ settlement }) => settlement)}::text[],
+                ${column(({ method }) => method)}::text[], ${column(({ outcome }) => outcome)}::text[],
                 ${column(({ receivedRupiah }) => receivedRupiah)}::bigint[],
-                ${column(({ paidAt }) => paidAt)}::timestamptz[], ${column(({ askAt }) => askAt)}::timestamptz[])
-         as m (id, transaction_id, method, settlement, received, paid_at, ask_at)
+                ${column(({ paidAt }) => paidAt)}::timestamptz[], ${column(({ nextPollAt }) => nextPollAt)}::timestamptz[])
+         as m (id, transaction_id, method, outcome, received, paid_at, next_poll_at)
     where a.id = m.id`.execute(trx);
 }
 
@@ -233,13 +233,17 @@ export async function disputeAttempts(
 }
 
 /** Asks about these attempts at the next occasion, whatever was planned. */
-export async function askSoon(trx: Transaction<Database>, ids: readonly string[], at: Date): Promise<void> {
+export async function scheduleStatusChecks(
+  trx: Transaction<Database>,
+  ids: readonly string[],
+  at: Date,
+): Promise<void> {
   if (ids.length === 0) return;
-  await trx.updateTable('paymentAttempts').set({ askAt: at }).where('id', 'in', ids).execute();
+  await trx.updateTable('paymentAttempts').set({ nextPollAt: at }).where('id', 'in', ids).execute();
 }
 
 /** Adds to what goes back of these attempts; less than nothing where a refund was refused. */
-export async function addReturned(
+export async function adjustRefundedTotals(
   trx: Transaction<Database>,
   returned: readonly { id: string; rupiah: number }[],
 ): Promise<void> {
@@ -254,11 +258,11 @@ export async function addReturned(
 
 /**
  * Claims attempts about which their gateways are to be asked, those that can be paid first: puts the next question off
- * until `nextAskAt`, which the answer replaces. Two that claim at once get different ones.
+ * until `nextPollAfter`, which the answer replaces. Two that claim at once get different ones.
  */
-export async function claimToAsk(
+export async function claimDueStatusChecks(
   db: Queryable,
-  { limit, now, nextAskAt }: { limit: number; now: Date; nextAskAt: Date },
+  { limit, now, nextPollAfter }: { limit: number; now: Date; nextPollAfter: Date },
 ): Promise<string[]> {
   const claimed: string[] = [];
   // A quarter is kept for those that ended: a late payment must not wait until nothing is out any more.
@@ -267,9 +271,9 @@ export async function claimToAsk(
     [false, limit],
   ] as const) {
     const { rows } = await sql<{ id: string }>`
-      update payment_attempts set ask_at = ${nextAskAt}
-      where id in (select id from payment_attempts where ask_at <= ${now} and (state = 'active') = ${isActive}
-                   order by ask_at limit ${most - claimed.length} for update skip locked)
+      update payment_attempts set next_poll_at = ${nextPollAfter}
+      where id in (select id from payment_attempts where next_poll_at <= ${now} and (state = 'active') = ${isActive}
+                   order by next_poll_at limit ${most - claimed.length} for update skip locked)
       returning id`.execute(db);
     claimed.push(...rows.map(({ id }) => id));
   }
@@ -277,14 +281,14 @@ export async function claimToAsk(
 }
 
 /** When to ask about this attempt next; null for never again. */
-export async function askNext(
+export async function scheduleStatusCheck(
   db: Queryable,
   { id, state }: Pick<PaymentAttempt, 'id' | 'state'>,
-  askAt: Date | null,
+  nextPollAt: Date | null,
 ): Promise<void> {
   await db
     .updateTable('paymentAttempts')
-    .set({ askAt })
+    .set({ nextPollAt })
     .where('id', '=', id)
     .where('state', '=', state)
     .execute();

@@ -1,13 +1,13 @@
 import type { ColumnType, Generated, GeneratedAlways, JSONColumnType } from 'kysely';
 import type {
   AttemptState,
-  CaseKind,
-  CaseState,
+  PaymentExceptionKind,
+  PaymentExceptionState,
   ClosingReason,
   MoneyMovementKind,
   OrderState,
   RefundState,
-  Settlement,
+  PaymentOutcome,
 } from '@antrean/domain';
 
 /** Where customers transfer money to. */
@@ -158,7 +158,7 @@ export interface Database {
     callNo: Generated<number>;
     calledBy: string;
     /** What the money that came meant for the order; null while none has come. */
-    settlement: Settlement | null;
+    outcome: PaymentOutcome | null;
     receivedRupiah: number | null;
     /** Sent back, or asked to be. */
     returnedRupiah: Generated<number>;
@@ -170,7 +170,7 @@ export interface Database {
     paidAt: Date | null;
     stateSince: Generated<Date>;
     /** When the reconciler asks its gateway. */
-    askAt: Date | null;
+    nextPollAt: Date | null;
     /** For a bank transfer: to which account. */
     transferAccount: JSONColumnType<TransferAccount> | null;
     proofReference: string | null;
@@ -194,10 +194,10 @@ export interface Database {
     outcome: string | null;
     receivedAt: Generated<Date>;
   };
-  paymentCases: {
+  paymentExceptions: {
     id: Generated<number>;
-    kind: CaseKind;
-    state: Generated<CaseState>;
+    kind: PaymentExceptionKind;
+    state: Generated<PaymentExceptionState>;
     subject: string;
     orderId: string | null;
     attemptId: string | null;
@@ -212,7 +212,7 @@ export interface Database {
   refunds: {
     id: string;
     attemptId: string;
-    caseId: number | null;
+    exceptionId: number | null;
     amountRupiah: number;
     reason: string;
     requestedBy: string;
@@ -237,7 +237,7 @@ export interface Database {
     actor: string;
     at: Generated<Date>;
   };
-  gatewayExchanges: {
+  gatewayApiLog: {
     id: Generated<number>;
     gateway: string;
     operation: string;

@@ -72,7 +72,7 @@ export async function moveStock(
 }
 
 /** Which of these deliveries are in the ledger already. */
-export async function knownDeliveries(
+export async function knownGoodsReceipts(
   trx: Transaction<Database>,
   deliveries: readonly { productId: number; reference: string }[],
 ): Promise<{ productId: number; reference: string }[]> {

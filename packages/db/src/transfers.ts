@@ -138,7 +138,7 @@ export async function attemptOfTransferLine(
     .executeTakeFirst();
   if (found !== undefined) return found.id;
   const { rows } = await sql<{ subject: string }>`
-    select subject from payment_cases
+    select subject from payment_exceptions
     where gateway = 'bank_transfer' and right(subject, ${transactionId.length + 1}::int) = ${` ${transactionId}`} limit 1`.execute(
     db,
   );

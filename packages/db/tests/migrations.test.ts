@@ -6,7 +6,7 @@ import {
   openDatabase,
   readOrders,
   sql,
-  unresolvedCases,
+  unresolvedPaymentExceptions,
 } from '@antrean/db';
 import { ATTEMPT_LIFECYCLE, ATTEMPT_STATES } from '@antrean/domain';
 import { emptyDatabase, testDatabase } from '@antrean/testing/vitest';
@@ -109,14 +109,16 @@ it('keeps the payments of before: each with its money, its case, and its time to
 
     await migrateToLatest(database.url);
     expect(await auditMoney(db)).toEqual({ differences: [], sumRupiah: 0 });
-    const cases = await unresolvedCases(db, 10);
+    const exceptions = await unresolvedPaymentExceptions(db, 10);
     expect(
-      cases.map(({ kind, attemptId, amountRupiah }) => `${kind} ${attemptId} ${amountRupiah}`).toSorted(),
+      exceptions
+        .map(({ kind, attemptId, amountRupiah }) => `${kind} ${attemptId} ${amountRupiah}`)
+        .toSorted(),
     ).toEqual(['paid_too_late expired-1 50000', 'second_payment paid-2 50000']);
     const asked = await db
       .selectFrom('paymentAttempts')
       .select('id')
-      .where('askAt', 'is not', null)
+      .where('nextPollAt', 'is not', null)
       .orderBy('id')
       .execute();
     expect(asked.map(({ id }) => id)).toEqual(['cancelled-1', 'closing-1', 'expired-1', 'paid-1', 'paid-2']);

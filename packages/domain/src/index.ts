@@ -20,7 +20,7 @@ export {
 // A payment attempt: its states, what each may become, and when its gateway is asked again.
 export {
   ABANDON_UNKNOWN_AFTER_MS,
-  askAgainInMs,
+  nextStatusCheckInMs,
   ATTEMPT_LIFECYCLE,
   ATTEMPT_STATES,
   attemptStatesBefore,
@@ -28,15 +28,15 @@ export {
   isLiveAttempt,
   mayAttemptMove,
   mayFallBackFrom,
-  type Settlement,
-  SETTLEMENTS,
+  type PaymentOutcome,
+  PAYMENT_OUTCOMES,
   TRANSFER_AMOUNT_RESTS_MS,
 } from './payment-attempt.ts';
 
-// Money: the accounts between which it moves, refunds, and the cases that somebody has to put right.
+// Money: the accounts between which it moves, refunds, and the exceptions that somebody has to put right.
 export {
-  type CaseKind,
-  type CaseState,
+  type PaymentExceptionKind,
+  type PaymentExceptionState,
   moneyMovement,
   type MoneyMovement,
   type MoneyMovementKind,
@@ -45,7 +45,7 @@ export {
 } from './money.ts';
 
 // The settlement report: two lists of a day's payments compared.
-export { compareSettlement, type Difference, wibDay, wibDayBounds } from './settlement.ts';
+export { compareSettlement, type Difference, wibDay, wibDayBounds } from './settlement-report.ts';
 
 // Stock and flash sales: who gets what is on the shelf, and at which price.
 export {

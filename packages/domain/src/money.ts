@@ -1,4 +1,4 @@
-import type { Settlement } from './payment-attempt.ts';
+import type { PaymentOutcome } from './payment-attempt.ts';
 
 /** Where money is, or whose it is. `customer` is what this order's customer owes; below zero, what is owed to them. */
 type Account = 'customer' | 'sales' | 'transfer_codes' | 'fees' | 'midtrans' | 'xendit' | 'bank';
@@ -58,8 +58,8 @@ export function moneyMovement(
 }
 
 /** A case is money or an order that a person, or a refund, has to put right. */
-export type CaseKind =
-  | Exclude<Settlement, 'paid'>
+export type PaymentExceptionKind =
+  | Exclude<PaymentOutcome, 'paid'>
   | 'unconfirmed_payment' // announced, and the gateway does not confirm it
   | 'unknown_order' // paid, and nobody knows for what
   | 'wrong_gateway' // announced by a gateway that was not asked
@@ -67,14 +67,14 @@ export type CaseKind =
   | 'chargeback'
   | 'partial_chargeback' // of which no gateway says how much
   | 'paid_back_twice' // by our refund, and by the payer's bank
-  | 'refund_request' // an admin asked for it
-  | 'outside_refund'; // sent back, and not by us
+  | 'operator_refund' // an admin asked for it
+  | 'external_refund'; // sent back, and not by us
 
 /** open → refunding → resolved; a method that no gateway refunds: manual_payout → resolved. */
-export type CaseState = 'open' | 'refunding' | 'manual_payout' | 'resolved';
+export type PaymentExceptionState = 'open' | 'refunding' | 'manual_payout' | 'resolved';
 
 /** Cases whose money goes back by itself: the shop has no claim to it. */
-export const REFUNDED_BY_ITSELF: readonly CaseKind[] = [
+export const REFUNDED_BY_ITSELF: readonly PaymentExceptionKind[] = [
   'second_payment',
   'paid_too_late',
   'paid_after_cancel',

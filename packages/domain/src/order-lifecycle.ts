@@ -41,7 +41,7 @@ export const CLOSED_STATE = {
 export interface LifecycleRow {
   readonly next: readonly OrderState[];
   /** The job that moves an order out of this state; absent where only the shop does, or nobody. */
-  readonly job?: 'reserve-order' | 'create-payment' | 'close-payment' | 'release-hold';
+  readonly job?: 'reserve-order' | 'create-payment' | 'expire-order' | 'release-hold';
   /** The sweeper adds `job` again when the order has been in this state for longer than this. */
   readonly overdueAfterMs?: number;
 }
@@ -51,10 +51,10 @@ export const ORDER_LIFECYCLE = {
   rejected: { next: [] },
   reserved: { next: ['awaiting_payment', 'closing'], job: 'create-payment', overdueAfterMs: 10_000 },
   // Back to `reserved` when its instrument is closed for another one to take its place.
-  awaiting_payment: { next: ['reserved', 'paid', 'payment_hold', 'closing'], job: 'close-payment' },
+  awaiting_payment: { next: ['reserved', 'paid', 'payment_hold', 'closing'], job: 'expire-order' },
   closing: {
     next: ['paid', 'payment_hold', 'expired', 'cancelled'],
-    job: 'close-payment',
+    job: 'expire-order',
     overdueAfterMs: 60_000,
   },
   // Paid by a method that may be undone within minutes, or disputed, or about to be paid back.

@@ -16,10 +16,10 @@ export interface OrderStatus {
 /** How an order is paid, or was. */
 export interface PaymentStatus {
   /**
-   * coming: no instrument is out yet; one is being made, and `alternatives` can be asked for meanwhile. payable: it is
-   * out. paid: its money has come.
+   * pending: the payment link or transfer amount is being made; `alternatives` can be asked for meanwhile. payable: the
+   * customer can pay. paid: the money has come.
    */
-  state: 'coming' | 'payable' | 'paid';
+  state: 'pending' | 'payable' | 'paid';
   method: PaymentMethod;
   /** Other ways to pay that can be asked for now. */
   alternatives?: PaymentMethod[];
@@ -109,7 +109,7 @@ function withPayment({ state, payment, paymentMethod, payBefore }: OrderView): {
   if (payment === null) {
     if (state !== 'reserved') return {};
     const expiresAt = payBefore === null ? {} : { expiresAt: payBefore.toISOString() };
-    return { payment: { state: 'coming', method: paymentMethod, ...alternatives, ...expiresAt } };
+    return { payment: { state: 'pending', method: paymentMethod, ...alternatives, ...expiresAt } };
   }
   return {
     payment: {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
-  ASK_ENDED_FOR_MS,
-  askAgainInMs,
+  POLL_ENDED_FOR_MS,
+  nextStatusCheckInMs,
   ATTEMPT_LIFECYCLE,
   ATTEMPT_STATES,
   type AttemptState,
@@ -53,8 +53,8 @@ describe('the lifecycle of a payment attempt', () => {
 
 describe('asking about an attempt', () => {
   it('asks about one that is out each minute, however long', () => {
-    expect(askAgainInMs('active', 0)).toBe(60_000);
-    expect(askAgainInMs('active', 100 * 3_600_000)).toBe(60_000);
+    expect(nextStatusCheckInMs('active', 0)).toBe(60_000);
+    expect(nextStatusCheckInMs('active', 100 * 3_600_000)).toBe(60_000);
   });
 
   it.each(['closed', 'abandoned', 'paid'] as const)(
@@ -63,19 +63,23 @@ describe('asking about an attempt', () => {
       let age = 0;
       let questions = 0;
       let last = 0;
-      for (let wait = askAgainInMs(state, age); wait !== null; wait = askAgainInMs(state, age)) {
+      for (
+        let wait = nextStatusCheckInMs(state, age);
+        wait !== null;
+        wait = nextStatusCheckInMs(state, age)
+      ) {
         expect(wait).toBeGreaterThanOrEqual(last);
         last = wait;
         age += wait;
         questions += 1;
       }
-      expect(age).toBeGreaterThanOrEqual(ASK_ENDED_FOR_MS);
+      expect(age).toBeGreaterThanOrEqual(POLL_ENDED_FOR_MS);
       expect(questions).toBeLessThan(20);
     },
   );
 
   it('asks about none that was never made, nor about those that create-payment goes on with', () => {
     for (const state of ['declined', 'not_sent', 'created', 'sent', 'unknown'] as const)
-      expect(askAgainInMs(state, 0)).toBeNull();
+      expect(nextStatusCheckInMs(state, 0)).toBeNull();
   });
 });

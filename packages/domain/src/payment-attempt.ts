@@ -58,7 +58,7 @@ export const attemptStatesBefore = (to: AttemptState): AttemptState[] =>
   ATTEMPT_STATES.filter((from) => mayAttemptMove(from, to));
 
 /** What money that came meant for its order. */
-export const SETTLEMENTS = [
+export const PAYMENT_OUTCOMES = [
   'paid', // it paid the order, also one that had expired
   'second_payment', // the order was paid already
   'paid_too_late', // the order had expired, and there was not enough left to reinstate it
@@ -66,7 +66,7 @@ export const SETTLEMENTS = [
   'wrong_amount', // another amount or currency than asked for
   'late_transfer', // a bank transfer whose order is paid in another way by now
 ] as const;
-export type Settlement = (typeof SETTLEMENTS)[number];
+export type PaymentOutcome = (typeof PAYMENT_OUTCOMES)[number];
 
 /** For as long after a transfer's end its amount is still taken for its order's: one may be under way. */
 export const TRANSFER_AMOUNT_RESTS_MS = 7 * 24 * 3_600_000;
@@ -77,18 +77,18 @@ export const ABANDON_UNKNOWN_AFTER_MS = 60_000;
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 /** After this, an attempt that ended is asked about no more. */
-export const ASK_ENDED_FOR_MS = 48 * HOUR;
+export const POLL_ENDED_FOR_MS = 48 * HOUR;
 /** How often the reconciler asks about an instrument that is out. */
-const ASK_ACTIVE_EVERY_MS = MINUTE;
+const POLL_ACTIVE_EVERY_MS = MINUTE;
 
 /**
  * In how long the gateway is to be asked again about an attempt that has been in its state for `ageMs`; null for never
  * again. One that ended is asked about less and less often.
  */
-export function askAgainInMs(state: AttemptState, ageMs: number): number | null {
-  if (state === 'active') return ASK_ACTIVE_EVERY_MS;
+export function nextStatusCheckInMs(state: AttemptState, ageMs: number): number | null {
+  if (state === 'active') return POLL_ACTIVE_EVERY_MS;
   // `create-payment` goes on with those that are live; the others were never made.
   if (isLiveAttempt(state) || state === 'declined' || state === 'not_sent') return null;
-  if (ageMs >= ASK_ENDED_FOR_MS) return null;
+  if (ageMs >= POLL_ENDED_FOR_MS) return null;
   return Math.min(Math.max(ageMs, 2 * MINUTE), 12 * HOUR);
 }

@@ -21,7 +21,7 @@ const ANSWERS = new Set([
   'http_429',
   'not_found',
   'not_settled',
-  'paced',
+  'rate_limited',
   'REFUND_IN_PROGRESS',
   'refunds_not_listed',
   'too_many',

@@ -1,4 +1,4 @@
-import type { Exchange, GatewayName, Pace, Urgency } from './gateway.ts';
+import type { GatewayApiCall, GatewayName, CallRateLimiter, Urgency } from './gateway.ts';
 import { withoutPersonalData } from './redact.ts';
 
 /** More than any gateway sends; a longer answer is no answer. */
@@ -28,9 +28,9 @@ export interface Call {
 export interface CallOptions {
   timeoutMs: number;
   /** Rations calls; without it they are not rationed. */
-  pace?: Pace | undefined;
+  pace?: CallRateLimiter | undefined;
   /** Told of every call that was made. What it throws is not passed on, as the answer counts more. */
-  audit?: ((e: Exchange) => Promise<void>) | undefined;
+  audit?: ((e: GatewayApiCall) => Promise<void>) | undefined;
 }
 
 export type Caller = (c: Call, run: (signal: AbortSignal) => Promise<Called>) => Promise<Called>;
@@ -38,7 +38,7 @@ export type Caller = (c: Call, run: (signal: AbortSignal) => Promise<Called>) =>
 /** Gives every call its turn, its time limit and its record. `run` must not reject. */
 export function createCaller(gateway: GatewayName, o: CallOptions): Caller {
   return async ({ operation, attemptId, urgency }, run) => {
-    if (o.pace && !(await o.pace.take({ gateway, operation, urgency }))) return { code: 'paced' };
+    if (o.pace && !(await o.pace.take({ gateway, operation, urgency }))) return { code: 'rate_limited' };
     const started = performance.now();
     const abort = new AbortController();
     let timer: NodeJS.Timeout | undefined;

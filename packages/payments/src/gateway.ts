@@ -23,7 +23,7 @@ export type CreateOutcome =
  * Which payment is meant. `gatewayRef` is what create gave (Snap token, invoice id). `transactionId` is the gateway's own
  * id of the payment, once a webhook or a status has told it: some rails of Midtrans answer to nothing else.
  */
-export interface Instrument {
+export interface PaymentReference {
   attemptId: string;
   gatewayRef?: string;
   transactionId?: string;
@@ -69,7 +69,7 @@ export type CloseOutcome =
   | { kind: 'pending' }
   | { kind: 'unknown'; code: string };
 
-export interface RefundRequest extends Instrument {
+export interface RefundRequest extends PaymentReference {
   /** The gateway's idempotency key. [A-Za-z0-9-]{1,50}; a try again has the same. */
   refundId: string;
   amountRupiah: number;
@@ -108,7 +108,7 @@ export interface ListedPayment extends Received {
 export type Urgency = 'customer' | 'webhook' | 'routine';
 
 /** Keeps calls below a gateway's rate limit, over all processes. */
-export interface Pace {
+export interface CallRateLimiter {
   /** Waits for a turn. False when it would take too long: make no call. Never rejects. */
   take(call: { gateway: GatewayName; operation: string; urgency: Urgency }): Promise<boolean>;
   /** The gateway answered 429; `afterMs` is how long it asks us to wait. */
@@ -116,7 +116,7 @@ export interface Pace {
 }
 
 /** One call to a gateway and what it answered, without keys and without personal data. */
-export interface Exchange {
+export interface GatewayApiCall {
   gateway: GatewayName;
   operation: string;
   attemptId: string | null;
@@ -131,12 +131,12 @@ export interface Exchange {
 export interface PaymentGateway {
   readonly name: GatewayName;
   create(r: PaymentRequest, urgency?: Urgency): Promise<CreateOutcome>;
-  status(q: Instrument, urgency?: Urgency): Promise<GatewayStatus>;
+  status(q: PaymentReference, urgency?: Urgency): Promise<GatewayStatus>;
   /** Makes the instrument unpayable and looks whether it is. Repeating it is safe. */
-  close(q: Instrument, urgency?: Urgency): Promise<CloseOutcome>;
+  close(q: PaymentReference, urgency?: Urgency): Promise<CloseOutcome>;
   /** Sends money back. Repeating it with the same refund id is safe. */
   refund(r: RefundRequest, urgency?: Urgency): Promise<RefundOutcome>;
-  refundStatus(q: Instrument & { refundId: string }, urgency?: Urgency): Promise<RefundStatus>;
+  refundStatus(q: PaymentReference & { refundId: string }, urgency?: Urgency): Promise<RefundStatus>;
   /** What the gateway says was paid from `from` until before `to`; undefined where it has no such list. */
   listPaid(range: { from: Date; to: Date }): Promise<ListedPayment[] | { unknown: string } | undefined>;
 }
@@ -149,7 +149,7 @@ export const isAttemptId = (id: string): boolean => attemptIdPattern.test(id);
 const gatewayIdPattern = /^[A-Za-z0-9_-]{1,100}$/;
 
 /** What is wrong with an instrument's ids, or null. Those of the gateway may come from a webhook. */
-export function refuseInstrument(q: Instrument): string | null {
+export function refusePaymentReference(q: PaymentReference): string | null {
   if (!isAttemptId(q.attemptId)) return 'bad_attempt_id';
   if (q.gatewayRef !== undefined && !gatewayIdPattern.test(q.gatewayRef)) return 'bad_gateway_ref';
   if (q.transactionId !== undefined && !gatewayIdPattern.test(q.transactionId)) return 'bad_transaction_id';
@@ -158,7 +158,7 @@ export function refuseInstrument(q: Instrument): string | null {
 
 /** A reason not to send a refund at all, or null. */
 export function refuseRefund(r: RefundRequest): RefundOutcome | null {
-  const code = refuseInstrument(r) ?? (isAttemptId(r.refundId) ? null : 'bad_refund_id');
+  const code = refusePaymentReference(r) ?? (isAttemptId(r.refundId) ? null : 'bad_refund_id');
   if (code !== null) return { kind: 'refused', code };
   const { amountRupiah, paidRupiah } = r;
   if (!Number.isSafeInteger(amountRupiah) || amountRupiah <= 0 || amountRupiah > paidRupiah)
@@ -179,7 +179,7 @@ export function refuseRequest(r: PaymentRequest): CreateOutcome | null {
 
 /** Failures that happen before any byte of the request is sent. */
 const neverSent = new Set([
-  'paced',
+  'rate_limited',
   'ECONNREFUSED',
   'ENOTFOUND',
   'EAI_AGAIN',

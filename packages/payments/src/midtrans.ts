@@ -21,7 +21,7 @@ import type {
   CloseOutcome,
   CreateOutcome,
   GatewayStatus,
-  Instrument,
+  PaymentReference,
   PaymentGateway,
   PaymentRequest,
   Received,
@@ -33,7 +33,7 @@ import type {
 import {
   httpFailure,
   isAttemptId,
-  refuseInstrument,
+  refusePaymentReference,
   refuseRefund,
   refuseRequest,
   transportFailure,
@@ -245,7 +245,7 @@ export function createMidtransGateway(
     });
 
   /** Asks about one id. The Snap token is none that the status API knows. */
-  async function ask(id: string, q: Instrument, operation: string, urgency: Urgency): Promise<Look> {
+  async function ask(id: string, q: PaymentReference, operation: string, urgency: Urgency): Promise<Look> {
     const unknown = (code: string): Look => ({ status: { kind: 'unknown', code } });
     const answer = await call({ operation, attemptId: q.attemptId, urgency }, () =>
       snap.transaction.status(id),
@@ -268,7 +268,7 @@ export function createMidtransGateway(
    * By the transaction's id where it is known, as some rails answer to nothing else. One that ended badly, or that is not
    * there, does not speak for the order, which may have another: then the order is asked about as well.
    */
-  async function look(q: Instrument, operation: string, urgency: Urgency): Promise<Look> {
+  async function look(q: PaymentReference, operation: string, urgency: Urgency): Promise<Look> {
     if (q.transactionId === undefined) return ask(q.attemptId, q, operation, urgency);
     const one = await ask(q.transactionId, q, operation, urgency);
     if (one.status.kind !== 'closed' && one.status.kind !== 'not_started') return one;
@@ -277,8 +277,9 @@ export function createMidtransGateway(
   }
 
   /** Not the id of another's transaction, which a webhook may have named: one that an answer about this attempt gave. */
-  const idOf = (found: Look, q: Instrument): string =>
-    found.transaction && refuseInstrument({ ...q, transactionId: found.transaction.transaction_id }) === null
+  const idOf = (found: Look, q: PaymentReference): string =>
+    found.transaction &&
+    refusePaymentReference({ ...q, transactionId: found.transaction.transaction_id }) === null
       ? found.transaction.transaction_id
       : q.attemptId;
 
@@ -307,10 +308,10 @@ export function createMidtransGateway(
   }
 
   async function refundStatus(
-    q: Instrument & { refundId: string },
+    q: PaymentReference & { refundId: string },
     urgency: Urgency = 'customer',
   ): Promise<RefundStatus> {
-    const bad = refuseInstrument(q) ?? (isAttemptId(q.refundId) ? null : 'bad_refund_id');
+    const bad = refusePaymentReference(q) ?? (isAttemptId(q.refundId) ? null : 'bad_refund_id');
     if (bad !== null) return { kind: 'unknown', code: bad };
     const { status, transaction: t } = await look(q, 'refund_status', urgency);
     if (status.kind === 'not_started') return { kind: 'none' };
@@ -381,13 +382,13 @@ export function createMidtransGateway(
     },
 
     async status(q, urgency = 'customer'): Promise<GatewayStatus> {
-      const bad = refuseInstrument(q);
+      const bad = refusePaymentReference(q);
       return bad === null ? (await look(q, 'status', urgency)).status : { kind: 'unknown', code: bad };
     },
 
     /** Before a method is chosen there is only a Snap session to cancel, and afterwards only a transaction. */
     async close(q, urgency = 'customer'): Promise<CloseOutcome> {
-      const bad = refuseInstrument(q);
+      const bad = refusePaymentReference(q);
       if (bad !== null) return { kind: 'unknown', code: bad };
       const session =
         q.gatewayRef === undefined ? 'refused' : await cancelSession(q.gatewayRef, q.attemptId, urgency);

@@ -15,7 +15,7 @@ import type {
   CloseOutcome,
   CreateOutcome,
   GatewayStatus,
-  Instrument,
+  PaymentReference,
   ListedPayment,
   PaymentGateway,
   PaymentRequest,
@@ -28,7 +28,7 @@ import type {
 import {
   httpFailure,
   isAttemptId,
-  refuseInstrument,
+  refusePaymentReference,
   refuseRefund,
   refuseRequest,
   transportFailure,
@@ -236,7 +236,7 @@ export function createXenditGateway(
 
   /** The invoices of one attempt: that of its gatewayRef, or all that bear its id. */
   async function read(
-    q: Instrument,
+    q: PaymentReference,
     operation: string,
     urgency: Urgency,
   ): Promise<Invoice[] | { code: string }> {
@@ -255,8 +255,8 @@ export function createXenditGateway(
     return found.every(isOurs) ? found : { code: 'wrong_order' };
   }
 
-  async function status(q: Instrument, urgency: Urgency = 'customer'): Promise<GatewayStatus> {
-    const bad = refuseInstrument(q);
+  async function status(q: PaymentReference, urgency: Urgency = 'customer'): Promise<GatewayStatus> {
+    const bad = refusePaymentReference(q);
     if (bad !== null) return { kind: 'unknown', code: bad };
     const found = await read(q, 'status', urgency);
     if (!Array.isArray(found)) return { kind: 'unknown', code: found.code };
@@ -264,17 +264,20 @@ export function createXenditGateway(
   }
 
   /** Of the invoice that was paid, where the caller has lost its id. */
-  async function invoiceIdOf(q: Instrument, urgency: Urgency): Promise<string | null | { code: string }> {
+  async function invoiceIdOf(
+    q: PaymentReference,
+    urgency: Urgency,
+  ): Promise<string | null | { code: string }> {
     if (q.gatewayRef !== undefined) return q.gatewayRef;
     const found = await read(q, 'status', urgency);
     return Array.isArray(found) ? (found.find(isPaid)?.id ?? null) : found;
   }
 
   async function refundStatus(
-    q: Instrument & { refundId: string },
+    q: PaymentReference & { refundId: string },
     urgency: Urgency = 'customer',
   ): Promise<RefundStatus> {
-    const bad = refuseInstrument(q) ?? (isAttemptId(q.refundId) ? null : 'bad_refund_id');
+    const bad = refusePaymentReference(q) ?? (isAttemptId(q.refundId) ? null : 'bad_refund_id');
     if (bad !== null) return { kind: 'unknown', code: bad };
     const invoiceId = await invoiceIdOf(q, urgency);
     if (invoiceId === null) return { kind: 'none' };
@@ -376,7 +379,7 @@ export function createXenditGateway(
 
     /** An invoice that cannot be expired may have been paid in the meantime, so it is read again. */
     async close(q, urgency = 'customer'): Promise<CloseOutcome> {
-      const bad = refuseInstrument(q);
+      const bad = refusePaymentReference(q);
       if (bad !== null) return { kind: 'unknown', code: bad };
       const ref = q.gatewayRef ?? (await openInvoiceOf(q.attemptId, urgency));
       if (ref === undefined) return closedBy(await status(q, urgency));

@@ -48,7 +48,7 @@ it('tells when the breaker of create opens, tries and closes', async () => {
   expect(states).toEqual(['open', 'half_open', 'closed']);
 });
 
-it.each(['paced', 'breaker_open', 'http_429', 'wrong_order'])('does not open for %s', async (code) => {
+it.each(['rate_limited', 'breaker_open', 'http_429', 'wrong_order'])('does not open for %s', async (code) => {
   const { gateway, calls, say } = scripted();
   const g = withBreaker(gateway);
   say({ kind: 'not_sent', code });

@@ -4,8 +4,8 @@ import { inspect } from 'node:util';
 import {
   createMidtransGateway,
   createXenditGateway,
-  type Exchange,
-  type Pace,
+  type GatewayApiCall,
+  type CallRateLimiter,
   type PaymentGateway,
 } from '../src/index.ts';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -84,8 +84,8 @@ function route(routes: Record<string, Respond | Respond[]>): void {
 }
 
 interface Given {
-  pace?: Pace;
-  audit?: (e: Exchange) => Promise<void>;
+  pace?: CallRateLimiter;
+  audit?: (e: GatewayApiCall) => Promise<void>;
   timeoutMs?: number;
 }
 const make = (name: Name, given: Given = {}): PaymentGateway => {
@@ -199,11 +199,11 @@ describe.each(names)('%s', (name) => {
         else fault(res, req);
       };
       let isCreating = true;
-      const exchanges: Exchange[] = [];
+      const apiCalls: GatewayApiCall[] = [];
       const printed = vi.spyOn(console, 'error');
       const calls = everything(
         make(name, {
-          audit: async (e) => void exchanges.push(e),
+          audit: async (e) => void apiCalls.push(e),
           ...(never ? { timeoutMs: shortMs } : {}),
         }),
       );
@@ -219,15 +219,15 @@ describe.each(names)('%s', (name) => {
         expect(outcome, call).toEqual({ kind: 'unknown', code: expect.any(String) });
       expect(listPaid).toEqual(name === 'midtrans' ? undefined : { unknown: expect.any(String) });
       expect(seen.map((r) => r.url)).not.toContain('/elsewhere');
-      expect(exchanges.length).toBe(seen.length);
-      expectNoKey(outcomes, exchanges);
+      expect(apiCalls.length).toBe(seen.length);
+      expectNoKey(outcomes, apiCalls);
       expect(printed).not.toHaveBeenCalled();
     },
   );
 
   it('waits and slows down where it is told 429, which had no effect', async () => {
     const slowed: [string, number | undefined][] = [];
-    const pace: Pace = {
+    const pace: CallRateLimiter = {
       take: () => Promise.resolve(true),
       slowDown: ({ operation }, afterMs) => {
         slowed.push([operation, afterMs]);
@@ -248,7 +248,7 @@ describe.each(names)('%s', (name) => {
 
   it('makes no call without a turn', async () => {
     const asked: unknown[] = [];
-    const pace: Pace = {
+    const pace: CallRateLimiter = {
       take: (call) => {
         asked.push(call);
         return Promise.resolve(false);
@@ -256,11 +256,11 @@ describe.each(names)('%s', (name) => {
       slowDown: () => Promise.resolve(),
     };
     const g = make(name, { pace });
-    expect(await g.create(request('a-1'), 'routine')).toEqual({ kind: 'not_sent', code: 'paced' });
-    expect(await g.refund(refund)).toEqual({ kind: 'not_sent', code: 'paced' });
-    expect(await g.status(instrument, 'webhook')).toEqual({ kind: 'unknown', code: 'paced' });
-    expect(await g.close(instrument)).toEqual({ kind: 'unknown', code: 'paced' });
-    expect(await g.refundStatus(refund)).toEqual({ kind: 'unknown', code: 'paced' });
+    expect(await g.create(request('a-1'), 'routine')).toEqual({ kind: 'not_sent', code: 'rate_limited' });
+    expect(await g.refund(refund)).toEqual({ kind: 'not_sent', code: 'rate_limited' });
+    expect(await g.status(instrument, 'webhook')).toEqual({ kind: 'unknown', code: 'rate_limited' });
+    expect(await g.close(instrument)).toEqual({ kind: 'unknown', code: 'rate_limited' });
+    expect(await g.refundStatus(refund)).toEqual({ kind: 'unknown', code: 'rate_limited' });
     expect(asked).toContainEqual({
       gateway: name,
       operation: name === 'midtrans' ? 'create' : 'list',
@@ -273,7 +273,7 @@ describe.each(names)('%s', (name) => {
 
   it('does not count the wait for a turn as the time of the call', async () => {
     const turn = Promise.withResolvers<boolean>();
-    const pace: Pace = { take: () => turn.promise, slowDown: () => Promise.resolve() };
+    const pace: CallRateLimiter = { take: () => turn.promise, slowDown: () => Promise.resolve() };
     respond = json({ status_code: '404' });
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     let asked: ReturnType<PaymentGateway['status']>;
@@ -326,10 +326,10 @@ describe.each(names)('%s', (name) => {
       status_message: 'mail to budi@example.test or 0812 3456 7890 at https://pay.example/abc',
       error_messages: ['budi@example.test is bad'],
     };
-    const exchanges: Exchange[] = [];
+    const apiCalls: GatewayApiCall[] = [];
     respond = json({ ...personal, status_code: '200', status: 'PAID', order_id: 'a-1', amount: 150_000 });
-    await make(name, { audit: async (e) => void exchanges.push(e) }).status(instrument);
-    expect(exchanges).toEqual([
+    await make(name, { audit: async (e) => void apiCalls.push(e) }).status(instrument);
+    expect(apiCalls).toEqual([
       {
         gateway: name,
         operation: 'status',
@@ -340,11 +340,11 @@ describe.each(names)('%s', (name) => {
         tookMs: expect.any(Number),
       },
     ]);
-    expect(JSON.stringify(exchanges)).not.toMatch(/budi|0812|3456|8123|4811|fff|pay\.example|tok-en|melati/i);
+    expect(JSON.stringify(apiCalls)).not.toMatch(/budi|0812|3456|8123|4811|fff|pay\.example|tok-en|melati/i);
 
     respond = json(Array.from({ length: 500 }, () => ({ id: 'x'.repeat(190), order_id: 'y'.repeat(190) })));
-    await make(name, { audit: async (e) => void exchanges.push(e) }).status(instrument);
-    expect(JSON.stringify(exchanges[1]?.body).length).toBeLessThan(16_384);
+    await make(name, { audit: async (e) => void apiCalls.push(e) }).status(instrument);
+    expect(JSON.stringify(apiCalls[1]?.body).length).toBeLessThan(16_384);
   });
 
   it('gives the answer also where no record of it can be kept', async () => {

@@ -46,7 +46,7 @@ const receiveStockSchema = z.object({
 });
 
 /** A customer asks for another way to pay than the one that is out. */
-const switchPaymentSchema = orderJobSchema.extend({
+const changePaymentMethodSchema = orderJobSchema.extend({
   method: z.enum(['online', 'bank_transfer']),
   /** The attempt that it takes the place of, null while there is none: run twice, it replaces nothing newer. */
   replaces: z.string().min(1).nullable(),
@@ -82,7 +82,7 @@ const requestRefundSchema = z.object({
   refundId: z.string().regex(/^[A-Za-z0-9-]{1,46}$/),
   attemptId: z.string().min(1),
   amountRupiah: z.int().positive(),
-  caseId: z.int().positive().nullable(),
+  exceptionId: z.int().positive().nullable(),
   reason: z.string().min(1),
   requestedBy: z.string().min(1),
 });
@@ -139,10 +139,15 @@ const refundEventSchema = z.object({
 export const JOBS = {
   'reserve-order': { queue: 'orders', payload: acceptedOrderSchema, attempts: 10, backoffMs: 200 },
   'create-payment': { queue: 'payments', payload: orderJobSchema, attempts: 8, backoffMs: 500 },
-  'close-payment': { queue: 'closings', payload: orderJobSchema, attempts: 8, backoffMs: 1_000 },
+  'expire-order': { queue: 'expiries', payload: orderJobSchema, attempts: 8, backoffMs: 1_000 },
   'cancel-order': { queue: 'payments', payload: cancelOrderSchema, attempts: 8, backoffMs: 1_000 },
   'release-hold': { queue: 'payments', payload: orderJobSchema, attempts: 8, backoffMs: 1_000 },
-  'switch-payment': { queue: 'payments', payload: switchPaymentSchema, attempts: 8, backoffMs: 1_000 },
+  'change-payment-method': {
+    queue: 'payments',
+    payload: changePaymentMethodSchema,
+    attempts: 8,
+    backoffMs: 1_000,
+  },
   'attach-transfer-proof': {
     queue: 'payments',
     payload: transferProofSchema,
@@ -185,7 +190,7 @@ export type QueueName = (typeof JOBS)[JobName]['queue'];
 export const QUEUES: readonly QueueName[] = [
   'orders',
   'payments',
-  'closings',
+  'expiries',
   'admin',
   'payment-events',
   'reconciliation',

@@ -1,6 +1,6 @@
 import { Queue } from 'bullmq';
 import { type AcceptedOrder, JOBS, type JobName, type JobPayload, QUEUES, type QueueName } from './jobs.ts';
-import { joined, type Redis } from '@antrean/redis';
+import { batchLoader, type Redis } from '@antrean/redis';
 
 export interface Backlog {
   waiting: number;
@@ -56,7 +56,7 @@ export function createProducer(redis: Redis, prefix: string): Producer {
       jobs.map(({ payload, jobId }) => ({ name, data: payload, opts: optionsOf(name, jobId) })),
     );
   };
-  const addOrder = joined(async (jobs: readonly { payload: AcceptedOrder; jobId: string }[]) => {
+  const addOrder = batchLoader(async (jobs: readonly { payload: AcceptedOrder; jobId: string }[]) => {
     await addAll('reserve-order', jobs);
     return jobs.map(() => undefined);
   });

@@ -1,6 +1,6 @@
 import { DelayedError, type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq';
 import { JOBS, type JobName, type JobPayload, type QueueName } from './jobs.ts';
-import { openWorkerRedis, type Redis } from '@antrean/redis';
+import { openBlockingRedis, type Redis } from '@antrean/redis';
 
 interface JobContext {
   jobId: string;
@@ -75,7 +75,7 @@ export async function startWorkers(options: WorkerOptions): Promise<RunningWorke
   const connections: Redis[] = [];
   const workers: Worker[] = [];
   for (const [queue, concurrency] of Object.entries(options.concurrency)) {
-    const connection = openWorkerRedis(options.redisUrl);
+    const connection = openBlockingRedis(options.redisUrl);
     connections.push(connection);
     const worker = new Worker(queue, (job: Job, token?: string) => run(options.handlers, job, token), {
       connection,

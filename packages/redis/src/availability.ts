@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 
 /** What can be had of a product, as PostgreSQL said after a change. */
-export interface StockState {
+export interface ProductAvailability {
   sku: string;
   /** Of its stock; grows with each change. */
   version: number;
@@ -12,7 +12,7 @@ export interface StockState {
   sale: { startsAtMs: number; endsAtMs: number; quotaLeft: number; priceRupiah: number } | null;
 }
 
-export interface StockMark extends Omit<StockState, 'version'> {
+export interface AvailabilitySnapshot extends Omit<ProductAvailability, 'version'> {
   publishedAtMs: number;
 }
 
@@ -20,9 +20,9 @@ export interface StockMark extends Omit<StockState, 'version'> {
  * How long a mark refuses orders. One that a worker left behind when it died is wrong for no longer: an order comes
  * through, its worker sees how things are, and publishes that.
  */
-export const MARK_HOLDS_MS = 30_000;
+export const SNAPSHOT_VALID_MS = 30_000;
 /** Versions are compared for longer, so that a worker that was paused cannot publish the past. */
-const MARK_TTL_SECONDS = 24 * 3600;
+const SNAPSHOT_TTL_SECONDS = 24 * 3600;
 
 /** Replaces a mark only by a newer state of the stock. */
 const PUBLISH = `
@@ -45,7 +45,7 @@ type ScriptedRedis = Redis & {
 };
 
 /** Of each product, what can be had: the sold-out gate and the catalogue read it. */
-export class StockMarks {
+export class AvailabilitySnapshots {
   readonly #redis: ScriptedRedis;
   readonly #prefix: string;
 
@@ -55,9 +55,9 @@ export class StockMarks {
     this.#prefix = prefix;
   }
 
-  async publish(states: readonly StockState[]): Promise<void> {
+  async publish(states: readonly ProductAvailability[]): Promise<void> {
     if (states.length === 0) return;
-    const keys = states.map(({ sku }) => stockMarkKey(this.#prefix, sku));
+    const keys = states.map(({ sku }) => availabilityKey(this.#prefix, sku));
     const fields = states.flatMap(({ version, available, priceRupiah, sale }) => [
       version,
       available,
@@ -67,15 +67,15 @@ export class StockMarks {
       priceRupiah,
       sale?.priceRupiah ?? 0,
     ]);
-    await this.#redis.antreanPublishStock(keys.length, ...keys, MARK_TTL_SECONDS, ...fields);
+    await this.#redis.antreanPublishStock(keys.length, ...keys, SNAPSHOT_TTL_SECONDS, ...fields);
   }
 
   /** In one round trip, in the order asked; undefined where nothing was published for a day. */
-  async read(skus: readonly string[]): Promise<(StockMark | undefined)[]> {
+  async read(skus: readonly string[]): Promise<(AvailabilitySnapshot | undefined)[]> {
     if (skus.length === 0) return [];
     const pipeline = this.#redis.pipeline();
     for (const sku of skus) {
-      pipeline.hmget(stockMarkKey(this.#prefix, sku), ...FIELDS);
+      pipeline.hmget(availabilityKey(this.#prefix, sku), ...FIELDS);
     }
     const answers = (await pipeline.exec()) ?? [];
     return answers.map(([error, fields], index) => {
@@ -101,6 +101,6 @@ export class StockMarks {
   }
 }
 
-export function stockMarkKey(prefix: string, sku: string): string {
+export function availabilityKey(prefix: string, sku: string): string {
   return `${prefix}:stock:${sku}`;
 }

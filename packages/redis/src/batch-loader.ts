@@ -7,9 +7,11 @@ const MOST_AT_ONCE = 64;
 /**
  * Joins what is asked at the same time into one call of `run`, which answers in the same order: whatever comes while a
  * call is under way goes with the next one. Where each call waits for the disk, many requests wait for it once. A call
- * that fails fails for all that it was joined of.
+ * that fails fails for all that it was batchLoader of.
  */
-export function joined<T, R>(run: (inputs: readonly T[]) => Promise<readonly R[]>): (input: T) => Promise<R> {
+export function batchLoader<T, R>(
+  run: (inputs: readonly T[]) => Promise<readonly R[]>,
+): (input: T) => Promise<R> {
   let waiting: { input: T; resolve: (answer: R) => void; reject: (error: unknown) => void }[] = [];
   let underWay = 0;
   let next: NodeJS.Immediate | undefined;

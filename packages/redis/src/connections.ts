@@ -22,7 +22,7 @@ const FAIL_FAST = {
  * For producers and status records: fails within 0.7 s when Redis is down or frozen, instead of queueing
  * commands in memory. A command that timed out may still have been executed.
  */
-export function openFailFastRedis(url: string): Redis {
+export function openRequestRedis(url: string): Redis {
   const redis = new Redis(url, FAIL_FAST);
   // Every command reports its own failure; without a listener ioredis prints each reconnect.
   redis.on('error', () => undefined);
@@ -33,7 +33,7 @@ export function openFailFastRedis(url: string): Redis {
  * For what a worker publishes and adds after its commit: gives up after 10 s. Nobody waits for an answer there, and
  * giving up while Redis is only slow, as during a rewrite of its log, would make it do the same again.
  */
-export function openPatientRedis(url: string): Redis {
+export function openWorkerRedis(url: string): Redis {
   const redis = new Redis(url, { ...FAIL_FAST, commandTimeout: 10_000, socketTimeout: 15_000 });
   redis.on('error', () => undefined);
   return redis;
@@ -43,7 +43,7 @@ export function openPatientRedis(url: string): Redis {
  * For what may be skipped when Redis is slow, as the rate limit: gives up after 200 ms, so that it never holds
  * up a request for long.
  */
-export function openImpatientRedis(url: string): Redis {
+export function openRateLimitRedis(url: string): Redis {
   const redis = new Redis(url, { ...FAIL_FAST, commandTimeout: 200 });
   redis.on('error', () => undefined);
   return redis;
@@ -62,7 +62,7 @@ export function openSubscriberRedis(url: string): Redis {
 }
 
 /** For BullMQ's workers, which block on Redis: no command timeout, endless retries. */
-export function openWorkerRedis(url: string): Redis {
+export function openBlockingRedis(url: string): Redis {
   const redis = new Redis(url, { maxRetriesPerRequest: null });
   redis.on('error', () => undefined);
   return redis;

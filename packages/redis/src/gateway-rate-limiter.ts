@@ -9,17 +9,17 @@ interface Operation {
 }
 
 /** What a gateway allows. `burst`: calls that may come at once after a quiet time, at least 1. */
-export interface PaceLimit {
+export interface GatewayRateLimit {
   callsPerMinute: number;
   burst: number;
 }
 
 /** By gateway and operation; `default` is for each operation that is not named. A gateway not named is not rationed. */
-export type PaceLimits = Readonly<
-  Record<string, { default: PaceLimit } & Readonly<Record<string, PaceLimit>>>
+export type GatewayRateLimits = Readonly<
+  Record<string, { default: GatewayRateLimit } & Readonly<Record<string, GatewayRateLimit>>>
 >;
 
-export interface GatewayPace {
+export interface GatewayRateLimiter {
   /** Waits for a turn; false when that takes longer than `maxWaitMs`. Never rejects. */
   take(call: Operation & { urgency: Urgency }): Promise<boolean>;
   /** Stops the operation for `afterMs` and halves its pace. Never rejects. */
@@ -82,8 +82,8 @@ redis.call('PEXPIRE', KEYS[1], math.ceil(until_ - now + 12 * tonumber(ARGV[2])))
 return 1`;
 
 type ScriptedRedis = Redis & {
-  antreanPaceTake(key: string, ...args: (string | number)[]): Promise<number>;
-  antreanPaceSlowDown(key: string, ...args: (string | number)[]): Promise<number>;
+  antreanAcquire(key: string, ...args: (string | number)[]): Promise<number>;
+  antreanSlowDown(key: string, ...args: (string | number)[]): Promise<number>;
 };
 
 interface Waiting {
@@ -119,23 +119,23 @@ function toleranceOf(burst: number, urgency: Urgency): number {
 
 /**
  * Keeps calls to gateways below their rate limits, over all processes that share the Redis and the prefix; `redis` should
- * give up soon, as `openImpatientRedis` does. While Redis is away each process keeps the limits by itself, so that
+ * give up soon, as `openRateLimitRedis` does. While Redis is away each process keeps the limits by itself, so that
  * several together may exceed them.
  *
  * Who waits is served by urgency, then in order. Less urgent calls also have a tenth of the pace each as their own, so
  * that they come about however many customers wait. After a 429 the operation stops, then goes on at half the pace;
  * every `recoverMs` without another 429 doubles it, up to the full pace.
  */
-export function createGatewayPace(o: {
+export function createGatewayRateLimiter(o: {
   redis: Redis;
   prefix: string;
-  limits: PaceLimits;
+  limits: GatewayRateLimits;
   maxWaitMs: number;
   recoverMs?: number;
-}): GatewayPace {
+}): GatewayRateLimiter {
   const recoverMs = o.recoverMs ?? 30_000;
-  o.redis.defineCommand('antreanPaceTake', { numberOfKeys: 1, lua: TAKE });
-  o.redis.defineCommand('antreanPaceSlowDown', { numberOfKeys: 1, lua: SLOW_DOWN });
+  o.redis.defineCommand('antreanAcquire', { numberOfKeys: 1, lua: TAKE });
+  o.redis.defineCommand('antreanSlowDown', { numberOfKeys: 1, lua: SLOW_DOWN });
   const redis = o.redis as ScriptedRedis;
   const lanes = new Map<string, Lane>();
   let awayUntil = 0;
@@ -196,7 +196,7 @@ export function createGatewayPace(o: {
   /** Milliseconds until a call of this urgency may have a turn; 0 when it has it. */
   async function turn(lane: Lane, urgency: Urgency, onlyOwn: boolean): Promise<number> {
     const wait = await inRedis(() =>
-      redis.antreanPaceTake(
+      redis.antreanAcquire(
         lane.key,
         urgency,
         lane.intervalMs,
@@ -290,7 +290,7 @@ export function createGatewayPace(o: {
       if (local.stop <= now) local.halvings = Math.min(halvingsAt(local, now) + 1, MAX_HALVINGS);
       local.stop = Math.max(local.stop, now + afterMs);
       local.halvedAt = local.stop;
-      await inRedis(() => redis.antreanPaceSlowDown(lane.key, afterMs, recoverMs, MAX_HALVINGS));
+      await inRedis(() => redis.antreanSlowDown(lane.key, afterMs, recoverMs, MAX_HALVINGS));
     },
 
     close() {

@@ -1,15 +1,15 @@
 // Connections.
 export {
   DEFAULT_PREFIX,
-  openFailFastRedis,
-  openImpatientRedis,
-  openPatientRedis,
-  openSubscriberRedis,
+  openRequestRedis,
+  openRateLimitRedis,
   openWorkerRedis,
+  openSubscriberRedis,
+  openBlockingRedis,
   type Redis,
   waitForRedis,
 } from './connections.ts';
-export { joined } from './batch-loader.ts';
+export { batchLoader } from './batch-loader.ts';
 
 // Orders as they are shown: admitted, waiting in line, and followed.
 export {
@@ -22,7 +22,11 @@ export {
 } from './status-records.ts';
 export { Line, type LineState, placeOf } from './line.ts';
 export { OrderChanges } from './order-changes.ts';
-export { type StockMark, StockMarks, type StockState } from './availability.ts';
+export {
+  type AvailabilitySnapshot,
+  AvailabilitySnapshots,
+  type ProductAvailability,
+} from './availability.ts';
 
 // Storefronts and switches, as each API process reads them.
 export {
@@ -53,10 +57,10 @@ export {
 export { type Counted, createRateCounter, type RateCounter } from './rate-counter.ts';
 export { type BreakerState, readGatewayHealth, reportGatewayHealth } from './gateway-health.ts';
 export {
-  createGatewayPace,
-  type GatewayPace,
-  type PaceLimit,
-  type PaceLimits,
+  createGatewayRateLimiter,
+  type GatewayRateLimiter,
+  type GatewayRateLimit,
+  type GatewayRateLimits,
 } from './gateway-rate-limiter.ts';
 
 // Caches.
@@ -66,4 +70,4 @@ export {
   CatalogueAwayError,
   createCatalogueCache,
 } from './catalogue-cache.ts';
-export { Recent } from './ttl-cache.ts';
+export { TtlCache } from './ttl-cache.ts';

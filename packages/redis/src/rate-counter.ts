@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
-import { joined } from './batch-loader.ts';
-import { Recent } from './ttl-cache.ts';
+import { batchLoader } from './batch-loader.ts';
+import { TtlCache } from './ttl-cache.ts';
 
 /**
  * Counts each bucket once, or a portion at once while that leaves the count within what may go in portions. Answers
@@ -64,7 +64,7 @@ interface Asked {
 export function createRateCounter(redis: Redis, prefix: string): RateCounter {
   redis.defineCommand('antreanCount', { lua: COUNT });
   const scripted = redis as ScriptedRedis;
-  const take = joined(async (asked: readonly Asked[]) => {
+  const take = batchLoader(async (asked: readonly Asked[]) => {
     const keys = asked.map(({ bucket }) => `${prefix}:rate:${bucket}`);
     const args = asked.flatMap(({ windowMs, inPortionsTo }) => [windowMs, inPortionsTo]);
     const counts = await scripted.antreanCount(keys.length, ...keys, PORTION, ...args);
@@ -73,7 +73,7 @@ export function createRateCounter(redis: Redis, prefix: string): RateCounter {
       return { before: before ?? 0, last: last ?? 0, ttl: ttl ?? 0 };
     });
   });
-  const portions = new Recent<{ current: number; last: number; endsAtMs: number }>({
+  const portions = new TtlCache<{ current: number; last: number; endsAtMs: number }>({
     forMs: REMEMBERED_MS,
     most: MOST_REMEMBERED,
   });

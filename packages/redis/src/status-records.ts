@@ -1,9 +1,9 @@
 import type { OrderStatus } from '@antrean/domain';
 import type { Redis } from 'ioredis';
-import { joined } from './batch-loader.ts';
+import { batchLoader } from './batch-loader.ts';
 import { lineKeys, lineStateOf, type LineState, type Place, placeOf } from './line.ts';
-import { MARK_HOLDS_MS, stockMarkKey } from './availability.ts';
-import { Recent } from './ttl-cache.ts';
+import { SNAPSHOT_VALID_MS, availabilityKey } from './availability.ts';
+import { TtlCache } from './ttl-cache.ts';
 
 /** A status record: what is shown of the order, and what only we read. */
 export interface StatusRecord {
@@ -215,7 +215,7 @@ export class StatusRecords {
   readonly #redis: ScriptedRedis;
   readonly #prefix: string;
   /** Whoever waits asks again and again, and parsing takes longer than all else that is done with a record. */
-  readonly #parsed = new Recent<ParsedRecord>({ forMs: REMEMBERED_MS, most: MOST_REMEMBERED });
+  readonly #parsed = new TtlCache<ParsedRecord>({ forMs: REMEMBERED_MS, most: MOST_REMEMBERED });
   /** Admits an order, or refuses it. Whatever comes at the same moment shares a round trip. */
   readonly admit: (arrival: Arrival) => Promise<Admission>;
   /** Undefined where there is no record. Whatever comes at the same moment shares a round trip. */
@@ -229,8 +229,8 @@ export class StatusRecords {
     redis.defineCommand('antreanCancelQueued', { numberOfKeys: 1, lua: CANCEL_QUEUED });
     this.#redis = redis as ScriptedRedis;
     this.#prefix = prefix;
-    this.admit = joined((arrivals) => this.#admitAll(arrivals));
-    this.read = joined((orderIds) => this.#readAll(orderIds));
+    this.admit = batchLoader((arrivals) => this.#admitAll(arrivals));
+    this.read = batchLoader((orderIds) => this.#readAll(orderIds));
   }
 
   async #admitAll(arrivals: readonly Arrival[]): Promise<Admission[]> {
@@ -250,12 +250,12 @@ export class StatusRecords {
     const keys = [
       ...lineKeys(this.#prefix),
       ...arrivals.map(({ record }) => orderKey(this.#prefix, record.status.orderId)),
-      ...marks.map((sku) => stockMarkKey(this.#prefix, sku)),
+      ...marks.map((sku) => availabilityKey(this.#prefix, sku)),
     ];
     const answers = await this.#redis.antreanAdmit(
       keys.length,
       ...keys,
-      ...[RECORD_TTL_SECONDS, MARK_HOLDS_MS, arrivals.length, ...fields],
+      ...[RECORD_TTL_SECONDS, SNAPSHOT_VALID_MS, arrivals.length, ...fields],
     );
     return answers.map(([kind, ...rest]): Admission => {
       switch (kind) {

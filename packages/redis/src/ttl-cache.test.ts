@@ -1,11 +1,11 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { Recent } from './ttl-cache.ts';
+import { TtlCache } from './ttl-cache.ts';
 
 describe('what was seen lately', () => {
   afterEach(() => vi.restoreAllMocks());
 
   it('is forgotten as a whole when another comes that would be too many', () => {
-    const recent = new Recent<number>({ forMs: 60_000, most: 2 });
+    const recent = new TtlCache<number>({ forMs: 60_000, most: 2 });
     for (const [key, value] of [
       ['a', 1],
       ['b', 2],
@@ -20,7 +20,7 @@ describe('what was seen lately', () => {
   it('is forgotten when it is old, and something comes', () => {
     let now = 1_000_000;
     vi.spyOn(performance, 'now').mockImplementation(() => now);
-    const recent = new Recent<number>({ forMs: 1_000, most: 10 });
+    const recent = new TtlCache<number>({ forMs: 1_000, most: 10 });
     recent.set('a', 1);
     now += 999;
     recent.set('b', 2);

@@ -1,5 +1,5 @@
 /** What was seen lately, in a memory that does not grow: all of it is forgotten when it is old, or too much. */
-export class Recent<V> {
+export class TtlCache<V> {
   readonly #forMs: number;
   readonly #most: number;
   #entries = new Map<string, V>();

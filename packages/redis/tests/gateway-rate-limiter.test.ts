@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import {
-  createGatewayPace,
-  type GatewayPace,
-  openImpatientRedis,
-  type PaceLimit,
+  createGatewayRateLimiter,
+  type GatewayRateLimiter,
+  openRateLimitRedis,
+  type GatewayRateLimit,
   type Redis,
   waitForRedis,
 } from '@antrean/redis';
 import { redisUrl as sharedRedisUrl } from '@antrean/testing/vitest';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
-const opened: { pace: GatewayPace; redis: Redis }[] = [];
+const opened: { pace: GatewayRateLimiter; redis: Redis }[] = [];
 afterEach(() => {
   vi.useRealTimers();
   for (const { pace, redis } of opened.splice(0)) {
@@ -20,16 +20,16 @@ afterEach(() => {
 });
 
 /** One call every so many milliseconds is what comes of the limit, of which nine tenths are used. */
-const every = (ms: number, burst = 1): PaceLimit => ({ callsPerMinute: 60_000 / ms / 0.9, burst });
+const every = (ms: number, burst = 1): GatewayRateLimit => ({ callsPerMinute: 60_000 / ms / 0.9, burst });
 const anHour = 3_600_000;
 
 async function paceWith(
-  limit: PaceLimit,
+  limit: GatewayRateLimit,
   o: { prefix?: string; maxWaitMs?: number; recoverMs?: number; redisUrl?: string } = {},
 ) {
-  const redis = openImpatientRedis(o.redisUrl ?? sharedRedisUrl());
+  const redis = openRateLimitRedis(o.redisUrl ?? sharedRedisUrl());
   if (o.redisUrl === undefined) await waitForRedis(redis, 5_000);
-  const pace = createGatewayPace({
+  const pace = createGatewayRateLimiter({
     redis,
     prefix: o.prefix ?? `test-${randomBytes(6).toString('hex')}`,
     limits: { xendit: { default: limit, status: every(anHour, 2) } },

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { redisUrl } from '@antrean/testing/vitest';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Line, openFailFastRedis, type Redis, StatusRecords, waitForRedis } from '@antrean/redis';
+import { Line, openRequestRedis, type Redis, StatusRecords, waitForRedis } from '@antrean/redis';
 
 let redis: Redis;
 beforeAll(async () => {
-  redis = openFailFastRedis(redisUrl());
+  redis = openRequestRedis(redisUrl());
   await waitForRedis(redis, 5_000);
 });
 afterAll(() => redis.disconnect());

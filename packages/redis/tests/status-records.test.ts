@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { redisUrl } from '@antrean/testing/vitest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
-  openFailFastRedis,
+  openRequestRedis,
   orderKey,
   type Redis,
   StatusRecords,
@@ -14,7 +14,7 @@ const prefix = `test-${randomBytes(6).toString('hex')}`;
 let redis: Redis;
 let records: StatusRecords;
 beforeAll(async () => {
-  redis = openFailFastRedis(redisUrl());
+  redis = openRequestRedis(redisUrl());
   await waitForRedis(redis, 5_000);
   records = new StatusRecords(redis, prefix);
 });

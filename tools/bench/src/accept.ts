@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createProducer } from '@antrean/queue';
-import { DEFAULT_PREFIX, openPatientRedis, waitForRedis } from '@antrean/redis';
+import { DEFAULT_PREFIX, openWorkerRedis, waitForRedis } from '@antrean/redis';
 import { count, defineBenchmark, type Report } from './benchmark.ts';
 import type { Environment } from './environment.ts';
 import type { OrderLoadReport } from './order-load.ts';
@@ -109,7 +109,7 @@ interface Measured {
 /** At full load, and at half of that; no worker takes anything out of the queue. */
 async function measure(entry: string, sizes: Sizes, environment: Environment): Promise<Measured> {
   const redisUrl = await environment.startRedis();
-  const redis = openPatientRedis(redisUrl);
+  const redis = openWorkerRedis(redisUrl);
   await waitForRedis(redis, 10_000);
   const key = await putBenchKey(redis);
   const port = await freePort();

@@ -1,6 +1,6 @@
 import { type ApiConfig, buildApp, LiveSettings } from '@antrean/api';
 import { createProducer } from '@antrean/queue';
-import { openFailFastRedis, waitForRedis } from '@antrean/redis';
+import { openRequestRedis, waitForRedis } from '@antrean/redis';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 
 /**
@@ -11,7 +11,7 @@ export async function buildAppWithoutRedis(
   config: ApiConfig,
   log: FastifyBaseLogger,
 ): Promise<FastifyInstance> {
-  const redis = openFailFastRedis(config.REDIS_URL);
+  const redis = openRequestRedis(config.REDIS_URL);
   await waitForRedis(redis, 10_000);
   const producer = createProducer(redis, config.QUEUE_PREFIX);
   const settings = new LiveSettings(redis, config.QUEUE_PREFIX, producer);

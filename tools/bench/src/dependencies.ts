@@ -1,10 +1,16 @@
 import { openDatabase } from '@antrean/db';
 import { createLog } from '@antrean/process';
 import { createProducer } from '@antrean/queue';
-import { DEFAULT_PREFIX, openPatientRedis, StatusRecords, StockMarks, waitForRedis } from '@antrean/redis';
 import {
-  coalesceStockChanges,
-  startStockPublisher,
+  DEFAULT_PREFIX,
+  openWorkerRedis,
+  StatusRecords,
+  AvailabilitySnapshots,
+  waitForRedis,
+} from '@antrean/redis';
+import {
+  batchOrderCommands,
+  startAvailabilityPublisher,
   type JobDependencies,
   readConfig,
   type WorkerConfig,
@@ -25,13 +31,13 @@ export async function openDependencies(
     XENDIT_SECRET_KEY: 'none',
   });
   const db = openDatabase({ url: databaseUrl, maxConnections: 10 });
-  const redis = openPatientRedis(redisUrl);
+  const redis = openWorkerRedis(redisUrl);
   await waitForRedis(redis, 10_000);
   const now = () => new Date();
   // Formatted as in production, written nowhere.
   const log = createLog('bench', 'info', { write: () => undefined });
-  const marks = new StockMarks(redis, DEFAULT_PREFIX);
-  const stock = startStockPublisher({ db, marks, now, log });
+  const marks = new AvailabilitySnapshots(redis, DEFAULT_PREFIX);
+  const stock = startAvailabilityPublisher({ db, marks, now, log });
   const deps: JobDependencies = {
     db,
     records: new StatusRecords(redis, DEFAULT_PREFIX),
@@ -40,8 +46,8 @@ export async function openDependencies(
     gateways,
     transferAccounts: config.BANK_ACCOUNTS,
     now,
-    stockChanges: coalesceStockChanges(db, {
-      maxBatchSize: config.STOCK_CHANGE_BATCH_SIZE,
+    orderCommands: batchOrderCommands(db, {
+      maxBatchSize: config.ORDER_COMMAND_BATCH_SIZE,
       touch: (touched) => stock.touch(touched),
     }),
     log,

@@ -164,7 +164,7 @@ async function placeAndFollow(
       return followed;
     }
     if (status === 'reserved' || status === 'awaiting_payment') {
-      const isComing = payment?.state === 'coming' && (payment.alternatives ?? []).length > 0;
+      const isComing = payment?.state === 'pending' && (payment.alternatives ?? []).length > 0;
       if (isComing) followed.wasSeenComing = true;
       else followed.wasLeftUntold = true;
     } else if (status !== 'queued') return followed;
@@ -195,7 +195,7 @@ async function readRecords(
     .select('id')
     .where('state', '=', 'declined')
     .execute();
-  const answers = await db.selectFrom('gatewayExchanges').select(['gateway', 'httpStatus', 'code']).execute();
+  const answers = await db.selectFrom('gatewayApiLog').select(['gateway', 'httpStatus', 'code']).execute();
   return {
     declined: declined.length,
     tooManyRequests: answers.filter(({ httpStatus }) => httpStatus === 429).length,

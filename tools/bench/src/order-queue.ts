@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type AcceptedOrder, createProducer, orderJobId, type Producer } from '@antrean/queue';
-import { DEFAULT_PREFIX, openWorkerRedis, type Redis, StatusRecords } from '@antrean/redis';
+import { DEFAULT_PREFIX, openBlockingRedis, type Redis, StatusRecords } from '@antrean/redis';
 import { Queue } from 'bullmq';
 
 const CHUNK = 500;
@@ -19,7 +19,7 @@ export class OrderQueue {
   #added = 0;
 
   constructor(redisUrl: string, skusOf: (order: number) => readonly string[]) {
-    this.#redis = openWorkerRedis(redisUrl);
+    this.#redis = openBlockingRedis(redisUrl);
     this.#records = new StatusRecords(this.#redis, DEFAULT_PREFIX);
     this.#producer = createProducer(this.#redis, DEFAULT_PREFIX);
     this.#queue = new Queue('orders', { connection: this.#redis, prefix: DEFAULT_PREFIX });

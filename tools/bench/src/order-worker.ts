@@ -1,7 +1,7 @@
 // One process that works the orders of a benchmark. Its arguments: mode, DATABASE_URL, REDIS_URL.
 import { type AcceptedOrder, type Handlers, JOBS, startWorkers } from '@antrean/queue';
-import { DEFAULT_PREFIX, openWorkerRedis } from '@antrean/redis';
-import { Coalescer, coalesceReservations, DatabaseGate, reserveOrder, reserveOrders } from '@antrean/worker';
+import { DEFAULT_PREFIX, openBlockingRedis } from '@antrean/redis';
+import { MicroBatcher, batchReservations, DatabaseGate, reserveOrder, reserveOrders } from '@antrean/worker';
 import { type Job, Worker } from 'bullmq';
 import pg from 'pg';
 import { openDependencies } from './dependencies.ts';
@@ -29,7 +29,7 @@ function countFailure(error: Error): void {
 async function startFull(): Promise<() => Promise<OrderReport>> {
   const probe = () => deps.db.selectNoFrom((eb) => eb.lit(1).as('one')).execute();
   const gate = new DatabaseGate({ probe, log: deps.log });
-  const reservations = coalesceReservations(deps, gate, { maxBatchSize: config.RESERVE_BATCH_SIZE });
+  const reservations = batchReservations(deps, gate, { maxBatchSize: config.RESERVE_BATCH_SIZE });
   const notWorked = () => Promise.reject(new Error('The benchmark works no job but reserve-order.'));
   const handlers = {
     ...Object.fromEntries(Object.keys(JOBS).map((name) => [name, notWorked])),
@@ -56,7 +56,7 @@ async function startBare(
   handle: (order: AcceptedOrder) => Promise<void>,
 ): Promise<() => Promise<OrderReport>> {
   const worker = new Worker('orders', (job: Job) => handle(job.data as AcceptedOrder), {
-    connection: openWorkerRedis(redisUrl),
+    connection: openBlockingRedis(redisUrl),
     prefix: DEFAULT_PREFIX,
     concurrency,
     lockDuration: 7_000,
@@ -74,7 +74,7 @@ async function startBare(
 }
 
 function startReserveOnly(concurrency: number, maxBatchSize: number): Promise<() => Promise<OrderReport>> {
-  const coalescer = new Coalescer<AcceptedOrder, void>({
+  const batcher = new MicroBatcher<AcceptedOrder, void>({
     async run(batch) {
       await reserveOrders(deps.db, batch);
       return batch.map(() => undefined);
@@ -82,7 +82,7 @@ function startReserveOnly(concurrency: number, maxBatchSize: number): Promise<()
     maxBatchSize,
     maxWaitMs: 3,
   });
-  return startBare(concurrency, (order) => coalescer.submit(order));
+  return startBare(concurrency, (order) => batcher.submit(order));
 }
 
 function startNaive(): Promise<() => Promise<OrderReport>> {

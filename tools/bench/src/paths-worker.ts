@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import {
   claimOverdue,
-  claimToAsk,
+  claimDueStatusChecks,
   insertAttempt,
   openEventPayloads,
   readOrders,
@@ -11,7 +11,7 @@ import {
   sql,
   storePaymentEvent,
 } from '@antrean/db';
-import { applyStockChanges, cancelOrder, reserveOrders, type StockChange } from '@antrean/worker';
+import { applyOrderCommands, cancelOrder, reserveOrders, type OrderCommand } from '@antrean/worker';
 import { openDependencies } from './dependencies.ts';
 import { serve } from './processes.ts';
 import { skuOf } from './shop.ts';
@@ -63,19 +63,19 @@ async function goEveryWay(): Promise<void> {
   }
   const paid = ids.slice(0, EACH);
   const changes = [
-    ...paid.map((orderId): StockChange => {
+    ...paid.map((orderId): OrderCommand => {
       const attemptId = `${orderId}-1`;
       const amountRupiah = totals.get(orderId) ?? 0;
       const received = { amountRupiah, currency: 'IDR', transactionId: attemptId, mayReverse: false };
       return { kind: 'pay', orderId, attemptId, received, actor: 'midtrans' };
     }),
-    ...paid.map((orderId): StockChange => {
+    ...paid.map((orderId): OrderCommand => {
       return { kind: 'ship', orderId, carrier: 'JNE', trackingNumber: orderId, actor: 'bench' };
     }),
   ];
-  await applyStockChanges(db, changes);
+  await applyOrderCommands(db, changes);
   const delivery = { sku: skuOf(0), quantity: 1, reference: randomUUID(), actor: 'bench', reason: 'bench' };
-  await applyStockChanges(db, [{ kind: 'receive', ...delivery }]);
+  await applyOrderCommands(db, [{ kind: 'receive', ...delivery }]);
   for (const orderId of ids.slice(EACH, 2 * EACH)) {
     await cancelOrder(deps, { orderId, requestId: 'bench', requestedBy: 'customer' });
   }
@@ -89,9 +89,9 @@ async function goEveryWay(): Promise<void> {
 
 /** As the sweeper does, of payments whose time has come just now. */
 async function askAboutSome(attemptIds: readonly string[]): Promise<number> {
-  await sql`update payment_attempts set ask_at = now() where id = any(${attemptIds})`.execute(db);
-  const nextAskAt = new Date(Date.now() + 60_000);
-  const asked = await claimToAsk(db, { limit: 10 * EACH, now: new Date(), nextAskAt });
+  await sql`update payment_attempts set next_poll_at = now() where id = any(${attemptIds})`.execute(db);
+  const nextPollAfter = new Date(Date.now() + 60_000);
+  const asked = await claimDueStatusChecks(db, { limit: 10 * EACH, now: new Date(), nextPollAfter });
   return asked.filter((id) => attemptIds.includes(id)).length;
 }
 

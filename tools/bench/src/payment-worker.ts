@@ -3,7 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { insertAttempt, type PaymentAttempt } from '@antrean/db';
 import { JOBS } from '@antrean/queue';
-import { settlePayment } from '@antrean/worker';
+import { applyPaymentStatus } from '@antrean/worker';
 import { openDependencies } from './dependencies.ts';
 import { serve } from './processes.ts';
 
@@ -33,7 +33,7 @@ const { deps } = await openDependencies(databaseUrl, redisUrl, [
     close: async () => ({ kind: 'paid' }),
   },
 ]);
-const settle = (attempt: PaymentAttempt) => settlePayment(deps, attempt);
+const settle = (attempt: PaymentAttempt) => applyPaymentStatus(deps, attempt);
 
 const attempts = await insertAttempts(Number(payments));
 const report: PaymentReport = { latenciesMs: [], failedTries: 0 };

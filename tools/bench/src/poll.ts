@@ -1,5 +1,5 @@
 import { statusToken } from '@antrean/api';
-import { openPatientRedis, waitForRedis } from '@antrean/redis';
+import { openWorkerRedis, waitForRedis } from '@antrean/redis';
 import pg from 'pg';
 import { count, defineBenchmark, type Report } from './benchmark.ts';
 import type { Environment } from './environment.ts';
@@ -49,7 +49,7 @@ async function run(sizes: Sizes, environment: Environment): Promise<Report> {
   const { starts, repeats, seconds, connections, orders } = sizes;
   const database = await environment.createDatabase();
   const redisUrl = await environment.startRedis();
-  const redis = openPatientRedis(redisUrl);
+  const redis = openWorkerRedis(redisUrl);
   await waitForRedis(redis, 10_000);
   await fillStatusRecords(redis, orders);
   redis.disconnect();

@@ -14,7 +14,7 @@ type Payment = NonNullable<Status['payment']>;
 const ITEMS = [{ sku: SKU, quantity: 1, name: 'Kopi Gayo', unitPrice: 50_000 }];
 const EXPIRES_AT = '2030-01-01T00:00:00.000Z';
 const COMING: Payment = {
-  state: 'coming',
+  state: 'pending',
   method: 'online',
   alternatives: ['bank_transfer'],
   expiresAt: EXPIRES_AT,

@@ -7,7 +7,7 @@ import { createProducer, type Producer } from '@antrean/queue';
 import {
   DEFAULT_PREFIX,
   digestOfKey,
-  openPatientRedis,
+  openWorkerRedis,
   type Redis,
   projectStorefronts,
   SCOPES,
@@ -60,7 +60,7 @@ export async function openRunningShop(
   const [apiPort, simulatorPort] = await freePorts();
   const apiUrl = `http://127.0.0.1:${apiPort}`;
   const simulatorUrl = `http://127.0.0.1:${simulatorPort}`;
-  const redis = openPatientRedis(redisUrl);
+  const redis = openWorkerRedis(redisUrl);
   await waitForRedis(redis, 10_000);
   const key = await putBenchKey(redis);
   const browserHeaders = await putBrowserKey(redis);

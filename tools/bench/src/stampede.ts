@@ -18,7 +18,7 @@ const SETTLE_LIMIT_MS = 60_000;
 export const stampede = defineBenchmark({
   purpose:
     'Payments of one product while a stampede on the same product lasts: how long each takes from the call of ' +
-    `settlePayment to its answer (target: p99 within ${TARGET_P99_MS} ms), and the orders reserved a second meanwhile.`,
+    `applyPaymentStatus to its answer (target: p99 within ${TARGET_P99_MS} ms), and the orders reserved a second meanwhile.`,
   options: {
     seconds: count(60, 'how long a stampede lasts'),
     workers: count(2, 'processes that reserve, always with orders waiting'),

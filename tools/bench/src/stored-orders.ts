@@ -67,7 +67,7 @@ const FILL_ORDERS = `
 
 const FILL_ATTEMPTS = `
   insert into payment_attempts (id, order_id, number, gateway, state, amount_rupiah, url, gateway_ref, called_by,
-                                settlement, transaction_id, method, received_rupiah, paid_at, ask_at,
+                                outcome, transaction_id, method, received_rupiah, paid_at, next_poll_at,
                                 expires_at, created_at, updated_at)
   select id || '-1', id, 1, 'midtrans', case state when 'paid' then 'paid' when 'expired' then 'closed' else 'active' end,
          total_rupiah, 'https://pay.example.test/' || id, id || '-1',

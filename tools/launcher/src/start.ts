@@ -226,7 +226,10 @@ async function main(): Promise<void> {
   const key = kept('demo-key', 'sk_demo_');
   const stores = { REDIS_URL: redisUrl, DATABASE_URL: databaseUrl };
   await step('database migrated, demo catalogue, demo key', async () => {
-    const app = startApp('prepare', 'apps/worker/src/prepare.ts', { ...stores, DEMO_STOREFRONT_KEY: key });
+    const app = startApp('prepare', 'apps/worker/src/migrate-and-seed.ts', {
+      ...stores,
+      DEMO_STOREFRONT_KEY: key,
+    });
     await app.listens;
     apps.splice(apps.indexOf(app), 1);
     await release(app.pid);

@@ -5,7 +5,10 @@ import { globSync } from 'node:fs';
 import path from 'node:path';
 import { repoRoot } from '@antrean/testing/services';
 
-const files = globSync('{{apps,packages,tools}/*/{src,tests},tests}/**/*.system.test.ts', { cwd: repoRoot });
+const files = globSync('{{apps,packages,tools}/*/{src,tests},tests}/**/*.system.test.ts', {
+  cwd: repoRoot,
+  exclude: (name) => name === 'node_modules',
+});
 if (files.length === 0) {
   console.log('There are no system tests yet: nothing here needs more of the system than Redis.');
   process.exit(0);

@@ -10,7 +10,7 @@ import { placeOrderRoute } from './place-order.ts';
 import { readOrderRoute } from './read-order.ts';
 import { readProductRoute } from './read-product.ts';
 import { shipOrderRoute } from './ship-order.ts';
-import { switchPaymentRoute } from './switch-payment.ts';
+import { switchPaymentRoute } from './change-payment-method.ts';
 import { transferProofRoute } from './transfer-proof.ts';
 import { xenditWebhookRoute } from './xendit-webhook.ts';
 

@@ -1,8 +1,19 @@
-import { attemptById, type NewCase, openCases, recordEventOutcome, storePaymentEvent } from '@antrean/db';
-import type { CaseKind } from '@antrean/domain';
+import {
+  attemptById,
+  type NewPaymentException,
+  openPaymentExceptions,
+  recordEventOutcome,
+  storePaymentEvent,
+} from '@antrean/db';
+import type { PaymentExceptionKind } from '@antrean/domain';
 import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
-import { claimsSuccess, gatewayOf, PaymentNotReadyError, settlePayment } from '../settle-payment.ts';
+import {
+  claimsSuccess,
+  gatewayOf,
+  PaymentNotReadyError,
+  applyPaymentStatus,
+} from '../apply-payment-status.ts';
 
 type PaymentEvent = JobPayload<'apply-payment-event'>;
 
@@ -22,7 +33,7 @@ export async function applyPaymentEvent(
     return record(deps, event, await strayOutcome(deps, event, 'wrong_gateway'));
 
   const { transactionId } = event;
-  const outcome = await settlePayment(deps, attempt, { urgency: 'webhook', transactionId });
+  const outcome = await applyPaymentStatus(deps, attempt, { urgency: 'webhook', transactionId });
   const isOpen = outcome === 'pending' || outcome === 'not_started';
   if (claimsSuccess(event.payload) && isOpen && !isLastTry) {
     throw new PaymentNotReadyError(
@@ -81,9 +92,9 @@ const NO_ANSWER: ReadonlySet<string> = new Set([
 async function open(
   deps: JobDependencies,
   { attemptId, gateway }: PaymentEvent,
-  what: Pick<NewCase, 'orderId' | 'amountRupiah' | 'detail'> & { kind: CaseKind },
+  what: Pick<NewPaymentException, 'orderId' | 'amountRupiah' | 'detail'> & { kind: PaymentExceptionKind },
 ): Promise<void> {
-  await openCases(deps.db, [{ ...what, subject: `${gateway} ${attemptId}`, attemptId, gateway }]);
+  await openPaymentExceptions(deps.db, [{ ...what, subject: `${gateway} ${attemptId}`, attemptId, gateway }]);
   deps.log.error({ attemptId, gateway, kind: what.kind }, 'a payment case was opened');
 }
 

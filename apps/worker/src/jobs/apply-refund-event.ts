@@ -1,4 +1,10 @@
-import { attemptById, openCases, recordEventOutcome, refundById, storePaymentEvent } from '@antrean/db';
+import {
+  attemptById,
+  openPaymentExceptions,
+  recordEventOutcome,
+  refundById,
+  storePaymentEvent,
+} from '@antrean/db';
 import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
 import { followRefund } from './send-refund.ts';
@@ -15,7 +21,9 @@ export async function applyRefundEvent(
   if (refund === undefined || attempt?.gateway !== gateway) {
     const detail = `${gateway} tells of a refund ${refundId}, which is none of ours.`;
     const stray = { orderId: null, attemptId: null, amountRupiah: null, gateway, detail } as const;
-    await openCases(deps.db, [{ ...stray, kind: 'outside_refund', subject: `${gateway} ${refundId}` }]);
+    await openPaymentExceptions(deps.db, [
+      { ...stray, kind: 'external_refund', subject: `${gateway} ${refundId}` },
+    ]);
     deps.log.error({ refundId, gateway, requestId }, 'an event for a refund that we did not make');
     await recordEventOutcome(deps.db, { ...event, outcome: 'unknown_refund' });
     return;

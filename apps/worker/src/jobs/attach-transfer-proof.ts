@@ -1,4 +1,4 @@
-import { attachProof, attemptById, lockOrders, noteChange } from '@antrean/db';
+import { attachProof, attemptById, lockOrders, recordChange } from '@antrean/db';
 import type { JobPayload } from '@antrean/queue';
 import { type JobDependencies, publishOrders } from '../dependencies.ts';
 
@@ -23,7 +23,7 @@ export async function attachTransferProof(
     if (attempt?.orderId !== orderId) return false;
     if (!(await attachProof(trx, attemptId, reference))) return false;
     const dueAt = new Date(deps.now().getTime() + REVIEW_WITHIN_MS);
-    await noteChange(trx, order, { actor: requestedBy, reason: `proof of ${attemptId} attached`, dueAt });
+    await recordChange(trx, order, { actor: requestedBy, reason: `proof of ${attemptId} attached`, dueAt });
     return true;
   });
   deps.log.info({ orderId, attemptId, requestedBy, attached }, 'proof of transfer');

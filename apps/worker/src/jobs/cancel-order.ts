@@ -1,6 +1,6 @@
 import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
-import { closeOrder } from './close-payment.ts';
+import { closeOrder } from './expire-order.ts';
 
 /**
  * Cancels an unpaid order: moves it to `closing` for that reason and closes its payment. Run twice, it finds the order

@@ -1,7 +1,7 @@
 import { attemptById, attemptOfTransferLine } from '@antrean/db';
 import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
-import { receive } from '../settle-payment.ts';
+import { receive } from '../apply-payment-status.ts';
 
 /**
  * An admin has found the transfer on the bank's statement: money has come, as from any gateway. Run twice, it finds it
@@ -20,6 +20,6 @@ export async function confirmTransfer(
     return;
   }
   const paid = { kind: 'paid', amountRupiah, currency: 'IDR', transactionId, mayReverse: false } as const;
-  const settlement = await receive(deps, attempt, { ...paid, method: 'bank_transfer' }, requestedBy);
-  deps.log.info({ attemptId, settlement, requestedBy }, 'transfer confirmed');
+  const outcome = await receive(deps, attempt, { ...paid, method: 'bank_transfer' }, requestedBy);
+  deps.log.info({ attemptId, outcome, requestedBy }, 'transfer confirmed');
 }

@@ -11,15 +11,20 @@ import {
   type StoredOrder,
   takeTransferAmount,
 } from '@antrean/db';
-import { ABANDON_UNKNOWN_AFTER_MS, askAgainInMs, isLiveAttempt, mayFallBackFrom } from '@antrean/domain';
+import {
+  ABANDON_UNKNOWN_AFTER_MS,
+  nextStatusCheckInMs,
+  isLiveAttempt,
+  mayFallBackFrom,
+} from '@antrean/domain';
 import type { PaymentGateway } from '@antrean/payments';
 import { type JobPayload, RetryLaterError } from '@antrean/queue';
 import { type JobDependencies, publishOrders } from '../dependencies.ts';
-import { PaymentNotReadyError } from '../settle-payment.ts';
-import { closePayment } from './close-payment.ts';
+import { PaymentNotReadyError } from '../apply-payment-status.ts';
+import { expireOrder } from './expire-order.ts';
 
 /** Snap makes no link that ends sooner, and one that outlives its order could be paid too late. */
-const MIN_INSTRUMENT_MS = 5 * 60_000;
+const MIN_PAYMENT_LINK_MS = 5 * 60_000;
 /** While another job's call may be under way, or it is not our turn. */
 const LOOK_AGAIN_MS = 3_000;
 
@@ -43,11 +48,11 @@ export async function createPayment(
     return;
   }
   const leftMs = payBefore.getTime() - deps.now().getTime();
-  if (leftMs <= 0) return closePayment(deps, job);
+  if (leftMs <= 0) return expireOrder(deps, job);
   if (order.paymentMethod === 'bank_transfer') {
     return offerTransfer(deps, { ...order, payBefore, totalRupiah }, jobId);
   }
-  if (leftMs < MIN_INSTRUMENT_MS) {
+  if (leftMs < MIN_PAYMENT_LINK_MS) {
     log.warn({ orderId, requestId }, 'too late for a payment link; the order ends at its deadline');
     return;
   }
@@ -94,9 +99,9 @@ async function makeLink(deps: JobDependencies, order: OpenOrder, jobId: string):
       (outcome.kind === 'unknown' && isOld) || (outcome.kind === 'not_sent' && isResumed)
         ? 'abandoned'
         : outcome.kind;
-    const askInMs = askAgainInMs(ended, 0);
-    const askAt = askInMs === null ? null : new Date(now + askInMs);
-    if (!(await endCall(db, attempt, ended, { failureCode: outcome.code, askAt }))) return;
+    const askInMs = nextStatusCheckInMs(ended, 0);
+    const nextPollAt = askInMs === null ? null : new Date(now + askInMs);
+    if (!(await endCall(db, attempt, ended, { failureCode: outcome.code, nextPollAt }))) return;
     if (ended === 'unknown') {
       throw new PaymentNotReadyError(
         `${gateway.name} did not answer clearly (${outcome.code}); the same attempt is tried again.`,
@@ -105,7 +110,7 @@ async function makeLink(deps: JobDependencies, order: OpenOrder, jobId: string):
   }
   const message = 'No gateway took the payment; the order keeps its stock and is tried again.';
   // More at once than a gateway takes is no failure.
-  if (codes.has('paced') || codes.has('http_429')) throw new RetryLaterError(message, LOOK_AGAIN_MS);
+  if (codes.has('rate_limited') || codes.has('http_429')) throw new RetryLaterError(message, LOOK_AGAIN_MS);
   throw new PaymentNotReadyError(message);
 }
 
@@ -145,7 +150,7 @@ async function newAttempt(
   jobId: string,
 ): Promise<PaymentAttempt | undefined> {
   const earlier = attempts.findLast((attempt) => attempt.gateway === gateway);
-  const isUsedUp = earlier?.settlement === 'wrong_amount';
+  const isUsedUp = earlier?.outcome === 'wrong_amount';
   if (earlier !== undefined && !mayFallBackFrom(earlier.state) && !isUsedUp) {
     // Paid since the order was read, mostly: then that is what is found next time.
     throw new RetryLaterError(
@@ -180,8 +185,8 @@ async function handOut(
     const [order] = await lockOrders(trx, [attempt.orderId]);
     const isWanted = order?.state === 'reserved' && order.paymentMethod === 'online';
     const to = isWanted ? 'active' : 'abandoned';
-    const askAt = new Date(deps.now().getTime() + (askAgainInMs(to, 0) ?? 0));
-    if (!(await endCall(trx, attempt, to, { ...instrument, askAt })) || !isWanted) return;
+    const nextPollAt = new Date(deps.now().getTime() + (nextStatusCheckInMs(to, 0) ?? 0));
+    if (!(await endCall(trx, attempt, to, { ...instrument, nextPollAt })) || !isWanted) return;
     await moveOrders(trx, [awaitPayment(attempt, order.version)]);
   });
   await publishOrders(deps, [attempt.orderId]);
@@ -195,10 +200,10 @@ async function offerTransfer(deps: JobDependencies, order: OpenOrder, jobId: str
     if (locked?.state !== 'reserved' || locked.paymentMethod !== 'bank_transfer') return;
     const now = deps.now();
     const attempts = await attemptsOfOrders(trx, [orderId]);
-    const askAt = new Date(now.getTime() + (askAgainInMs('abandoned', 0) ?? 0));
+    const nextPollAt = new Date(now.getTime() + (nextStatusCheckInMs('abandoned', 0) ?? 0));
     // A link that is still being made reached nobody; its late answer finds the row changed.
     const unfinished = attempts.filter(({ state }) => isLiveAttempt(state)).map(({ id }) => id);
-    await endAttempts(trx, unfinished, 'abandoned', askAt);
+    await endAttempts(trx, unfinished, 'abandoned', nextPollAt);
     const number = 1 + Math.max(0, ...attempts.map((attempt) => attempt.number));
     const id = `${orderId}-${number}`;
     const accounts = deps.transferAccounts;

@@ -1,22 +1,22 @@
 import {
-  askNext,
+  scheduleStatusCheck,
   attemptById,
   endAttempts,
   openEventPayloads,
   type PaymentAttempt,
   readOrders,
 } from '@antrean/db';
-import { askAgainInMs } from '@antrean/domain';
+import { nextStatusCheckInMs } from '@antrean/domain';
 import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
 import {
   claimsSuccess,
   gatewayOf,
-  instrumentOf,
+  paymentReferenceOf,
   PaymentNotReadyError,
-  settlePayment,
-} from '../settle-payment.ts';
-import { replaceInstrument } from './switch-payment.ts';
+  applyPaymentStatus,
+} from '../apply-payment-status.ts';
+import { replaceOpenPayment } from './change-payment-method.ts';
 
 /**
  * Asks the gateway about an attempt, as no webhook may have come: one that is out each minute, one that ended now and
@@ -30,7 +30,7 @@ export async function reconcilePayment(
   const attempt = await attemptById(deps.db, attemptId);
   if (attempt === undefined) return;
   // Nobody can be asked about a transfer; it would come back every minute.
-  if (attempt.gateway === 'bank_transfer') return askNext(deps.db, attempt, null);
+  if (attempt.gateway === 'bank_transfer') return scheduleStatusCheck(deps.db, attempt, null);
   try {
     if (attempt.state === 'active') await reconcileActive(deps, attempt);
     else await reconcileEnded(deps, attempt);
@@ -42,8 +42,8 @@ export async function reconcilePayment(
   const now = await attemptById(deps.db, attemptId);
   if (now === undefined || now.state !== attempt.state) return;
   const ageMs = deps.now().getTime() - now.stateSince.getTime();
-  const inMs = askAgainInMs(now.state, ageMs);
-  await askNext(deps.db, now, inMs === null ? null : new Date(deps.now().getTime() + inMs));
+  const inMs = nextStatusCheckInMs(now.state, ageMs);
+  await scheduleStatusCheck(deps.db, now, inMs === null ? null : new Date(deps.now().getTime() + inMs));
 }
 
 async function reconcileActive(deps: JobDependencies, attempt: PaymentAttempt): Promise<void> {
@@ -51,32 +51,32 @@ async function reconcileActive(deps: JobDependencies, attempt: PaymentAttempt): 
   const isWanted = order?.state === 'awaiting_payment';
   // `closing` closes it by itself.
   if (!isWanted && order?.state !== 'closing') {
-    const closed = await gatewayOf(deps, attempt.gateway).close(instrumentOf(attempt), 'webhook');
+    const closed = await gatewayOf(deps, attempt.gateway).close(paymentReferenceOf(attempt), 'webhook');
     if (closed.kind === 'closed') return endSurplus(deps, attempt);
-    await settlePayment(deps, attempt, { urgency: 'webhook' });
+    await applyPaymentStatus(deps, attempt, { urgency: 'webhook' });
     return;
   }
-  const outcome = await settlePayment(deps, attempt, { urgency: 'routine' });
+  const outcome = await applyPaymentStatus(deps, attempt, { urgency: 'routine' });
   if (outcome !== 'closed' || !isWanted) return;
   // The gateway announced money that it has not confirmed yet: another link could be a second payment.
   if ((await openEventPayloads(deps.db, attempt.id)).some(claimsSuccess)) return;
   // Ended at the gateway while its order waits, as when somebody cancelled it there. After a `deny` the same page can
   // still be paid, so that it is closed like any other.
-  const closed = await gatewayOf(deps, attempt.gateway).close(instrumentOf(attempt), 'routine');
+  const closed = await gatewayOf(deps, attempt.gateway).close(paymentReferenceOf(attempt), 'routine');
   if (closed.kind !== 'closed') return;
   const why = { actor: attempt.gateway, reason: `${attempt.id} was closed at the gateway` };
-  await replaceInstrument(deps, attempt, { orderId: attempt.orderId, why });
+  await replaceOpenPayment(deps, attempt, { orderId: attempt.orderId, why });
 }
 
 /** An instrument beside one that was paid, seen closed. */
 async function endSurplus(deps: JobDependencies, { id }: PaymentAttempt): Promise<void> {
-  const askAt = new Date(deps.now().getTime() + (askAgainInMs('closed', 0) ?? 0));
-  await deps.db.transaction().execute((trx) => endAttempts(trx, [id], 'closed', askAt));
+  const nextPollAt = new Date(deps.now().getTime() + (nextStatusCheckInMs('closed', 0) ?? 0));
+  await deps.db.transaction().execute((trx) => endAttempts(trx, [id], 'closed', nextPollAt));
 }
 
 async function reconcileEnded(deps: JobDependencies, attempt: PaymentAttempt): Promise<void> {
-  const outcome = await settlePayment(deps, attempt, { urgency: 'routine' });
+  const outcome = await applyPaymentStatus(deps, attempt, { urgency: 'routine' });
   // The link reached nobody, but need not stay payable either.
   if (attempt.state === 'abandoned' && (outcome === 'pending' || outcome === 'not_started'))
-    await gatewayOf(deps, attempt.gateway).close(instrumentOf(attempt), 'routine');
+    await gatewayOf(deps, attempt.gateway).close(paymentReferenceOf(attempt), 'routine');
 }

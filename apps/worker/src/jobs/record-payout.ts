@@ -1,7 +1,7 @@
 import { attemptById, refundById } from '@antrean/db';
 import type { JobPayload } from '@antrean/queue';
 import { type JobDependencies, publishOrders } from '../dependencies.ts';
-import { changeStock } from '../stock-changes.ts';
+import { submitOrderCommand } from '../order-commands.ts';
 
 /** Money that no gateway sends back was paid out by hand. Run twice, it finds the refund ended. */
 export async function recordPayout(deps: JobDependencies, job: JobPayload<'record-payout'>): Promise<void> {
@@ -23,6 +23,6 @@ export async function recordPayout(deps: JobDependencies, job: JobPayload<'recor
     payoutReference,
     actor,
   } as const;
-  await changeStock(deps.stockChanges, change);
+  await submitOrderCommand(deps.orderCommands, change);
   await publishOrders(deps, [orderId]);
 }

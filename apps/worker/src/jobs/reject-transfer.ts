@@ -1,7 +1,7 @@
-import { attemptById, dropProof, lockOrders, noteChange } from '@antrean/db';
+import { attemptById, dropProof, lockOrders, recordChange } from '@antrean/db';
 import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
-import { closeOrder } from './close-payment.ts';
+import { closeOrder } from './expire-order.ts';
 
 /** An admin has found no such transfer: the order ends as not paid. Run twice, it finds the order ended. */
 export async function rejectTransfer(
@@ -16,7 +16,7 @@ export async function rejectTransfer(
     const [order] = await lockOrders(trx, [attempt.orderId]);
     if (order === undefined) return;
     await dropProof(trx, attemptId);
-    await noteChange(trx, order, { actor: requestedBy, reason: `transfer not found: ${reason}` });
+    await recordChange(trx, order, { actor: requestedBy, reason: `transfer not found: ${reason}` });
   });
   await closeOrder(deps, attempt.orderId, {
     as: 'not_paid_in_time',

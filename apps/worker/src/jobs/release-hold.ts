@@ -1,8 +1,8 @@
-import { attemptsOfOrders, putOff, readOrders } from '@antrean/db';
+import { attemptsOfOrders, postpone, readOrders } from '@antrean/db';
 import type { JobPayload } from '@antrean/queue';
 import { type JobDependencies, publishOrders } from '../dependencies.ts';
-import { settlePayment } from '../settle-payment.ts';
-import { changeStock } from '../stock-changes.ts';
+import { applyPaymentStatus } from '../apply-payment-status.ts';
+import { submitOrderCommand } from '../order-commands.ts';
 
 /**
  * A payment that its bank may undo within minutes has stood that time: the gateway is asked once more, and when it still
@@ -13,21 +13,24 @@ export async function releaseHold(
   { orderId }: JobPayload<'release-hold'>,
 ): Promise<void> {
   const [order] = await readOrders(deps.db, [orderId]);
-  const settled = (await attemptsOfOrders(deps.db, [orderId])).find(
-    ({ settlement }) => settlement === 'paid',
-  );
+  const settled = (await attemptsOfOrders(deps.db, [orderId])).find(({ outcome }) => outcome === 'paid');
   if (order?.state !== 'payment_hold' || settled === undefined) return;
-  const outcome = await settlePayment(deps, settled, { urgency: 'webhook' });
+  const outcome = await applyPaymentStatus(deps, settled, { urgency: 'webhook' });
   if (outcome !== 'paid') {
     deps.log.error(
       { orderId, attemptId: settled.id, outcome },
       'a payment that is held back is not confirmed',
     );
     // A refund decides about it, or a person.
-    if (outcome === 'returned') await deps.db.transaction().execute((trx) => putOff(trx, orderId, null));
+    if (outcome === 'returned') await deps.db.transaction().execute((trx) => postpone(trx, orderId, null));
     return;
   }
   const why = { actor: settled.gateway, reason: `${settled.id} was not undone` };
-  await changeStock(deps.stockChanges, { kind: 'release_hold', orderId, unlessDisputed: true, ...why });
+  await submitOrderCommand(deps.orderCommands, {
+    kind: 'release_hold',
+    orderId,
+    unlessDisputed: true,
+    ...why,
+  });
   await publishOrders(deps, [orderId]);
 }

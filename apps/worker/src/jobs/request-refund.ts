@@ -1,7 +1,7 @@
 import { attemptById } from '@antrean/db';
 import type { JobPayload } from '@antrean/queue';
 import { type JobDependencies, publishOrders } from '../dependencies.ts';
-import { changeStock } from '../stock-changes.ts';
+import { submitOrderCommand } from '../order-commands.ts';
 
 /**
  * An admin asks for money to go back: never more than came, and an order that is paid back in full is held at once. The
@@ -12,9 +12,9 @@ export async function requestRefund(deps: JobDependencies, job: JobPayload<'requ
   const attempt = await attemptById(deps.db, attemptId);
   if (attempt === undefined) throw new Error(`There is no payment attempt ${attemptId}.`);
   const { orderId } = attempt;
-  const { amountRupiah, caseId, reason } = job;
-  const change = { orderId, attemptId, refundId, amountRupiah, caseId, reason, actor };
-  const outcome = await changeStock(deps.stockChanges, { kind: 'request_refund', ...change });
+  const { amountRupiah, exceptionId, reason } = job;
+  const change = { orderId, attemptId, refundId, amountRupiah, exceptionId, reason, actor };
+  const outcome = await submitOrderCommand(deps.orderCommands, { kind: 'request_refund', ...change });
   deps.log[outcome === 'requested' ? 'info' : 'error'](
     { refundId, attemptId, outcome, actor },
     'refund asked for',

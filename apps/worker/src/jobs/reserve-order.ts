@@ -12,7 +12,7 @@ import {
 } from '@antrean/db';
 import { type Allotment, allot, buyerKeysOf, ORDER_LIFECYCLE, PAYMENT_WINDOW_MS } from '@antrean/domain';
 import { type AcceptedOrder, JOBS, orderJobId, RetryLaterError } from '@antrean/queue';
-import { Coalescer, CoalescerClosedError } from '../coalescer.ts';
+import { MicroBatcher, MicroBatcherClosedError } from '../micro-batcher.ts';
 import type { DatabaseGate } from '../database-gate.ts';
 import { type JobDependencies, publishOrders, recordOf } from '../dependencies.ts';
 import { isFaultOfOneInput, isRetryable, retryingTransaction } from '../retries.ts';
@@ -39,7 +39,7 @@ export async function reserveOrder(
     await reservations.submit(order);
   } catch (error) {
     if (error instanceof RetryLaterError) throw error;
-    if (error instanceof CoalescerClosedError) throw new RetryLaterError(error.message, 0, error);
+    if (error instanceof MicroBatcherClosedError) throw new RetryLaterError(error.message, 0, error);
     const { orderId, requestId } = order;
     deps.log.error({ err: error, orderId, requestId, attempt }, 'order cannot be reserved');
     if (attempt < JOBS['reserve-order'].attempts) throw error;
@@ -53,14 +53,14 @@ export async function reserveOrder(
   }
 }
 
-export type Reservations = Coalescer<AcceptedOrder, void>;
+export type Reservations = MicroBatcher<AcceptedOrder, void>;
 
-export function coalesceReservations(
+export function batchReservations(
   deps: JobDependencies,
   gate: DatabaseGate,
   { maxBatchSize }: { maxBatchSize: number },
 ): Reservations {
-  return new Coalescer({
+  return new MicroBatcher({
     // A batch waits as one, and later ones wait for it: orders keep their places.
     run: (batch) => gate.through(() => reserveBatch(deps, batch)),
     maxBatchSize,

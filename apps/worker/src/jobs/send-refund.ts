@@ -1,7 +1,7 @@
 import {
   attemptById,
   claimRefund,
-  noteRefund,
+  recordRefundProgress,
   type PaymentAttempt,
   type Refund,
   refundById,
@@ -9,8 +9,8 @@ import {
 import type { RefundOutcome, RefundStatus, Urgency } from '@antrean/payments';
 import type { JobPayload } from '@antrean/queue';
 import { type JobDependencies, publishOrders } from '../dependencies.ts';
-import { gatewayOf, instrumentOf } from '../settle-payment.ts';
-import { changeStock } from '../stock-changes.ts';
+import { gatewayOf, paymentReferenceOf } from '../apply-payment-status.ts';
+import { submitOrderCommand } from '../order-commands.ts';
 
 const LOOK_AGAIN_MS = 60_000;
 /** After this, a refund without an outcome is for a person to look at. */
@@ -42,7 +42,7 @@ export async function sendRefund(
   }
   const outcome = await gatewayOf(deps, attempt.gateway).refund(
     {
-      ...instrumentOf(attempt),
+      ...paymentReferenceOf(attempt),
       refundId,
       amountRupiah: refund.amountRupiah,
       paidRupiah: attempt.receivedRupiah ?? refund.amountRupiah,
@@ -71,7 +71,7 @@ function askRefund(
   attempt: PaymentAttempt,
   urgency: Urgency,
 ): Promise<RefundStatus> {
-  return gatewayOf(deps, attempt.gateway).refundStatus({ ...instrumentOf(attempt), refundId }, urgency);
+  return gatewayOf(deps, attempt.gateway).refundStatus({ ...paymentReferenceOf(attempt), refundId }, urgency);
 }
 
 const ENDS: ReadonlySet<string> = new Set(['succeeded', 'refused', 'not_refundable']);
@@ -97,17 +97,17 @@ async function conclude(
   switch (outcome.kind) {
     case 'succeeded': {
       const { kind: _, ...more } = outcome;
-      await changeStock(deps.stockChanges, { ...end, ...more, outcome: 'succeeded' });
+      await submitOrderCommand(deps.orderCommands, { ...end, ...more, outcome: 'succeeded' });
       break;
     }
     case 'refused':
-      await changeStock(deps.stockChanges, { ...end, outcome: 'refused', failureCode: outcome.code });
+      await submitOrderCommand(deps.orderCommands, { ...end, outcome: 'refused', failureCode: outcome.code });
       deps.log.error({ refundId, amountRupiah, code: outcome.code }, 'the gateway refused a refund');
       break;
     case 'not_refundable': {
       const { code } = outcome;
       const change = { ...end, outcome: 'manual_payout', failureCode: code } as const;
-      const ended = await changeStock(deps.stockChanges, change);
+      const ended = await submitOrderCommand(deps.orderCommands, change);
       if (ended === 'refused')
         deps.log.error(
           { refundId, amountRupiah, code },
@@ -118,17 +118,21 @@ async function conclude(
       break;
     }
     case 'pending':
-      await noteRefund(deps.db, refund, { state: 'pending', gatewayRef: outcome.gatewayRef, dueAt });
+      await recordRefundProgress(deps.db, refund, {
+        state: 'pending',
+        gatewayRef: outcome.gatewayRef,
+        dueAt,
+      });
       return;
     case 'none':
       // It was taken, and is not there: sent again, under the same id.
-      await noteRefund(deps.db, refund, { state: 'unknown', failureCode: 'not_found', dueAt });
+      await recordRefundProgress(deps.db, refund, { state: 'unknown', failureCode: 'not_found', dueAt });
       return;
     case 'not_sent':
     case 'unknown': {
       const isTaken = refund.state === 'pending';
       const state = isTaken ? 'pending' : outcome.kind === 'not_sent' ? 'requested' : 'unknown';
-      await noteRefund(deps.db, refund, { state, failureCode: outcome.code, dueAt });
+      await recordRefundProgress(deps.db, refund, { state, failureCode: outcome.code, dueAt });
       return;
     }
   }

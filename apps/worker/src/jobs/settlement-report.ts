@@ -3,11 +3,11 @@ import { compareSettlement, moneyMovement, wibDayBounds } from '@antrean/domain'
 import type { ListedPayment } from '@antrean/payments';
 import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
-import { gatewayOf, instrumentOf, PaymentNotReadyError } from '../settle-payment.ts';
+import { gatewayOf, paymentReferenceOf, PaymentNotReadyError } from '../apply-payment-status.ts';
 
 /**
  * Compares what we have entered as paid on a day with what the gateway says, and names each difference. A gateway without
- * a list is asked about each payment; its export can be compared with `npm run operate -- settlement`. Run twice, it
+ * a list is asked about each payment; its export can be compared with `npm run ops -- settlement`. Run twice, it
  * takes the place of the report before.
  */
 export async function settlementReport(
@@ -62,9 +62,13 @@ async function askEach(
   for (const { attemptId } of ours) {
     const attempt = await attemptById(deps.db, attemptId);
     if (attempt === undefined) continue;
-    const ask = () => gatewayOf(deps, name).status(instrumentOf(attempt), 'routine');
+    const ask = () => gatewayOf(deps, name).status(paymentReferenceOf(attempt), 'routine');
     let truth = await ask();
-    for (let turn = 1; truth.kind === 'unknown' && truth.code === 'paced' && turn < MAX_TURNS; turn += 1)
+    for (
+      let turn = 1;
+      truth.kind === 'unknown' && truth.code === 'rate_limited' && turn < MAX_TURNS;
+      turn += 1
+    )
       truth = await ask();
     // What is an answer, and not of a payment of ours, is a difference.
     if (truth.kind === 'unknown' && ANSWERS.has(truth.code)) continue;

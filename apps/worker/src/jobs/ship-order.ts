@@ -1,6 +1,6 @@
 import type { JobPayload } from '@antrean/queue';
 import { type JobDependencies, publishOrders } from '../dependencies.ts';
-import { changeStock } from '../stock-changes.ts';
+import { submitOrderCommand } from '../order-commands.ts';
 
 /**
  * Sends a paid order on its way: it becomes `shipped`, and its units leave the shelf. Run twice, it finds the order
@@ -8,7 +8,7 @@ import { changeStock } from '../stock-changes.ts';
  */
 export async function shipOrder(deps: JobDependencies, job: JobPayload<'ship-order'>): Promise<void> {
   const { orderId, requestId, carrier, trackingNumber, requestedBy: actor } = job;
-  const outcome = await changeStock(deps.stockChanges, {
+  const outcome = await submitOrderCommand(deps.orderCommands, {
     kind: 'ship',
     orderId,
     carrier,

@@ -1,6 +1,6 @@
 import type { JobPayload } from '@antrean/queue';
 import { type JobDependencies, publishOrders } from '../dependencies.ts';
-import { changeStock } from '../stock-changes.ts';
+import { submitOrderCommand } from '../order-commands.ts';
 
 /**
  * An admin ends a held order whose money was taken back: it is cancelled, and its stock is free again. Run twice, it finds
@@ -10,7 +10,7 @@ export async function voidOrder(
   deps: JobDependencies,
   { orderId, reason, requestedBy: actor }: JobPayload<'void-order'>,
 ): Promise<void> {
-  const outcome = await changeStock(deps.stockChanges, { kind: 'void', orderId, actor, reason });
+  const outcome = await submitOrderCommand(deps.orderCommands, { kind: 'void', orderId, actor, reason });
   deps.log.info({ orderId, outcome, actor }, 'end of a held order');
   await publishOrders(deps, [orderId]);
 }

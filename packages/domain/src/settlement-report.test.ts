@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compareSettlement, wibDay, wibDayBounds } from './settlement.ts';
+import { compareSettlement, wibDay, wibDayBounds } from './settlement-report.ts';
 
 describe('the settlement report', () => {
   it('finds nothing in two lists that say the same, in whatever order', () => {

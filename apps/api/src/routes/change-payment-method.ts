@@ -34,7 +34,7 @@ export function switchPaymentRoute(app: FastifyInstance, deps: ApiDependencies):
     ],
   } as const;
   const schema = {
-    operationId: 'switchPayment',
+    operationId: 'changePaymentMethod',
     summary: 'Ask for another way to pay',
     description:
       'The payment that is out is closed first, so that nobody pays twice; one that comes before that makes the order ' +
@@ -55,9 +55,9 @@ export function switchPaymentRoute(app: FastifyInstance, deps: ApiDependencies):
       const problem = refuse(order, method);
       if (problem !== null) throw problem;
       // What is on its way by this method already is not asked for once more.
-      if (payment?.state !== 'coming' || payment.method !== method) {
+      if (payment?.state !== 'pending' || payment.method !== method) {
         const replaces = payment?.attemptId ?? null;
-        const jobId = askedJobId('switch-payment', `${replaces ?? orderId}-${method}`);
+        const jobId = askedJobId('change-payment-method', `${replaces ?? orderId}-${method}`);
         const payload = {
           orderId,
           requestId: request.id,
@@ -65,7 +65,7 @@ export function switchPaymentRoute(app: FastifyInstance, deps: ApiDependencies):
           replaces,
           requestedBy: nameOf(request.caller),
         };
-        await askingRedis(request, () => deps.producer.add('switch-payment', payload, jobId));
+        await askingRedis(request, () => deps.producer.add('change-payment-method', payload, jobId));
         request.log.info({ orderId, method, replaces }, 'another payment asked for');
       }
       return reply.code(202).header('location', `/v1/orders/${orderId}`).send({ orderId, status, payment });

@@ -3,7 +3,7 @@ import { addStorefrontKey, listStorefrontKeys, putStorefront, revokeStorefrontKe
 import { DEFAULT_LIMITS, digestOfKey, SCOPES } from '@antrean/redis';
 import { z } from 'zod';
 import { projectAllStorefronts } from '../storefronts.ts';
-import { checked, type Desk, type Operation, Refused, text } from './operation.ts';
+import { checked, type CommandContext, type Command, Refused, text } from './command.ts';
 
 const storefrontId = z
   .string()
@@ -30,7 +30,7 @@ const newKey = z.discriminatedUnion('kind', [
 ]);
 
 /** When that holds. It is in PostgreSQL, so that a worker tells Redis what cannot be told now. */
-async function tellRedis({ db, withRedis }: Desk): Promise<string> {
+async function tellRedis({ db, withRedis }: CommandContext): Promise<string> {
   try {
     await withRedis((redis, prefix) => projectAllStorefronts(db, redis, prefix));
     return 'within a second';
@@ -39,7 +39,7 @@ async function tellRedis({ db, withRedis }: Desk): Promise<string> {
   }
 }
 
-export const setStorefront: Operation = async (desk, args) => {
+export const setStorefront: Command = async (desk, args) => {
   const [id, ordersPerAddress = DEFAULT_LIMITS.ordersPerAddress, requests = DEFAULT_LIMITS.requests] = args;
   const asked = checked(storefront, 'The storefront', { id, ordersPerAddress, requests });
   await putStorefront(desk.db, asked, desk.operator);
@@ -50,7 +50,7 @@ export const setStorefront: Operation = async (desk, args) => {
 };
 
 /** The key is shown once; only its hash is kept. */
-export const createKey: Operation = async (desk, args) => {
+export const createKey: Command = async (desk, args) => {
   const [forStorefront, kind, keyName, list] = args;
   const asked = checked(newKey, 'The key', {
     ...{ storefrontId: forStorefront, kind, name: keyName },
@@ -75,7 +75,7 @@ export const createKey: Operation = async (desk, args) => {
   console.log(`${id}, valid ${when}. It is not shown again:\n${key}`);
 };
 
-export const listKeys: Operation = async ({ db }) => {
+export const listKeys: Command = async ({ db }) => {
   const keys = await listStorefrontKeys(db);
   console.table(
     keys.map(({ id, storefrontId: of, kind, name: keyName, scopes, origins, createdAt, revokedAt }) => ({
@@ -86,7 +86,7 @@ export const listKeys: Operation = async ({ db }) => {
   );
 };
 
-export const revokeKey: Operation = async (desk, [id = '']) => {
+export const revokeKey: Command = async (desk, [id = '']) => {
   const key = await revokeStorefrontKey(desk.db, id, desk.operator);
   if (key === undefined) throw new Refused(`There is no key ${id || 'KEY'}. The list is: keys`);
   console.log(

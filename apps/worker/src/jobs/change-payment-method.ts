@@ -6,13 +6,13 @@ import {
   freeTransferAmounts,
   lockOrders,
   moveOrders,
-  noteChange,
+  recordChange,
   openEventPayloads,
   type PaymentAttempt,
   type Transaction,
 } from '@antrean/db';
 import {
-  askAgainInMs,
+  nextStatusCheckInMs,
   isLiveAttempt,
   ORDER_LIFECYCLE,
   type PaymentMethod,
@@ -20,26 +20,29 @@ import {
 } from '@antrean/domain';
 import { type JobPayload, orderJobId } from '@antrean/queue';
 import { type JobDependencies, publishOrders } from '../dependencies.ts';
-import { mustBeClosed } from '../plan.ts';
+import { mustBeClosed } from '../unit-of-work.ts';
 import {
   claimsSuccess,
   gatewayOf,
-  instrumentOf,
+  paymentReferenceOf,
   PaymentNotReadyError,
-  settlePayment,
-} from '../settle-payment.ts';
+  applyPaymentStatus,
+} from '../apply-payment-status.ts';
 
 /**
  * A customer asks for another way to pay: the instrument that is out is closed at its gateway, and only when it is
  * seen closed does the order go back to have another made. Run twice, it finds another instrument than the one that
  * it was to replace, and leaves it alone. If a payment came first, the order is paid.
  */
-export async function switchPayment(deps: JobDependencies, job: JobPayload<'switch-payment'>): Promise<void> {
+export async function changePaymentMethod(
+  deps: JobDependencies,
+  job: JobPayload<'change-payment-method'>,
+): Promise<void> {
   const { orderId, method, replaces, requestedBy } = job;
   const live = (await attemptsOfOrders(deps.db, [orderId])).find(({ state }) => state === 'active');
   if ((live?.id ?? null) !== replaces) return goOn(deps, orderId);
   if (live !== undefined && mustBeClosed(live) && !(await isClosed(deps, live))) return;
-  await replaceInstrument(deps, live, {
+  await replaceOpenPayment(deps, live, {
     orderId,
     method,
     why: { actor: requestedBy, reason: `asked for ${method}` },
@@ -48,11 +51,11 @@ export async function switchPayment(deps: JobDependencies, job: JobPayload<'swit
 
 /** Closes the instrument at its gateway. False when it was paid instead. Throws while the gateway does not say. */
 async function isClosed(deps: JobDependencies, live: PaymentAttempt): Promise<boolean> {
-  const closed = await gatewayOf(deps, live.gateway).close(instrumentOf(live));
+  const closed = await gatewayOf(deps, live.gateway).close(paymentReferenceOf(live));
   const isAnnounced = (await openEventPayloads(deps.db, live.id)).some(claimsSuccess);
   if (closed.kind === 'closed' && !isAnnounced) return true;
   if (closed.kind === 'paid') {
-    await settlePayment(deps, live, { urgency: 'customer' });
+    await applyPaymentStatus(deps, live, { urgency: 'customer' });
     return false;
   }
   throw new PaymentNotReadyError(
@@ -64,7 +67,7 @@ async function isClosed(deps: JobDependencies, live: PaymentAttempt): Promise<bo
  * The order's instrument is seen closed (or it has none yet): the order goes back to have another one made, by this
  * method. Nothing happens when it has moved on meanwhile.
  */
-export async function replaceInstrument(
+export async function replaceOpenPayment(
   deps: JobDependencies,
   closed: PaymentAttempt | undefined,
   to: { orderId: string; method?: PaymentMethod; why: { actor: string; reason: string } },
@@ -75,7 +78,7 @@ export async function replaceInstrument(
     const now = deps.now();
     if (order?.state === 'reserved' && closed === undefined) {
       if (method !== undefined && method !== order.paymentMethod)
-        await noteChange(trx, order, { ...why, paymentMethod: method });
+        await recordChange(trx, order, { ...why, paymentMethod: method });
       return;
     }
     if (order?.state !== 'awaiting_payment') return;
@@ -105,8 +108,8 @@ async function endClosed(
 ): Promise<boolean> {
   const { proofReference = null } = (await attemptById(trx, id)) ?? {};
   if (proofReference !== null) return false;
-  const askAt = new Date(now.getTime() + (askAgainInMs('closed', 0) ?? 0));
-  const ended = await endAttempts(trx, [id], 'closed', askAt);
+  const nextPollAt = new Date(now.getTime() + (nextStatusCheckInMs('closed', 0) ?? 0));
+  const ended = await endAttempts(trx, [id], 'closed', nextPollAt);
   const restsUntil = new Date(now.getTime() + TRANSFER_AMOUNT_RESTS_MS);
   if (ended.length > 0 && gateway === 'bank_transfer') await freeTransferAmounts(trx, [id], restsUntil);
   return ended.length > 0;

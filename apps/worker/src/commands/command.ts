@@ -6,7 +6,7 @@ import type { Redis } from '@antrean/redis';
 import { z } from 'zod';
 
 /** What an operator's command works with. */
-export interface Desk {
+export interface CommandContext {
   db: Kysely<Database>;
   /** Who runs it, as it is written down. */
   operator: string;
@@ -18,7 +18,7 @@ export interface Desk {
   catalogueChanged: () => Promise<void>;
 }
 
-export type Operation = (desk: Desk, args: readonly string[]) => Promise<void>;
+export type Command = (desk: CommandContext, args: readonly string[]) => Promise<void>;
 
 /** What the operator asked for cannot be done: said in one sentence, exit code 1. */
 export class Refused extends Error {

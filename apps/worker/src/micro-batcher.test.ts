@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { Coalescer, CoalescerClosedError, type CoalescerOptions } from './coalescer.ts';
+import { MicroBatcher, MicroBatcherClosedError, type MicroBatcherOptions } from './micro-batcher.ts';
 
 /** A batch under way, which the test answers. */
 interface Batch {
@@ -9,10 +9,10 @@ interface Batch {
   fail(error: unknown): void;
 }
 
-/** A coalescer whose batches end when the test says so. */
-function open(options: Partial<CoalescerOptions<number, number>> = {}) {
+/** A micro-batcher whose batches end when the test says so. */
+function open(options: Partial<MicroBatcherOptions<number, number>> = {}) {
   const batches: Batch[] = [];
-  const coalescer = new Coalescer<number, number>({
+  const batcher = new MicroBatcher<number, number>({
     run: (inputs) => {
       const { promise, resolve, reject } = Promise.withResolvers<readonly (number | Promise<number>)[]>();
       batches.push({ inputs, answer: (results = inputs) => resolve(results), fail: reject });
@@ -23,12 +23,12 @@ function open(options: Partial<CoalescerOptions<number, number>> = {}) {
     ...options,
   });
   const inputs = () => batches.map((batch) => batch.inputs);
-  const submit = (...numbers: number[]) => numbers.map((n) => coalescer.submit(n));
-  return { coalescer, batches, inputs, submit };
+  const submit = (...numbers: number[]) => numbers.map((n) => batcher.submit(n));
+  return { batcher, batches, inputs, submit };
 }
 
-/** A coalescer whose last batch was full. */
-async function openLoaded(options: Partial<CoalescerOptions<number, number>> = {}) {
+/** A micro-batcher whose last batch was full. */
+async function openLoaded(options: Partial<MicroBatcherOptions<number, number>> = {}) {
   const opened = open(options);
   const burst = opened.submit(-4, -3, -2, -1);
   opened.batches.shift()?.answer();
@@ -42,7 +42,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-describe('the coalescer', () => {
+describe('the batcher', () => {
   it.each([
     { maxBatchSize: 0 },
     { maxBatchSize: 1.5 },
@@ -179,7 +179,7 @@ describe('a batch that fails', () => {
 
   it('is split in halves until the one bad submission stands alone', async () => {
     const batches: (readonly number[])[] = [];
-    const coalescer = new Coalescer<number, number>({
+    const batcher = new MicroBatcher<number, number>({
       run: async (batch) => {
         batches.push(batch);
         if (batch.includes(3)) throw bad;
@@ -190,7 +190,7 @@ describe('a batch that fails', () => {
       isFaultOfOneInput: (error) => error === bad,
     });
     const numbers = Array.from({ length: 64 }, (_, n) => n);
-    const results = await Promise.allSettled(numbers.map((n) => coalescer.submit(n)));
+    const results = await Promise.allSettled(numbers.map((n) => batcher.submit(n)));
     expect(results.flatMap(({ status }, n) => (status === 'rejected' ? [n] : []))).toEqual([3]);
     // The whole, and two halves at each of log2(64) depths.
     expect(batches).toHaveLength(1 + 2 * 6);
@@ -235,12 +235,12 @@ describe('a batch that fails', () => {
 describe('closing', () => {
   it('runs what waits at once, and ends when every submission is answered', async () => {
     useFakeTimeout();
-    const { batches, coalescer, inputs, submit } = await openLoaded();
+    const { batches, batcher, inputs, submit } = await openLoaded();
     const results = submit(1, 2);
     await nextTurn();
     expect(inputs()).toEqual([]);
     let isClosed = false;
-    const closed = coalescer.close().then(() => (isClosed = true));
+    const closed = batcher.close().then(() => (isClosed = true));
     expect(inputs()).toEqual([[1, 2]]);
     const { promise, resolve } = Promise.withResolvers<number>();
     batches[0]?.answer([1, promise]);
@@ -254,9 +254,9 @@ describe('closing', () => {
 
   it('runs more than one batch when more waits', async () => {
     useFakeTimeout();
-    const { batches, coalescer, inputs, submit } = open({ maxBatchSize: 4 });
+    const { batches, batcher, inputs, submit } = open({ maxBatchSize: 4 });
     const results = submit(1, 2, 3, 4, 5, 6, 7, 8, 9);
-    const closed = coalescer.close();
+    const closed = batcher.close();
     for (const index of [0, 1, 2]) {
       expect(batches).toHaveLength(index + 1);
       batches[index]?.answer();
@@ -268,15 +268,15 @@ describe('closing', () => {
   });
 
   it('refuses what comes later, with a code', async () => {
-    const { coalescer } = open();
-    await coalescer.close();
-    await expect(coalescer.submit(1)).rejects.toThrow(CoalescerClosedError);
-    await expect(coalescer.submit(1)).rejects.toMatchObject({ code: 'coalescer_closed' });
+    const { batcher } = open();
+    await batcher.close();
+    await expect(batcher.submit(1)).rejects.toThrow(MicroBatcherClosedError);
+    await expect(batcher.submit(1)).rejects.toMatchObject({ code: 'micro_batcher_closed' });
   });
 
   it('may be asked for twice', async () => {
-    const { coalescer } = open();
-    expect(coalescer.close()).toBe(coalescer.close());
-    await coalescer.close();
+    const { batcher } = open();
+    expect(batcher.close()).toBe(batcher.close());
+    await batcher.close();
   });
 });

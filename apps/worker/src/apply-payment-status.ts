@@ -1,8 +1,8 @@
-import { askAboutRefunds, type PaymentAttempt } from '@antrean/db';
-import type { Settlement } from '@antrean/domain';
-import type { GatewayStatus, Instrument, PaymentGateway, Urgency } from '@antrean/payments';
+import { scheduleRefundStatusChecks, type PaymentAttempt } from '@antrean/db';
+import type { PaymentOutcome } from '@antrean/domain';
+import type { GatewayStatus, PaymentReference, PaymentGateway, Urgency } from '@antrean/payments';
 import { type JobDependencies, publishOrders } from './dependencies.ts';
-import { changeStock } from './stock-changes.ts';
+import { submitOrderCommand } from './order-commands.ts';
 
 /** The gateway could not be reached or did not answer clearly: the job is tried again, then swept. */
 export class PaymentNotReadyError extends Error {
@@ -10,21 +10,24 @@ export class PaymentNotReadyError extends Error {
 }
 
 /** What asking the gateway about an attempt came to. */
-export type Outcome = Settlement | 'pending' | 'not_started' | 'closed' | 'undone' | 'returned';
+export type Outcome = PaymentOutcome | 'pending' | 'not_started' | 'closed' | 'undone' | 'returned';
 
 /**
  * Asks the gateway what became of an attempt, and moves attempt, order, stock and money by its word, in one
  * transaction: paid, or paid and taken back. Money that does not make its order paid opens a case. Run twice, it answers
  * the same. Throws PaymentNotReadyError when the gateway does not answer.
  */
-export async function settlePayment(
+export async function applyPaymentStatus(
   deps: JobDependencies,
   attempt: PaymentAttempt,
   { urgency, transactionId }: { urgency: Urgency; transactionId?: string | undefined } = {
     urgency: 'customer',
   },
 ): Promise<Outcome> {
-  const truth = await gatewayOf(deps, attempt.gateway).status(instrumentOf(attempt, transactionId), urgency);
+  const truth = await gatewayOf(deps, attempt.gateway).status(
+    paymentReferenceOf(attempt, transactionId),
+    urgency,
+  );
   switch (truth.kind) {
     case 'unknown':
       throw new PaymentNotReadyError(
@@ -38,7 +41,7 @@ export async function settlePayment(
     case 'paid':
       return receive(deps, attempt, truth);
     case 'returned':
-      return takeReturn(deps, attempt, truth);
+      return recordReturn(deps, attempt, truth);
   }
   return truth satisfies never;
 }
@@ -49,15 +52,14 @@ export async function receive(
   attempt: Pick<PaymentAttempt, 'id' | 'orderId' | 'gateway'>,
   received: Extract<GatewayStatus, { kind: 'paid' }>,
   actor = attempt.gateway,
-): Promise<Settlement> {
+): Promise<PaymentOutcome> {
   const { id: attemptId, orderId } = attempt;
-  const settlement = await changeStock(deps.stockChanges, {
+  const outcome = await submitOrderCommand(deps.orderCommands, {
     ...{ kind: 'pay', orderId, attemptId, received, actor },
   });
-  if (settlement !== 'paid')
-    deps.log.error({ attemptId, settlement }, 'money came that did not pay its order');
+  if (outcome !== 'paid') deps.log.error({ attemptId, outcome }, 'money came that did not pay its order');
   await publishOrders(deps, [orderId]);
-  return settlement;
+  return outcome;
 }
 
 /** After these a payment that had succeeded is none; an expiry says nothing of it. */
@@ -65,14 +67,14 @@ const isUndone = (reason: string) => /^(deny|cancel|failure)$/i.test(reason);
 
 async function reverse(deps: JobDependencies, attempt: PaymentAttempt): Promise<'undone'> {
   const { id: attemptId, orderId, gateway: actor } = attempt;
-  await changeStock(deps.stockChanges, { kind: 'undo', orderId, attemptId, how: 'reversal', actor });
+  await submitOrderCommand(deps.orderCommands, { kind: 'undo', orderId, attemptId, how: 'reversal', actor });
   deps.log.error({ attemptId, orderId }, 'a payment was reversed');
   await publishOrders(deps, [orderId]);
   return 'undone';
 }
 
 /** Money that came and went back: through the payer's bank, by our own refund, or by one made elsewhere. */
-async function takeReturn(
+async function recordReturn(
   deps: JobDependencies,
   attempt: PaymentAttempt,
   truth: Extract<GatewayStatus, { kind: 'returned' }>,
@@ -82,22 +84,28 @@ async function takeReturn(
   const { how } = truth;
   const isRefund = how === 'refund' || how === 'partial_refund';
   const wasUndone = attempt.state === 'reversed' || attempt.state === 'charged_back';
-  const isNews = attempt.settlement === null || (wasUndone && isRefund);
-  const settlement = isNews ? await receive(deps, attempt, received) : (attempt.settlement ?? 'paid');
+  const isNews = attempt.outcome === null || (wasUndone && isRefund);
+  const outcome = isNews ? await receive(deps, attempt, received) : (attempt.outcome ?? 'paid');
   if (!isRefund) {
-    const outcome = await changeStock(deps.stockChanges, { kind: 'undo', orderId, attemptId, how, actor });
-    if (outcome === 'undone') deps.log.error({ attemptId, orderId, how }, 'a chargeback');
+    const undone = await submitOrderCommand(deps.orderCommands, {
+      kind: 'undo',
+      orderId,
+      attemptId,
+      how,
+      actor,
+    });
+    if (undone === 'undone') deps.log.error({ attemptId, orderId, how }, 'a chargeback');
     await publishOrders(deps, [orderId]);
     return 'undone';
   }
   const backRupiah = truth.returnedRupiah ?? (how === 'refund' ? truth.amountRupiah : 0);
-  await askAboutRefunds(deps.db, attemptId, deps.now());
-  const seen = { kind: 'see_refunded', orderId, attemptId, backRupiah, actor } as const;
-  if ((await changeStock(deps.stockChanges, seen)) === 'elsewhere') {
+  await scheduleRefundStatusChecks(deps.db, attemptId, deps.now());
+  const seen = { kind: 'record_external_refund', orderId, attemptId, backRupiah, actor } as const;
+  if ((await submitOrderCommand(deps.orderCommands, seen)) === 'elsewhere') {
     deps.log.error({ attemptId, orderId, backRupiah }, 'a refund that we did not make');
     await publishOrders(deps, [orderId]);
   }
-  return settlement === 'paid' ? 'returned' : settlement;
+  return outcome === 'paid' ? 'returned' : outcome;
 }
 
 export function gatewayOf({ gateways }: Pick<JobDependencies, 'gateways'>, name: string): PaymentGateway {
@@ -106,10 +114,10 @@ export function gatewayOf({ gateways }: Pick<JobDependencies, 'gateways'>, name:
   return gateway;
 }
 
-export function instrumentOf(
+export function paymentReferenceOf(
   { id, gatewayRef, transactionId }: PaymentAttempt,
   announced?: string,
-): Instrument {
+): PaymentReference {
   const known = transactionId ?? announced ?? null;
   return {
     attemptId: id,

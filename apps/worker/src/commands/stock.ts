@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { isKnownSku } from '@antrean/db';
 import { z } from 'zod';
-import { checked, type Operation, Refused, text } from './operation.ts';
+import { checked, type Command, Refused, text } from './command.ts';
 
 const delivery = z.object({
   sku: text(64),
@@ -10,7 +10,7 @@ const delivery = z.object({
   reference: text(100),
 });
 
-export const receive: Operation = async ({ db, add, operator }, args) => {
+export const receive: Command = async ({ db, add, operator }, args) => {
   const [sku, quantity, reason, reference = randomUUID()] = args;
   const asked = checked(delivery, 'The delivery', { sku, quantity, reason, reference });
   if (!(await isKnownSku(db, asked.sku))) throw new Refused(`There is no product ${asked.sku}.`);

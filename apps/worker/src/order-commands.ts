@@ -1,9 +1,9 @@
 import {
   allowancesUsed,
   attemptsOfOrders,
-  casesById,
+  paymentExceptionsById,
   type Database,
-  knownDeliveries,
+  knownGoodsReceipts,
   type Kysely,
   limitLockWait,
   type LockedStock,
@@ -15,23 +15,23 @@ import {
   productsOfOrders,
   soldOf,
 } from '@antrean/db';
-import { Coalescer } from './coalescer.ts';
-import { type ChangeOutcomes, Plan, type StockChange } from './plan.ts';
+import { MicroBatcher } from './micro-batcher.ts';
+import { type CommandOutcomes, UnitOfWork, type OrderCommand } from './unit-of-work.ts';
 import { isFaultOfOneInput, retryingTransaction } from './retries.ts';
-import type { Touched } from './stock-publisher.ts';
+import type { Touched } from './availability-publisher.ts';
 
-export type StockChanges = Coalescer<StockChange, ChangeOutcomes[StockChange['kind']]>;
+export type OrderCommands = MicroBatcher<OrderCommand, CommandOutcomes[OrderCommand['kind']]>;
 
 /** Makes a change together with whatever else waits. */
-export async function changeStock<K extends StockChange['kind']>(
-  changes: StockChanges,
-  change: Extract<StockChange, { kind: K }>,
-): Promise<ChangeOutcomes[K]> {
+export async function submitOrderCommand<K extends OrderCommand['kind']>(
+  changes: OrderCommands,
+  change: Extract<OrderCommand, { kind: K }>,
+): Promise<CommandOutcomes[K]> {
   // A change is answered with an outcome of its own kind.
-  return (await changes.submit(change)) as ChangeOutcomes[K];
+  return (await changes.submit(change)) as CommandOutcomes[K];
 }
 
-export interface StockChangeOptions {
+export interface OrderCommandOptions {
   maxBatchSize: number;
   /** Whether money to which the shop has no claim goes back without an admin; it does. */
   refundByItself?: boolean;
@@ -40,9 +40,9 @@ export interface StockChangeOptions {
   touch?: (touched: Touched) => void;
 }
 
-export function coalesceStockChanges(db: Kysely<Database>, options: StockChangeOptions): StockChanges {
-  return new Coalescer({
-    run: (batch) => applyStockChanges(db, batch, options),
+export function batchOrderCommands(db: Kysely<Database>, options: OrderCommandOptions): OrderCommands {
+  return new MicroBatcher({
+    run: (batch) => applyOrderCommands(db, batch, options),
     maxBatchSize: options.maxBatchSize,
     maxWaitMs: 3,
     isFaultOfOneInput,
@@ -54,15 +54,15 @@ export function coalesceStockChanges(db: Kysely<Database>, options: StockChangeO
  * in the same order, and then those of the orders; it waits for them, as money that has arrived must not starve behind a
  * stampede that tries again and again.
  */
-export async function applyStockChanges(
+export async function applyOrderCommands(
   db: Kysely<Database>,
-  batch: readonly StockChange[],
+  batch: readonly OrderCommand[],
   {
     refundByItself = true,
     now = () => new Date(),
     touch = () => undefined,
-  }: Omit<StockChangeOptions, 'maxBatchSize'> = {},
-): Promise<ChangeOutcomes[StockChange['kind']][]> {
+  }: Omit<OrderCommandOptions, 'maxBatchSize'> = {},
+): Promise<CommandOutcomes[OrderCommand['kind']][]> {
   const orderIds = [...new Set(batch.flatMap((change) => ('orderId' in change ? [change.orderId] : [])))];
   const held = await productsOfOrders(db, orderIds);
   const skus = batch.flatMap((change) => (change.kind === 'receive' ? [change.sku] : []));
@@ -70,12 +70,14 @@ export async function applyStockChanges(
   const productIds = [...new Set(held.map(({ productId }) => productId))];
   const saleItemIds = held.flatMap(({ flashSaleItemId }) => flashSaleItemId ?? []);
   const withRefunds = batch.some(({ kind }) => OF_REFUNDS.includes(kind));
-  const caseIds = batch.flatMap((change) => (change.kind === 'request_refund' ? (change.caseId ?? []) : []));
+  const exceptionIds = batch.flatMap((change) =>
+    change.kind === 'request_refund' ? (change.exceptionId ?? []) : [],
+  );
   const outcomes = await retryingTransaction(() =>
     pipelinedTransaction(db, async (trx) => {
-      const result: ChangeOutcomes[StockChange['kind']][] = [];
+      const result: CommandOutcomes[OrderCommand['kind']][] = [];
       for (const round of roundsOf(batch)) {
-        const [, stock, saleItems, orders, attempts, refunds, sold, cases] = await Promise.all([
+        const [, stock, saleItems, orders, attempts, refunds, sold, exceptions] = await Promise.all([
           limitLockWait(trx),
           lockStock(trx, { skus, productIds }, { nowait: false }),
           lockSaleItems(trx, [...new Set(saleItemIds)]),
@@ -83,7 +85,7 @@ export async function applyStockChanges(
           attemptsOfOrders(trx, orderIds),
           withRefunds ? lockRefunds(trx, orderIds) : [],
           withRefunds ? soldOf(trx, orderIds) : [],
-          casesById(trx, caseIds),
+          paymentExceptionsById(trx, exceptionIds),
         ]);
         // Only a payment that comes after the order has expired takes anything anew; it may expire in this batch.
         const expired = new Set(
@@ -92,12 +94,12 @@ export async function applyStockChanges(
             .map(({ orderId }) => orderId),
         );
         const [known, allowances] = await Promise.all([
-          knownDeliveries(trx, deliveriesOf(batch, stock)),
+          knownGoodsReceipts(trx, goodsReceiptsOf(batch, stock)),
           allowancesUsed(trx, allowancesOf(held.filter(({ orderId }) => expired.has(orderId)))),
         ]);
-        const found = { stock, saleItems, allowances, orders, attempts, refunds, sold, cases, held };
-        const plan = new Plan({ ...found, knownDeliveries: known }, { now: now(), refundByItself });
-        for (const place of round) result[place] = plan.add(batch[place] as StockChange);
+        const found = { stock, saleItems, allowances, orders, attempts, refunds, sold, exceptions, held };
+        const plan = new UnitOfWork({ ...found, knownGoodsReceipts: known }, { now: now(), refundByItself });
+        for (const place of round) result[place] = plan.add(batch[place] as OrderCommand);
         await plan.write(trx);
       }
       return { result, writes: [] };
@@ -108,12 +110,12 @@ export async function applyStockChanges(
 }
 
 /** Changes that depend on what was or is to be sent back. */
-const OF_REFUNDS: readonly StockChange['kind'][] = [
+const OF_REFUNDS: readonly OrderCommand['kind'][] = [
   'request_refund',
   'end_refund',
   'undo',
   'void',
-  'see_refunded',
+  'record_external_refund',
 ];
 
 /**
@@ -121,7 +123,7 @@ const OF_REFUNDS: readonly StockChange['kind'][] = [
  * one of the two is about what goes back: a plan writes each refund, case and attempt once, so what the first one leaves
  * is read again. All is locked in the first round.
  */
-function roundsOf(batch: readonly StockChange[]): number[][] {
+function roundsOf(batch: readonly OrderCommand[]): number[][] {
   const rounds: number[][] = [[]];
   /** By order, the round of its last change, and whether one in that round is about what goes back. */
   const seen = new Map<string, { round: number; isOfRefunds: boolean }>();
@@ -147,8 +149,8 @@ function allowancesOf(
   );
 }
 
-function deliveriesOf(
-  batch: readonly StockChange[],
+function goodsReceiptsOf(
+  batch: readonly OrderCommand[],
   stock: readonly LockedStock[],
 ): { productId: number; reference: string }[] {
   const ids = new Map(stock.map(({ sku, productId }) => [sku, productId]));

@@ -1,4 +1,4 @@
-export interface CoalescerOptions<T, R> {
+export interface MicroBatcherOptions<T, R> {
   /**
    * Runs a batch; the answer has one result an input, in the same order. A result may be a promise: the next batch
    * does not wait for it, the submission does.
@@ -17,11 +17,11 @@ export interface CoalescerOptions<T, R> {
 }
 
 /** The submission came after `close`. */
-export class CoalescerClosedError extends Error {
-  readonly code = 'coalescer_closed';
+export class MicroBatcherClosedError extends Error {
+  readonly code = 'micro_batcher_closed';
 
   constructor() {
-    super('The coalescer is closed, as its process stops: submit elsewhere, or later.');
+    super('The micro-batcher is closed, as its process stops: submit elsewhere, or later.');
   }
 }
 
@@ -41,12 +41,12 @@ const MIN_LOADED = 2;
  * next one fills. What waits is bounded by the callers: each has one submission under way, so there are never more
  * than their concurrency.
  *
- * An idle coalescer adds no wait: a batch starts at the next turn of the event loop, with what arrived in this one.
+ * An idle micro-batcher adds no wait: a batch starts at the next turn of the event loop, with what arrived in this one.
  * Only when the last batch was at least a quarter full does the next one wait for more; so the first submission
  * after a burst may wait once.
  */
-export class Coalescer<T, R> {
-  readonly #options: CoalescerOptions<T, R>;
+export class MicroBatcher<T, R> {
+  readonly #options: MicroBatcherOptions<T, R>;
   readonly #waiting: Submission<T, R>[] = [];
   /** Results that are still promises. */
   readonly #answering = new Set<Promise<unknown>>();
@@ -56,7 +56,7 @@ export class Coalescer<T, R> {
   #running: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(options: CoalescerOptions<T, R>) {
+  constructor(options: MicroBatcherOptions<T, R>) {
     const { maxBatchSize, maxWaitMs } = options;
     if (!Number.isInteger(maxBatchSize) || maxBatchSize < 1) {
       throw new RangeError(`maxBatchSize must be an integer of at least 1, and is ${maxBatchSize}.`);
@@ -67,9 +67,9 @@ export class Coalescer<T, R> {
     this.#options = options;
   }
 
-  /** Rejects with what its batch failed with, or with CoalescerClosedError. */
+  /** Rejects with what its batch failed with, or with MicroBatcherClosedError. */
   submit(input: T): Promise<R> {
-    if (this.#closed !== undefined) return Promise.reject(new CoalescerClosedError());
+    if (this.#closed !== undefined) return Promise.reject(new MicroBatcherClosedError());
     return new Promise<R>((resolve, reject) => {
       this.#waiting.push({ input, resolve, reject });
       this.#schedule();

@@ -1,13 +1,17 @@
 import { openDatabase } from '@antrean/db';
 import { createLog } from '@antrean/process';
-import type { StockState } from '@antrean/redis';
+import type { ProductAvailability } from '@antrean/redis';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { SAY_AGAIN_MS, type StockPublisher, startStockPublisher } from './stock-publisher.ts';
+import {
+  SAY_AGAIN_MS,
+  type AvailabilityPublisher,
+  startAvailabilityPublisher,
+} from './availability-publisher.ts';
 
 const { readStock } = vi.hoisted(() => ({ readStock: vi.fn() }));
 vi.mock('@antrean/db', async (original) => ({ ...(await original<object>()), readStock }));
 
-let publisher: StockPublisher | undefined;
+let publisher: AvailabilityPublisher | undefined;
 beforeEach(() => {
   vi.useFakeTimers();
 });
@@ -23,13 +27,13 @@ it('says again and again what is sold out, and no longer once there is stock', a
   ]);
   readStock.mockImplementation(async (_db: unknown, { skus }: { skus: string[] }) =>
     skus.map(
-      (sku): StockState => ({
+      (sku): ProductAvailability => ({
         ...{ sku, version: 1, available: stock.get(sku) ?? 0, priceRupiah: 1, sale: null },
       }),
     ),
   );
   const published: string[] = [];
-  publisher = startStockPublisher({
+  publisher = startAvailabilityPublisher({
     db: openDatabase({ url: 'postgres://127.0.0.1:9/none', maxConnections: 1 }),
     marks: { publish: async (states) => void published.push(...states.map(({ sku }) => sku)) },
     now: () => new Date(),

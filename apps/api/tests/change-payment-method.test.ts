@@ -1,6 +1,6 @@
 import { redisUrl } from '@antrean/testing/vitest';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { coming, online, type OpenApp, openApp, transfer } from './open-app.ts';
+import { pending, online, type OpenApp, openApp, transfer } from './open-app.ts';
 
 let api: OpenApp;
 beforeAll(async () => {
@@ -20,7 +20,9 @@ const bearer = (key: string) => ({ authorization: `Bearer ${key}` });
 const asCustomer = (orderId: string, method: string) =>
   ask(orderId, { method }, {}, `?token=${api.token(orderId)}`);
 const switchesOf = async (orderId: string) =>
-  (await api.jobs()).filter(({ name, data }) => name === 'switch-payment' && data['orderId'] === orderId);
+  (await api.jobs()).filter(
+    ({ name, data }) => name === 'change-payment-method' && data['orderId'] === orderId,
+  );
 
 describe('asking for another way to pay', () => {
   it('is for the customer with the token, names the attempt it takes the place of, and says where to look', async () => {
@@ -76,7 +78,7 @@ describe('asking for another way to pay', () => {
   });
 
   it('replaces nothing while no link is there yet, and adds nothing for what is coming anyway', async () => {
-    const orderId = await api.order('reserved', coming('online'));
+    const orderId = await api.order('reserved', pending('online'));
     expect((await asCustomer(orderId, 'online')).statusCode).toBe(202);
     expect(await switchesOf(orderId)).toEqual([]);
     expect((await asCustomer(orderId, 'bank_transfer')).statusCode).toBe(202);

@@ -3,10 +3,10 @@ import { userInfo } from 'node:os';
 import { openDatabase } from '@antrean/db';
 import { configOrExit, parseConfig } from '@antrean/process';
 import { createProducer } from '@antrean/queue';
-import { bumpCatalogue, DEFAULT_PREFIX, openFailFastRedis, waitForRedis } from '@antrean/redis';
+import { bumpCatalogue, DEFAULT_PREFIX, openRequestRedis, waitForRedis } from '@antrean/redis';
 import { z } from 'zod';
-import { OPERATIONS } from './operations/index.ts';
-import { type Desk, Refused } from './operations/operation.ts';
+import { COMMANDS } from './commands/index.ts';
+import { type CommandContext, Refused } from './commands/command.ts';
 
 const USAGE = `Usage:
   receive SKU QUANTITY REASON [REFERENCE]   puts a delivery on the shelf; the same REFERENCE again adds nothing
@@ -16,13 +16,13 @@ const USAGE = `Usage:
   transfers                                 lists the bank transfers that are awaited, those with a proof first
   confirm-transfer ATTEMPT AMOUNT LINE      enters a transfer; LINE tells the line on the bank's statement
   reject-transfer ATTEMPT REASON            says that no such transfer has come
-  cases                                     lists the money that somebody has to put right
-  resolve-case CASE RESOLUTION              closes a case, and writes down how
-  refund PAYMENT AMOUNT|all REASON [CASE]   sends money back; PAYMENT is an order or a payment attempt
+  exceptions                                lists the money that somebody has to put right
+  resolve-exception CASE RESOLUTION              closes a case, and writes down how
+  refund PAYMENT AMOUNT|all REASON [EXCEPTION] sends money back; PAYMENT is an order or a payment attempt
   paid-out REFUND REFERENCE                 says that a refund was paid out by hand
   release ORDER REASON                      lets an order that is held go to fulfilment
   void ORDER REASON                         ends a held order whose money was taken back
-  stray-transfer AMOUNT LINE NOTE           opens a case for money at the bank that belongs to nothing known
+  stray-transfer AMOUNT LINE NOTE           opens an exception for money at the bank that belongs to nothing known
   money [ORDER]                             compares the money ledger with payments and refunds
   settlement GATEWAY [DAY [FILE]]           shows the report of a day, or compares a file with it
   storefront ID [ORDERS [REQUESTS]]         creates a storefront, or sets its limits: orders a minute from one address
@@ -54,15 +54,15 @@ const { DATABASE_URL, REDIS_URL, QUEUE_PREFIX } = configOrExit(() =>
 );
 
 const [command = '', ...args] = process.argv.slice(2);
-const run = OPERATIONS[command];
+const run = COMMANDS[command];
 if (run === undefined) {
   console.error(USAGE);
   process.exit(2);
 }
 
 /** Redis is asked only by what needs it: a list can be read while it is away. */
-const withRedis: Desk['withRedis'] = async (work) => {
-  const redis = openFailFastRedis(REDIS_URL);
+const withRedis: CommandContext['withRedis'] = async (work) => {
+  const redis = openRequestRedis(REDIS_URL);
   try {
     await waitForRedis(redis, 10_000);
     return await work(redis, QUEUE_PREFIX);
@@ -71,7 +71,7 @@ const withRedis: Desk['withRedis'] = async (work) => {
   }
 };
 
-const add: Desk['add'] = (name, payload, jobId) =>
+const add: CommandContext['add'] = (name, payload, jobId) =>
   withRedis(async (redis) => {
     const producer = createProducer(redis, QUEUE_PREFIX);
     try {
@@ -81,7 +81,7 @@ const add: Desk['add'] = (name, payload, jobId) =>
     }
   });
 
-const catalogueChanged: Desk['catalogueChanged'] = async () => {
+const catalogueChanged: CommandContext['catalogueChanged'] = async () => {
   try {
     await withRedis(bumpCatalogue);
   } catch (error) {

@@ -1,7 +1,7 @@
 import {
-  addReturned,
+  adjustRefundedTotals,
   disputeAttempts,
-  askSoon,
+  scheduleStatusChecks,
   type EndedRefund,
   endAttempts,
   endRefunds,
@@ -12,17 +12,17 @@ import {
   type LockedOrder,
   type LockedStock,
   markAttemptsPaid,
-  moveCases,
+  movePaymentExceptions,
   moveMoney,
   moveOrders,
   moveStock,
-  type NewCase,
-  type OpenedCase,
-  openCases,
+  type NewPaymentException,
+  type OpenedException,
+  openPaymentExceptions,
   type OrderMove,
   type PaidAttempt,
   type PaymentAttempt,
-  putOff,
+  postpone,
   recordFees,
   type Refund,
   type StockMovement,
@@ -30,10 +30,10 @@ import {
   type UndoneAttempt,
 } from '@antrean/db';
 import {
-  askAgainInMs,
+  nextStatusCheckInMs,
   type AttemptState,
-  type CaseKind,
-  type CaseState,
+  type PaymentExceptionKind,
+  type PaymentExceptionState,
   CLOSED_STATE,
   type ClosingReason,
   mayMove,
@@ -44,13 +44,13 @@ import {
   type OrderState,
   REFUNDED_BY_ITSELF,
   REVERSAL_HOLD_MS,
-  type Settlement,
+  type PaymentOutcome,
   TRANSFER_AMOUNT_RESTS_MS,
 } from '@antrean/domain';
 import type { Received } from '@antrean/payments';
 
 /** What moves stock or money, besides a reservation. */
-export type StockChange =
+export type OrderCommand =
   /** Money has come for an attempt: mostly its order is paid, and its stock committed. */
   | {
       kind: 'pay';
@@ -68,7 +68,7 @@ export type StockChange =
       actor: string;
     }
   /** The gateway says that this much has gone back by refunds, of which some may not be ours. */
-  | { kind: 'see_refunded'; orderId: string; attemptId: string; backRupiah: number; actor: string }
+  | { kind: 'record_external_refund'; orderId: string; attemptId: string; backRupiah: number; actor: string }
   /** An admin ends a held order whose money was taken back. */
   | { kind: 'void'; orderId: string; actor: string; reason: string }
   /** A payment that was held back has stood its time, or an admin lets it go. */
@@ -82,7 +82,7 @@ export type StockChange =
       attemptId: string;
       refundId: string;
       amountRupiah: number;
-      caseId: number | null;
+      exceptionId: number | null;
       reason: string;
       actor: string;
     }
@@ -101,13 +101,13 @@ export type StockChange =
   | { kind: 'ship'; orderId: string; carrier: string; trackingNumber: string; actor: string }
   | { kind: 'receive'; sku: string; quantity: number; reference: string; actor: string; reason: string };
 
-type ChangeOf<K extends StockChange['kind']> = Extract<StockChange, { kind: K }>;
+type CommandOf<K extends OrderCommand['kind']> = Extract<OrderCommand, { kind: K }>;
 
 /** What became of a change. Asked again, each answers the same. */
-export interface ChangeOutcomes {
-  pay: Settlement;
+export interface CommandOutcomes {
+  pay: PaymentOutcome;
   undo: 'undone' | 'known';
-  see_refunded: 'ours' | 'elsewhere';
+  record_external_refund: 'ours' | 'elsewhere';
   /** `kept` when the order is not held, or its money is there. */
   void: 'voided' | 'kept';
   /** `kept` when the order is not held, or its money is gone. */
@@ -115,7 +115,7 @@ export interface ChangeOutcomes {
   /** `kept` when the order is not closing, or has an attempt that can still be paid. */
   close: 'closed' | 'kept';
   /** `other_refund`: another one has this id. */
-  request_refund: 'requested' | 'not_paid' | 'too_much' | 'other_refund' | 'wrong_case';
+  request_refund: 'requested' | 'not_paid' | 'too_much' | 'other_refund' | 'wrong_exception';
   /** The state that it ended in, which is `refused` for what cannot be sent and need not be any more. */
   end_refund: EndedRefund['state'] | 'known';
   ship: 'shipped' | 'not_paid';
@@ -128,7 +128,7 @@ const CLOSED_BECAUSE = {
 } as const satisfies Record<ClosingReason, string>;
 
 /** Before everything else that is to be asked about. */
-const ASK_FIRST_MS = 24 * 3_600_000;
+const POLL_FIRST_MS = 24 * 3_600_000;
 
 interface Why {
   actor: string;
@@ -136,7 +136,7 @@ interface Why {
 }
 
 /** What a round found, under the locks of its orders, their stock and their sale items. */
-export interface Found {
+export interface LoadedState {
   stock: readonly LockedStock[];
   saleItems: readonly { flashSaleItemId: number; quotaLeft: number; limitPerBuyer: number | null }[];
   allowances: readonly { flashSaleItemId: number; buyerKey: string; quantity: number }[];
@@ -145,21 +145,21 @@ export interface Found {
   refunds: readonly Refund[];
   sold: readonly { orderId: string; sale: number; code: number }[];
   /** Those that refunds of the batch name. */
-  cases: readonly OpenedCase[];
+  exceptions: readonly OpenedException[];
   held: readonly HeldProduct[];
-  knownDeliveries: readonly { productId: number; reference: string }[];
+  knownGoodsReceipts: readonly { productId: number; reference: string }[];
 }
 
 /**
  * What a round of a batch will write, as it is decided change by change from the locked rows. Of an order, at most one
  * change is about what goes back, and then it is the only one.
  */
-export class Plan {
+export class UnitOfWork {
   readonly #stock: readonly LockedStock[];
   readonly #orders: Map<string, LockedOrder>;
   readonly #attempts: Map<string, PaymentAttempt>;
   readonly #refunds: Map<string, Refund>;
-  readonly #openedCases: Map<number, OpenedCase>;
+  readonly #openedExceptions: Map<number, OpenedException>;
   /** What of an order is sold and not undone, in rupiah. */
   readonly #sold: Map<string, { sale: number; code: number }>;
   readonly #held: readonly HeldProduct[];
@@ -183,22 +183,23 @@ export class Plan {
   readonly #endedAttempts = { closed: [] as string[], abandoned: [] as string[] };
   readonly #toAsk: string[] = [];
   readonly #money: MoneyMovement[] = [];
-  readonly #cases: (NewCase & { refund?: NewRefund })[] = [];
-  readonly #caseMoves: { id: number; to: CaseState; actor: string; resolution: string }[] = [];
-  readonly #newRefunds: (NewRefund & { caseId: number })[] = [];
+  readonly #exceptions: (NewPaymentException & { refund?: NewRefund })[] = [];
+  readonly #exceptionMoves: { id: number; to: PaymentExceptionState; actor: string; resolution: string }[] =
+    [];
+  readonly #newRefunds: (NewRefund & { exceptionId: number })[] = [];
   readonly #endedRefunds: EndedRefund[] = [];
   readonly #shipments: { orderId: string; carrier: string; trackingNumber: string; shippedBy: string }[] = [];
 
-  constructor(found: Found, { now, refundByItself }: { now: Date; refundByItself: boolean }) {
+  constructor(found: LoadedState, { now, refundByItself }: { now: Date; refundByItself: boolean }) {
     this.#stock = found.stock;
     this.#orders = new Map(found.orders.map((order) => [order.orderId, order]));
     this.#attempts = new Map(found.attempts.map((attempt) => [attempt.id, attempt]));
     this.#refunds = new Map(found.refunds.map((refund) => [refund.id, refund]));
-    this.#openedCases = new Map(found.cases.map((row) => [row.id, row]));
+    this.#openedExceptions = new Map(found.exceptions.map((row) => [row.id, row]));
     this.#sold = new Map(found.sold.map(({ orderId, sale, code }) => [orderId, { sale, code }]));
     this.#held = found.held;
     this.#deliveries = new Set(
-      found.knownDeliveries.map(({ productId, reference }) => `${productId} ${reference}`),
+      found.knownGoodsReceipts.map(({ productId, reference }) => `${productId} ${reference}`),
     );
     this.#available = new Map(found.stock.map(({ productId, available }) => [productId, available]));
     this.#quotaLeft = new Map(found.saleItems.map((item) => [item.flashSaleItemId, item.quotaLeft]));
@@ -213,14 +214,14 @@ export class Plan {
     this.#refundByItself = refundByItself;
   }
 
-  add(change: StockChange): ChangeOutcomes[StockChange['kind']] {
+  add(change: OrderCommand): CommandOutcomes[OrderCommand['kind']] {
     switch (change.kind) {
       case 'pay':
         return this.#pay(change);
       case 'undo':
         return this.#undo(change);
-      case 'see_refunded':
-        return this.#seeRefunded(change);
+      case 'record_external_refund':
+        return this.#recordExternalRefund(change);
       case 'void':
         return this.#void(change);
       case 'release_hold':
@@ -240,49 +241,49 @@ export class Plan {
   }
 
   async write(trx: Parameters<typeof moveStock>[0]): Promise<void> {
-    const askAt = this.#askAgainAt('closed', 0);
+    const nextPollAt = this.#nextPollAtOf('closed', 0);
     const { closed, abandoned } = this.#endedAttempts;
     const restsUntil = new Date(this.#now.getTime() + TRANSFER_AMOUNT_RESTS_MS);
     await Promise.all([
       moveOrders(trx, this.#moves),
-      endAttempts(trx, abandoned, 'abandoned', askAt),
-      endAttempts(trx, closed, 'closed', askAt),
+      endAttempts(trx, abandoned, 'abandoned', nextPollAt),
+      endAttempts(trx, closed, 'closed', nextPollAt),
       markAttemptsPaid(trx, this.#paid),
       undoAttempts(trx, this.#undone),
       disputeAttempts(trx, this.#disputed, this.#now),
-      addReturned(trx, this.#returned),
-      askSoon(trx, this.#toAsk, new Date(this.#now.getTime() - ASK_FIRST_MS)),
+      adjustRefundedTotals(trx, this.#returned),
+      scheduleStatusChecks(trx, this.#toAsk, new Date(this.#now.getTime() - POLL_FIRST_MS)),
       this.#transferAmountsEnd(trx, restsUntil),
       moveMoney(trx, this.#money),
       recordFees(trx, this.#fees),
-      moveCases(trx, this.#caseMoves),
+      movePaymentExceptions(trx, this.#exceptionMoves),
       endRefunds(trx, this.#endedRefunds),
       insertShipments(trx, this.#shipments),
       moveStock(trx, this.#movements, this.#stock),
     ]);
-    await Promise.all([...this.#heldOrders].map((orderId) => putOff(trx, orderId, null)));
-    const opened = await openCases(
+    await Promise.all([...this.#heldOrders].map((orderId) => postpone(trx, orderId, null)));
+    const opened = await openPaymentExceptions(
       trx,
-      this.#cases.map(({ refund: _, ...newCase }) => newCase),
+      this.#exceptions.map(({ refund: _, ...newException }) => newException),
     );
-    const refunds = this.#cases.flatMap(({ refund, kind, subject }) => {
-      const caseId = opened.find((row) => row.kind === kind && row.subject === subject)?.id;
-      return refund === undefined || caseId === undefined ? [] : [{ ...refund, caseId }];
+    const refunds = this.#exceptions.flatMap(({ refund, kind, subject }) => {
+      const exceptionId = opened.find((row) => row.kind === kind && row.subject === subject)?.id;
+      return refund === undefined || exceptionId === undefined ? [] : [{ ...refund, exceptionId }];
     });
     await this.#writeRefunds(trx, [...this.#newRefunds, ...refunds]);
   }
 
   async #writeRefunds(
     trx: Parameters<typeof moveStock>[0],
-    refunds: readonly (NewRefund & { caseId: number })[],
+    refunds: readonly (NewRefund & { exceptionId: number })[],
   ): Promise<void> {
     if (refunds.length === 0) return;
     await Promise.all([
       insertRefunds(trx, refunds),
-      moveCases(
+      movePaymentExceptions(
         trx,
-        refunds.map(({ caseId, state, requestedBy }) => ({
-          id: caseId,
+        refunds.map(({ exceptionId, state, requestedBy }) => ({
+          id: exceptionId,
           // One that is made already is for a person to look at.
           to: state === 'manual_payout' ? state : state === 'succeeded' ? 'open' : 'refunding',
           actor: requestedBy,
@@ -298,11 +299,11 @@ export class Plan {
     await freeTransferAmounts(trx, transfers, at);
   }
 
-  #pay({ orderId, attemptId, received, actor }: ChangeOf<'pay'>): Settlement {
+  #pay({ orderId, attemptId, received, actor }: CommandOf<'pay'>): PaymentOutcome {
     const attempt = this.#attemptOf(attemptId);
-    if (attempt.settlement !== null) {
+    if (attempt.outcome !== null) {
       if (attempt.state === 'reversed' || attempt.state === 'charged_back')
-        this.#regain(attempt, received, actor);
+        this.#reinstatePayment(attempt, received, actor);
       // Another line of the bank's statement, for a transfer that has come: the customer sent it twice. It is for a person
       // to count, as an attempt holds one payment.
       if (attempt.gateway === 'bank_transfer' && received.transactionId !== attempt.transactionId) {
@@ -311,10 +312,10 @@ export class Plan {
         this.#open('second_payment', attempt, `${attemptId} ${transactionId}`, amountRupiah, { detail });
         return 'second_payment';
       }
-      return attempt.settlement;
+      return attempt.outcome;
     }
     const why = { actor, reason: `${actor} confirmed ${attemptId}` };
-    const settlement = this.#settlementOf(attempt, received);
+    const outcome = this.#outcomeOf(attempt, received);
     const { amountRupiah, transactionId, method = null, paidAt = this.#now } = received;
     // Money of another currency is for a person to count.
     const isCountable = received.currency === 'IDR';
@@ -323,45 +324,36 @@ export class Plan {
         id: attemptId,
         transactionId,
         method,
-        settlement,
+        outcome,
         receivedRupiah: amountRupiah,
         paidAt,
-        askAt: this.#askAgainAt('paid', 0),
+        nextPollAt: this.#nextPollAtOf('paid', 0),
       });
       this.#attempts.set(attemptId, {
         ...attempt,
-        ...{ state: 'paid', settlement, receivedRupiah: amountRupiah, transactionId, method },
+        ...{ state: 'paid', outcome, receivedRupiah: amountRupiah, transactionId, method },
       });
       this.#book('payment', amountRupiah, attempt, attemptId, actor);
       this.#bookFee(received.feeRupiah, attempt, attemptId, actor);
     }
-    if (settlement === 'paid') {
+    if (outcome === 'paid') {
       this.#settle(attempt, received, why);
     } else {
       const returnsByItself =
-        this.#refundByItself &&
-        REFUNDED_BY_ITSELF.includes(settlement) &&
-        attempt.gateway !== 'bank_transfer';
-      this.#open(settlement, attempt, attemptId, isCountable ? amountRupiah : null, {
+        this.#refundByItself && REFUNDED_BY_ITSELF.includes(outcome) && attempt.gateway !== 'bank_transfer';
+      this.#open(outcome, attempt, attemptId, isCountable ? amountRupiah : null, {
         detail: `${amountRupiah} ${received.currency} came for ${attemptId} (${attempt.amountRupiah} asked for), and the order was ${this.#orderOf(orderId).state}.`,
         ...(returnsByItself
           ? {
-              refund: this.#newRefund(
-                `rf-${attemptId}`,
-                attempt,
-                amountRupiah,
-                settlement,
-                'worker',
-                received,
-              ),
+              refund: this.#newRefund(`rf-${attemptId}`, attempt, amountRupiah, outcome, 'worker', received),
             }
           : {}),
       });
     }
-    return settlement;
+    return outcome;
   }
 
-  #settlementOf(attempt: PaymentAttempt, { amountRupiah, currency }: Received): Settlement {
+  #outcomeOf(attempt: PaymentAttempt, { amountRupiah, currency }: Received): PaymentOutcome {
     const { state } = this.#orderOf(attempt.orderId);
     if (currency !== 'IDR' || amountRupiah !== attempt.amountRupiah) return 'wrong_amount';
     switch (state) {
@@ -414,15 +406,15 @@ export class Plan {
   }
 
   /** A dispute that was won, or a reversal that was none. */
-  #regain(attempt: PaymentAttempt, received: Received, actor: string): void {
+  #reinstatePayment(attempt: PaymentAttempt, received: Received, actor: string): void {
     const { state } = this.#orderOf(attempt.orderId);
-    const { id, settlement, receivedRupiah, takenBackRupiah } = attempt;
-    if (settlement === null || receivedRupiah === null || received.currency !== 'IDR') return;
+    const { id, outcome, receivedRupiah, takenBackRupiah } = attempt;
+    if (outcome === null || receivedRupiah === null || received.currency !== 'IDR') return;
     this.#paid.push({
-      ...{ id, settlement, receivedRupiah, transactionId: received.transactionId },
+      ...{ id, outcome, receivedRupiah, transactionId: received.transactionId },
       method: attempt.method,
       paidAt: this.#now,
-      askAt: this.#askAgainAt('paid', 0),
+      nextPollAt: this.#nextPollAtOf('paid', 0),
     });
     this.#attempts.set(id, { ...attempt, state: 'paid', takenBackRupiah: 0 });
     const reference = `${id}/${attempt.timesUndone}`;
@@ -433,12 +425,12 @@ export class Plan {
     }
   }
 
-  #undo({ orderId, attemptId, how, actor }: ChangeOf<'undo'>): 'undone' | 'known' {
+  #undo({ orderId, attemptId, how, actor }: CommandOf<'undo'>): 'undone' | 'known' {
     const attempt = this.#attemptOf(attemptId);
     if (attempt.state !== 'paid' || attempt.receivedRupiah === null) return 'known';
     const { state } = this.#orderOf(orderId);
     const why = { actor, reason: `${how} of ${attemptId}` };
-    const paysItsOrder = attempt.settlement === 'paid';
+    const paysItsOrder = attempt.outcome === 'paid';
     if (how === 'partial_chargeback') {
       if (attempt.disputedAt !== null) return 'known';
       this.#disputed.push(attemptId);
@@ -477,14 +469,19 @@ export class Plan {
       this.#endedRefunds.push({
         ...{ id: refund.id, state: 'refused', gatewayRef: null, payoutReference: null, failureCode: reason },
       });
-      this.#giveBack(attempt, -refund.amountRupiah);
-      if (refund.caseId !== null)
-        this.#caseMoves.push({ id: refund.caseId, to: 'resolved', actor, resolution: reason });
+      this.#adjustRefundedTotal(attempt, -refund.amountRupiah);
+      if (refund.exceptionId !== null)
+        this.#exceptionMoves.push({ id: refund.exceptionId, to: 'resolved', actor, resolution: reason });
     }
   }
 
   /** A refund that was made elsewhere counts like one of ours, and a person hears of it. */
-  #seeRefunded({ orderId, attemptId, backRupiah, actor }: ChangeOf<'see_refunded'>): 'ours' | 'elsewhere' {
+  #recordExternalRefund({
+    orderId,
+    attemptId,
+    backRupiah,
+    actor,
+  }: CommandOf<'record_external_refund'>): 'ours' | 'elsewhere' {
     const attempt = this.#attemptOf(attemptId);
     const received = attempt.receivedRupiah ?? 0;
     const ofAttempt = [...this.#refunds.values()].filter((refund) => refund.attemptId === attemptId);
@@ -504,18 +501,18 @@ export class Plan {
     const refund = this.#newRefund(id, attempt, entered, 'made elsewhere', actor);
     const known = this.#refunds.get(id);
     if (known !== undefined) this.#refunds.set(id, { ...known, state: 'succeeded' });
-    this.#open('outside_refund', attempt, id, entered, {
+    this.#open('external_refund', attempt, id, entered, {
       ...{ detail, refund: { ...refund, state: 'succeeded', dueAt: null } },
     });
     this.#book('refund', entered, attempt, id, actor);
     this.#lessSold(attempt, { id, amountRupiah: entered }, why);
     // With what we have asked for it is all: what is to be paid back in full must not be sent meanwhile.
     const isAll = this.#attemptOf(attemptId).returnedRupiah >= received;
-    if (isAll && attempt.settlement === 'paid') this.#hold(orderId, why);
+    if (isAll && attempt.outcome === 'paid') this.#hold(orderId, why);
     return 'elsewhere';
   }
 
-  #void({ orderId, actor, reason }: ChangeOf<'void'>): 'voided' | 'kept' {
+  #void({ orderId, actor, reason }: CommandOf<'void'>): 'voided' | 'kept' {
     const settled = this.#settledAttemptOf(orderId);
     if (this.#orderOf(orderId).state !== 'payment_hold' || settled === undefined) return 'kept';
     if (settled.state === 'paid') {
@@ -539,7 +536,7 @@ export class Plan {
     actor,
     reason,
     unlessDisputed = false,
-  }: ChangeOf<'release_hold'>): 'released' | 'kept' {
+  }: CommandOf<'release_hold'>): 'released' | 'kept' {
     if (this.#orderOf(orderId).state !== 'payment_hold') return 'kept';
     const settled = this.#settledAttemptOf(orderId);
     if (settled?.state !== 'paid') return 'kept';
@@ -550,7 +547,7 @@ export class Plan {
     return 'released';
   }
 
-  #close({ orderId, closedAttemptId }: ChangeOf<'close'>): 'closed' | 'kept' {
+  #close({ orderId, closedAttemptId }: CommandOf<'close'>): 'closed' | 'kept' {
     const { state, closingReason } = this.#orderOf(orderId);
     if (state !== 'closing' || closingReason === null) return 'kept';
     // One that became active since was not closed: the sweeper brings the order back.
@@ -568,34 +565,34 @@ export class Plan {
     return 'closed';
   }
 
-  #requestRefund(change: ChangeOf<'request_refund'>): ChangeOutcomes['request_refund'] {
-    const { orderId, attemptId, refundId, amountRupiah, caseId, reason, actor } = change;
+  #requestRefund(change: CommandOf<'request_refund'>): CommandOutcomes['request_refund'] {
+    const { orderId, attemptId, refundId, amountRupiah, exceptionId, reason, actor } = change;
     const known = this.#refunds.get(refundId);
     if (known !== undefined) {
       const isSame = known.attemptId === attemptId && known.amountRupiah === amountRupiah;
       return isSame ? 'requested' : 'other_refund';
     }
-    const named = caseId === null ? undefined : this.#openedCases.get(caseId);
-    if (caseId !== null && (named?.attemptId !== attemptId || named.state === 'resolved'))
-      return 'wrong_case';
+    const named = exceptionId === null ? undefined : this.#openedExceptions.get(exceptionId);
+    if (exceptionId !== null && (named?.attemptId !== attemptId || named.state === 'resolved'))
+      return 'wrong_exception';
     const attempt = this.#attemptOf(attemptId);
     if (attempt.state !== 'paid' || attempt.receivedRupiah === null) return 'not_paid';
     if (amountRupiah > attempt.receivedRupiah - attempt.returnedRupiah) return 'too_much';
     const isAll = amountRupiah === attempt.receivedRupiah - attempt.returnedRupiah;
     const refund = this.#newRefund(refundId, attempt, amountRupiah, reason, actor);
-    if (caseId === null) {
+    if (exceptionId === null) {
       const detail = `${actor} asked for ${amountRupiah} IDR of ${attemptId} to go back: ${reason}.`;
-      this.#open('refund_request', attempt, refundId, amountRupiah, { detail, refund });
+      this.#open('operator_refund', attempt, refundId, amountRupiah, { detail, refund });
     } else {
-      this.#newRefunds.push({ ...refund, caseId });
+      this.#newRefunds.push({ ...refund, exceptionId });
     }
     // What is to be paid back in full must not be sent meanwhile.
-    if (isAll && attempt.settlement === 'paid')
+    if (isAll && attempt.outcome === 'paid')
       this.#hold(orderId, { actor, reason: `refund ${refundId} was asked for` });
     return 'requested';
   }
 
-  #endRefund(change: ChangeOf<'end_refund'>): ChangeOutcomes['end_refund'] {
+  #endRefund(change: CommandOf<'end_refund'>): CommandOutcomes['end_refund'] {
     const { refundId, actor, payoutReference = null } = change;
     const refund = this.#refunds.get(refundId);
     if (refund === undefined) throw new Error(`There is no refund ${refundId}.`);
@@ -608,29 +605,29 @@ export class Plan {
     // One that was refused, or given up, and went all the same is no less gone.
     if (wasRefused && outcome !== 'succeeded') return 'known';
     if (payoutReference !== null && refund.state !== 'manual_payout' && !wasRefused) return 'known';
-    const { id, caseId, amountRupiah } = refund;
+    const { id, exceptionId, amountRupiah } = refund;
     this.#refunds.set(id, { ...refund, state: outcome, payoutReference });
     this.#endedRefunds.push({
       ...{ id, state: outcome, payoutReference },
       gatewayRef: change.gatewayRef ?? null,
       failureCode: isUndone ? `payment_${attempt.state}` : (change.failureCode ?? null),
     });
-    const moveCase = (to: CaseState, resolution: string) => {
-      if (caseId !== null) this.#caseMoves.push({ id: caseId, to, actor, resolution });
+    const moveException = (to: PaymentExceptionState, resolution: string) => {
+      if (exceptionId !== null) this.#exceptionMoves.push({ id: exceptionId, to, actor, resolution });
     };
-    if (outcome === 'manual_payout') moveCase('manual_payout', '');
+    if (outcome === 'manual_payout') moveException('manual_payout', '');
     if (outcome === 'refused') {
-      this.#giveBack(attempt, -amountRupiah);
-      moveCase('open', '');
+      this.#adjustRefundedTotal(attempt, -amountRupiah);
+      moveException('open', '');
     }
     if (outcome === 'succeeded') {
       const from = payoutReference === null ? attempt : { ...attempt, gateway: 'bank_transfer' };
       this.#book('refund', amountRupiah, from, id, actor);
       this.#bookFee(change.feeRupiah, attempt, id, actor);
-      moveCase('resolved', payoutReference === null ? `refund ${id}` : `paid out as ${payoutReference}`);
+      moveException('resolved', payoutReference === null ? `refund ${id}` : `paid out as ${payoutReference}`);
       if (wasRefused) {
         const left = (attempt.receivedRupiah ?? 0) - attempt.returnedRupiah;
-        this.#giveBack(attempt, Math.min(amountRupiah, Math.max(left, 0)));
+        this.#adjustRefundedTotal(attempt, Math.min(amountRupiah, Math.max(left, 0)));
       }
       if (attempt.state !== 'paid' || wasRefused) {
         const detail = `Refund ${id} of ${amountRupiah} IDR went, ${wasRefused ? 'after it was refused' : ''}; ${attempt.id} was ${attempt.state}.`;
@@ -644,7 +641,7 @@ export class Plan {
   /** Some or all of an order's price went back: so much less is sold, and an order that was paid back in full ends. */
   #lessSold(attempt: PaymentAttempt, refund: Pick<Refund, 'id' | 'amountRupiah'>, why: Why): void {
     const { id: attemptId, orderId } = attempt;
-    if (attempt.settlement !== 'paid') return;
+    if (attempt.outcome !== 'paid') return;
     this.#undoSale(attempt, refund.amountRupiah, refund.id, why);
     const { state, receivedRupiah } = this.#attemptOf(attemptId);
     if (state !== 'paid' || this.#refundedOf(attemptId) < (receivedRupiah ?? 0)) return;
@@ -673,7 +670,7 @@ export class Plan {
     this.#sold.set(attempt.orderId, { sale: sale - ofSale, code: code - ofCode });
   }
 
-  #ship(change: ChangeOf<'ship'>): 'shipped' | 'not_paid' {
+  #ship(change: CommandOf<'ship'>): 'shipped' | 'not_paid' {
     const { orderId, carrier, trackingNumber, actor } = change;
     const { state } = this.#orderOf(orderId);
     if (state === 'shipped') return 'shipped';
@@ -685,7 +682,7 @@ export class Plan {
     return 'shipped';
   }
 
-  #receive(change: ChangeOf<'receive'>): ChangeOutcomes['receive'] {
+  #receive(change: CommandOf<'receive'>): CommandOutcomes['receive'] {
     const { sku, quantity, reference, actor, reason } = change;
     const productId = this.#stock.find((row) => row.sku === sku)?.productId;
     if (productId === undefined) return 'unknown_product';
@@ -711,7 +708,7 @@ export class Plan {
 
   #settledAttemptOf(orderId: string): PaymentAttempt | undefined {
     return [...this.#attempts.values()].find(
-      (attempt) => attempt.orderId === orderId && attempt.settlement === 'paid',
+      (attempt) => attempt.orderId === orderId && attempt.outcome === 'paid',
     );
   }
 
@@ -793,13 +790,13 @@ export class Plan {
   }
 
   #open(
-    kind: CaseKind,
+    kind: PaymentExceptionKind,
     { orderId, id: attemptId, gateway }: PaymentAttempt,
     subject: string,
     amountRupiah: number | null,
     more: { detail: string; refund?: NewRefund },
   ): void {
-    this.#cases.push({ kind, subject, orderId, attemptId, gateway, amountRupiah, ...more });
+    this.#exceptions.push({ kind, subject, orderId, attemptId, gateway, amountRupiah, ...more });
   }
 
   /** Counts it as returned from now on. What is refunded by hand waits for that. */
@@ -811,7 +808,7 @@ export class Plan {
     requestedBy: string,
     received?: { mayReverse: boolean },
   ): NewRefund {
-    this.#giveBack(attempt, amountRupiah);
+    this.#adjustRefundedTotal(attempt, amountRupiah);
     const isByHand = attempt.gateway === 'bank_transfer';
     const state = isByHand ? 'manual_payout' : 'requested';
     // What may still be undone is not sent back before that time is over.
@@ -820,19 +817,19 @@ export class Plan {
     const refund = { id, attemptId: attempt.id, amountRupiah, reason, requestedBy, state, dueAt } as const;
     this.#refunds.set(id, {
       ...refund,
-      ...{ caseId: null, gatewayRef: null, payoutReference: null, callNo: 0, createdAt: this.#now },
+      ...{ exceptionId: null, gatewayRef: null, payoutReference: null, callNo: 0, createdAt: this.#now },
     });
     return refund;
   }
 
-  #giveBack(attempt: PaymentAttempt, rupiah: number): void {
+  #adjustRefundedTotal(attempt: PaymentAttempt, rupiah: number): void {
     const known = this.#attemptOf(attempt.id);
     this.#returned.push({ id: attempt.id, rupiah });
     this.#attempts.set(attempt.id, { ...known, returnedRupiah: known.returnedRupiah + rupiah });
   }
 
-  #askAgainAt(state: AttemptState, ageMs: number): Date {
-    return new Date(this.#now.getTime() + (askAgainInMs(state, ageMs) ?? 0));
+  #nextPollAtOf(state: AttemptState, ageMs: number): Date {
+    return new Date(this.#now.getTime() + (nextStatusCheckInMs(state, ageMs) ?? 0));
   }
 }
 

@@ -4,23 +4,23 @@ import {
   moveOrders,
   openEventPayloads,
   type PaymentAttempt,
-  putOff,
+  postpone,
   readOrders,
 } from '@antrean/db';
 import { type ClosingReason, ORDER_LIFECYCLE } from '@antrean/domain';
 import type { Urgency } from '@antrean/payments';
 import type { JobPayload } from '@antrean/queue';
 import { type JobDependencies, publishOrders } from '../dependencies.ts';
-import { awaitsReview, mustBeClosed } from '../plan.ts';
+import { awaitsReview, mustBeClosed } from '../unit-of-work.ts';
 import {
   claimsSuccess,
   gatewayOf,
-  instrumentOf,
+  paymentReferenceOf,
   type Outcome,
   PaymentNotReadyError,
-  settlePayment,
-} from '../settle-payment.ts';
-import { changeStock } from '../stock-changes.ts';
+  applyPaymentStatus,
+} from '../apply-payment-status.ts';
+import { submitOrderCommand } from '../order-commands.ts';
 
 /** A payment made in the last second has this long to reach us. */
 const CLOSE_GRACE_MS = ORDER_LIFECYCLE.closing.overdueAfterMs;
@@ -30,9 +30,9 @@ const MAX_CLOSE_GRACE_MS = 3_600_000;
 const REVIEW_REMINDER_MS = 6 * 3_600_000;
 
 /** Closes an order past its deadline, and goes on with one that is being closed. */
-export async function closePayment(
+export async function expireOrder(
   deps: JobDependencies,
-  { orderId }: JobPayload<'close-payment'>,
+  { orderId }: JobPayload<'expire-order'>,
 ): Promise<void> {
   const [order] = await readOrders(deps.db, [orderId]);
   if (order?.payBefore == null) return;
@@ -63,7 +63,7 @@ export async function closeOrder(
     const attempts = await attemptsOfOrders(trx, [orderId]);
     if (attempts.some((attempt) => awaitsReview(attempt, closingReason))) {
       deps.log.warn({ orderId }, 'a proof of transfer waits to be looked at; its order does not expire');
-      await putOff(trx, orderId, new Date(now + REVIEW_REMINDER_MS));
+      await postpone(trx, orderId, new Date(now + REVIEW_REMINDER_MS));
       return undefined;
     }
     if (from !== 'closing' && why !== undefined) {
@@ -84,7 +84,7 @@ export async function closeOrder(
   if (open !== undefined && !(await canBePaidNoMore(deps, open, lateMs, urgency))) return;
   if (closingReason === 'not_paid_in_time' && lateMs < CLOSE_GRACE_MS) return;
 
-  await changeStock(deps.stockChanges, { kind: 'close', orderId, closedAttemptId: open?.id });
+  await submitOrderCommand(deps.orderCommands, { kind: 'close', orderId, closedAttemptId: open?.id });
   await publishOrders(deps, [orderId]);
 }
 
@@ -96,11 +96,11 @@ async function canBePaidNoMore(
   urgency: Urgency,
 ): Promise<boolean> {
   const patienceIsOver = lateMs > MAX_CLOSE_GRACE_MS;
-  const closed = await gatewayOf(deps, attempt.gateway).close(instrumentOf(attempt), urgency);
+  const closed = await gatewayOf(deps, attempt.gateway).close(paymentReferenceOf(attempt), urgency);
   let outcome: Outcome | 'unknown' = 'closed';
   if (closed.kind !== 'closed') {
     try {
-      outcome = await settlePayment(deps, attempt, { urgency });
+      outcome = await applyPaymentStatus(deps, attempt, { urgency });
     } catch (error) {
       if (!patienceIsOver || !(error instanceof PaymentNotReadyError)) throw error;
       outcome = 'unknown';

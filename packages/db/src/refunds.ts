@@ -1,9 +1,9 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
-import type { CaseKind, CaseState, RefundState } from '@antrean/domain';
+import type { PaymentExceptionKind, PaymentExceptionState, RefundState } from '@antrean/domain';
 import type { Database } from './schema.ts';
 
-export interface NewCase {
-  kind: CaseKind;
+export interface NewPaymentException {
+  kind: PaymentExceptionKind;
   /** What it is about; told again, it opens no second case of its kind. */
   subject: string;
   orderId: string | null;
@@ -13,41 +13,51 @@ export interface NewCase {
   detail: string;
 }
 
-/** Opens the cases that are not there yet, and returns their ids by subject. */
-export async function openCases(
+/** Opens the exceptions that are not there yet, and returns their ids by subject. */
+export async function openPaymentExceptions(
   db: Kysely<Database>,
-  cases: readonly NewCase[],
-): Promise<{ id: number; kind: CaseKind; subject: string }[]> {
-  if (cases.length === 0) return [];
+  exceptions: readonly NewPaymentException[],
+): Promise<{ id: number; kind: PaymentExceptionKind; subject: string }[]> {
+  if (exceptions.length === 0) return [];
   return db
-    .insertInto('paymentCases')
-    .values([...cases])
+    .insertInto('paymentExceptions')
+    .values([...exceptions])
     .onConflict((conflict) => conflict.columns(['kind', 'subject']).doNothing())
     .returning(['id', 'kind', 'subject'])
     .execute();
 }
 
-export interface PaymentCase extends NewCase {
+export interface PaymentException extends NewPaymentException {
   id: number;
-  state: CaseState;
+  state: PaymentExceptionState;
   openedAt: Date;
 }
 
-export interface OpenedCase {
+export interface OpenedException {
   id: number;
-  state: CaseState;
+  state: PaymentExceptionState;
   attemptId: string | null;
 }
 
-export async function casesById(db: Kysely<Database>, ids: readonly number[]): Promise<OpenedCase[]> {
+export async function paymentExceptionsById(
+  db: Kysely<Database>,
+  ids: readonly number[],
+): Promise<OpenedException[]> {
   if (ids.length === 0) return [];
-  return db.selectFrom('paymentCases').select(['id', 'state', 'attemptId']).where('id', 'in', ids).execute();
+  return db
+    .selectFrom('paymentExceptions')
+    .select(['id', 'state', 'attemptId'])
+    .where('id', 'in', ids)
+    .execute();
 }
 
-/** The cases that are not resolved: those that wait for a person first, then the oldest. */
-export async function unresolvedCases(db: Kysely<Database>, limit: number): Promise<PaymentCase[]> {
+/** The exceptions that are not resolved: those that wait for a person first, then the oldest. */
+export async function unresolvedPaymentExceptions(
+  db: Kysely<Database>,
+  limit: number,
+): Promise<PaymentException[]> {
   return db
-    .selectFrom('paymentCases')
+    .selectFrom('paymentExceptions')
     .select([
       'id',
       'kind',
@@ -67,14 +77,14 @@ export async function unresolvedCases(db: Kysely<Database>, limit: number): Prom
     .execute();
 }
 
-/** Moves cases that are not resolved. */
-export async function moveCases(
+/** Moves exceptions that are not resolved. */
+export async function movePaymentExceptions(
   trx: Kysely<Database>,
-  moves: readonly { id: number; to: CaseState; actor: string; resolution: string }[],
+  moves: readonly { id: number; to: PaymentExceptionState; actor: string; resolution: string }[],
 ): Promise<number> {
   if (moves.length === 0) return 0;
   const { rows } = await sql`
-    update payment_cases c
+    update payment_exceptions c
     set state = m.state, resolved_at = case when m.state = 'resolved' then now() end,
         resolved_by = case when m.state = 'resolved' then m.actor end,
         resolution = case when m.state = 'resolved' then m.resolution end
@@ -88,7 +98,7 @@ export async function moveCases(
 export interface Refund {
   id: string;
   attemptId: string;
-  caseId: number | null;
+  exceptionId: number | null;
   amountRupiah: number;
   reason: string;
   requestedBy: string;
@@ -103,7 +113,7 @@ export interface Refund {
 const REFUND_COLUMNS = [
   'id',
   'attemptId',
-  'caseId',
+  'exceptionId',
   'amountRupiah',
   'reason',
   'requestedBy',
@@ -124,7 +134,7 @@ export async function lockRefunds(
   orderIds: readonly string[],
 ): Promise<Refund[]> {
   const { rows } = await sql<Refund>`
-    select r.id, r.attempt_id, r.case_id, r.amount_rupiah, r.reason, r.requested_by, r.state, r.gateway_ref,
+    select r.id, r.attempt_id, r.exception_id, r.amount_rupiah, r.reason, r.requested_by, r.state, r.gateway_ref,
            r.payout_reference, r.call_no, r.created_at
     from refunds r join payment_attempts a on a.id = r.attempt_id
     where a.order_id = any(${orderIds}::uuid[]) order by r.id for update of r`.execute(trx);
@@ -136,7 +146,7 @@ export async function insertRefunds(
   trx: Transaction<Database>,
   refunds: readonly (Pick<
     Refund,
-    'id' | 'attemptId' | 'caseId' | 'amountRupiah' | 'reason' | 'requestedBy'
+    'id' | 'attemptId' | 'exceptionId' | 'amountRupiah' | 'reason' | 'requestedBy'
   > & {
     state: 'requested' | 'manual_payout' | 'succeeded';
     dueAt: Date | null;
@@ -162,7 +172,11 @@ export async function claimRefundsDue(
 }
 
 /** Asks about the refunds of this attempt that the gateway has taken at the next occasion: something has become of one. */
-export async function askAboutRefunds(db: Kysely<Database>, attemptId: string, at: Date): Promise<void> {
+export async function scheduleRefundStatusChecks(
+  db: Kysely<Database>,
+  attemptId: string,
+  at: Date,
+): Promise<void> {
   await db
     .updateTable('refunds')
     .set({ dueAt: at })
@@ -183,7 +197,7 @@ export async function claimRefund(db: Kysely<Database>, id: string): Promise<Ref
 }
 
 /** Where a refund stands after a call that has not ended it. */
-export async function noteRefund(
+export async function recordRefundProgress(
   db: Kysely<Database>,
   { id, callNo }: Pick<Refund, 'id' | 'callNo'>,
   set: { state: 'requested' | 'pending' | 'unknown'; gatewayRef?: string; failureCode?: string; dueAt: Date },

@@ -1,6 +1,6 @@
 import { auditFlashSales, createFlashSale } from '@antrean/db';
 import { z } from 'zod';
-import { checked, type Operation, readJson, Refused, text } from './operation.ts';
+import { checked, type Command, readJson, Refused, text } from './command.ts';
 
 const flashSale = z
   .strictObject({
@@ -25,7 +25,7 @@ const flashSale = z
     message: 'must be after startsAt',
   });
 
-export const createSale: Operation = async ({ db, operator, catalogueChanged }, [file = '']) => {
+export const createSale: Command = async ({ db, operator, catalogueChanged }, [file = '']) => {
   const { items, ...campaign } = checked(flashSale, file, readJson(file));
   const outcome = await createFlashSale(db, {
     ...campaign,
@@ -49,4 +49,4 @@ export const createSale: Operation = async ({ db, operator, catalogueChanged }, 
   }
 };
 
-export const listSales: Operation = async ({ db }) => console.table(await auditFlashSales(db));
+export const listSales: Command = async ({ db }) => console.table(await auditFlashSales(db));

@@ -19,7 +19,7 @@ import {
   claimRefund,
   refundById,
 } from '@antrean/db';
-import { applyStockChanges, reserveOrders, type StockChange } from '@antrean/worker';
+import { applyOrderCommands, reserveOrders, type OrderCommand } from '@antrean/worker';
 
 const PRICE = 50_000;
 let database: Awaited<ReturnType<typeof testDatabase>>;
@@ -71,8 +71,8 @@ async function attemptOf(orderId: string, number = 1, gateway = 'midtrans', amou
   await endCall(db, attempt, 'active');
   return id;
 }
-const apply = async (change: StockChange) => (await applyStockChanges(db, [change]))[0];
-const payment = (orderId: string, attemptId: string, more: object = {}): StockChange => ({
+const apply = async (change: OrderCommand) => (await applyOrderCommands(db, [change]))[0];
+const payment = (orderId: string, attemptId: string, more: object = {}): OrderCommand => ({
   ...{ kind: 'pay', orderId, attemptId, actor: 'midtrans' },
   received: { amountRupiah: PRICE, currency: 'IDR', transactionId: attemptId, mayReverse: false, ...more },
 });
@@ -85,8 +85,16 @@ async function paid(more: object = {}) {
 type Paid = Awaited<ReturnType<typeof paid>>;
 const undo = ({ of }: Paid, how: 'reversal' | 'chargeback' | 'partial_chargeback') =>
   apply({ kind: 'undo', ...of, how, actor: 'midtrans' });
-const refund = ({ of }: Paid, refundId: string, amountRupiah: number, caseId: number | null = null) =>
-  apply({ kind: 'request_refund', ...of, refundId, amountRupiah, caseId, reason: 'rusak', actor: 'admin' });
+const refund = ({ of }: Paid, refundId: string, amountRupiah: number, exceptionId: number | null = null) =>
+  apply({
+    kind: 'request_refund',
+    ...of,
+    refundId,
+    amountRupiah,
+    exceptionId,
+    reason: 'rusak',
+    actor: 'admin',
+  });
 const end = (
   { orderId }: Paid,
   refundId: string,
@@ -103,9 +111,9 @@ const ship = ({ orderId }: Paid) =>
   apply({ kind: 'ship', orderId, carrier: 'JNE', trackingNumber: orderId, actor: 'shop' });
 const stateOf = async (orderId: string) =>
   (await db.selectFrom('orders').select('state').where('id', '=', orderId).executeTakeFirstOrThrow()).state;
-const casesOf = (orderId: string) =>
+const exceptionsOf = (orderId: string) =>
   db
-    .selectFrom('paymentCases')
+    .selectFrom('paymentExceptions')
     .select(['id', 'kind', 'state', 'amountRupiah'])
     .where('orderId', '=', orderId)
     .orderBy('id')
@@ -127,7 +135,7 @@ describe('a chargeback', () => {
     expect(await undo(order, 'chargeback')).toBe('undone');
     expect(await undo(order, 'chargeback')).toBe('known');
     expect(await booked(order.orderId, 'chargeback')).toBe(40_000);
-    expect(await casesOf(order.orderId)).toMatchObject([
+    expect(await exceptionsOf(order.orderId)).toMatchObject([
       {},
       { kind: 'chargeback', state: 'open', amountRupiah: 40_000 },
     ]);
@@ -145,7 +153,9 @@ describe('a chargeback', () => {
     expect(await undo(order, 'partial_chargeback')).toBe('undone');
     expect(await undo(order, 'partial_chargeback')).toBe('known');
     expect(await booked(order.orderId, 'chargeback')).toBe(0);
-    expect(await casesOf(order.orderId)).toMatchObject([{ kind: 'partial_chargeback', amountRupiah: null }]);
+    expect(await exceptionsOf(order.orderId)).toMatchObject([
+      { kind: 'partial_chargeback', amountRupiah: null },
+    ]);
     expect(await release(order)).toBe('released');
     expect(await undo(order, 'partial_chargeback')).toBe('known');
     expect(await stateOf(order.orderId)).toBe('paid');
@@ -161,7 +171,7 @@ describe('a chargeback', () => {
     expect(await undo(order, 'chargeback')).toBe('undone');
     expect(await booked(order.orderId, 'chargeback')).toBe(3 * PRICE);
     expect(await booked(order.orderId, 'payment')).toBe(3 * PRICE);
-    expect(await casesOf(order.orderId)).toHaveLength(3);
+    expect(await exceptionsOf(order.orderId)).toHaveLength(3);
     expect(await stateOf(order.orderId)).toBe('shipped');
   });
 
@@ -176,7 +186,7 @@ describe('a chargeback', () => {
     expect(await end(order, refundId, 'succeeded', 'TRF-1')).toBe('succeeded');
     expect(await end(order, refundId, 'succeeded', 'TRF-1')).toBe('known');
     expect(await booked(order.orderId, 'refund')).toBe(PRICE);
-    expect(await casesOf(order.orderId)).toContainEqual(
+    expect(await exceptionsOf(order.orderId)).toContainEqual(
       expect.objectContaining({ kind: 'paid_back_twice', state: 'open', amountRupiah: PRICE }),
     );
   });
@@ -198,8 +208,8 @@ describe('a chargeback', () => {
     await refund(order, `rf-${order.attemptId}-a`, PRICE);
     await end(order, `rf-${order.attemptId}-a`, 'succeeded');
     expect(await undo(order, 'chargeback')).toBe('undone');
-    expect((await casesOf(order.orderId)).map(({ kind }) => kind)).toEqual([
-      'refund_request',
+    expect((await exceptionsOf(order.orderId)).map(({ kind }) => kind)).toEqual([
+      'operator_refund',
       'paid_back_twice',
     ]);
   });
@@ -209,7 +219,7 @@ describe('a chargeback', () => {
     await undo(order, 'chargeback');
     await apply({ kind: 'void', orderId: order.orderId, actor: 'admin', reason: 'gone' });
     await apply(payment(order.orderId, order.attemptId));
-    expect((await casesOf(order.orderId)).map(({ kind }) => kind)).toEqual([
+    expect((await exceptionsOf(order.orderId)).map(({ kind }) => kind)).toEqual([
       'chargeback',
       'paid_after_cancel',
     ]);
@@ -254,7 +264,7 @@ describe('a chargeback', () => {
     const order = await paid();
     const { orderId, attemptId } = order;
     const undone = { kind: 'undo', orderId, attemptId, how: 'chargeback', actor: 'midtrans' } as const;
-    expect(await applyStockChanges(db, [undone, payment(orderId, attemptId)])).toEqual(['undone', 'paid']);
+    expect(await applyOrderCommands(db, [undone, payment(orderId, attemptId)])).toEqual(['undone', 'paid']);
     expect((await attemptById(db, attemptId))?.state).toBe('paid');
   });
 
@@ -265,7 +275,7 @@ describe('a chargeback', () => {
     await db.updateTable('refunds').set({ state: 'sent' }).where('id', '=', refundId).execute();
     await undo(order, 'chargeback');
     expect(await end(order, refundId, 'succeeded')).toBe('succeeded');
-    expect((await casesOf(order.orderId)).map(({ kind }) => kind)).toContain('paid_back_twice');
+    expect((await exceptionsOf(order.orderId)).map(({ kind }) => kind)).toContain('paid_back_twice');
     await apply({ kind: 'void', orderId: order.orderId, actor: 'admin', reason: 'gone' });
     expect(await booked(order.orderId, 'sale_undone')).toBe(PRICE);
   });
@@ -303,7 +313,7 @@ describe('a refund', () => {
     const before = await committed();
     const order = await paid();
     const see = (backRupiah: number) =>
-      apply({ kind: 'see_refunded', ...order.of, backRupiah, actor: 'midtrans' });
+      apply({ kind: 'record_external_refund', ...order.of, backRupiah, actor: 'midtrans' });
     expect(await see(20_000)).toBe('elsewhere');
     expect(await see(20_000)).toBe('ours');
     expect(await stateOf(order.orderId)).toBe('paid');
@@ -311,9 +321,9 @@ describe('a refund', () => {
     expect(await see(PRICE)).toBe('elsewhere');
     expect(await stateOf(order.orderId)).toBe('refunded');
     expect(await committed()).toBe(before);
-    expect(await casesOf(order.orderId)).toMatchObject([
-      { kind: 'outside_refund', state: 'open', amountRupiah: 20_000 },
-      { kind: 'outside_refund', state: 'open', amountRupiah: 30_000 },
+    expect(await exceptionsOf(order.orderId)).toMatchObject([
+      { kind: 'external_refund', state: 'open', amountRupiah: 20_000 },
+      { kind: 'external_refund', state: 'open', amountRupiah: 30_000 },
     ]);
   });
 
@@ -322,7 +332,12 @@ describe('a refund', () => {
     const refundId = `rf-${order.attemptId}-a`;
     await refund(order, refundId, PRICE);
     await end(order, refundId, 'manual_payout');
-    const see = { kind: 'see_refunded', ...order.of, backRupiah: PRICE, actor: 'midtrans' } as const;
+    const see = {
+      kind: 'record_external_refund',
+      ...order.of,
+      backRupiah: PRICE,
+      actor: 'midtrans',
+    } as const;
     expect(await apply(see)).toBe('elsewhere');
     expect(await apply(see)).toBe('ours');
     expect(await stateOf(order.orderId)).toBe('refunded');
@@ -332,7 +347,7 @@ describe('a refund', () => {
   it('made elsewhere has an id of its own each time, and none of it is lost', async () => {
     const order = await paid();
     const see = (backRupiah: number) =>
-      apply({ kind: 'see_refunded', ...order.of, backRupiah, actor: 'midtrans' });
+      apply({ kind: 'record_external_refund', ...order.of, backRupiah, actor: 'midtrans' });
     await refund(order, `rf-${order.attemptId}-a`, 20_000);
     expect(await see(30_000)).toBe('elsewhere');
     await end(order, `rf-${order.attemptId}-a`, 'refused');
@@ -345,9 +360,9 @@ describe('a refund', () => {
     expect(await refund(first, `rf-${first.attemptId}-a`, 10_000)).toBe('requested');
     expect(await refund(first, `rf-${first.attemptId}-a`, 10_000)).toBe('requested');
     expect(await refund(first, `rf-${first.attemptId}-a`, 20_000)).toBe('other_refund');
-    const [theirs] = await casesOf(first.orderId);
-    expect(await refund(second, `rf-${second.attemptId}-a`, 10_000, theirs?.id)).toBe('wrong_case');
-    expect(await refund(second, `rf-${second.attemptId}-a`, 10_000, 999_999)).toBe('wrong_case');
+    const [theirs] = await exceptionsOf(first.orderId);
+    expect(await refund(second, `rf-${second.attemptId}-a`, 10_000, theirs?.id)).toBe('wrong_exception');
+    expect(await refund(second, `rf-${second.attemptId}-a`, 10_000, 999_999)).toBe('wrong_exception');
     expect(await refund(first, `rf-${first.attemptId}-b`, 10_000, theirs?.id)).toBe('requested');
   });
 });
@@ -385,7 +400,7 @@ describe('a payment', () => {
     await apply(await expire(late));
     const other = await reserved('LAST');
     await attemptOf(other);
-    expect(await applyStockChanges(db, [await expire(other), payment(late, lateAttempt)])).toEqual([
+    expect(await applyOrderCommands(db, [await expire(other), payment(late, lateAttempt)])).toEqual([
       'closed',
       'paid',
     ]);
@@ -413,7 +428,7 @@ describe('changes of one order that come together', () => {
     closedAttemptId: string;
   }
   const AT_HAND = 'rf-at-hand';
-  const changeOf: Record<string, (shop: Shop) => StockChange> = {
+  const changeOf: Record<string, (shop: Shop) => OrderCommand> = {
     pay: ({ orderId, attemptId }) => payment(orderId, attemptId),
     payAgain: ({ orderId, closedAttemptId }) => payment(orderId, closedAttemptId),
     chargeback: ({ of }) => ({ kind: 'undo', ...of, how: 'chargeback', actor: 'midtrans' }),
@@ -425,19 +440,19 @@ describe('changes of one order that come together', () => {
     paidOut: (shop) => endOf(shop, { outcome: 'succeeded', payoutReference: 'BCA-1' }),
     refused: (shop) => endOf(shop, { outcome: 'refused', failureCode: '412' }),
     byHand: (shop) => endOf(shop, { outcome: 'manual_payout', failureCode: '418' }),
-    elsewhere: ({ of }) => ({ kind: 'see_refunded', ...of, backRupiah: 30_000, actor: 'midtrans' }),
+    elsewhere: ({ of }) => ({ kind: 'record_external_refund', ...of, backRupiah: 30_000, actor: 'midtrans' }),
     void: ({ orderId }) => ({ kind: 'void', orderId, actor: 'admin', reason: 'gone' }),
     release: ({ orderId }) => ({ kind: 'release_hold', orderId, actor: 'admin', reason: 'won' }),
     ship: ({ orderId }) => ({ kind: 'ship', orderId, carrier: 'JNE', trackingNumber: '1', actor: 'shop' }),
   };
-  const refundChange = (of: Paid['of'], refundId: string, amountRupiah: number): StockChange => ({
+  const refundChange = (of: Paid['of'], refundId: string, amountRupiah: number): OrderCommand => ({
     ...{ kind: 'request_refund', ...of, refundId: `${refundId}-${of.orderId}`, amountRupiah },
-    ...{ caseId: null, reason: 'rusak', actor: 'admin' },
+    ...{ exceptionId: null, reason: 'rusak', actor: 'admin' },
   });
   const endOf = (
     { orderId }: Paid,
-    how: Pick<Extract<StockChange, { kind: 'end_refund' }>, 'outcome' | 'payoutReference' | 'failureCode'>,
-  ): StockChange => ({
+    how: Pick<Extract<OrderCommand, { kind: 'end_refund' }>, 'outcome' | 'payoutReference' | 'failureCode'>,
+  ): OrderCommand => ({
     ...{ kind: 'end_refund', orderId, refundId: `${AT_HAND}-${orderId}`, actor: 'midtrans' },
     ...how,
   });
@@ -463,7 +478,7 @@ describe('changes of one order that come together', () => {
   async function storedOf({ orderId }: Shop): Promise<string> {
     const { rows } = await sql<object>`
       select (select jsonb_build_array(state, version, due_at is null) from orders where id = ${orderId}) as order,
-             (select jsonb_agg(jsonb_build_array(number, state, settlement, received_rupiah, returned_rupiah,
+             (select jsonb_agg(jsonb_build_array(number, state, outcome, received_rupiah, returned_rupiah,
                                                  taken_back_rupiah, times_undone, disputed_at is null) order by number)
               from payment_attempts where order_id = ${orderId}) as attempts,
              (select jsonb_agg(jsonb_build_array(r.id, r.state, r.amount_rupiah, r.payout_reference, r.failure_code,
@@ -471,7 +486,7 @@ describe('changes of one order that come together', () => {
               from refunds r join payment_attempts a on a.id = r.attempt_id where a.order_id = ${orderId}) as refunds,
              (select jsonb_agg(jsonb_build_array(kind, subject, state, resolution, amount_rupiah)
                                order by kind, replace(subject, ${orderId}, ''))
-              from payment_cases where order_id = ${orderId}) as cases,
+              from payment_exceptions where order_id = ${orderId}) as exceptions,
              (select jsonb_agg(jsonb_build_array(kind, amount_rupiah, reference)
                                order by kind, replace(reference, ${orderId}, ''))
               from money_movements where order_id = ${orderId}) as money,
@@ -497,7 +512,7 @@ describe('changes of one order that come together', () => {
           const changesOf = (shop: Shop) => names.flatMap((name) => changeOf[name]?.(shop) ?? []);
           const outcomes = [];
           for (const change of changesOf(apart)) outcomes.push(await apply(change));
-          expect(await applyStockChanges(db, changesOf(together))).toEqual(outcomes);
+          expect(await applyOrderCommands(db, changesOf(together))).toEqual(outcomes);
           expect(await storedOf(together)).toBe(await storedOf(apart));
         },
       ),

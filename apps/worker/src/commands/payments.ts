@@ -4,27 +4,27 @@ import {
   attemptById,
   attemptsOfOrders,
   auditMoney,
-  casesById,
+  paymentExceptionsById,
   attemptOfTransferLine,
-  moveCases,
+  movePaymentExceptions,
   openTransfers,
   paymentsBetween,
   refundById,
-  openCases,
+  openPaymentExceptions,
   settlementReportOf,
-  unresolvedCases,
+  unresolvedPaymentExceptions,
 } from '@antrean/db';
 import { compareSettlement, wibDay, wibDayBounds } from '@antrean/domain';
 import { z } from 'zod';
-import { checked, type Operation, Refused, text } from './operation.ts';
+import { checked, type Command, Refused, text } from './command.ts';
 
 const SHOWN = 100;
 const rupiah = z.coerce.number().int().positive().max(1_000_000_000_000);
 const words = text(200);
 
-export const listTransfers: Operation = async ({ db }) => console.table(await openTransfers(db, SHOWN));
+export const listTransfers: Command = async ({ db }) => console.table(await openTransfers(db, SHOWN));
 
-export const confirmTransfer: Operation = async ({ db, add, operator }, args) => {
+export const confirmTransfer: Command = async ({ db, add, operator }, args) => {
   const [attemptId, amountRupiah, bankReference] = args;
   const line = z.object({ attemptId: words, amountRupiah: rupiah, bankReference: words });
   const asked = checked(line, 'The transfer', { attemptId, amountRupiah, bankReference });
@@ -40,7 +40,7 @@ export const confirmTransfer: Operation = async ({ db, add, operator }, args) =>
   console.log(`${asked.amountRupiah}${differs} are queued to be entered for ${attempt.id}.`);
 };
 
-export const rejectTransfer: Operation = async ({ db, add, operator }, args) => {
+export const rejectTransfer: Command = async ({ db, add, operator }, args) => {
   const [attemptId, reason] = args;
   const asked = checked(z.object({ attemptId: words, reason: words }), 'The rejection', {
     attemptId,
@@ -54,30 +54,35 @@ export const rejectTransfer: Operation = async ({ db, add, operator }, args) => 
   console.log(`${attempt.id} is queued to be rejected; its order ends when its time to pay is over.`);
 };
 
-export const listCases: Operation = async ({ db }) => console.table(await unresolvedCases(db, SHOWN));
+export const listExceptions: Command = async ({ db }) =>
+  console.table(await unresolvedPaymentExceptions(db, SHOWN));
 
-export const resolveCase: Operation = async ({ db, operator }, [id, resolution]) => {
+export const resolveException: Command = async ({ db, operator }, [id, resolution]) => {
   const asked = checked(z.object({ id: z.coerce.number().int().positive(), resolution: words }), 'The case', {
     id,
     resolution,
   });
-  const [found] = await casesById(db, [asked.id]);
+  const [found] = await paymentExceptionsById(db, [asked.id]);
   if (found?.state === 'refunding') throw new Refused(`A refund for case ${asked.id} is under way.`);
   if (found?.state === 'manual_payout')
     throw new Refused(`Case ${asked.id} waits for a payout; enter it with paid-out.`);
-  const moved = await moveCases(db, [{ ...asked, to: 'resolved', actor: operator }]);
+  const moved = await movePaymentExceptions(db, [{ ...asked, to: 'resolved', actor: operator }]);
   if (moved === 0) throw new Refused(`There is no case ${asked.id} that waits to be resolved.`);
   console.log(`Case ${asked.id} is resolved.`);
 };
 
 /** ORDER or ATTEMPT, AMOUNT or "all", REASON, [CASE]. */
-export const refund: Operation = async ({ db, add, operator }, [which = '', amount, reason, caseId]) => {
+export const refund: Command = async ({ db, add, operator }, [which = '', amount, reason, exceptionId]) => {
   const attempt = await paidAttempt(db, which);
   const left = (attempt.receivedRupiah ?? 0) - attempt.returnedRupiah;
   const asked = checked(
-    z.object({ amountRupiah: rupiah, reason: words, caseId: z.coerce.number().int().positive().nullable() }),
+    z.object({
+      amountRupiah: rupiah,
+      reason: words,
+      exceptionId: z.coerce.number().int().positive().nullable(),
+    }),
     'The refund',
-    { amountRupiah: amount === 'all' ? left : amount, reason, caseId: caseId ?? null },
+    { amountRupiah: amount === 'all' ? left : amount, reason, exceptionId: exceptionId ?? null },
   );
   if (asked.amountRupiah > left) throw new Refused(`At most ${left} of ${attempt.id} can go back.`);
   const refundId = `rf-${attempt.id}-${randomBytes(2).toString('hex')}`;
@@ -89,13 +94,13 @@ export const refund: Operation = async ({ db, add, operator }, [which = '', amou
 async function paidAttempt(db: Parameters<typeof attemptById>[0], which: string) {
   const isOrder = z.uuid().safeParse(which).success;
   const attempt = isOrder
-    ? (await attemptsOfOrders(db, [which])).find(({ settlement }) => settlement === 'paid')
+    ? (await attemptsOfOrders(db, [which])).find(({ outcome }) => outcome === 'paid')
     : await attemptById(db, which);
   if (attempt?.state !== 'paid') throw new Refused(`There is no payment ${which} that could go back.`);
   return attempt;
 }
 
-export const recordPayout: Operation = async ({ db, add, operator }, [refundId, reference]) => {
+export const recordPayout: Command = async ({ db, add, operator }, [refundId, reference]) => {
   const asked = checked(z.object({ refundId: words, reference: words }), 'The payout', {
     refundId,
     reference,
@@ -109,33 +114,35 @@ export const recordPayout: Operation = async ({ db, add, operator }, [refundId, 
   console.log(`The payout of ${found.amountRupiah} for ${found.id} is queued to be entered.`);
 };
 
-export const releaseOrder: Operation = async ({ add, operator }, [orderId, reason]) => {
+export const releaseOrder: Command = async ({ add, operator }, [orderId, reason]) => {
   const asked = checked(z.object({ orderId: z.uuid(), reason: words }), 'The order', { orderId, reason });
   await add('release-order', { ...asked, requestedBy: operator }, `release-order-${randomUUID()}`);
   console.log(`${asked.orderId} is queued to go to fulfilment, if its money is there.`);
 };
 
-export const voidOrder: Operation = async ({ add, operator }, [orderId, reason]) => {
+export const voidOrder: Command = async ({ add, operator }, [orderId, reason]) => {
   const asked = checked(z.object({ orderId: z.uuid(), reason: words }), 'The order', { orderId, reason });
   await add('void-order', { ...asked, requestedBy: operator }, `void-order-${randomUUID()}`);
   console.log(`${asked.orderId} is queued to be ended, if its money was taken back.`);
 };
 
 /** Money on the bank's statement that belongs to no transfer that is known. */
-export const strayTransfer: Operation = async ({ db, operator }, [amount, line, note]) => {
+export const strayTransfer: Command = async ({ db, operator }, [amount, line, note]) => {
   const asked = checked(z.object({ amountRupiah: rupiah, line: words, note: words }), 'The transfer', {
     ...{ amountRupiah: amount, line, note },
   });
   const { amountRupiah } = asked;
   const detail = `${amountRupiah} IDR came to the bank as ${asked.line}, said ${operator}: ${asked.note}.`;
   const stray = { kind: 'unknown_order', orderId: null, attemptId: null, gateway: 'bank_transfer' } as const;
-  const opened = await openCases(db, [{ ...stray, subject: `line ${asked.line}`, amountRupiah, detail }]);
+  const opened = await openPaymentExceptions(db, [
+    { ...stray, subject: `line ${asked.line}`, amountRupiah, detail },
+  ]);
   console.log(
     opened.length === 0 ? `Line ${asked.line} has its case.` : `A case is open for line ${asked.line}.`,
   );
 };
 
-export const money: Operation = async ({ db }, [orderId]) => {
+export const money: Command = async ({ db }, [orderId]) => {
   const asked = checked(z.uuid().optional(), 'The order', orderId);
   const { differences, sumRupiah } = await auditMoney(db, asked === undefined ? {} : { orderId: asked });
   console.table(differences);
@@ -147,7 +154,7 @@ export const money: Operation = async ({ db }, [orderId]) => {
  * GATEWAY [DAY] [FILE]: the report of a day (yesterday's). With Midtrans's own export of transactions, our payments are
  * compared with that file.
  */
-export const settlement: Operation = async ({ db }, [gateway = '', day, file]) => {
+export const settlement: Command = async ({ db }, [gateway = '', day, file]) => {
   const asked = checked(
     z.object({ gateway: z.enum(['midtrans', 'xendit']), day: z.iso.date() }),
     'The report',

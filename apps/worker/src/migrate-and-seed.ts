@@ -14,7 +14,7 @@ import {
   DEFAULT_LIMITS,
   DEFAULT_PREFIX,
   digestOfKey,
-  openFailFastRedis,
+  openRequestRedis,
   SCOPES,
   waitForRedis,
 } from '@antrean/redis';
@@ -35,7 +35,7 @@ console.log('Database migrated.');
 if (key !== undefined) {
   await seedDemoCatalogue(DATABASE_URL);
   const db = openDatabase({ url: DATABASE_URL, maxConnections: 1 });
-  const redis = openFailFastRedis(REDIS_URL);
+  const redis = openRequestRedis(REDIS_URL);
   try {
     await waitForRedis(redis, 10_000);
     await bumpCatalogue(redis, QUEUE_PREFIX);

@@ -1,15 +1,15 @@
 import { createSale, listSales } from './flash-sales.ts';
-import type { Operation } from './operation.ts';
+import type { Command } from './command.ts';
 import {
   confirmTransfer,
-  listCases,
+  listExceptions,
   listTransfers,
   money,
   recordPayout,
   refund,
   rejectTransfer,
   releaseOrder,
-  resolveCase,
+  resolveException,
   settlement,
   strayTransfer,
   voidOrder,
@@ -20,7 +20,7 @@ import { createKey, listKeys, revokeKey, setStorefront } from './storefronts.ts'
 import { setNotice, showSwitches, turnSwitch } from './switches.ts';
 
 /** What operators do by hand, by the word that stands first. */
-export const OPERATIONS: Readonly<Record<string, Operation>> = {
+export const COMMANDS: Readonly<Record<string, Command>> = {
   receive,
   products: putProducts,
   'flash-sale': createSale,
@@ -28,8 +28,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   transfers: listTransfers,
   'confirm-transfer': confirmTransfer,
   'reject-transfer': rejectTransfer,
-  cases: listCases,
-  'resolve-case': resolveCase,
+  exceptions: listExceptions,
+  'resolve-exception': resolveException,
   refund,
   'paid-out': recordPayout,
   release: releaseOrder,

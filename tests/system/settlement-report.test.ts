@@ -41,7 +41,7 @@ async function paid() {
   return order;
 }
 async function operate(...args: string[]) {
-  const child = spawn(process.execPath, [path.join(repoRoot, 'apps/worker/src/operate.ts'), ...args], {
+  const child = spawn(process.execPath, [path.join(repoRoot, 'apps/worker/src/ops.ts'), ...args], {
     env: { ...process.env, ...shop.workerEnv },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -81,7 +81,7 @@ describe('the settlement report', () => {
     const { attemptId } = { attemptId: `${missed}-2` };
     await shop.db
       .updateTable('paymentAttempts')
-      .set({ askAt: new Date() })
+      .set({ nextPollAt: new Date() })
       .where('id', '=', attemptId)
       .execute();
     await until(missed, 'paid');
@@ -148,7 +148,7 @@ describe('an operator', () => {
     expect((await operate('confirm-transfer', attemptId, `${amount}`, 'FIRST')).code).toBe(0);
     await until(orderId, 'paid');
     expect((await operate('confirm-transfer', attemptId, `${amount}`, 'SECOND')).code).toBe(0);
-    await vi.waitFor(async () => expect((await operate('cases')).said).toContain('SECOND'), patience);
+    await vi.waitFor(async () => expect((await operate('exceptions')).said).toContain('SECOND'), patience);
     const other = await awaitingPayment('bank_transfer');
     expect((await operate('confirm-transfer', other.attemptId, `${other.amount}`, 'SECOND')).code).toBe(1);
     expect((await operate('reject-transfer', other.attemptId, 'not there')).code).toBe(0);
@@ -176,12 +176,12 @@ describe('an operator', () => {
       'has its case',
     );
     const stray = await shop.db
-      .selectFrom('paymentCases')
+      .selectFrom('paymentExceptions')
       .select('id')
       .where('subject', '=', 'line LINE 9')
       .executeTakeFirstOrThrow();
-    expect((await operate('resolve-case', `${stray.id}`, 'sent back')).code).toBe(0);
-    expect((await operate('resolve-case', `${stray.id}`, 'sent back')).code).toBe(1);
+    expect((await operate('resolve-exception', `${stray.id}`, 'sent back')).code).toBe(0);
+    expect((await operate('resolve-exception', `${stray.id}`, 'sent back')).code).toBe(1);
   });
 
   it('lets a held order go, or ends it when its money was taken back', async () => {

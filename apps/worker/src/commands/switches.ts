@@ -1,12 +1,12 @@
 import { readSwitches, setSwitch, SWITCHES } from '@antrean/redis';
 import { z } from 'zod';
-import { checked, type Operation, Refused, text } from './operation.ts';
+import { checked, type Command, Refused, text } from './command.ts';
 
 const turned = z.object({ what: z.enum(SWITCHES), to: z.enum(['on', 'off']), reason: text(200) });
 const notice = z.object({ id: text(300), en: text(300) });
 
 /** Works with PostgreSQL away: who turned it is written down once that is back. */
-export const turnSwitch: Operation = async ({ operator, withRedis }, [what, to, why]) => {
+export const turnSwitch: Command = async ({ operator, withRedis }, [what, to, why]) => {
   const asked = checked(turned, 'The switch', { what, to, reason: why });
   await withRedis((redis, prefix) =>
     setSwitch(
@@ -19,7 +19,7 @@ export const turnSwitch: Operation = async ({ operator, withRedis }, [what, to, 
   console.log(`${asked.what} is ${asked.to}, everywhere within a second.`);
 };
 
-export const setNotice: Operation = async ({ operator, withRedis }, [id, en]) => {
+export const setNotice: Command = async ({ operator, withRedis }, [id, en]) => {
   if (id === 'off' && en === undefined) {
     await withRedis((redis, prefix) =>
       setSwitch(
@@ -41,7 +41,7 @@ export const setNotice: Operation = async ({ operator, withRedis }, [id, en]) =>
   console.log('Every status, catalogue answer and refusal carries it within a second.');
 };
 
-export const showSwitches: Operation = async ({ withRedis }) => {
+export const showSwitches: Command = async ({ withRedis }) => {
   const { on, notice: shown } = await withRedis(readSwitches);
   for (const name of SWITCHES) console.log(`${name}: ${on.has(name) ? 'on' : 'off'}`);
   console.log(shown === undefined ? 'notice: none' : `notice: ${shown.id} / ${shown.en}`);

@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { Database } from './schema.ts';
 
-export interface NewExchange {
+export interface GatewayApiLogEntry {
   gateway: string;
   operation: string;
   attemptId: string | null;
@@ -12,10 +12,10 @@ export interface NewExchange {
 }
 
 /** Keeps what a gateway answered. The caller has taken keys and personal data out. */
-export async function recordExchange(db: Kysely<Database>, exchange: NewExchange): Promise<void> {
-  const { gateway, operation, attemptId, httpStatus, code, body, tookMs } = exchange;
+export async function logGatewayApiCall(db: Kysely<Database>, apiCall: GatewayApiLogEntry): Promise<void> {
+  const { gateway, operation, attemptId, httpStatus, code, body, tookMs } = apiCall;
   await sql`
-    insert into gateway_exchanges (gateway, operation, attempt_id, http_status, code, body, took_ms)
+    insert into gateway_api_log (gateway, operation, attempt_id, http_status, code, body, took_ms)
     values (${gateway}, ${operation}, ${attemptId}, ${httpStatus}, ${code},
             ${body === undefined ? null : JSON.stringify(body)}::jsonb, ${Math.round(tookMs)})`.execute(db);
 }
@@ -23,10 +23,10 @@ export async function recordExchange(db: Kysely<Database>, exchange: NewExchange
 const KEEP_DAYS = 180;
 
 /** Removes what is older than half a year, a little at a time. */
-export async function pruneExchanges(db: Kysely<Database>): Promise<void> {
+export async function pruneGatewayApiLog(db: Kysely<Database>): Promise<void> {
   await sql`
-    delete from gateway_exchanges where id in
-      (select id from gateway_exchanges where at < now() - make_interval(days => ${KEEP_DAYS}) limit 10000)`.execute(
+    delete from gateway_api_log where id in
+      (select id from gateway_api_log where at < now() - make_interval(days => ${KEEP_DAYS}) limit 10000)`.execute(
     db,
   );
 }

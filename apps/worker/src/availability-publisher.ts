@@ -1,5 +1,5 @@
 import { type Database, type Kysely, readStock } from '@antrean/db';
-import type { StockMarks } from '@antrean/redis';
+import type { AvailabilitySnapshots } from '@antrean/redis';
 import type { Logger } from 'pino';
 
 /** Products whose stock has changed, or of which an order could not be met. */
@@ -8,7 +8,7 @@ export interface Touched {
   productIds?: Iterable<number>;
 }
 
-export interface StockPublisher {
+export interface AvailabilityPublisher {
   touch(touched: Touched): void;
   stop(): Promise<void>;
 }
@@ -26,12 +26,12 @@ const MAX_REMEMBERED = 100_000;
  * Tells the sold-out gate and the catalogue what can be had, after each change. What cannot be told is tried again; what
  * is lost with the process, the next order of that product brings up again.
  */
-export function startStockPublisher(deps: {
+export function startAvailabilityPublisher(deps: {
   db: Kysely<Database>;
-  marks: Pick<StockMarks, 'publish'>;
+  marks: Pick<AvailabilitySnapshots, 'publish'>;
   now: () => Date;
   log: Logger;
-}): StockPublisher {
+}): AvailabilityPublisher {
   const skus = new Set<string>();
   const productIds = new Set<number>();
   const soldOut = new Set<string>();

@@ -1,7 +1,7 @@
 import { saveProducts } from '@antrean/db';
 import { CATEGORY } from '@antrean/domain';
 import { z } from 'zod';
-import { checked, type Operation, readJson, Refused, text } from './operation.ts';
+import { checked, type Command, readJson, Refused, text } from './command.ts';
 
 const productFile = z.strictObject({
   products: z
@@ -29,7 +29,7 @@ const productFile = z.strictObject({
 });
 
 /** Adds the products of a file, and gives known ones their name, description and category. */
-export const putProducts: Operation = async ({ db, operator, catalogueChanged }, [file = '']) => {
+export const putProducts: Command = async ({ db, operator, catalogueChanged }, [file = '']) => {
   const { products } = checked(productFile, file, readJson(file));
   const outcome = await saveProducts(
     db,

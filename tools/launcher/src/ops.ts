@@ -1,4 +1,4 @@
-// An operator's command against the system that `npm start` runs; its commands are apps/worker/src/operate.ts.
+// An operator's command against the system that `npm start` runs; its commands are apps/worker/src/ops.ts.
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { runningInstance } from './instance.ts';
@@ -11,7 +11,7 @@ if (databaseUrl === undefined || redisUrl === undefined) {
 }
 const { status } = spawnSync(
   process.execPath,
-  [path.join(repoRoot, 'apps/worker/src/operate.ts'), ...process.argv.slice(2)],
+  [path.join(repoRoot, 'apps/worker/src/ops.ts'), ...process.argv.slice(2)],
   { env: { ...process.env, DATABASE_URL: databaseUrl, REDIS_URL: redisUrl }, stdio: 'inherit' },
 );
 process.exit(status ?? 1);
