@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createProducer } from '@antrean/queue';
+import { createProducer, queueKeys } from '@antrean/queue';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { anOrder, openShop, A_PAGE } from './shop.ts';
 
@@ -118,7 +118,7 @@ describe('cancelling', () => {
     expect(await cancel(orderId)).toEqual([202, { orderId, status: 'queued' }]);
     expect(await cancel(orderId)).toEqual([202, { orderId, status: 'queued' }]);
     // Nobody looks again and again: whoever reserves the order hears of it.
-    expect(await shop.redis.exists(`${shop.prefix}:payments:wait`)).toBe(0);
+    expect(await shop.redis.exists(queueKeys(shop.keyspace, 'payments').wait)).toBe(0);
     await shop.startWorkerAgain();
     await until(orderId, 'cancelled');
     expect(await held()).toBe(before);
@@ -174,7 +174,7 @@ describe('cancelling', () => {
     const { orderId } = await awaitingPayment(anOrder('KOPI', 2));
     const answers = await Promise.all(Array.from({ length: 10 }, () => cancel(orderId)));
     expect(answers.map(([status]) => status)).toEqual(Array.from({ length: 10 }, () => 202));
-    const producer = createProducer(shop.redis, shop.prefix);
+    const producer = createProducer(shop.redis, shop.keyspace);
     const job = { orderId, requestId: 'r', requestedBy: 'customer' as const };
     const ids = ['again-1', 'again-2', 'again-3'];
     await Promise.all(ids.map((id) => producer.add('cancel-order', job, id)));
@@ -182,7 +182,7 @@ describe('cancelling', () => {
     await until(orderId, 'cancelled');
     await vi.waitFor(async () => {
       for (const id of ids)
-        expect(await shop.redis.zscore(`${shop.prefix}:payments:completed`, id)).not.toBeNull();
+        expect(await shop.redis.zscore(queueKeys(shop.keyspace, 'payments').completed, id)).not.toBeNull();
     }, patience);
     expect((await moves(orderId)).filter((move) => /^(closing|cancelled) /.test(move))).toHaveLength(2);
     expect(await released(orderId)).toHaveLength(1);

@@ -14,7 +14,7 @@ import {
   type SeedProduct,
   sql,
 } from '@antrean/db';
-import { bumpCatalogue, openRequestRedis, type Redis, waitForRedis } from '@antrean/redis';
+import { bumpCatalogue, openRequestRedis, type Redis, waitForRedis, Keyspace } from '@antrean/redis';
 import pino from 'pino';
 import { redisUrl as sharedRedisUrl, testDatabase } from '@antrean/testing/vitest';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -53,7 +53,7 @@ let db: ReturnType<typeof openDatabase>;
 let redis: Redis;
 let proxy: Awaited<ReturnType<typeof openProxy>>;
 let directory: string;
-const prefix = `test-${randomBytes(6).toString('hex')}`;
+const keyspace = new Keyspace(`test-${randomBytes(6).toString('hex')}`);
 /** Two of one shop, behind the proxy, and one of it without Redis. */
 let apis: RunningApi[];
 let apiWithoutRedis: RunningApi;
@@ -81,7 +81,7 @@ beforeAll(async () => {
       readConfig({
         REDIS_URL: redisUrl,
         DATABASE_URL: proxy.url,
-        QUEUE_PREFIX: prefix,
+        QUEUE_PREFIX: keyspace.name,
         PUBLIC_URL: 'http://127.0.0.1:3000',
         STATUS_TOKEN_SECRET: 's'.repeat(32),
         MIDTRANS_SERVER_KEY: 'key',
@@ -109,10 +109,10 @@ beforeEach(async () => {
       const { status } = await fetch(`${api.url}/health/ready`);
       expect(status).toBe(200);
       await fetch(`${api.url}/v1/products?limit=2`);
-      expect(await redis.keys(`${prefix}:catalogue:page:*`)).not.toEqual([]);
+      expect(await redis.keys(keyspace.catalogueEntry('page:*'))).not.toEqual([]);
     });
   }
-  await bumpCatalogue(redis, prefix);
+  await bumpCatalogue(redis, keyspace);
   proxy.statements();
 });
 
@@ -125,7 +125,7 @@ async function get<T = Page>(address: string, api = apis[0]): Promise<T> {
 describe('a page of the catalogue', () => {
   it('takes one statement, whatever its size and however many sales are on it', async () => {
     for (const limit of [1, 20, 100]) {
-      await bumpCatalogue(redis, prefix);
+      await bumpCatalogue(redis, keyspace);
       proxy.statements();
       const { products } = await get(`/v1/products?limit=${limit}`);
       expect(products).toHaveLength(limit);
@@ -149,7 +149,7 @@ describe('a page of the catalogue', () => {
     expect(proxy.statements()).toHaveLength(1);
 
     // Again, when it has been kept for its time: then some are shown the one before.
-    const key = `${prefix}:catalogue:page:[21,null,null,null]`;
+    const key = keyspace.catalogueEntry('page:[21,null,null,null]');
     const kept = async () => JSON.parse((await redis.get(key)) ?? '') as { freshUntilMs: number };
     await redis.set(key, JSON.stringify({ ...(await kept()), freshUntilMs: 0 }));
     const answers = await crowd('/v1/products?limit=20');
@@ -161,12 +161,12 @@ describe('a page of the catalogue', () => {
   it('is shown as it was while PostgreSQL is away, and as it is when it is back', async () => {
     const before = await get('/v1/products?limit=100');
     proxy.takeAway();
-    await bumpCatalogue(redis, prefix);
+    await bumpCatalogue(redis, keyspace);
     expect(await get('/v1/products?limit=100', apis[1])).toEqual(before);
     expect((await fetch(`${apis[0]?.url}/v1/products/P-99`)).status).toBe(503);
     proxy.bringBack();
     await addProducts(db, numbered(1, { sku: 'A-BACK', category: 'kembali' }));
-    await bumpCatalogue(redis, prefix);
+    await bumpCatalogue(redis, keyspace);
     await vi.waitFor(
       async () => expect((await get('/v1/products?category=kembali')).products).toHaveLength(1),
       { timeout: 10_000 },
@@ -197,7 +197,7 @@ describe('a page of the catalogue', () => {
       ({ next } = answer);
       if (page < 5) {
         await addProducts(db, numbered(1, { sku: `NEW-${page}`, category: 'jalan' }));
-        await bumpCatalogue(redis, prefix);
+        await bumpCatalogue(redis, keyspace);
       }
     }
     expect(new Set(seen).size).toBe(seen.length);
@@ -219,7 +219,7 @@ describe('a search', () => {
       db,
       odd.map((name, n) => ({ sku: `ODD-${n}`, name, description: 'x\ny', priceRupiah: 1, onHand: 1 })),
     );
-    await bumpCatalogue(redis, prefix);
+    await bumpCatalogue(redis, keyspace);
     const found = async (search: string) =>
       (await get(`/v1/products?search=${encodeURIComponent(search)}`)).products.map(({ name }) => name);
     for (const name of odd) {
@@ -291,7 +291,7 @@ describe('the operator command', () => {
         ...process.env,
         DATABASE_URL: database.url,
         REDIS_URL: sharedRedisUrl(),
-        QUEUE_PREFIX: prefix,
+        QUEUE_PREFIX: keyspace.name,
       };
       execFile(process.execPath, command, { env }, (error, stdout, stderr) =>
         resolve({ status: error?.code ?? 0, stdout, stderr }),

@@ -1,4 +1,4 @@
-import { QUEUES } from '@antrean/queue';
+import { QUEUES, queueKeys } from '@antrean/queue';
 import { readConfig, startWorker } from '@antrean/worker';
 import pino from 'pino';
 import { describe, expect, it, vi } from 'vitest';
@@ -26,7 +26,7 @@ async function openShopBehindProxy(onHand: number) {
       }),
       pino({}, { write: (line) => void said.push((JSON.parse(line) as { msg: string }).msg) }),
     );
-  const key = (name: string) => `${shop.prefix}:orders:${name}`;
+  const keys = queueKeys(shop.keyspace, 'orders');
   return {
     ...shop,
     proxy,
@@ -42,16 +42,16 @@ async function openShopBehindProxy(onHand: number) {
       }
       return ids;
     },
-    active: async () => (await shop.redis.lrange(key('active'), 0, -1)).map(orderOf).toSorted(),
+    active: async () => (await shop.redis.lrange(keys.active, 0, -1)).map(orderOf).toSorted(),
     /** The next one first. */
-    waiting: async () => (await shop.redis.lrange(key('wait'), 0, -1)).map(orderOf).toReversed(),
+    waiting: async () => (await shop.redis.lrange(keys.wait, 0, -1)).map(orderOf).toReversed(),
     async expectNoAttemptUsed(ids: readonly string[]) {
       for (const id of ids) {
-        expect(Number(await shop.redis.hget(key(await shop.reserveJobId(id)), 'atm'))).toBe(0);
+        expect(Number(await shop.redis.hget(keys.job(await shop.reserveJobId(id)), 'atm'))).toBe(0);
       }
       for (const queue of QUEUES) {
-        for (const state of ['failed', 'delayed']) {
-          expect([queue, state, await shop.redis.zcard(`${shop.prefix}:${queue}:${state}`)]).toEqual([
+        for (const state of ['failed', 'delayed'] as const) {
+          expect([queue, state, await shop.redis.zcard(queueKeys(shop.keyspace, queue)[state])]).toEqual([
             queue,
             state,
             0,

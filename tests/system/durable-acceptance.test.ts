@@ -4,7 +4,14 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { readConfig, type RunningApi, startApi } from '@antrean/api';
 import { addProducts, type Database, type Kysely, openDatabase } from '@antrean/db';
-import { digestOfKey, openRequestRedis, projectStorefronts, SCOPES, waitForRedis } from '@antrean/redis';
+import {
+  digestOfKey,
+  Keyspace,
+  openRequestRedis,
+  projectStorefronts,
+  SCOPES,
+  waitForRedis,
+} from '@antrean/redis';
 import { readConfig as readWorkerConfig, startWorker } from '@antrean/worker';
 import pino from 'pino';
 import { testDatabase } from '@antrean/testing/vitest';
@@ -37,7 +44,7 @@ beforeAll(async () => {
   ]);
   const ours = openRequestRedis(redis.url);
   await waitForRedis(ours, 5_000);
-  await projectStorefronts(ours, 'antrean', {
+  await projectStorefronts(ours, new Keyspace('antrean'), {
     keys: [
       {
         digest: digestOfKey(key),

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { queueKeys } from '@antrean/queue';
 import { auditFlashSales, createFlashSale } from '@antrean/db';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { repoRoot } from '@antrean/testing/services';
@@ -51,7 +52,7 @@ function aBuyer() {
 async function decided(sku: string, more: object = {}, quantity = 1) {
   const body = { ...anOrder(sku, quantity), customer: aBuyer(), ...more };
   const { orderId } = await vi.waitFor(async () => {
-    await shop.redis.del(`${shop.prefix}:stock:${sku}`);
+    await shop.redis.del(shop.keyspace.availability(sku));
     const answer = await shop.placeRaw(body);
     expect(answer.status).toBe(202);
     return (await answer.json()) as { orderId: string };
@@ -190,7 +191,9 @@ describe('the operator command', () => {
       expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringContaining('4 of SHELF') });
     }
     await vi.waitFor(async () => {
-      expect(await shop.redis.zcard(`${shop.prefix}:fulfilment:completed`)).toBeGreaterThanOrEqual(2);
+      expect(await shop.redis.zcard(queueKeys(shop.keyspace, 'fulfilment').completed)).toBeGreaterThanOrEqual(
+        2,
+      );
     }, patience);
     const shelf = (await shop.audit()).find(({ sku }) => sku === 'SHELF');
     expect(shelf).toMatchObject({ onHand: 5, ledgerOnHand: 5, reserved: 1, gaps: 0 });

@@ -3,13 +3,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { readConfig, type RunningApi, startApi } from '@antrean/api';
-import { openRequestRedis, type Redis, StatusRecords, waitForRedis } from '@antrean/redis';
+import { openRequestRedis, type Redis, StatusRecords, waitForRedis, Keyspace } from '@antrean/redis';
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type RunningService, startRedis } from '@antrean/testing/services';
 
 const STATUS_TOKEN_SECRET = randomBytes(32).toString('hex');
-const PREFIX = 'test-following';
+const keyspace = new Keyspace('test-following');
 
 // A Redis of its own: its connections are counted, and it is stopped.
 let dir: string;
@@ -22,13 +22,13 @@ beforeAll(async () => {
   server = await startRedis({ dir, durable: true });
   redis = openRequestRedis(server.url);
   await waitForRedis(redis, 5_000);
-  records = new StatusRecords(redis, PREFIX);
+  records = new StatusRecords(redis, keyspace);
   api = await startApi(
     readConfig({
       REDIS_URL: server.url,
       DATABASE_URL: 'postgres://127.0.0.1:9/none',
       PUBLIC_URL: 'http://127.0.0.1:3000',
-      QUEUE_PREFIX: PREFIX,
+      QUEUE_PREFIX: keyspace.name,
       STATUS_TOKEN_SECRET,
       MIDTRANS_SERVER_KEY: 'key',
       XENDIT_CALLBACK_TOKEN: 'token',

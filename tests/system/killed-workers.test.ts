@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { createProducer, type Handlers, JOBS, type QueueName, QUEUES, startWorkers } from '@antrean/queue';
-import { openRequestRedis, waitForRedis } from '@antrean/redis';
+import { createProducer, type Handlers, JOBS, queueKeys, startWorkers } from '@antrean/queue';
+import { openRequestRedis, waitForRedis, Keyspace } from '@antrean/redis';
 import { redisUrl as sharedRedisUrl } from '@antrean/testing/vitest';
 import { describe, expect, it, vi } from 'vitest';
 import { anOrder, barTable, openShop, startWorkerProcess } from './shop.ts';
@@ -24,9 +24,9 @@ async function placeOrders(shop: Shop, count: number): Promise<string[]> {
   return orders.map(({ orderId }) => orderId);
 }
 
-const jobOf = async ({ redis, prefix, reserveJobId }: Shop, orderId: string) =>
-  redis.hgetall(`${prefix}:orders:${await reserveJobId(orderId)}`);
-const failedCount = ({ redis, prefix }: Shop) => redis.zcard(`${prefix}:orders:failed`);
+const jobOf = async ({ redis, keyspace, reserveJobId }: Shop, orderId: string) =>
+  redis.hgetall(queueKeys(keyspace, 'orders').job(await reserveJobId(orderId)));
+const failedCount = ({ redis, keyspace }: Shop) => redis.zcard(queueKeys(keyspace, 'orders').failed);
 
 describe('a worker that is killed', () => {
   it.concurrent('has its jobs resumed by another one within 15 s', async () => {
@@ -37,7 +37,7 @@ describe('a worker that is killed', () => {
     const worker = startWorkerProcess({ ...shop.workerEnv, RESERVE_CONCURRENCY: '30' });
     try {
       await vi.waitFor(async () => {
-        expect(await shop.redis.llen(`${shop.prefix}:orders:active`)).toBe(30);
+        expect(await shop.redis.llen(queueKeys(shop.keyspace, 'orders').active)).toBe(30);
       }, WAIT);
       // With no job to take: the other one has them all.
       await shop.startWorkerAgain();
@@ -94,8 +94,8 @@ describe('Redis', () => {
   it.concurrent('keeps at most 1,000 completed jobs of a queue', async () => {
     const redis = openRequestRedis(sharedRedisUrl());
     await waitForRedis(redis, 5_000);
-    const prefix = `test-${randomBytes(6).toString('hex')}`;
-    const producer = createProducer(redis, prefix);
+    const keyspace = new Keyspace(`test-${randomBytes(6).toString('hex')}`);
+    const producer = createProducer(redis, keyspace);
     const jobs = Array.from({ length: 1_500 }, (_, n) => ({
       payload: { orderId: crypto.randomUUID(), requestId: 'r' },
       jobId: `job-${n}`,
@@ -105,8 +105,8 @@ describe('Redis', () => {
     const count = async () => void (handled += 1);
     const workers = await startWorkers({
       redisUrl: sharedRedisUrl(),
-      prefix,
-      concurrency: Object.fromEntries(QUEUES.map((queue) => [queue, 50])) as Record<QueueName, number>,
+      keyspace,
+      concurrency: { payments: 50 },
       handlers: Object.fromEntries(Object.keys(JOBS).map((name) => [name, count])) as unknown as Handlers,
       onFailed: ({ error }) => expect.unreachable(error.message),
       onError: () => undefined,
@@ -114,10 +114,10 @@ describe('Redis', () => {
     try {
       await vi.waitFor(async () => {
         expect(handled).toBe(jobs.length);
-        expect(await redis.llen(`${prefix}:payments:active`)).toBe(0);
+        expect(await redis.llen(queueKeys(keyspace, 'payments').active)).toBe(0);
       }, WAIT);
-      expect(await redis.zcard(`${prefix}:payments:completed`)).toBe(1_000);
-      expect(await redis.keys(`${prefix}:payments:job-*`)).toHaveLength(1_000);
+      expect(await redis.zcard(queueKeys(keyspace, 'payments').completed)).toBe(1_000);
+      expect(await redis.keys(queueKeys(keyspace, 'payments').job('job-*'))).toHaveLength(1_000);
     } finally {
       await workers.stop(5_000);
       await producer.close();

@@ -46,7 +46,7 @@ async function awaitingPayment(body: object = anOrder('KOPI')) {
 /** The sold-out gate hears of a unit that comes back a moment later. */
 const onSale = (sku: string, units: number) =>
   vi.waitFor(async () =>
-    expect(await shop.redis.hget(`${shop.prefix}:stock:${sku}`, 'available')).toBe(`${units}`),
+    expect(await shop.redis.hget(shop.keyspace.availability(sku), 'available')).toBe(`${units}`),
   );
 const byTransfer = (quantity = 1) => ({ ...anOrder('KOPI', quantity), paymentMethod: 'bank_transfer' });
 const attempts = (orderId: string) =>

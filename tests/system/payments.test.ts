@@ -116,7 +116,7 @@ describe('payments', () => {
       await outcomeOf(id, outcome);
       const [event] = await events(id);
       // Delivered again, and once more as an event that we had not seen.
-      const producer = createProducer(shop.redis, shop.prefix);
+      const producer = createProducer(shop.redis, shop.keyspace);
       for (const [index, dedupeKey] of [event?.dedupeKey ?? '', `another-${outcome}`].entries()) {
         const job = {
           gateway: 'midtrans' as const,

@@ -7,11 +7,11 @@ import { readConfig as readApiConfig, startApi } from '@antrean/api';
 import { addProducts, auditStock, openDatabase, type SeedProduct, sql } from '@antrean/db';
 import { buildSimulator } from '@antrean/gateway-simulator';
 import type { PaymentStatus } from '@antrean/domain';
-import { createProducer, type JobName, type JobPayload, JOBS } from '@antrean/queue';
+import { createProducer, type JobName, type JobPayload, JOBS, queueKeys } from '@antrean/queue';
 import {
   digestOfKey,
+  Keyspace,
   openRequestRedis,
-  orderKey,
   projectStorefronts,
   SCOPES,
   type StorefrontKey,
@@ -36,11 +36,11 @@ export interface OrderAnswer {
   payment?: PaymentStatus & { gateway: string; url: string };
 }
 
-/** API, worker and simulator, wired as in production, on a database and a queue prefix of their own. */
+/** API, worker and simulator, wired as in production, on a database and Redis keys of their own. */
 export async function openShop(products: readonly SeedProduct[]) {
   const redisUrl = sharedRedisUrl();
   const log = pino({ level: 'silent' });
-  const prefix = `test-${randomBytes(6).toString('hex')}`;
+  const keyspace = new Keyspace(`test-${randomBytes(6).toString('hex')}`);
   const database = await testDatabase();
   const db = openDatabase({ url: database.url, maxConnections: 2 });
   await addProducts(db, products);
@@ -48,7 +48,7 @@ export async function openShop(products: readonly SeedProduct[]) {
   await waitForRedis(redis, 5_000);
   const key = `sk_test_${randomBytes(16).toString('hex')}`;
   const putKey = (ofKey = key, about: Partial<StorefrontKey> = {}) =>
-    projectStorefronts(redis, prefix, {
+    projectStorefronts(redis, keyspace, {
       keys: [
         {
           digest: digestOfKey(ofKey),
@@ -64,7 +64,7 @@ export async function openShop(products: readonly SeedProduct[]) {
   const env = {
     DATABASE_URL: database.url,
     REDIS_URL: redisUrl,
-    QUEUE_PREFIX: prefix,
+    QUEUE_PREFIX: keyspace.name,
     PUBLIC_URL: 'http://127.0.0.1:3000',
     STATUS_TOKEN_SECRET: randomBytes(32).toString('hex'),
     BANK_ACCOUNTS: 'BCA:1234567890:PT Toko; BRI:0987654321:PT Toko',
@@ -115,7 +115,7 @@ export async function openShop(products: readonly SeedProduct[]) {
     });
     return (await answer.json()) as OrderAnswer;
   };
-  const producer = createProducer(redis, prefix);
+  const producer = createProducer(redis, keyspace);
   const control = (order: string, body: object) =>
     fetch(`${gatewayUrl}/__sim/${order}`, {
       method: 'POST',
@@ -127,7 +127,7 @@ export async function openShop(products: readonly SeedProduct[]) {
     key,
     db,
     redis,
-    prefix,
+    keyspace,
     putKey,
     /** The environment of a worker of this shop in a process of its own. */
     workerEnv: { ...env, MIDTRANS_BASE_URL: gatewayUrl, XENDIT_BASE_URL: gatewayUrl },
@@ -143,12 +143,12 @@ export async function openShop(products: readonly SeedProduct[]) {
     },
     /** Of the job that reserves an accepted order. */
     reserveJobId: async (orderId: string) =>
-      `reserve-order-${orderId}-v0-r${(await redis.get(orderKey(prefix, orderId)))?.split(' ')[1]}`,
+      `reserve-order-${orderId}-v0-r${(await redis.get(keyspace.status(orderId)))?.split(' ')[1]}`,
     /** Resolves when the job has run. */
     done: (name: JobName, jobId: string) =>
       vi.waitFor(
         async () =>
-          expect(await redis.zscore(`${prefix}:${JOBS[name].queue}:completed`, jobId)).not.toBeNull(),
+          expect(await redis.zscore(queueKeys(keyspace, JOBS[name].queue).completed, jobId)).not.toBeNull(),
         { timeout: 20_000 },
       ),
     /** What the gateway has paid back of this attempt, by the simulator's own account, in rupiah. */
@@ -163,17 +163,14 @@ export async function openShop(products: readonly SeedProduct[]) {
     },
     /** Everything of this shop in Redis is gone, but the storefront's key, which is put again. */
     async loseRedisData() {
-      const keys = await redis.keys(`${prefix}:*`);
+      const keys = await redis.keys(keyspace.all);
       if (keys.length > 0) await redis.del(...keys);
       await putKey();
     },
     /** How many jobs of that name wait to be tried again, or were given up. */
     async failedTries(name: JobName) {
-      const queue = JOBS[name].queue;
-      const ids = [
-        ...(await redis.zrange(`${prefix}:${queue}:delayed`, '0', '-1')),
-        ...(await redis.zrange(`${prefix}:${queue}:failed`, '0', '-1')),
-      ];
+      const { delayed, failed } = queueKeys(keyspace, JOBS[name].queue);
+      const ids = [...(await redis.zrange(delayed, '0', '-1')), ...(await redis.zrange(failed, '0', '-1'))];
       return { rows: ids.filter((id) => id.startsWith(name)).length };
     },
     /** Asks the API something about an order, with the storefront's key. */

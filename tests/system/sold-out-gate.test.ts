@@ -30,7 +30,8 @@ const isSoldAgain = (sku: string) =>
   );
 const isMarked = (available: string) =>
   vi.waitFor(
-    async () => expect(await shop.redis.hget(`${shop.prefix}:stock:KOPI`, 'available')).toBe(available),
+    async () =>
+      expect(await shop.redis.hget(shop.keyspace.availability('KOPI'), 'available')).toBe(available),
     { timeout: 5_000 },
   );
 const sellAll = async (sku: string, units: number) => {
@@ -60,7 +61,7 @@ describe('the sold-out gate', () => {
   });
 
   it('is opened by the next order where a worker was lost before it could say that there is stock', async () => {
-    await shop.redis.hset(`${shop.prefix}:stock:KOPI`, { available: 0, at: Date.now() });
+    await shop.redis.hset(shop.keyspace.availability('KOPI'), { available: 0, at: Date.now() });
     await isRefused('KOPI');
     await shop.add('receive-stock', {
       ...{ sku: 'KOPI', quantity: 5, reference: 'kiriman-2', reason: 'delivery', requestedBy: 'test' },
@@ -68,7 +69,7 @@ describe('the sold-out gate', () => {
     await isSoldAgain('KOPI');
     await isMarked('4');
     // As if what was said then had been lost, and half a minute had passed.
-    await shop.redis.hset(`${shop.prefix}:stock:KOPI`, { available: 0, at: Date.now() - 31_000 });
+    await shop.redis.hset(shop.keyspace.availability('KOPI'), { available: 0, at: Date.now() - 31_000 });
     const { orderId, code } = await place('KOPI');
     expect(code).toBeUndefined();
     await settledAs(orderId, 'awaiting_payment');

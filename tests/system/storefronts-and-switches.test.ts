@@ -27,7 +27,7 @@ async function operate([command = '', ...args]: readonly string[], differing: Pa
     operator: 'test',
     add: () => Promise.reject(new Error('No job is added here.')),
     catalogueChanged: () => Promise.resolve(),
-    withRedis: (work) => work(shop.redis, shop.prefix),
+    withRedis: (work) => work(shop.redis, shop.keyspace),
     ...differing,
   };
   let code = 0;
@@ -98,9 +98,9 @@ describe('storefronts and their keys', () => {
   it('stay revoked where Redis is told something older after that', async () => {
     const { output } = await operate(['create-key', 'toko-baru', 'secret', 'to be revoked']);
     const secret = keyIn(output);
-    const stored = await shop.redis.hget(`${shop.prefix}:storefronts:keys`, digestOfKey(secret));
+    const stored = await shop.redis.hget(shop.keyspace.storefrontKeys, digestOfKey(secret));
     expect((await operate(['revoke-key', /key_[0-9a-f]{12}/.exec(output)?.[0] ?? ''])).code).toBe(0);
-    await projectStorefronts(shop.redis, shop.prefix, {
+    await projectStorefronts(shop.redis, shop.keyspace, {
       keys: [{ digest: digestOfKey(secret), key: JSON.parse(stored ?? '') as StorefrontKey }],
     });
     await vi.waitFor(async () => expect(await statusWith(secret)).toBe(401), { timeout: 2_000 });
@@ -120,13 +120,12 @@ describe('storefronts and their keys', () => {
   it('are put back by a worker where Redis has lost them', async () => {
     const secret = keyIn((await operate(['create-key', 'toko-baru', 'secret', 'kept'])).output);
     await shop.redis.del(
-      `${shop.prefix}:storefronts:keys`,
-      `${shop.prefix}:storefronts:limits`,
-      `${shop.prefix}:storefronts:revision`,
+      shop.keyspace.storefrontKeys,
+      shop.keyspace.storefrontLimits,
+      shop.keyspace.storefrontRevision,
     );
     await vi.waitFor(
-      async () =>
-        expect(await shop.redis.hget(`${shop.prefix}:storefronts:limits`, 'toko-baru')).toContain('250'),
+      async () => expect(await shop.redis.hget(shop.keyspace.storefrontLimits, 'toko-baru')).toContain('250'),
       { timeout: 5_000 },
     );
     expect(await statusWith(secret)).toBe(202);

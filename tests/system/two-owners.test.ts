@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { queueKeys } from '@antrean/queue';
 import type { AcceptedOrder } from '@antrean/queue';
 import { reserveOrders } from '@antrean/worker';
 import { describe, expect, it, vi } from 'vitest';
@@ -11,10 +12,11 @@ const WAIT = { timeout: 50_000, interval: 20 };
 type Shop = Awaited<ReturnType<typeof openShop>>;
 
 /** As if a worker had died after its commit: the next one finds these orders there, and reads them to publish them. */
-async function reserveOldest({ db, prefix, redis }: Shop, count: number): Promise<void> {
+async function reserveOldest({ db, keyspace, redis }: Shop, count: number): Promise<void> {
   if (count === 0) return;
-  const oldest = await redis.lrange(`${prefix}:orders:wait`, -count, -1);
-  const payloads = await Promise.all(oldest.map((id) => redis.hget(`${prefix}:orders:${id}`, 'data')));
+  const keys = queueKeys(keyspace, 'orders');
+  const oldest = await redis.lrange(keys.wait, -count, -1);
+  const payloads = await Promise.all(oldest.map((id) => redis.hget(keys.job(id), 'data')));
   const orders = payloads.map((payload) => JSON.parse(payload ?? '') as AcceptedOrder);
   expect(await reserveOrders(db, orders)).toHaveLength(count);
 }
@@ -47,7 +49,7 @@ describe('two workers that both believe they own a job', () => {
       try {
         const owned = await vi.waitFor(async () => {
           expect(await waitingForLock(shop)).toBeGreaterThan(0);
-          const active = await shop.redis.lrange(`${shop.prefix}:orders:active`, 0, -1);
+          const active = await shop.redis.lrange(queueKeys(shop.keyspace, 'orders').active, 0, -1);
           expect(active).toHaveLength(30);
           return active;
         }, WAIT);
@@ -64,7 +66,7 @@ describe('two workers that both believe they own a job', () => {
           const all = await statuses();
           expect(all.filter((status) => status === 'awaiting_payment')).toHaveLength(ON_HAND);
           expect(all.filter((status) => status === 'rejected')).toHaveLength(ORDERS - ON_HAND);
-          expect(await shop.redis.llen(`${shop.prefix}:orders:active`)).toBe(0);
+          expect(await shop.redis.llen(queueKeys(shop.keyspace, 'orders').active)).toBe(0);
         }, WAIT);
 
         expect(output()).not.toContain('order handled');
@@ -89,7 +91,7 @@ describe('two workers that both believe they own a job', () => {
 });
 
 async function expectOneEffect(shop: Shop, orders: readonly { orderId: string }[]): Promise<void> {
-  const { db, redis, prefix } = shop;
+  const { db, redis, keyspace } = shop;
   const ids = orders.map(({ orderId }) => orderId).toSorted();
   const stored = await db.selectFrom('orders').select(['id', 'state']).orderBy('id').execute();
   expect(stored.map(({ id }) => id)).toEqual(ids);
@@ -126,5 +128,5 @@ async function expectOneEffect(shop: Shop, orders: readonly { orderId: string }[
     .orderBy('orderId')
     .execute();
   expect(attempts).toEqual(reserved.map((orderId) => ({ orderId, state: 'active' })));
-  expect(await redis.zcard(`${prefix}:orders:failed`)).toBe(0);
+  expect(await redis.zcard(queueKeys(keyspace, 'orders').failed)).toBe(0);
 }

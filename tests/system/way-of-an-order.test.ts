@@ -1,7 +1,6 @@
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { createProducer, JOBS } from '@antrean/queue';
-import { orderKey } from '@antrean/redis';
+import { createProducer, JOBS, queueKeys } from '@antrean/queue';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { anOrder, openShop, A_PAGE } from './shop.ts';
 
@@ -149,7 +148,7 @@ describe('the way of an order', () => {
   it('reads an order from PostgreSQL in the same form once its record has left Redis', async () => {
     const placed = await place(anOrder('KOPI'));
     const fromRedis = await until(placed.orderId, 'awaiting_payment');
-    expect(await shop.redis.del(orderKey(shop.prefix, placed.orderId))).toBe(1);
+    expect(await shop.redis.del(shop.keyspace.status(placed.orderId))).toBe(1);
     expect(await shop.read(placed.orderId)).toEqual(fromRedis);
     expect(await shop.read(placed.orderId.toUpperCase())).toEqual(fromRedis);
   });
@@ -167,7 +166,7 @@ describe('the way of an order', () => {
     const headers = { 'idempotency-key': 'lama-sekali' };
     const placed = await place(anOrder('KOPI'), headers);
     await until(placed.orderId, 'awaiting_payment');
-    await shop.redis.del(orderKey(shop.prefix, placed.orderId));
+    await shop.redis.del(shop.keyspace.status(placed.orderId));
     expect(await place(anOrder('KOPI'), headers)).toMatchObject({
       orderId: placed.orderId,
       status: 'queued',
@@ -231,25 +230,27 @@ describe('the way of an order', () => {
     await shop.startWorkerAgain({ DATABASE_URL: 'postgres://nobody@127.0.0.1:9/away' });
     const placed = await place(anOrder('GULA'));
     const jobId = await shop.reserveJobId(placed.orderId);
-    const job = `${shop.prefix}:orders:${jobId}`;
+    const orders = queueKeys(shop.keyspace, 'orders');
+    const job = orders.job(jobId);
     await vi.waitFor(async () => expect(Number(await shop.redis.hget(job, 'ats'))).toBe(1), {
       timeout: 20_000,
       interval: 20,
     });
     await shop.stopWorker();
-    expect(await shop.redis.lrange(`${shop.prefix}:orders:wait`, 0, -1)).toEqual([jobId]);
+    expect(await shop.redis.lrange(orders.wait, 0, -1)).toEqual([jobId]);
     expect(Number((await shop.redis.hget(job, 'atm')) ?? 0)).toBe(0);
     await shop.startWorkerAgain();
     await until(placed.orderId, 'awaiting_payment');
   });
 
   it('sends a payload that does not parse to the failed set with its reason, and works on', async () => {
-    const producer = createProducer(shop.redis, shop.prefix);
+    const payments = queueKeys(shop.keyspace, 'payments');
+    const producer = createProducer(shop.redis, shop.keyspace);
     await producer.add('create-payment', { orderId: 'not-an-id', requestId: 'r' }, 'poisoned');
     await vi.waitFor(async () => {
-      expect(await shop.redis.zscore(`${shop.prefix}:payments:failed`, 'poisoned')).not.toBeNull();
+      expect(await shop.redis.zscore(payments.failed, 'poisoned')).not.toBeNull();
     });
-    expect(await shop.redis.hget(`${shop.prefix}:payments:poisoned`, 'failedReason')).toContain('orderId');
+    expect(await shop.redis.hget(payments.job('poisoned'), 'failedReason')).toContain('orderId');
     await producer.close();
     const placed = await place(anOrder('GULA'));
     await until(placed.orderId, 'awaiting_payment');
@@ -260,7 +261,7 @@ describe('the way of an order', () => {
     const placed = await place(body);
     await until(placed.orderId, 'awaiting_payment');
     const before = (await shop.audit()).find(({ sku }) => sku === 'TEH');
-    const producer = createProducer(shop.redis, shop.prefix);
+    const producer = createProducer(shop.redis, shop.keyspace);
     const again = {
       ...body,
       orderId: placed.orderId,
@@ -278,7 +279,7 @@ describe('the way of an order', () => {
     await vi.waitFor(
       async () => {
         for (const id of jobs) {
-          expect(await shop.redis.zscore(`${shop.prefix}:orders:completed`, id)).not.toBeNull();
+          expect(await shop.redis.zscore(queueKeys(shop.keyspace, 'orders').completed, id)).not.toBeNull();
         }
       },
       { timeout: 20_000 },
@@ -287,7 +288,7 @@ describe('the way of an order', () => {
   });
 
   it('ends an order that cannot be reserved for 15 minutes, and reserves its neighbours in the batch', async () => {
-    const producer = createProducer(shop.redis, shop.prefix);
+    const producer = createProducer(shop.redis, shop.keyspace);
     const orderId = '11111111-1111-8111-8111-111111111111';
     const poisoned = {
       ...anOrder('GULA'),
@@ -306,7 +307,11 @@ describe('the way of an order', () => {
     const placed = await place(anOrder('GULA'));
     await producer.add('reserve-order', poisoned, jobId);
     // Its attempts are used up but for one.
-    await shop.redis.hset(`${shop.prefix}:orders:${jobId}`, 'atm', JOBS['reserve-order'].attempts - 1);
+    await shop.redis.hset(
+      queueKeys(shop.keyspace, 'orders').job(jobId),
+      'atm',
+      JOBS['reserve-order'].attempts - 1,
+    );
     await producer.close();
     await shop.startWorkerAgain();
     expect(await until(orderId, 'rejected')).toMatchObject({ reason: 'internal_error' });

@@ -1,4 +1,4 @@
-import { commonConfig, parseConfig } from '@antrean/process';
+import { commonConfig, parseConfig, redisConfig } from '@antrean/process';
 import { z } from 'zod';
 
 /** Several at once, so that a secret is changed without a webhook lost: the new one is added, later the old one taken out. */
@@ -16,10 +16,9 @@ const schema = z
     API_PORT: z.coerce.number().int().min(0).max(65_535).default(3000),
     /** Where customers' browsers reach this API; status addresses start with it. */
     PUBLIC_URL: z.url(),
-    REDIS_URL: z.url(),
+    ...redisConfig,
     /** Only for orders whose status record has left Redis. */
     DATABASE_URL: z.url(),
-    QUEUE_PREFIX: z.string().min(1).default('antrean'),
     STATUS_TOKEN_SECRET: z.string().min(32),
     /** Signs notifications where MIDTRANS_SIGNATURE_KEYS is not set. */
     MIDTRANS_SERVER_KEY: z.string().min(1).optional(),

@@ -1,6 +1,6 @@
 import type { StoredOrder } from '@antrean/db';
 import type { Producer } from '@antrean/queue';
-import type { OrderChanges, RateCounter, Redis, StatusRecords } from '@antrean/redis';
+import type { Keyspace, OrderChanges, RateCounter, Redis, StatusRecords } from '@antrean/redis';
 import type { Catalogue } from './catalogue.ts';
 import type { ApiConfig } from './config.ts';
 import type { LiveSettings } from './live-settings.ts';
@@ -8,6 +8,7 @@ import type { LiveSettings } from './live-settings.ts';
 export interface ApiDependencies {
   config: ApiConfig;
   redis: Redis;
+  keyspace: Keyspace;
   /** What Redis says of storefronts, switches and the line. */
   settings: LiveSettings;
   /** Without one, this process counts for itself. */

@@ -2,6 +2,7 @@ import { type Backlog, type Producer } from '@antrean/queue';
 import {
   digestOfKey,
   findStorefrontKey,
+  type Keyspace,
   Line,
   type LineState,
   type Notice,
@@ -10,7 +11,6 @@ import {
   type Redis,
   type StorefrontKey,
   type Storefronts,
-  storefrontsRevisionKey,
   type Switches,
 } from '@antrean/redis';
 import type { FastifyBaseLogger } from 'fastify';
@@ -24,7 +24,7 @@ const EVERY_MS = 250;
  */
 export class LiveSettings {
   readonly #redis: Redis;
-  readonly #prefix: string;
+  readonly #keyspace: Keyspace;
   readonly #producer: Pick<Producer, 'backlog'>;
   readonly #line: Line;
   #revision: string | null | undefined;
@@ -38,11 +38,11 @@ export class LiveSettings {
   #timer: NodeJS.Timeout | undefined;
   #reading: Promise<void> | undefined;
 
-  constructor(redis: Redis, prefix: string, producer: Pick<Producer, 'backlog'>) {
+  constructor(redis: Redis, keyspace: Keyspace, producer: Pick<Producer, 'backlog'>) {
     this.#redis = redis;
-    this.#prefix = prefix;
+    this.#keyspace = keyspace;
     this.#producer = producer;
-    this.#line = new Line(redis, prefix);
+    this.#line = new Line(redis, keyspace);
   }
 
   /** Reads once and then again and again; a first reading that fails is made up for by the next. */
@@ -75,13 +75,13 @@ export class LiveSettings {
 
   async refresh(): Promise<void> {
     const [revision, switches, backlog, lineState] = await Promise.all([
-      this.#redis.get(storefrontsRevisionKey(this.#prefix)),
-      readSwitches(this.#redis, this.#prefix),
+      this.#redis.get(this.#keyspace.storefrontRevision),
+      readSwitches(this.#redis, this.#keyspace),
       this.#producer.backlog('orders'),
       this.#line.read(),
     ]);
     if (revision !== this.#revision) {
-      this.#storefronts = await readStorefronts(this.#redis, this.#prefix);
+      this.#storefronts = await readStorefronts(this.#redis, this.#keyspace);
       this.#origins = new Set([...this.#storefronts.keys.values()].flatMap(({ origins }) => origins));
       this.#revision = revision;
     }
@@ -99,7 +99,9 @@ export class LiveSettings {
   /** Asks Redis only about a key that was not there at the last look; rejects when it does not answer. */
   async findKey(key: string): Promise<StorefrontKey | undefined> {
     const digest = digestOfKey(key);
-    return this.#storefronts.keys.get(digest) ?? (await findStorefrontKey(this.#redis, this.#prefix, digest));
+    return (
+      this.#storefronts.keys.get(digest) ?? (await findStorefrontKey(this.#redis, this.#keyspace, digest))
+    );
   }
 
   limitsOf(storefrontId: string) {

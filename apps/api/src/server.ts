@@ -4,6 +4,7 @@ import { createProducer } from '@antrean/queue';
 import {
   createCatalogueCache,
   createRateCounter,
+  Keyspace,
   openRequestRedis,
   openRateLimitRedis,
   openSubscriberRedis,
@@ -24,27 +25,30 @@ export interface RunningApi {
 }
 
 export async function startApi(config: ApiConfig, log: Logger): Promise<RunningApi> {
+  const keyspace = new Keyspace(config.QUEUE_PREFIX);
   const redis = openRequestRedis(config.REDIS_URL);
   const rateLimitRedis = openRateLimitRedis(config.REDIS_URL);
   // Pages are large: on a connection of their own they are in no order's way.
   const catalogueRedis = openRequestRedis(config.REDIS_URL);
   const subscriberRedis = openSubscriberRedis(config.REDIS_URL);
   const db = openDatabase({ url: config.DATABASE_URL, maxConnections: 5 });
-  const producer = createProducer(redis, config.QUEUE_PREFIX);
-  const records = new StatusRecords(redis, config.QUEUE_PREFIX);
-  const changes = new OrderChanges(subscriberRedis, config.QUEUE_PREFIX);
+  const producer = createProducer(redis, keyspace);
+  const records = new StatusRecords(redis, keyspace);
+  const changes = new OrderChanges(subscriberRedis, keyspace);
   const readOrder = async (orderId: string) => (await readOrders(db, [orderId]))[0];
-  const rateCounter = createRateCounter(rateLimitRedis, config.QUEUE_PREFIX);
-  const settings = new LiveSettings(redis, config.QUEUE_PREFIX, producer);
+  const rateCounter = createRateCounter(rateLimitRedis, keyspace);
+  const settings = new LiveSettings(redis, keyspace, producer);
   const onError = (error: unknown) => log.error({ err: error }, 'the catalogue is shown as it was');
   const catalogue = createCatalogue({
-    cache: createCatalogueCache({ redis: catalogueRedis, prefix: config.QUEUE_PREFIX, onError }),
-    marks: new AvailabilitySnapshots(catalogueRedis, config.QUEUE_PREFIX),
+    cache: createCatalogueCache({ redis: catalogueRedis, keyspace, onError }),
+    marks: new AvailabilitySnapshots(catalogueRedis, keyspace),
     listProducts: (query) => listProducts(db, query),
     findProduct: (sku, now) => findProduct(db, sku, now),
     onError,
   });
-  const deps = { config, redis, settings, rateCounter, records, producer, changes, catalogue, readOrder };
+  const deps = {
+    ...{ config, redis, keyspace, settings, rateCounter, records, producer, changes, catalogue, readOrder },
+  };
   const app = await buildApp(deps, log);
   // Not for long: without Redis there is still something to answer.
   await waitForRedis(redis, 2_000).catch(() => undefined);

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { queueKeys } from '@antrean/queue';
 import { setSwitch, AvailabilitySnapshots, type ProductAvailability, type Switch } from '@antrean/redis';
 import { redisUrl } from '@antrean/testing/vitest';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -12,18 +13,18 @@ afterEach(() => api.close());
 
 const WHY = { changedBy: 'test', reason: 'test' };
 const turn = async (what: Switch, on: boolean) => {
-  await setSwitch(api.redis, api.prefix, { what, on }, WHY);
+  await setSwitch(api.redis, api.keyspace, { what, on }, WHY);
   await api.seen();
 };
 const publish = (state: Partial<ProductAvailability>) =>
-  new AvailabilitySnapshots(api.redis, api.prefix).publish([
+  new AvailabilitySnapshots(api.redis, api.keyspace).publish([
     { sku: 'KOPI', version: 1, available: 10, priceRupiah: 50_000, sale: null, ...state },
   ]);
 /** As many as may wait, and one that has waited for this long. */
 const fill = async (waiting: number, ageMs = 0) => {
   for (let i = 0; i < waiting; i += 1) expect((await api.place()).statusCode).toBe(202);
-  const [oldest] = await api.queued();
-  await api.redis.hset(`${api.prefix}:orders:${oldest}`, 'timestamp', Date.now() - ageMs);
+  const [oldest = ''] = await api.queued();
+  await api.redis.hset(queueKeys(api.keyspace, 'orders').job(oldest), 'timestamp', Date.now() - ageMs);
   await api.seen();
 };
 
@@ -63,8 +64,9 @@ describe('an Idempotency-Key', () => {
   it('sent again while its order is queued, adds a job that was lost', async () => {
     const key = { 'idempotency-key': 'hilang' };
     await api.place(anOrder(), key);
-    const [job] = await api.queued();
-    await api.redis.del(`${api.prefix}:orders:wait`, `${api.prefix}:orders:${job}`);
+    const [job = ''] = await api.queued();
+    const orders = queueKeys(api.keyspace, 'orders');
+    await api.redis.del(orders.wait, orders.job(job));
     expect((await api.place(anOrder(), key)).headers['idempotency-replayed']).toBe('true');
     expect(await api.queued()).toEqual([job]);
   });
@@ -165,7 +167,7 @@ describe('the sold-out gate', () => {
 
   it('lets an order through when nobody has said anything for half a minute, to find out', async () => {
     await publish({ available: 0 });
-    await api.redis.hset(`${api.prefix}:stock:KOPI`, 'at', Date.now() - 31_000);
+    await api.redis.hset(api.keyspace.availability('KOPI'), 'at', Date.now() - 31_000);
     expect(await placed()).toBe('accepted');
   });
 
@@ -188,14 +190,14 @@ describe('the sold-out gate', () => {
 
 describe('back-pressure', () => {
   it('past the depth of the queue says when there will be room, by how fast the line moves', async () => {
-    await api.redis.hset(`${api.prefix}:line:drain`, 'rate', 0.5);
+    await api.redis.hset(api.keyspace.lineDrain, 'rate', 0.5);
     await fill(20);
     const answer = await api.place();
     expect(answer.json()).toMatchObject({ status: 503, code: 'queue_full' });
     // Two orders above nine tenths of 20, at one in two seconds.
     expect(answer.headers['retry-after']).toBe('4');
     expect(await api.queued()).toHaveLength(20);
-    await api.redis.ltrim(`${api.prefix}:orders:wait`, 0, 9);
+    await api.redis.ltrim(queueKeys(api.keyspace, 'orders').wait, 0, 9);
     await api.seen();
     expect((await api.place()).statusCode).toBe(202);
   });
@@ -235,7 +237,7 @@ describe('switches', () => {
 
   it('the notice is on every status, acceptance and refusal, in both languages', async () => {
     const notice = { id: 'Pembayaran sedang tertunda.', en: 'Payments are delayed.' };
-    await setSwitch(api.redis, api.prefix, { what: 'notice', notice }, WHY);
+    await setSwitch(api.redis, api.keyspace, { what: 'notice', notice }, WHY);
     await api.seen();
     const accepted = (await api.place()).json<{ orderId: string }>();
     expect(accepted).toMatchObject({ notice });
@@ -246,7 +248,7 @@ describe('switches', () => {
     expect(await read(`/v1/orders/${randomUUID()}`)).toMatchObject({ status: 503, notice });
     expect((await api.place('{')).json()).toMatchObject({ code: 'malformed_body', notice });
     expect(await read('/nowhere')).toMatchObject({ code: 'not_found', notice });
-    await setSwitch(api.redis, api.prefix, { what: 'notice', notice: undefined }, WHY);
+    await setSwitch(api.redis, api.keyspace, { what: 'notice', notice: undefined }, WHY);
     await api.seen();
     expect(await read('/nowhere')).not.toHaveProperty('notice');
   });

@@ -81,7 +81,8 @@ const list = async (query = '') => {
 const first = async () => (await list()).products[0];
 const databaseAway = () =>
   Promise.reject(Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' }));
-const keys = () => api.redis.keys(`${api.prefix}:catalogue:*`);
+const entries = () => api.redis.keys(api.keyspace.catalogueEntry('*'));
+const keys = async () => [...(await entries()), ...(await api.redis.keys(api.keyspace.cataloguePlace('*')))];
 /** As time does: everything that is kept is no longer fresh. */
 async function expireAll() {
   for (const key of await keys()) {
@@ -89,7 +90,7 @@ async function expireAll() {
     await api.redis.set(key, JSON.stringify({ ...entry, freshUntilMs: 0 }), 'KEEPTTL');
   }
 }
-const bump = () => bumpCatalogue(api.redis, api.prefix);
+const bump = () => bumpCatalogue(api.redis, api.keyspace);
 
 describe('the catalogue', () => {
   it('shows products to anyone, with price and availability', async () => {
@@ -244,7 +245,7 @@ describe('the price of a product', () => {
     const now = Date.now();
     const startsAtMs = now - HOUR_MS;
     shelf = [product(1, { sales: [sale(startsAtMs, now + HOUR_MS)] })];
-    const mark = (fields: object) => api.redis.hset(`${api.prefix}:stock:SKU-1`, fields);
+    const mark = (fields: object) => api.redis.hset(api.keyspace.availability('SKU-1'), fields);
     await mark({ available: 1, at: now - 60_000, from: startsAtMs, to: now + HOUR_MS, quota: 1 });
     expect(await first()).toMatchObject({ available: 40, price: 30_000, flashSale: { quotaLeft: 7 } });
     await mark({ available: 0, at: Date.now() + 1, quota: 0 });
@@ -292,13 +293,13 @@ describe('every answer of the catalogue', () => {
     const before = await Promise.all(URLS.map((url) => get(url)));
     const notice = { id: 'Pengiriman tertunda.', en: 'Parcels are delayed.' };
     const why = { changedBy: 'test', reason: 'test' };
-    await setSwitch(api.redis, api.prefix, { what: 'notice', notice }, why);
+    await setSwitch(api.redis, api.keyspace, { what: 'notice', notice }, why);
     await api.seen();
     for (const [index, url] of URLS.entries()) {
       const answer = await get(url, { 'if-none-match': String(before[index]?.headers.etag) });
       expect([answer.statusCode, answer.json<object>()]).toEqual([200, expect.objectContaining({ notice })]);
     }
-    await setSwitch(api.redis, api.prefix, { what: 'notice', notice: undefined }, why);
+    await setSwitch(api.redis, api.keyspace, { what: 'notice', notice: undefined }, why);
     await api.seen();
     for (const url of URLS) expect((await get(url)).json()).not.toHaveProperty('notice');
   });
@@ -322,7 +323,7 @@ async function lockWhile(work: () => Promise<unknown>, meanwhile = async (_lock:
   wait = () => held;
   const working = work();
   const lock = await vi.waitFor(async () => {
-    const [found = ''] = await api.redis.keys(`${api.prefix}:catalogue-lock:*`);
+    const [found = ''] = await api.redis.keys(api.keyspace.catalogueLock('*'));
     expect(found).not.toBe('');
     return found;
   });
@@ -442,7 +443,7 @@ describe('what is kept of the catalogue', () => {
     const open = (on: typeof redis) =>
       createCatalogueCache({
         redis: on,
-        prefix: api.prefix,
+        keyspace: api.keyspace,
         onError: (error) => expect(error).toBeUndefined(),
       });
     const [slow, quick] = [open(redis), open(ours)];
@@ -463,7 +464,7 @@ describe('what is kept of the catalogue', () => {
   it('of what anyone can invent has few places and a short life', async () => {
     await list('?search=kopi');
     const [place] = await keys();
-    expect(place).toMatch(/:place-\d{1,3}$/);
+    expect(place).toMatch(/:catalogue-place:\d{1,3}$/);
     expect(await api.redis.pttl(place ?? '')).toBeLessThanOrEqual(16_000);
     // Another search in its place is not taken for it.
     const entry = JSON.parse((await api.redis.get(place ?? '')) ?? '') as object;
@@ -485,7 +486,7 @@ describe('what is kept of the catalogue', () => {
     const places = await keys();
     expect(places).toHaveLength(2);
     for (const place of places) {
-      expect(place).toMatch(/:place-\d{1,3}$/);
+      expect(place).toMatch(/:catalogue-place:\d{1,3}$/);
       expect(await api.redis.pttl(place)).toBeLessThanOrEqual(16_000);
     }
 
@@ -496,7 +497,7 @@ describe('what is kept of the catalogue', () => {
       [true, true],
     ]);
     expect(asked).toHaveLength(4);
-    expect((await keys()).filter((key) => !key.includes(':place-'))).toHaveLength(2);
+    expect(await entries()).toHaveLength(2);
 
     shelf = [];
     await bump();
@@ -505,7 +506,7 @@ describe('what is kept of the catalogue', () => {
       [false, false],
     ]);
     expect(asked).toHaveLength(6);
-    expect((await keys()).filter((key) => !key.includes(':place-'))).toEqual([]);
+    expect(await entries()).toEqual([]);
   });
 });
 

@@ -356,7 +356,7 @@ describe('the API answers what its document says', () => {
     }
     await refused('order_not_payable', 'changePaymentMethod', { orderId: await usual.order('queued') });
     const stock = { sku: 'HABIS', version: 1, available: 0, priceRupiah: 1, sale: null };
-    await new AvailabilitySnapshots(usual.redis, usual.prefix).publish([stock]);
+    await new AvailabilitySnapshots(usual.redis, usual.keyspace).publish([stock]);
     const items = [{ sku: 'HABIS', quantity: 1 }];
     const body = { ...(exampleOf(described('placeOrder').operation) as object), items };
     await refused('sold_out', 'placeOrder', { body });
@@ -374,10 +374,10 @@ describe('the API answers what its document says', () => {
   });
 
   it('with a notice for everybody', async () => {
-    const { redis, prefix, settings } = apps.usual;
+    const { redis, keyspace, settings } = apps.usual;
     const notice = { id: 'Pembayaran sedang tertunda.', en: 'Payments are delayed.' };
     const why = { changedBy: 'test', reason: 'test' };
-    await setSwitch(redis, prefix, { what: 'notice', notice }, why);
+    await setSwitch(redis, keyspace, { what: 'notice', notice }, why);
     await settings.refresh();
     const placed = await well('placeOrder');
     expect(placed.text).toContain(notice.en);
@@ -386,7 +386,7 @@ describe('the API answers what its document says', () => {
     expect(
       (await refused('unauthorized', 'readOrder', { headers: { authorization: undefined } })).text,
     ).toContain(notice.en);
-    await setSwitch(redis, prefix, { what: 'notice', notice: undefined }, why);
+    await setSwitch(redis, keyspace, { what: 'notice', notice: undefined }, why);
     await settings.refresh();
   });
 
@@ -448,8 +448,8 @@ describe('the API answers what its document says', () => {
 });
 
 async function turn(what: Switch, on: boolean): Promise<void> {
-  const { redis, prefix, settings } = apps.usual;
-  await setSwitch(redis, prefix, { what, on }, { changedBy: 'test', reason: 'test' });
+  const { redis, keyspace, settings } = apps.usual;
+  await setSwitch(redis, keyspace, { what, on }, { changedBy: 'test', reason: 'test' });
   await settings.refresh();
 }
 

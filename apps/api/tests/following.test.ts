@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
 import type { StoredOrder } from '@antrean/db';
 import type { OrderStatus, PaymentStatus } from '@antrean/domain';
-import { orderKey, setSwitch } from '@antrean/redis';
+import { setSwitch } from '@antrean/redis';
 import { redisUrl } from '@antrean/testing/vitest';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { StreamTimes } from '../src/dependencies.ts';
@@ -32,8 +32,7 @@ async function listen(times: Partial<StreamTimes> = {}, env: Record<string, stri
     poll: (orderId: string, headers: Record<string, string> = {}) => fetch(address(orderId), { headers }),
     follow: (orderId: string, headers?: Record<string, string>) =>
       openStream(address(orderId, '/events'), headers),
-    followers: async (orderId: string) =>
-      (await api.redis.pubsub('NUMSUB', orderKey(api.prefix, orderId)))[1],
+    followers: async (orderId: string) => (await api.redis.pubsub('NUMSUB', api.keyspace.status(orderId)))[1],
   };
 }
 
@@ -68,13 +67,13 @@ const storedOrder = (orderId: string): StoredOrder => ({
 
 /** As a worker whose message is lost. */
 const store = (
-  { redis, prefix }: Pick<OpenApp, 'redis' | 'prefix'>,
+  { redis, keyspace }: Pick<OpenApp, 'redis' | 'keyspace'>,
   orderId: string,
   version: number,
   status: OrderStatus['status'],
 ) =>
   redis.set(
-    orderKey(prefix, orderId),
+    keyspace.status(orderId),
     `${version}   toko f ${JSON.stringify(statusOf(orderId, status))}`,
     'KEEPTTL',
   );
@@ -132,7 +131,7 @@ describe('polling an order', () => {
     const inEnglish = (await (await isNew({ 'accept-language': 'en' })).json()) as { message: string };
     expect(inEnglish.message).not.toBe(rejected.message);
     const notice = { id: 'Pembayaran tertunda.', en: 'Payments are delayed.' };
-    await setSwitch(api.redis, api.prefix, { what: 'notice', notice }, why);
+    await setSwitch(api.redis, api.keyspace, { what: 'notice', notice }, why);
     await api.settings.refresh();
     expect(await (await isNew()).json()).toMatchObject({ notice });
     expect(etags.size).toBe(4);
@@ -162,7 +161,7 @@ describe('polling an order', () => {
     }
     const paying = [];
     const waiting = [];
-    await api.redis.set(`${api.prefix}:line:tickets`, '100000');
+    await api.redis.set(api.keyspace.lineTickets, '100000');
     for (let i = 0; i < 30; i += 1) {
       paying.push(await hint(await api.order('awaiting_payment', online())));
       waiting.push(await hint(await queued(api)));
@@ -176,7 +175,7 @@ describe('polling an order', () => {
 
   it('shows neither a place nor an estimate that grows, whichever of two APIs answers', async () => {
     const one = await listen();
-    const two = await listen({}, { QUEUE_PREFIX: one.prefix });
+    const two = await listen({}, { QUEUE_PREFIX: one.keyspace.name });
     const orders = [];
     for (let i = 0; i < 40; i += 1) orders.push(await queued(one));
     const seen = new Map(orders.map((id) => [id, { position: Infinity, estimatedWaitMs: Infinity }]));
@@ -184,7 +183,7 @@ describe('polling an order', () => {
     for (const [i, next] of orders.entries()) {
       // As workers measure that the line moves faster: either API's own settings know of it later.
       rate += 20;
-      await one.redis.hset(`${one.prefix}:line:drain`, 'rate', rate);
+      await one.redis.hset(one.keyspace.lineDrain, 'rate', rate);
       await Promise.all(
         orders.slice(i).map(async (id, j) => {
           const api = (i + j) % 2 === 0 ? one : two;
@@ -270,7 +269,7 @@ describe('following an order by events', () => {
     await stream.next();
     const tell = (version: number, status: OrderStatus['status']) =>
       api.redis.publish(
-        orderKey(api.prefix, orderId),
+        api.keyspace.status(orderId),
         `${version} ${JSON.stringify(statusOf(orderId, status))}`,
       );
     await tell(3, 'closing');
@@ -289,14 +288,14 @@ describe('following an order by events', () => {
     for (const [i, orderId] of ahead.entries()) {
       await publish(api, orderId, 1, 'reserved');
       // The line goes twice as slow: on a stream the estimate does not grow even then.
-      await api.redis.hset(`${api.prefix}:line:drain`, 'rate', 200 / (i + 1));
+      await api.redis.hset(api.keyspace.lineDrain, 'rate', 200 / (i + 1));
       await api.settings.refresh();
       const { data } = await stream.next();
       expect(data.position).toBe(5 - i);
       expect(data.estimatedWaitMs).toBeLessThanOrEqual(30);
     }
     // As when Redis comes back without what it held.
-    await api.redis.set(`${api.prefix}:line:served`, '0');
+    await api.redis.set(api.keyspace.lineServed, '0');
     await api.settings.refresh();
     await publish(api, mine, 1, 'rejected', { reason: 'out_of_stock' });
     const events = await stream.end();
@@ -309,9 +308,9 @@ describe('following an order by events', () => {
     const stream = await api.follow(await api.order('reserved'));
     expect((await stream.next()).data['notice']).toBeUndefined();
     const notice = { id: 'Pembayaran tertunda.', en: 'Payments are delayed.' };
-    await setSwitch(api.redis, api.prefix, { what: 'notice', notice }, why);
+    await setSwitch(api.redis, api.keyspace, { what: 'notice', notice }, why);
     expect((await stream.next()).data['notice']).toEqual(notice);
-    await setSwitch(api.redis, api.prefix, { what: 'notice', notice: undefined }, why);
+    await setSwitch(api.redis, api.keyspace, { what: 'notice', notice: undefined }, why);
     expect((await stream.next()).data['notice']).toBeUndefined();
   });
 

@@ -2,11 +2,12 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import type { StoredOrder } from '@antrean/db';
 import type { OrderStatus, PaymentStatus } from '@antrean/domain';
 import { createLog } from '@antrean/process';
-import { createProducer } from '@antrean/queue';
+import { createProducer, queueKeys, QUEUES } from '@antrean/queue';
 import {
   createCatalogueCache,
   createRateCounter,
   digestOfKey,
+  Keyspace,
   openRequestRedis,
   openRateLimitRedis,
   openSubscriberRedis,
@@ -28,7 +29,6 @@ import { statusToken } from '../src/tokens.ts';
 /** Of the pages that the publishable key is for. */
 export const ORIGIN = 'https://toko.test';
 const STATUS_TOKEN_SECRET = 's'.repeat(32);
-const OTHER_QUEUES = ['payments', 'transfers', 'payment-events'] as const;
 
 export const anOrder = (sku = 'KOPI', quantity = 1) => ({
   customer: { name: 'Siti Rahayu', email: 'siti@example.test', phone: '+62 812 3456 7890' },
@@ -40,7 +40,7 @@ const databaseAway = () =>
   Promise.reject(Object.assign(new Error('PostgreSQL is away'), { code: 'ECONNREFUSED' }));
 type CatalogueReaders = Pick<Parameters<typeof createCatalogue>[0], 'listProducts' | 'findProduct'>;
 
-/** The API on a real Redis under a prefix of its own, with PostgreSQL away and no worker: jobs stay where they were put. */
+/** The API on a real Redis with keys of its own, with PostgreSQL away and no worker: jobs stay where they were put. */
 export async function openApp(
   redisUrl: string,
   env: Record<string, string> = {},
@@ -49,12 +49,12 @@ export async function openApp(
     streamTimes,
   }: { readers?: CatalogueReaders; streamTimes?: StreamTimes } = {},
 ) {
-  const prefix = env['QUEUE_PREFIX'] ?? `test-${randomBytes(6).toString('hex')}`;
+  const keyspace = new Keyspace(env['QUEUE_PREFIX'] ?? `test-${randomBytes(6).toString('hex')}`);
   const lines: string[] = [];
   const config = readConfig({
     REDIS_URL: redisUrl,
     DATABASE_URL: 'postgres://127.0.0.1:9/none',
-    QUEUE_PREFIX: prefix,
+    QUEUE_PREFIX: keyspace.name,
     PUBLIC_URL: 'http://127.0.0.1:3000',
     STATUS_TOKEN_SECRET,
     MIDTRANS_SERVER_KEY: 'server-key',
@@ -69,28 +69,29 @@ export async function openApp(
   const rateLimitRedis = openRateLimitRedis(redisUrl);
   const catalogueRedis = openRequestRedis(redisUrl);
   const subscriberRedis = openSubscriberRedis(redisUrl);
-  subscriberRedis.options.connectionName = prefix;
+  subscriberRedis.options.connectionName = keyspace.name;
   const all = [redis, ours, rateLimitRedis, catalogueRedis, subscriberRedis];
   await Promise.all(all.map((each) => waitForRedis(each, 5_000)));
   const postgres = { readOrder: (_orderId: string): Promise<StoredOrder | undefined> => databaseAway() };
-  const producer = createProducer(redis, prefix);
-  const settings = new LiveSettings(redis, prefix, producer);
+  const producer = createProducer(redis, keyspace);
+  const settings = new LiveSettings(redis, keyspace, producer);
   const app = await buildApp(
     {
       config,
       redis,
+      keyspace,
       settings,
-      rateCounter: createRateCounter(rateLimitRedis, prefix),
-      records: new StatusRecords(redis, prefix),
-      changes: new OrderChanges(subscriberRedis, prefix),
+      rateCounter: createRateCounter(rateLimitRedis, keyspace),
+      records: new StatusRecords(redis, keyspace),
+      changes: new OrderChanges(subscriberRedis, keyspace),
       producer,
       catalogue: createCatalogue({
         cache: createCatalogueCache({
           redis: catalogueRedis,
-          prefix: config.QUEUE_PREFIX,
+          keyspace,
           onError: () => {},
         }),
-        marks: new AvailabilitySnapshots(catalogueRedis, config.QUEUE_PREFIX),
+        marks: new AvailabilitySnapshots(catalogueRedis, keyspace),
         ...readers,
         onError: () => {},
       }),
@@ -118,7 +119,7 @@ export async function openApp(
       ...about,
     },
   });
-  await projectStorefronts(ours, prefix, {
+  await projectStorefronts(ours, keyspace, {
     keys: [
       put(keys.secret, {}),
       put(keys.publishable, { kind: 'publishable', scopes: ['place'], origins: [ORIGIN] }),
@@ -126,22 +127,22 @@ export async function openApp(
     ],
   });
   await settings.start(app.log);
-  const records = new StatusRecords(ours, prefix);
+  const records = new StatusRecords(ours, keyspace);
   return {
     app,
-    prefix,
+    keyspace,
     keys,
     redis: ours,
     postgres,
     /** The connection of whoever follows orders. */
     subscriberRedis,
-    subscriberName: prefix,
+    subscriberName: keyspace.name,
     records,
     settings,
     logged: () => lines.join(''),
     /** Waits until the app has seen what is in Redis by now. */
     seen: () => settings.refresh(),
-    put: (change: Parameters<typeof projectStorefronts>[2]) => projectStorefronts(ours, prefix, change),
+    put: (change: Parameters<typeof projectStorefronts>[2]) => projectStorefronts(ours, keyspace, change),
     aKey: put,
     place: (
       body: unknown = anOrder(),
@@ -160,7 +161,7 @@ export async function openApp(
         },
         payload: typeof body === 'string' ? body : JSON.stringify(body),
       }),
-    queued: async () => (await ours.lrange(`${prefix}:orders:wait`, 0, -1)).toReversed(),
+    queued: async () => (await ours.lrange(queueKeys(keyspace, 'orders').wait, 0, -1)).toReversed(),
     token: (orderId: string) => statusToken(STATUS_TOKEN_SECRET, orderId),
     /** As a worker publishes what became of an order that was queued. */
     publish: (orderId: string, status: OrderStatus['status'], version = 1) =>
@@ -188,12 +189,13 @@ export async function openApp(
       await records.publish([{ status: shown, storefrontId: 'toko', fingerprint: 'f', version: 1 }]);
       return orderId;
     },
-    /** Every job that waits, oldest first. */
+    /** Every job that waits, the oldest of each queue first. */
     async jobs(): Promise<{ name: string; data: Record<string, unknown> }[]> {
       const found = [];
-      for (const queue of OTHER_QUEUES) {
-        for (const id of (await ours.lrange(`${prefix}:${queue}:wait`, 0, -1)).toReversed()) {
-          const { name = '', data = '{}' } = await ours.hgetall(`${prefix}:${queue}:${id}`);
+      for (const queue of QUEUES) {
+        const { wait, job } = queueKeys(keyspace, queue);
+        for (const id of (await ours.lrange(wait, 0, -1)).toReversed()) {
+          const { name = '', data = '{}' } = await ours.hgetall(job(id));
           found.push({ name, data: JSON.parse(data) as Record<string, unknown> });
         }
       }

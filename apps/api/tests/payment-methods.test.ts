@@ -15,7 +15,7 @@ const read = (key: string) =>
 const online = async () => (await read(api.keys.publishable)).json<{ methods: object[] }>().methods[0];
 const report = async (states: Partial<Record<'midtrans' | 'xendit', BreakerState>>) => {
   for (const [gateway, state] of Object.entries(states)) {
-    await reportGatewayHealth(api.redis, api.prefix, gateway, state);
+    await reportGatewayHealth(api.redis, api.keyspace, gateway, state);
   }
 };
 
@@ -67,7 +67,7 @@ describe('the payment methods', () => {
   it('are delayed online while many payments wait to be made', async () => {
     const redis = openRequestRedis(redisUrl());
     await waitForRedis(redis, 5_000);
-    const producer = createProducer(redis, api.prefix);
+    const producer = createProducer(redis, api.keyspace);
     const add = (from: number, to: number) =>
       producer.addAll(
         'create-payment',

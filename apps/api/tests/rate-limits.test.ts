@@ -168,7 +168,7 @@ describe('the other buckets', () => {
     await open(env);
     const orderId = await api.order('paid');
     const url = `/v1/orders/${orderId}?token=${api.token(orderId)}`;
-    const counted = async () => Number(await api.redis.get(`${api.prefix}:rate:token:${orderId}`));
+    const counted = async () => Number(await api.redis.get(api.keyspace.rate(`token:${orderId}`)));
     const others: OpenApp[] = [];
     const read = async ({ app }: OpenApp, times: number) => {
       const statuses = [];
@@ -177,7 +177,7 @@ describe('the other buckets', () => {
     };
     try {
       while (others.length < 2) {
-        others.push(await openApp(redisUrl(), { ...env, QUEUE_PREFIX: api.prefix }));
+        others.push(await openApp(redisUrl(), { ...env, QUEUE_PREFIX: api.keyspace.name }));
       }
       const [second, third] = others as [OpenApp, OpenApp];
       const first = await api.app.inject({ url });
@@ -205,7 +205,7 @@ describe('the other buckets', () => {
 
   it('are counted anew in the next minute, whatever is left of a portion', async () => {
     await open();
-    const counter = createRateCounter(api.redis, api.prefix);
+    const counter = createRateCounter(api.redis, api.keyspace);
     const count = async () => (await counter.countInPortions('token:one', 60_000, 40)).current;
     let now = performance.now();
     const clock = vi.spyOn(performance, 'now').mockImplementation(() => now);
@@ -215,7 +215,7 @@ describe('the other buckets', () => {
       now += 500;
       expect([await first, await count()]).toEqual([1, 2]);
       now += 59_500;
-      await api.redis.del(`${api.prefix}:rate:token:one`);
+      await api.redis.del(api.keyspace.rate('token:one'));
       expect([await count(), await count()]).toEqual([1, 2]);
     } finally {
       clock.mockRestore();
@@ -246,7 +246,7 @@ describe('the other buckets', () => {
 
   it('are counted over all processes, and none is widened by what a process knows alone', async () => {
     await open();
-    const other = await openApp(redisUrl(), { QUEUE_PREFIX: api.prefix });
+    const other = await openApp(redisUrl(), { QUEUE_PREFIX: api.keyspace.name });
     try {
       await limit(40);
       await other.seen();

@@ -117,7 +117,7 @@ describe('a secret key', () => {
 
   it('is kept nowhere, and logged nowhere', async () => {
     await api.place();
-    const stored = await api.redis.hgetall(`${api.prefix}:storefronts:keys`);
+    const stored = await api.redis.hgetall(api.keyspace.storefrontKeys);
     expect(JSON.stringify(stored)).not.toContain(api.keys.secret);
     expect(Object.keys(stored)).toContain(digestOfKey(api.keys.secret));
     expect(api.logged()).not.toContain(api.keys.secret);

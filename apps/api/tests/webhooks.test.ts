@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import http from 'node:http';
+import { queueKeys } from '@antrean/queue';
 import { redisUrl } from '@antrean/testing/vitest';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type OpenApp, openApp, signed, ORIGIN } from './open-app.ts';
@@ -19,7 +20,7 @@ afterAll(() => api.close());
 beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'], now: Date.now() }));
 afterEach(async () => {
   vi.useRealTimers();
-  const keys = await api.redis.keys(`${api.prefix}:payment-events:*`);
+  const keys = await api.redis.keys(queueKeys(api.keyspace, 'payment-events').job('*'));
   if (keys.length > 0) await api.redis.del(...keys);
 });
 

@@ -1,4 +1,4 @@
-import { commonConfig, parseConfig } from '@antrean/process';
+import { commonConfig, parseConfig, redisConfig } from '@antrean/process';
 import { z } from 'zod';
 
 const account = z.strictObject({
@@ -10,8 +10,7 @@ const account = z.strictObject({
 const schema = z.object({
   ...commonConfig,
   DATABASE_URL: z.url(),
-  REDIS_URL: z.url(),
-  QUEUE_PREFIX: z.string().min(1).default('antrean'),
+  ...redisConfig,
   WORKER_HEALTH_PORT: z.coerce.number().int().min(0).max(65_535).default(3100),
   WORKER_HEALTH_HOST: z.string().default('127.0.0.1'),
   /** Above twice the batch size, so that the next batch fills while one runs. */

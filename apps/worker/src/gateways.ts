@@ -9,6 +9,7 @@ import {
 } from '@antrean/payments';
 import {
   createGatewayRateLimiter,
+  type Keyspace,
   openRateLimitRedis,
   type Redis,
   reportGatewayHealth,
@@ -36,7 +37,7 @@ export interface RunningGateways {
  */
 export function openGateways(
   config: WorkerConfig,
-  { db, redis, log }: { db: Kysely<Database>; redis: Redis; log: Logger },
+  { db, redis, keyspace, log }: { db: Kysely<Database>; redis: Redis; keyspace: Keyspace; log: Logger },
 ): RunningGateways {
   const states = new Map<string, BreakerState>([
     ['midtrans', 'closed'],
@@ -44,7 +45,7 @@ export function openGateways(
   ]);
   const report = () => {
     for (const [gateway, state] of states)
-      reportGatewayHealth(redis, config.QUEUE_PREFIX, gateway, state).catch(() => undefined);
+      reportGatewayHealth(redis, keyspace, gateway, state).catch(() => undefined);
   };
   const audit = async (apiCall: GatewayApiCall) => {
     await logGatewayApiCall(db, apiCall).catch((error: unknown) =>
@@ -60,7 +61,7 @@ export function openGateways(
   const rateLimitRedis = openRateLimitRedis(config.REDIS_URL);
   const limit = (callsPerMinute: number) => ({ default: { callsPerMinute, burst: BURST } });
   const pace = createGatewayRateLimiter({
-    ...{ redis: rateLimitRedis, prefix: config.QUEUE_PREFIX, maxWaitMs: MAX_WAIT_MS },
+    ...{ redis: rateLimitRedis, keyspace, maxWaitMs: MAX_WAIT_MS },
     limits: {
       midtrans: limit(config.MIDTRANS_CALLS_PER_MINUTE),
       xendit: limit(config.XENDIT_CALLS_PER_MINUTE),

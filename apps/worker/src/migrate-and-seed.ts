@@ -8,12 +8,12 @@ import {
   putStorefront,
   seedDemoCatalogue,
 } from '@antrean/db';
-import { configOrExit, parseConfig } from '@antrean/process';
+import { configOrExit, parseConfig, redisConfig } from '@antrean/process';
 import {
   bumpCatalogue,
   DEFAULT_LIMITS,
-  DEFAULT_PREFIX,
   digestOfKey,
+  Keyspace,
   openRequestRedis,
   SCOPES,
   waitForRedis,
@@ -23,12 +23,12 @@ import { projectAllStorefronts } from './storefronts.ts';
 
 const schema = z.object({
   DATABASE_URL: z.url(),
-  REDIS_URL: z.url(),
-  QUEUE_PREFIX: z.string().min(1).default(DEFAULT_PREFIX),
+  ...redisConfig,
   DEMO_STOREFRONT_KEY: z.string().min(16).optional(),
 });
 const config = configOrExit(() => parseConfig('The preparation', schema, process.env));
 const { DATABASE_URL, REDIS_URL, QUEUE_PREFIX, DEMO_STOREFRONT_KEY: key } = config;
+const keyspace = new Keyspace(QUEUE_PREFIX);
 
 await migrateToLatest(DATABASE_URL);
 console.log('Database migrated.');
@@ -38,7 +38,7 @@ if (key !== undefined) {
   const redis = openRequestRedis(REDIS_URL);
   try {
     await waitForRedis(redis, 10_000);
-    await bumpCatalogue(redis, QUEUE_PREFIX);
+    await bumpCatalogue(redis, keyspace);
     const { storefronts } = await liveStorefronts(db);
     // Its limits may have been changed since.
     if (!storefronts.some(({ id }) => id === 'demo')) {
@@ -54,7 +54,7 @@ if (key !== undefined) {
       },
       ...{ digest, scopes: [...SCOPES], origins: [], createdBy: 'preparation' },
     });
-    await projectAllStorefronts(db, redis, QUEUE_PREFIX);
+    await projectAllStorefronts(db, redis, keyspace);
   } finally {
     redis.disconnect();
     await db.destroy();

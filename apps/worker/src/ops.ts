@@ -1,9 +1,9 @@
 // What operators do by hand. Takes the worker's DATABASE_URL, REDIS_URL and QUEUE_PREFIX.
 import { userInfo } from 'node:os';
 import { openDatabase } from '@antrean/db';
-import { configOrExit, parseConfig } from '@antrean/process';
+import { configOrExit, parseConfig, redisConfig } from '@antrean/process';
 import { createProducer } from '@antrean/queue';
-import { bumpCatalogue, DEFAULT_PREFIX, openRequestRedis, waitForRedis } from '@antrean/redis';
+import { bumpCatalogue, Keyspace, openRequestRedis, waitForRedis } from '@antrean/redis';
 import { z } from 'zod';
 import { COMMANDS } from './commands/index.ts';
 import { type CommandContext, Refused } from './commands/command.ts';
@@ -46,12 +46,13 @@ const { DATABASE_URL, REDIS_URL, QUEUE_PREFIX } = configOrExit(() =>
     'The operator command',
     z.object({
       DATABASE_URL: z.url(),
-      REDIS_URL: z.url(),
-      QUEUE_PREFIX: z.string().min(1).default(DEFAULT_PREFIX),
+      ...redisConfig,
     }),
     process.env,
   ),
 );
+
+const keyspace = new Keyspace(QUEUE_PREFIX);
 
 const [command = '', ...args] = process.argv.slice(2);
 const run = COMMANDS[command];
@@ -65,7 +66,7 @@ const withRedis: CommandContext['withRedis'] = async (work) => {
   const redis = openRequestRedis(REDIS_URL);
   try {
     await waitForRedis(redis, 10_000);
-    return await work(redis, QUEUE_PREFIX);
+    return await work(redis, keyspace);
   } finally {
     redis.disconnect();
   }
@@ -73,7 +74,7 @@ const withRedis: CommandContext['withRedis'] = async (work) => {
 
 const add: CommandContext['add'] = (name, payload, jobId) =>
   withRedis(async (redis) => {
-    const producer = createProducer(redis, QUEUE_PREFIX);
+    const producer = createProducer(redis, keyspace);
     try {
       await producer.add(name, payload, jobId);
     } finally {

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Database, type Kysely, liveStorefronts } from '@antrean/db';
 import {
+  type Keyspace,
   projectStorefronts,
   readStorefronts,
   type Redis,
@@ -15,11 +16,11 @@ import {
 export async function projectAllStorefronts(
   db: Kysely<Database>,
   redis: Redis,
-  prefix: string,
+  keyspace: Keyspace,
 ): Promise<void> {
   const [{ storefronts, keys }, there] = await Promise.all([
     liveStorefronts(db),
-    readStorefronts(redis, prefix),
+    readStorefronts(redis, keyspace),
   ]);
   const change = {
     keys: keys
@@ -43,5 +44,5 @@ export async function projectAllStorefronts(
       .filter(({ storefrontId, limits }) => !isDeepStrictEqual(there.limits.get(storefrontId), limits)),
   };
   if (Object.values(change).every((list) => list.length === 0)) return;
-  await projectStorefronts(redis, prefix, change);
+  await projectStorefronts(redis, keyspace, change);
 }

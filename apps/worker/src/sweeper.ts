@@ -11,7 +11,7 @@ import {
 } from '@antrean/db';
 import { lifecycleOf, wibDay } from '@antrean/domain';
 import { orderJobId, type Producer } from '@antrean/queue';
-import { drainSwitchChanges, type Redis } from '@antrean/redis';
+import { drainSwitchChanges, type Keyspace, type Redis } from '@antrean/redis';
 import type { Logger } from 'pino';
 import { projectAllStorefronts } from './storefronts.ts';
 
@@ -30,7 +30,7 @@ export interface Sweeper {
 interface SweeperDependencies {
   db: Kysely<Database>;
   redis: Redis;
-  prefix: string;
+  keyspace: Keyspace;
   producer: Pick<Producer, 'add' | 'addAll' | 'waitingCount'>;
   log: Logger;
   now: () => Date;
@@ -42,7 +42,7 @@ export async function sweepOrders({
   producer,
   log,
   now,
-}: Omit<SweeperDependencies, 'redis' | 'prefix'>): Promise<void> {
+}: Omit<SweeperDependencies, 'redis' | 'keyspace'>): Promise<void> {
   const at = now();
   const nextDueAt = new Date(at.getTime() + NEXT_LOOK_MS);
   const [expiries, payments] = await Promise.all([
@@ -67,7 +67,7 @@ export async function sweepPayments({
   db,
   producer,
   now,
-}: Omit<SweeperDependencies, 'redis' | 'prefix'>): Promise<void> {
+}: Omit<SweeperDependencies, 'redis' | 'keyspace'>): Promise<void> {
   const limit = MAX_WAITING_QUESTIONS - (await producer.waitingCount('reconciliation'));
   if (limit <= 0) return;
   const due = { limit, now: now() };
@@ -86,8 +86,8 @@ export async function sweepPayments({
 }
 
 /** Writes down who turned which switch, and sees that Redis has the storefronts as PostgreSQL has them. */
-async function sweepSettings({ db, redis, prefix }: SweeperDependencies): Promise<void> {
-  await drainSwitchChanges(redis, prefix, (changes) =>
+async function sweepSettings({ db, redis, keyspace }: SweeperDependencies): Promise<void> {
+  await drainSwitchChanges(redis, keyspace, (changes) =>
     addSwitchChanges(
       db,
       changes.map(({ changeId, changedAt, ...change }) => ({
@@ -95,7 +95,7 @@ async function sweepSettings({ db, redis, prefix }: SweeperDependencies): Promis
       })),
     ),
   );
-  await projectAllStorefronts(db, redis, prefix);
+  await projectAllStorefronts(db, redis, keyspace);
 }
 
 const HOUR_MS = 3_600_000;

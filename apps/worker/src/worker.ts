@@ -2,7 +2,14 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { openDatabase } from '@antrean/db';
 import { createProducer, JOBS, startWorkers } from '@antrean/queue';
-import { Line, openWorkerRedis, StatusRecords, AvailabilitySnapshots, waitForRedis } from '@antrean/redis';
+import {
+  Keyspace,
+  Line,
+  openWorkerRedis,
+  StatusRecords,
+  AvailabilitySnapshots,
+  waitForRedis,
+} from '@antrean/redis';
 import type { Logger } from 'pino';
 import type { WorkerConfig } from './config.ts';
 import { DatabaseGate } from './database-gate.ts';
@@ -40,16 +47,17 @@ export interface RunningWorker {
 }
 
 export async function startWorker(config: WorkerConfig, log: Logger): Promise<RunningWorker> {
+  const keyspace = new Keyspace(config.QUEUE_PREFIX);
   const db = openDatabase({ url: config.DATABASE_URL, maxConnections: 10 });
   const redis = openWorkerRedis(config.REDIS_URL);
   await waitForRedis(redis, 10_000);
-  const records = new StatusRecords(redis, config.QUEUE_PREFIX);
-  const producer = createProducer(redis, config.QUEUE_PREFIX);
-  const { gateways, stop: stopGateways } = openGateways(config, { db, redis, log });
+  const records = new StatusRecords(redis, keyspace);
+  const producer = createProducer(redis, keyspace);
+  const { gateways, stop: stopGateways } = openGateways(config, { db, redis, keyspace, log });
   const askDatabase = () => db.selectNoFrom((eb) => eb.lit(1).as('one')).execute();
   const gate = new DatabaseGate({ probe: askDatabase, log });
   const now = () => new Date();
-  const marks = new AvailabilitySnapshots(redis, config.QUEUE_PREFIX);
+  const marks = new AvailabilitySnapshots(redis, keyspace);
   const stock = startAvailabilityPublisher({ db, marks, now, log });
   const orderCommands = batchOrderCommands(db, {
     touch: (touched) => stock.touch(touched),
@@ -64,7 +72,7 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Ru
   const reservations = batchReservations(deps, gate, { maxBatchSize: config.RESERVE_BATCH_SIZE });
   const workers = await startWorkers({
     redisUrl: config.REDIS_URL,
-    prefix: config.QUEUE_PREFIX,
+    keyspace,
     concurrency: {
       orders: config.RESERVE_CONCURRENCY,
       payments: 20,
@@ -104,11 +112,8 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Ru
     onError: (error) => log.warn({ reason: error.message }, 'queue connection error'),
   });
   gate.guard(workers);
-  const sweeper = startSweeper(
-    { db, redis, prefix: config.QUEUE_PREFIX, producer, log, now },
-    config.SWEEP_INTERVAL_MS,
-  );
-  const line = new Line(redis, config.QUEUE_PREFIX);
+  const sweeper = startSweeper({ db, redis, keyspace, producer, log, now }, config.SWEEP_INTERVAL_MS);
+  const line = new Line(redis, keyspace);
   const measuring = setInterval(() => {
     line
       .measure(() => producer.backlog('orders'))

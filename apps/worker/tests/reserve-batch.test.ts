@@ -12,7 +12,7 @@ import {
   sql,
 } from '@antrean/db';
 import { type AcceptedOrder, createProducer } from '@antrean/queue';
-import { openRequestRedis, StatusRecords, waitForRedis } from '@antrean/redis';
+import { openRequestRedis, StatusRecords, waitForRedis, Keyspace } from '@antrean/redis';
 import {
   applyOrderCommands,
   cancelOrder,
@@ -50,13 +50,13 @@ beforeAll(async () => {
   db = openDatabase({ url: database.url, maxConnections: 10 });
   const redis = openRequestRedis(redisUrl());
   await waitForRedis(redis, 5_000);
-  const prefix = `test-${randomBytes(6).toString('hex')}`;
-  const producer = createProducer(redis, prefix);
+  const keyspace = new Keyspace(`test-${randomBytes(6).toString('hex')}`);
+  const producer = createProducer(redis, keyspace);
   const notHere = () => Promise.reject(new Error('That is not asked for here.'));
   deps = {
     db,
     producer,
-    records: new StatusRecords(redis, prefix),
+    records: new StatusRecords(redis, keyspace),
     stock: { touch: () => undefined },
     gateways: [
       {

@@ -9,6 +9,12 @@ export const commonConfig = {
   SHUTDOWN_DEADLINE_MS: z.coerce.number().int().min(100).default(10_000),
 };
 
+/** Where Redis is, and the name in each of its keys. Processes that work together have the same. */
+export const redisConfig = {
+  REDIS_URL: z.url(),
+  QUEUE_PREFIX: z.string().min(1).default('antrean'),
+};
+
 /**
  * The typed configuration in the environment. Throws with every bad value named, and none of them shown, as it may
  * be a secret: an unparsable value never means its default.

@@ -1,5 +1,5 @@
 // Configuration.
-export { commonConfig, parseConfig } from './config.ts';
+export { commonConfig, parseConfig, redisConfig } from './config.ts';
 
 // Logs without secrets and customers' data.
 export { createLog, type LogLevel } from './log.ts';

@@ -21,3 +21,4 @@ export {
   startWorkers,
   type WorkerOptions,
 } from './worker.ts';
+export { queueKeys } from './queue-keys.ts';

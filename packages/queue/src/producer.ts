@@ -1,6 +1,6 @@
 import { Queue } from 'bullmq';
 import { type AcceptedOrder, JOBS, type JobName, type JobPayload, QUEUES, type QueueName } from './jobs.ts';
-import { batchLoader, type Redis } from '@antrean/redis';
+import { batchLoader, type Keyspace, type Redis } from '@antrean/redis';
 
 export interface Backlog {
   waiting: number;
@@ -30,13 +30,13 @@ export interface Producer {
 }
 
 /** The caller owns `redis` (see connections.ts) and closes it after the producer. */
-export function createProducer(redis: Redis, prefix: string): Producer {
+export function createProducer(redis: Redis, keyspace: Keyspace): Producer {
   const queues = new Map(
     QUEUES.map((name) => {
       // Both flags are needed to fail at once while Redis is away and to recover when it is back.
       const queue = new Queue(name, {
         connection: redis,
-        prefix,
+        prefix: keyspace.bullmq,
         skipWaitingForReady: true,
         skipVersionCheck: true,
         skipMetasUpdate: true,

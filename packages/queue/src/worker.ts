@@ -1,6 +1,6 @@
 import { DelayedError, type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq';
 import { JOBS, type JobName, type JobPayload, type QueueName } from './jobs.ts';
-import { openBlockingRedis, type Redis } from '@antrean/redis';
+import { type Keyspace, openBlockingRedis, type Redis } from '@antrean/redis';
 
 interface JobContext {
   jobId: string;
@@ -28,7 +28,7 @@ export type Handlers = { readonly [N in JobName]: Handler<N> };
 
 export interface WorkerOptions {
   redisUrl: string;
-  prefix: string;
+  keyspace: Keyspace;
   /** A queue that is not named is not worked. */
   concurrency: Readonly<Partial<Record<QueueName, number>>>;
   handlers: Handlers;
@@ -79,7 +79,7 @@ export async function startWorkers(options: WorkerOptions): Promise<RunningWorke
     connections.push(connection);
     const worker = new Worker(queue, (job: Job, token?: string) => run(options.handlers, job, token), {
       connection,
-      prefix: options.prefix,
+      prefix: options.keyspace.bullmq,
       concurrency,
       lockDuration: LOCK_MS,
       stalledInterval: STALLED_INTERVAL_MS,

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import type { Keyspace } from './keyspace.ts';
 
 /** What can be had of a product, as PostgreSQL said after a change. */
 export interface ProductAvailability {
@@ -47,17 +48,17 @@ type ScriptedRedis = Redis & {
 /** Of each product, what can be had: the sold-out gate and the catalogue read it. */
 export class AvailabilitySnapshots {
   readonly #redis: ScriptedRedis;
-  readonly #prefix: string;
+  readonly #keyspace: Keyspace;
 
-  constructor(redis: Redis, prefix: string) {
+  constructor(redis: Redis, keyspace: Keyspace) {
     redis.defineCommand('antreanPublishStock', { lua: PUBLISH });
     this.#redis = redis as ScriptedRedis;
-    this.#prefix = prefix;
+    this.#keyspace = keyspace;
   }
 
   async publish(states: readonly ProductAvailability[]): Promise<void> {
     if (states.length === 0) return;
-    const keys = states.map(({ sku }) => availabilityKey(this.#prefix, sku));
+    const keys = states.map(({ sku }) => this.#keyspace.availability(sku));
     const fields = states.flatMap(({ version, available, priceRupiah, sale }) => [
       version,
       available,
@@ -75,7 +76,7 @@ export class AvailabilitySnapshots {
     if (skus.length === 0) return [];
     const pipeline = this.#redis.pipeline();
     for (const sku of skus) {
-      pipeline.hmget(availabilityKey(this.#prefix, sku), ...FIELDS);
+      pipeline.hmget(this.#keyspace.availability(sku), ...FIELDS);
     }
     const answers = (await pipeline.exec()) ?? [];
     return answers.map(([error, fields], index) => {
@@ -99,8 +100,4 @@ export class AvailabilitySnapshots {
       };
     });
   }
-}
-
-export function availabilityKey(prefix: string, sku: string): string {
-  return `${prefix}:stock:${sku}`;
 }

@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
+import type { Keyspace } from './keyspace.ts';
 
 /** Of a plain page or a product; a fifth more or less, so that what was read together is not read again together. */
 const FRESH_MS = 10_000;
@@ -100,17 +101,15 @@ interface Flight {
   landing: Promise<Entry | undefined>;
 }
 
-const revisionKey = (prefix: string) => `${prefix}:catalogue-revision`;
-
 /** Call after each change of products or sales is committed: nothing of before is shown as fresh from then on. */
-export async function bumpCatalogue(redis: Redis, prefix: string): Promise<void> {
-  await redis.incr(revisionKey(prefix));
+export async function bumpCatalogue(redis: Redis, keyspace: Keyspace): Promise<void> {
+  await redis.incr(keyspace.catalogueRevision);
 }
 
 /** `redis` should fail fast. */
 export function createCatalogueCache(o: {
   redis: Redis;
-  prefix: string;
+  keyspace: Keyspace;
   /** A reading failed, and something older is shown; or Redis failed. */
   onError: (error: unknown) => void;
 }): CatalogueCache {
@@ -143,9 +142,9 @@ export function createCatalogueCache(o: {
 
   const look = (query: CatalogueQuery) =>
     inRedis(async () => {
-      const [revision, own] = await redis.mget(revisionKey(o.prefix), ownPlaceOf(o.prefix, query));
+      const [revision, own] = await redis.mget(o.keyspace.catalogueRevision, ownPlaceOf(o.keyspace, query));
       // Never in one round trip: of a hot page the large answer of somebody's search would come along each time.
-      const text = own ?? (query.isInvented ? null : await redis.get(sharedPlaceOf(o.prefix, query)));
+      const text = own ?? (query.isInvented ? null : await redis.get(sharedPlaceOf(o.keyspace, query)));
       const entry = text === null ? undefined : (JSON.parse(text) as Entry);
       // Another invented query may have taken the place.
       return { revision: revision ?? '0', entry: entry?.key === query.key ? entry : undefined };
@@ -172,7 +171,7 @@ export function createCatalogueCache(o: {
 
   /** Reads it for everyone, or answers undefined when somebody else does and there is something to show meanwhile. */
   async function refill(query: CatalogueQuery, revision: string, load: Load, canShowOlder: boolean) {
-    const lock = `${o.prefix}:catalogue-lock:${digestOf(query.key)}`;
+    const lock = o.keyspace.catalogueLock(digestOf(query.key));
     const token = randomUUID();
     const end = performance.now() + WAIT_MS;
     while ((await inRedis(() => redis.set(lock, token, 'PX', LOCK_MS, 'NX'))) !== 'OK') {
@@ -191,8 +190,8 @@ export function createCatalogueCache(o: {
         return found.entry;
       }
       const { entry, isEmpty, keptMs } = await readDatabase(query, revision, load);
-      const own = ownPlaceOf(o.prefix, query);
-      const place = isEmpty ? sharedPlaceOf(o.prefix, query) : own;
+      const own = ownPlaceOf(o.keyspace, query);
+      const place = isEmpty ? sharedPlaceOf(o.keyspace, query) : own;
       await inRedis(() =>
         redis.antreanCatalogueStore(place, lock, own, token, JSON.stringify(entry), keptMs),
       );
@@ -277,13 +276,13 @@ function isFresh({ revision, entry }: { revision: string; entry: Entry | undefin
 }
 
 /** What can be invented has none. */
-function ownPlaceOf(prefix: string, query: CatalogueQuery): string {
-  return query.isInvented ? sharedPlaceOf(prefix, query) : `${prefix}:catalogue:${query.key}`;
+function ownPlaceOf(keyspace: Keyspace, query: CatalogueQuery): string {
+  return query.isInvented ? sharedPlaceOf(keyspace, query) : keyspace.catalogueEntry(query.key);
 }
 
-function sharedPlaceOf(prefix: string, { key }: CatalogueQuery): string {
+function sharedPlaceOf(keyspace: Keyspace, { key }: CatalogueQuery): string {
   const place = Number.parseInt(digestOf(key).slice(0, 8), 16) % PLACES;
-  return `${prefix}:catalogue:place-${place}`;
+  return keyspace.cataloguePlace(place);
 }
 
 const digestOf = (key: string): string => createHash('sha256').update(key).digest('hex').slice(0, 32);

@@ -2,9 +2,6 @@ import { Redis } from 'ioredis';
 
 export type { Redis } from 'ioredis';
 
-/** Prefix of every key of ours and of BullMQ's; tests take one of their own. */
-export const DEFAULT_PREFIX = 'antrean';
-
 const FAIL_FAST = {
   enableOfflineQueue: false,
   maxRetriesPerRequest: 1,

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import type { Keyspace } from './keyspace.ts';
 
 type Urgency = 'customer' | 'webhook' | 'routine';
 const URGENCIES: readonly Urgency[] = ['customer', 'webhook', 'routine'];
@@ -118,7 +119,7 @@ function toleranceOf(burst: number, urgency: Urgency): number {
 }
 
 /**
- * Keeps calls to gateways below their rate limits, over all processes that share the Redis and the prefix; `redis` should
+ * Keeps calls to gateways below their rate limits, over all processes that share the Redis and the keyspace; `redis` should
  * give up soon, as `openRateLimitRedis` does. While Redis is away each process keeps the limits by itself, so that
  * several together may exceed them.
  *
@@ -128,7 +129,7 @@ function toleranceOf(burst: number, urgency: Urgency): number {
  */
 export function createGatewayRateLimiter(o: {
   redis: Redis;
-  prefix: string;
+  keyspace: Keyspace;
   limits: GatewayRateLimits;
   maxWaitMs: number;
   recoverMs?: number;
@@ -145,7 +146,7 @@ export function createGatewayRateLimiter(o: {
     const limits = o.limits[gateway];
     const limit = limits?.[operation] ?? limits?.default;
     if (!limit) return undefined;
-    const key = `${o.prefix}:pace:${gateway}:${operation}`;
+    const key = o.keyspace.gatewayRate(gateway, operation);
     const known = lanes.get(key);
     if (known) return known;
     const lane: Lane = {

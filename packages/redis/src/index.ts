@@ -1,6 +1,5 @@
-// Connections.
+// Connections and keys.
 export {
-  DEFAULT_PREFIX,
   openRequestRedis,
   openRateLimitRedis,
   openWorkerRedis,
@@ -9,13 +8,13 @@ export {
   type Redis,
   waitForRedis,
 } from './connections.ts';
+export { Keyspace } from './keyspace.ts';
 export { batchLoader } from './batch-loader.ts';
 
 // Orders as they are shown: admitted, waiting in line, and followed.
 export {
   type Admission,
   type CancelledBy,
-  orderKey,
   type PlacedRecord,
   type StatusRecord,
   StatusRecords,
@@ -40,7 +39,6 @@ export {
   type StorefrontKey,
   type StorefrontLimits,
   type Storefronts,
-  storefrontsRevisionKey,
 } from './storefronts.ts';
 export {
   drainSwitchChanges,

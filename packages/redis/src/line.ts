@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import type { Keyspace } from './keyspace.ts';
 
 /**
  * How fast the line moves, as it is told to those who wait. While anybody is queued it only rises, so that nobody's
@@ -62,19 +63,18 @@ export interface Place {
 /** The line in which queued orders wait. */
 export class Line {
   readonly #redis: ScriptedRedis;
-  readonly #prefix: string;
+  readonly #keyspace: Keyspace;
 
-  constructor(redis: Redis, prefix: string) {
+  constructor(redis: Redis, keyspace: Keyspace) {
     redis.defineCommand('antreanMeasure', { lua: MEASURE });
     this.#redis = redis as ScriptedRedis;
-    this.#prefix = prefix;
+    this.#keyspace = keyspace;
   }
 
   /** For a worker, about once a second; several do it no more often than one. */
   async measure(backlog: () => Promise<{ waiting: number; active: number }>): Promise<void> {
-    const keys = lineKeys(this.#prefix);
-    const [tickets] = keys;
-    const given = (await this.#redis.get(tickets)) ?? '0';
+    const { lineTickets, lineServed, lineDrain } = this.#keyspace;
+    const given = (await this.#redis.get(lineTickets)) ?? '0';
     const { waiting, active } = await backlog();
     const unfinished = waiting + active;
     const args = [
@@ -86,13 +86,16 @@ export class Line {
       unfinished,
       MANY,
     ];
-    await this.#redis.antreanMeasure(keys.length, ...keys, ...args);
+    await this.#redis.antreanMeasure(3, lineTickets, lineServed, lineDrain, ...args);
   }
 
   async read(): Promise<LineState> {
-    const [, served, drain] = lineKeys(this.#prefix);
-    const [done, rate] = await Promise.all([this.#redis.get(served), this.#redis.hget(drain, 'rate')]);
-    return lineStateOf(done, rate);
+    const { lineServed, lineDrain } = this.#keyspace;
+    const [served, rate] = await Promise.all([
+      this.#redis.get(lineServed),
+      this.#redis.hget(lineDrain, 'rate'),
+    ]);
+    return lineStateOf(served, rate);
   }
 }
 
@@ -112,9 +115,4 @@ export function lineStateOf(
     served: Number(served ?? 0),
     ordersPerSecond: isMeasured ? Math.max(Number(rate), LOWEST_RATE) : ASSUMED_RATE,
   };
-}
-
-/** Tickets given out, and served: what is between them waits. And how fast that goes: a hash, its field `rate`. */
-export function lineKeys(prefix: string): [tickets: string, served: string, drain: string] {
-  return [`${prefix}:line:tickets`, `${prefix}:line:served`, `${prefix}:line:drain`];
 }

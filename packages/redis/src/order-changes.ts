@@ -1,6 +1,7 @@
 import type { OrderStatus } from '@antrean/domain';
 import type { Redis } from 'ioredis';
-import { orderKey, type PlacedRecord } from './status-records.ts';
+import type { Keyspace } from './keyspace.ts';
+import type { PlacedRecord } from './status-records.ts';
 
 /** Whoever follows an order. */
 interface Follower {
@@ -20,13 +21,13 @@ const CHANNELS_AT_ONCE = 1_000;
 /** Changes of orders, over one connection whatever the number of followers. */
 export class OrderChanges {
   readonly #redis: Redis;
-  readonly #prefix: string;
+  readonly #keyspace: Keyspace;
   readonly #channels = new Map<string, Channel>();
 
   /** The connection (see `openSubscriberRedis`) is used for nothing else, and closed by the caller. */
-  constructor(redis: Redis, prefix: string) {
+  constructor(redis: Redis, keyspace: Keyspace) {
     this.#redis = redis;
-    this.#prefix = prefix;
+    this.#keyspace = keyspace;
     redis.on('message', (name: string, message: string) => {
       const channel = this.#channels.get(name);
       if (channel === undefined) return;
@@ -44,7 +45,7 @@ export class OrderChanges {
    * Redis is away.
    */
   follow(orderId: string, follower: Follower): { isFollowed: Promise<unknown>; leave: () => void } {
-    const name = orderKey(this.#prefix, orderId);
+    const name = this.#keyspace.status(orderId);
     let channel = this.#channels.get(name);
     if (channel === undefined) {
       channel = { followers: new Set(), isSubscribed: this.#redis.subscribe(name) };

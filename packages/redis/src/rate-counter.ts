@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { batchLoader } from './batch-loader.ts';
+import type { Keyspace } from './keyspace.ts';
 import { TtlCache } from './ttl-cache.ts';
 
 /**
@@ -61,11 +62,11 @@ interface Asked {
 }
 
 /** On `redis`, an impatient connection. */
-export function createRateCounter(redis: Redis, prefix: string): RateCounter {
+export function createRateCounter(redis: Redis, keyspace: Keyspace): RateCounter {
   redis.defineCommand('antreanCount', { lua: COUNT });
   const scripted = redis as ScriptedRedis;
   const take = batchLoader(async (asked: readonly Asked[]) => {
-    const keys = asked.map(({ bucket }) => `${prefix}:rate:${bucket}`);
+    const keys = asked.map(({ bucket }) => keyspace.rate(bucket));
     const args = asked.flatMap(({ windowMs, inPortionsTo }) => [windowMs, inPortionsTo]);
     const counts = await scripted.antreanCount(keys.length, ...keys, PORTION, ...args);
     return counts.split(' ').map((each) => {

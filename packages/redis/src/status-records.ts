@@ -1,8 +1,9 @@
 import type { OrderStatus } from '@antrean/domain';
 import type { Redis } from 'ioredis';
 import { batchLoader } from './batch-loader.ts';
-import { lineKeys, lineStateOf, type LineState, type Place, placeOf } from './line.ts';
-import { SNAPSHOT_VALID_MS, availabilityKey } from './availability.ts';
+import type { Keyspace } from './keyspace.ts';
+import { lineStateOf, type LineState, type Place, placeOf } from './line.ts';
+import { SNAPSHOT_VALID_MS } from './availability.ts';
 import { TtlCache } from './ttl-cache.ts';
 
 /** A status record: what is shown of the order, and what only we read. */
@@ -213,7 +214,7 @@ type ScriptedRedis = Redis & {
 
 export class StatusRecords {
   readonly #redis: ScriptedRedis;
-  readonly #prefix: string;
+  readonly #keyspace: Keyspace;
   /** Whoever waits asks again and again, and parsing takes longer than all else that is done with a record. */
   readonly #parsed = new TtlCache<ParsedRecord>({ forMs: REMEMBERED_MS, most: MOST_REMEMBERED });
   /** Admits an order, or refuses it. Whatever comes at the same moment shares a round trip. */
@@ -221,14 +222,14 @@ export class StatusRecords {
   /** Undefined where there is no record. Whatever comes at the same moment shares a round trip. */
   readonly read: (orderId: string) => Promise<PlacedRecord | undefined>;
 
-  constructor(redis: Redis, prefix: string) {
+  constructor(redis: Redis, keyspace: Keyspace) {
     // By their digest: the text of a script goes over the wire once.
     redis.defineCommand('antreanAdmit', { lua: ADMIT });
     redis.defineCommand('antreanRead', { lua: READ, readOnly: true });
     redis.defineCommand('antreanPublish', { lua: PUBLISH });
     redis.defineCommand('antreanCancelQueued', { numberOfKeys: 1, lua: CANCEL_QUEUED });
     this.#redis = redis as ScriptedRedis;
-    this.#prefix = prefix;
+    this.#keyspace = keyspace;
     this.admit = batchLoader((arrivals) => this.#admitAll(arrivals));
     this.read = batchLoader((orderIds) => this.#readAll(orderIds));
   }
@@ -247,10 +248,13 @@ export class StatusRecords {
       ...quantities(items, skus),
     ]);
     const marks = [...skus.keys()];
+    const { lineTickets, lineServed, lineDrain } = this.#keyspace;
     const keys = [
-      ...lineKeys(this.#prefix),
-      ...arrivals.map(({ record }) => orderKey(this.#prefix, record.status.orderId)),
-      ...marks.map((sku) => availabilityKey(this.#prefix, sku)),
+      lineTickets,
+      lineServed,
+      lineDrain,
+      ...arrivals.map(({ record }) => this.#keyspace.status(record.status.orderId)),
+      ...marks.map((sku) => this.#keyspace.availability(sku)),
     ];
     const answers = await this.#redis.antreanAdmit(
       keys.length,
@@ -276,8 +280,8 @@ export class StatusRecords {
   }
 
   async #readAll(orderIds: readonly string[]): Promise<(PlacedRecord | undefined)[]> {
-    const [, served, drain] = lineKeys(this.#prefix);
-    const keys = [served, drain, ...orderIds.map((orderId) => orderKey(this.#prefix, orderId))];
+    const { lineServed, lineDrain } = this.#keyspace;
+    const keys = [lineServed, lineDrain, ...orderIds.map((orderId) => this.#keyspace.status(orderId))];
     const [line = '', ...lines] = (await this.#redis.antreanRead(keys.length, ...keys)).split('\n');
     const [tickets, rate] = line.split(' ');
     const state = lineStateOf(tickets, rate);
@@ -302,8 +306,12 @@ export class StatusRecords {
    */
   async publish(records: readonly StatusRecord[]): Promise<{ orderId: string; by: CancelledBy }[]> {
     if (records.length === 0) return [];
-    const [, served, drain] = lineKeys(this.#prefix);
-    const keys = [served, drain, ...records.map((record) => orderKey(this.#prefix, record.status.orderId))];
+    const { lineServed, lineDrain } = this.#keyspace;
+    const keys = [
+      lineServed,
+      lineDrain,
+      ...records.map((record) => this.#keyspace.status(record.status.orderId)),
+    ];
     const answer = await this.#redis.antreanPublish(
       keys.length,
       ...keys,
@@ -325,13 +333,8 @@ export class StatusRecords {
 
   /** Whether the order is still queued; then whoever reserves it hears that it is to be cancelled. */
   async cancelQueued(orderId: string, by: CancelledBy): Promise<boolean> {
-    return (await this.#redis.antreanCancelQueued(orderKey(this.#prefix, orderId), by)) === 1;
+    return (await this.#redis.antreanCancelQueued(this.#keyspace.status(orderId), by)) === 1;
   }
-}
-
-/** Of the record of an order, and of the channel on which its changes are told: `<version> <status as JSON>`. */
-export function orderKey(prefix: string, orderId: string): string {
-  return `${prefix}:status:${orderId}`;
 }
 
 /** How much of each product, whatever the lines: each as its number in `skus`, and the quantity. */

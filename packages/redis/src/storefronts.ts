@@ -1,5 +1,6 @@
 import { hash, randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import type { Keyspace } from './keyspace.ts';
 
 /**
  * What a key may be used for: place orders, read them, change them (cancel, another way to pay, a proof of transfer),
@@ -41,7 +42,7 @@ export interface Storefronts {
 /** Puts keys and limits, and takes out what is revoked; every API has it within a second. */
 export async function projectStorefronts(
   redis: Redis,
-  prefix: string,
+  keyspace: Keyspace,
   change: {
     keys?: readonly { digest: string; key: StorefrontKey }[];
     revoked?: readonly string[];
@@ -51,25 +52,28 @@ export async function projectStorefronts(
   const { keys = [], revoked = [], limits = [] } = change;
   const transaction = redis.multi();
   if (keys.length > 0) {
-    transaction.hset(keysKey(prefix), new Map(keys.map(({ digest, key }) => [digest, JSON.stringify(key)])));
+    transaction.hset(
+      keyspace.storefrontKeys,
+      new Map(keys.map(({ digest, key }) => [digest, JSON.stringify(key)])),
+    );
   }
-  if (revoked.length > 0) transaction.hdel(keysKey(prefix), ...revoked);
+  if (revoked.length > 0) transaction.hdel(keyspace.storefrontKeys, ...revoked);
   if (limits.length > 0) {
     transaction.hset(
-      limitsKey(prefix),
+      keyspace.storefrontLimits,
       new Map(limits.map((each) => [each.storefrontId, JSON.stringify(each.limits)])),
     );
   }
   // Never one of before, also where Redis has lost its data.
-  transaction.set(storefrontsRevisionKey(prefix), randomUUID());
+  transaction.set(keyspace.storefrontRevision, randomUUID());
   await transaction.exec();
 }
 
 /** All of them; there are few. */
-export async function readStorefronts(redis: Redis, prefix: string): Promise<Storefronts> {
+export async function readStorefronts(redis: Redis, keyspace: Keyspace): Promise<Storefronts> {
   const [keys, limits] = await Promise.all([
-    redis.hgetall(keysKey(prefix)),
-    redis.hgetall(limitsKey(prefix)),
+    redis.hgetall(keyspace.storefrontKeys),
+    redis.hgetall(keyspace.storefrontLimits),
   ]);
   return { keys: parsed<StorefrontKey>(keys), limits: parsed<StorefrontLimits>(limits) };
 }
@@ -77,16 +81,12 @@ export async function readStorefronts(redis: Redis, prefix: string): Promise<Sto
 /** One that was put a moment ago. */
 export async function findStorefrontKey(
   redis: Redis,
-  prefix: string,
+  keyspace: Keyspace,
   digest: string,
 ): Promise<StorefrontKey | undefined> {
-  const found = await redis.hget(keysKey(prefix), digest);
+  const found = await redis.hget(keyspace.storefrontKeys, digest);
   return found === null ? undefined : (JSON.parse(found) as StorefrontKey);
 }
-
-export const storefrontsRevisionKey = (prefix: string): string => `${prefix}:storefronts:revision`;
-const keysKey = (prefix: string): string => `${prefix}:storefronts:keys`;
-const limitsKey = (prefix: string): string => `${prefix}:storefronts:limits`;
 
 function parsed<T>(fields: Readonly<Record<string, string>>): Map<string, T> {
   return new Map(Object.entries(fields).map(([field, json]) => [field, JSON.parse(json) as T]));

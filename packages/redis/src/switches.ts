@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import type { Keyspace } from './keyspace.ts';
 
 /**
  * maintenance: the shop is closed; only orders that were accepted are still answered for. read_only: what there is can
@@ -33,7 +34,7 @@ export interface SwitchChange {
 /** Sets a switch; PostgreSQL is not asked, and the audit follows when it can. */
 export async function setSwitch(
   redis: Redis,
-  prefix: string,
+  keyspace: Keyspace,
   change: { what: Switch; on: boolean } | { what: 'notice'; notice: Notice | undefined },
   why: { changedBy: string; reason: string },
 ): Promise<void> {
@@ -50,14 +51,14 @@ export async function setSwitch(
     ...{ changeId: randomUUID(), what, value, ...why },
     changedAt: new Date().toISOString(),
   };
-  const transaction = redis.multi().rpush(changesKey(prefix), JSON.stringify(row));
-  if (value === 'off') transaction.hdel(switchesKey(prefix), what);
-  else transaction.hset(switchesKey(prefix), what, value);
+  const transaction = redis.multi().rpush(keyspace.switchChanges, JSON.stringify(row));
+  if (value === 'off') transaction.hdel(keyspace.switches, what);
+  else transaction.hset(keyspace.switches, what, value);
   await transaction.exec();
 }
 
-export async function readSwitches(redis: Redis, prefix: string): Promise<Switches> {
-  const hash = await redis.hgetall(switchesKey(prefix));
+export async function readSwitches(redis: Redis, keyspace: Keyspace): Promise<Switches> {
+  const hash = await redis.hgetall(keyspace.switches);
   return {
     on: new Set(SWITCHES.filter((name) => hash[name] === 'on')),
     notice: hash['notice'] === undefined ? undefined : (JSON.parse(hash['notice']) as Notice),
@@ -69,14 +70,11 @@ const AT_ONCE = 100;
 /** Hands the changes that are not written down yet to `write`, and forgets them; written twice, each counts once. */
 export async function drainSwitchChanges(
   redis: Redis,
-  prefix: string,
+  keyspace: Keyspace,
   write: (changes: readonly SwitchChange[]) => Promise<void>,
 ): Promise<void> {
-  const rows = await redis.lrange(changesKey(prefix), 0, AT_ONCE - 1);
+  const rows = await redis.lrange(keyspace.switchChanges, 0, AT_ONCE - 1);
   if (rows.length === 0) return;
   await write(rows.map((row) => JSON.parse(row) as SwitchChange));
-  for (const row of rows) await redis.lrem(changesKey(prefix), 1, row);
+  for (const row of rows) await redis.lrem(keyspace.switchChanges, 1, row);
 }
-
-const switchesKey = (prefix: string): string => `${prefix}:switches`;
-const changesKey = (prefix: string): string => `${prefix}:switches:changes`;

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import {
   createGatewayRateLimiter,
   type GatewayRateLimiter,
+  Keyspace,
   openRateLimitRedis,
   type GatewayRateLimit,
   type Redis,
@@ -25,13 +26,13 @@ const anHour = 3_600_000;
 
 async function paceWith(
   limit: GatewayRateLimit,
-  o: { prefix?: string; maxWaitMs?: number; recoverMs?: number; redisUrl?: string } = {},
+  o: { keyspace?: Keyspace; maxWaitMs?: number; recoverMs?: number; redisUrl?: string } = {},
 ) {
   const redis = openRateLimitRedis(o.redisUrl ?? sharedRedisUrl());
   if (o.redisUrl === undefined) await waitForRedis(redis, 5_000);
   const pace = createGatewayRateLimiter({
     redis,
-    prefix: o.prefix ?? `test-${randomBytes(6).toString('hex')}`,
+    keyspace: o.keyspace ?? new Keyspace(`test-${randomBytes(6).toString('hex')}`),
     limits: { xendit: { default: limit, status: every(anHour, 2) } },
     maxWaitMs: o.maxWaitMs ?? 1_000,
     recoverMs: o.recoverMs ?? 60_000,
@@ -47,17 +48,17 @@ const granted = async (turns: Promise<boolean>[]): Promise<number> =>
 
 describe('the pace of calls to a gateway', () => {
   it('is one for all processes', async () => {
-    const prefix = `test-${randomBytes(6).toString('hex')}`;
-    const a = await paceWith(every(anHour, 5), { prefix });
-    const b = await paceWith(every(anHour, 5), { prefix });
+    const keyspace = new Keyspace(`test-${randomBytes(6).toString('hex')}`);
+    const a = await paceWith(every(anHour, 5), { keyspace });
+    const b = await paceWith(every(anHour, 5), { keyspace });
     const both = Array.from({ length: 6 }, () => [a.take(), b.take()]).flat();
     expect(await granted(both)).toBe(5);
   });
 
   it('lets who waits go on at the rate, after the burst', async () => {
-    const prefix = `test-${randomBytes(6).toString('hex')}`;
-    const a = await paceWith(every(40, 3), { prefix });
-    const b = await paceWith(every(40, 3), { prefix });
+    const keyspace = new Keyspace(`test-${randomBytes(6).toString('hex')}`);
+    const a = await paceWith(every(40, 3), { keyspace });
+    const b = await paceWith(every(40, 3), { keyspace });
     const started = performance.now();
     expect(await granted([a.take(), b.take(), a.take(), b.take(), a.take(), b.take(), a.take()])).toBe(7);
     expect(performance.now() - started).toBeGreaterThan(4 * 40 - 5);
@@ -107,9 +108,9 @@ describe('the pace of calls to a gateway', () => {
   });
 
   it('stops in all processes where one is told to, and then goes on at half of it', async () => {
-    const prefix = `test-${randomBytes(6).toString('hex')}`;
-    const a = await paceWith(every(600), { prefix, maxWaitMs: 900 });
-    const b = await paceWith(every(600), { prefix, maxWaitMs: 900 });
+    const keyspace = new Keyspace(`test-${randomBytes(6).toString('hex')}`);
+    const a = await paceWith(every(600), { keyspace, maxWaitMs: 900 });
+    const b = await paceWith(every(600), { keyspace, maxWaitMs: 900 });
     await a.slowDown(60_000);
     expect(await granted([a.take(), b.take()])).toBe(0);
     expect(await b.take('customer', 'status')).toBe(true);

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { redisUrl } from '@antrean/testing/vitest';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Line, openRequestRedis, type Redis, StatusRecords, waitForRedis } from '@antrean/redis';
+import { Keyspace, Line, openRequestRedis, type Redis, StatusRecords, waitForRedis } from '@antrean/redis';
 
 let redis: Redis;
 beforeAll(async () => {
@@ -10,13 +10,13 @@ beforeAll(async () => {
 });
 afterAll(() => redis.disconnect());
 
-let prefix: string;
+let keyspace: Keyspace;
 let line: Line;
 let records: StatusRecords;
 beforeEach(() => {
-  prefix = `test-${randomBytes(6).toString('hex')}`;
-  line = new Line(redis, prefix);
-  records = new StatusRecords(redis, prefix);
+  keyspace = new Keyspace(`test-${randomBytes(6).toString('hex')}`);
+  line = new Line(redis, keyspace);
+  records = new StatusRecords(redis, keyspace);
 });
 
 const BUSY = { waiting: 10, active: 5 };
@@ -25,13 +25,13 @@ const IDLE = { waiting: 0, active: 0 };
 
 /** A worker measures, a second after the last time, in which so many were served. */
 async function second(served: number, backlog = BUSY): Promise<void> {
-  await redis.incrby(`${prefix}:line:served`, served);
-  await redis.hincrby(`${prefix}:line:drain`, 'at', -1_000);
+  await redis.incrby(keyspace.lineServed, served);
+  await redis.hincrby(keyspace.lineDrain, 'at', -1_000);
   await line.measure(async () => backlog);
 }
 
 const rate = async () => (await line.read()).ordersPerSecond;
-const average = async () => Number(await redis.hget(`${prefix}:line:drain`, 'average'));
+const average = async () => Number(await redis.hget(keyspace.lineDrain, 'average'));
 
 const record = (orderId: string, version: number) => ({
   status: {
@@ -107,7 +107,7 @@ describe('the rate at which the line moves', () => {
     const was = await average();
     await second(1, RUNNING);
     await second(0, BUSY);
-    await redis.hincrby(`${prefix}:line:drain`, 'at', -60_000);
+    await redis.hincrby(keyspace.lineDrain, 'at', -60_000);
     await second(3);
     expect(await average()).toBe(was);
   });
@@ -128,8 +128,8 @@ describe('the rate at which the line moves', () => {
   it('is measured once by several workers at once', async () => {
     await line.measure(async () => BUSY);
     await second(400);
-    await redis.incrby(`${prefix}:line:served`, 300);
-    await redis.hincrby(`${prefix}:line:drain`, 'at', -1_000);
+    await redis.incrby(keyspace.lineServed, 300);
+    await redis.hincrby(keyspace.lineDrain, 'at', -1_000);
     await Promise.all(Array.from({ length: 5 }, () => line.measure(async () => BUSY)));
     about(await average(), 370);
   });
@@ -175,7 +175,7 @@ describe('a place in line', () => {
     await second(0, { ...IDLE, active: 1 });
     expect(await admit('third')).toMatchObject({ place: { position: 3 } });
     await publish('third');
-    await redis.hincrby(`${prefix}:line:drain`, 'at', -1_000);
+    await redis.hincrby(keyspace.lineDrain, 'at', -1_000);
     await line.measure(async () => {
       await admit('fourth');
       return IDLE;
@@ -217,7 +217,7 @@ describe('a place in line', () => {
       } else {
         const isIdle = jobs.size === 0;
         idle += Number(isIdle);
-        await redis.hincrby(`${prefix}:line:drain`, 'at', -1_000);
+        await redis.hincrby(keyspace.lineDrain, 'at', -1_000);
         await line.measure(async () => (isIdle ? IDLE : { waiting: upTo(2), active: 1 }));
       }
       await Promise.all(
@@ -236,9 +236,9 @@ describe('a place in line', () => {
   it('costs the same whatever the depth', async () => {
     await Promise.all(Array.from({ length: 500 }, (_, i) => admit(`order-${i}`)));
     await line.measure(async () => BUSY);
-    const keys = (await redis.keys(`${prefix}:line:*`)).toSorted();
-    expect(keys).toEqual([`${prefix}:line:drain`, `${prefix}:line:tickets`]);
-    expect(await redis.get(`${prefix}:line:tickets`)).toBe('500');
-    expect(await redis.hlen(`${prefix}:line:drain`)).toBeLessThanOrEqual(5);
+    const keys = (await redis.keys(keyspace.all)).filter((key) => !key.startsWith(keyspace.status('')));
+    expect(keys.toSorted()).toEqual([keyspace.lineDrain, keyspace.lineTickets]);
+    expect(await redis.get(keyspace.lineTickets)).toBe('500');
+    expect(await redis.hlen(keyspace.lineDrain)).toBeLessThanOrEqual(5);
   });
 });

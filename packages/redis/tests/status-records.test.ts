@@ -2,21 +2,21 @@ import { randomBytes } from 'node:crypto';
 import { redisUrl } from '@antrean/testing/vitest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
+  Keyspace,
   openRequestRedis,
-  orderKey,
   type Redis,
   StatusRecords,
   type StatusRecord,
   waitForRedis,
 } from '@antrean/redis';
 
-const prefix = `test-${randomBytes(6).toString('hex')}`;
+const keyspace = new Keyspace(`test-${randomBytes(6).toString('hex')}`);
 let redis: Redis;
 let records: StatusRecords;
 beforeAll(async () => {
   redis = openRequestRedis(redisUrl());
   await waitForRedis(redis, 5_000);
-  records = new StatusRecords(redis, prefix);
+  records = new StatusRecords(redis, keyspace);
 });
 afterAll(() => redis.disconnect());
 
@@ -74,7 +74,7 @@ describe('status records', () => {
     await admit('d');
     expect(await records.cancelQueued('d', 'customer')).toBe(true);
     expect(await records.cancelQueued('d', 'storefront')).toBe(true);
-    expect(await redis.ttl(orderKey(prefix, 'd'))).toBeGreaterThan(47 * 3600);
+    expect(await redis.ttl(keyspace.status('d'))).toBeGreaterThan(47 * 3600);
     await admit('e');
     const published = [record('e', 1, 'reserved'), record('d', 1, 'reserved')];
     expect(await records.publish(published)).toEqual([{ orderId: 'd', by: 'customer' }]);
@@ -104,7 +104,7 @@ describe('status records', () => {
     await admit('whole');
     const { status } = record('mended', 1, 'reserved');
     const lines = JSON.stringify(status, null, 2).replaceAll('\n', '\r\n');
-    await redis.set(orderKey(prefix, 'mended'), `1   toko f ${lines}`);
+    await redis.set(keyspace.status('mended'), `1   toko f ${lines}`);
     const ids = ['mended', 'whole', 'neither'];
     const read = await Promise.all(ids.map((orderId) => records.read(orderId)));
     expect(read.map((each) => each?.status.orderId)).toEqual(['mended', 'whole', undefined]);
@@ -117,7 +117,7 @@ describe('status records', () => {
     await admit('whole');
     const damaged = ['', '0', '0  toko', '1   toko f {"status":'];
     for (const text of damaged) {
-      await redis.set(orderKey(prefix, 'damaged'), text);
+      await redis.set(keyspace.status('damaged'), text);
       const [one, other] = await Promise.all([records.read('damaged'), records.read('whole')]);
       expect(one, text).toBeUndefined();
       expect(other).toMatchObject({ status: { status: 'queued' }, version: 0 });
@@ -126,14 +126,14 @@ describe('status records', () => {
       expect([again.kind, known.kind]).toEqual(['accepted', 'known']);
     }
     // What only JSON.parse tells: it stays, and is refused, for its order may be on its way.
-    await redis.set(orderKey(prefix, 'damaged'), '1   toko f {"items":[{}');
-    await redis.append(orderKey(prefix, 'damaged'), '}');
+    await redis.set(keyspace.status('damaged'), '1   toko f {"items":[{}');
+    await redis.append(keyspace.status('damaged'), '}');
     const [unreadable, readable] = await Promise.all([records.read('damaged'), records.read('whole')]);
     expect([unreadable, readable?.version]).toEqual([undefined, 0]);
     const [refused, accepted] = await Promise.all([admit('damaged'), admit('another')]);
     expect([refused.kind, accepted.kind]).toEqual(['refused', 'accepted']);
-    await redis.del(orderKey(prefix, 'damaged'));
-    await redis.hset(orderKey(prefix, 'damaged'), { status: 'of another kind' });
+    await redis.del(keyspace.status('damaged'));
+    await redis.hset(keyspace.status('damaged'), { status: 'of another kind' });
     expect(await records.read('damaged')).toBeUndefined();
     await records.publish([record('damaged', 1, 'reserved'), record('whole', 1, 'reserved')]);
     expect((await records.read('damaged'))?.version).toBe(1);

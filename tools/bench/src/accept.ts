@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { createProducer } from '@antrean/queue';
-import { DEFAULT_PREFIX, openWorkerRedis, waitForRedis } from '@antrean/redis';
+import { openWorkerRedis, waitForRedis } from '@antrean/redis';
 import { count, defineBenchmark, type Report } from './benchmark.ts';
 import type { Environment } from './environment.ts';
 import type { OrderLoadReport } from './order-load.ts';
+import { keyspace } from './keyspace.ts';
 import { startApp, startProcess } from './processes.ts';
 import { apiSettings, freePort, putBenchKey } from './running-shop.ts';
 import { figure, line, ratioFigure, rounded } from './statistics.ts';
@@ -140,7 +141,7 @@ async function measure(entry: string, sizes: Sizes, environment: Environment): P
       ),
     0,
   );
-  const producer = createProducer(redis, DEFAULT_PREFIX);
+  const producer = createProducer(redis, keyspace);
   const waiting = entry.startsWith('apps/') ? await producer.waitingCount('orders') : accepted;
   await producer.close();
   await stopApi();

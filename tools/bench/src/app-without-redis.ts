@@ -1,6 +1,6 @@
 import { type ApiConfig, buildApp, LiveSettings } from '@antrean/api';
 import { createProducer } from '@antrean/queue';
-import { openRequestRedis, waitForRedis } from '@antrean/redis';
+import { Keyspace, openRequestRedis, waitForRedis } from '@antrean/redis';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 
 /**
@@ -13,13 +13,14 @@ export async function buildAppWithoutRedis(
 ): Promise<FastifyInstance> {
   const redis = openRequestRedis(config.REDIS_URL);
   await waitForRedis(redis, 10_000);
-  const producer = createProducer(redis, config.QUEUE_PREFIX);
-  const settings = new LiveSettings(redis, config.QUEUE_PREFIX, producer);
+  const keyspace = new Keyspace(config.QUEUE_PREFIX);
+  const producer = createProducer(redis, keyspace);
+  const settings = new LiveSettings(redis, keyspace, producer);
   await settings.start(log);
   await settings.stop();
   const app = await buildApp(
     {
-      ...{ config, redis, settings, rateCounter: undefined },
+      ...{ config, redis, keyspace, settings, rateCounter: undefined },
       records: {
         admit: async () => ({ kind: 'accepted', place: { ticket: 1, position: 1, estimatedWaitMs: 5 } }),
         read: async () => undefined,

@@ -1,13 +1,7 @@
 import { openDatabase } from '@antrean/db';
 import { createLog } from '@antrean/process';
 import { createProducer } from '@antrean/queue';
-import {
-  DEFAULT_PREFIX,
-  openWorkerRedis,
-  StatusRecords,
-  AvailabilitySnapshots,
-  waitForRedis,
-} from '@antrean/redis';
+import { openWorkerRedis, StatusRecords, AvailabilitySnapshots, waitForRedis } from '@antrean/redis';
 import {
   batchOrderCommands,
   startAvailabilityPublisher,
@@ -15,6 +9,7 @@ import {
   readConfig,
   type WorkerConfig,
 } from '@antrean/worker';
+import { keyspace } from './keyspace.ts';
 
 /** What a worker process works with, as startWorker makes it, and its configuration: the worker's own defaults. */
 export async function openDependencies(
@@ -36,13 +31,13 @@ export async function openDependencies(
   const now = () => new Date();
   // Formatted as in production, written nowhere.
   const log = createLog('bench', 'info', { write: () => undefined });
-  const marks = new AvailabilitySnapshots(redis, DEFAULT_PREFIX);
+  const marks = new AvailabilitySnapshots(redis, keyspace);
   const stock = startAvailabilityPublisher({ db, marks, now, log });
   const deps: JobDependencies = {
     db,
-    records: new StatusRecords(redis, DEFAULT_PREFIX),
+    records: new StatusRecords(redis, keyspace),
     stock,
-    producer: createProducer(redis, DEFAULT_PREFIX),
+    producer: createProducer(redis, keyspace),
     gateways,
     transferAccounts: config.BANK_ACCOUNTS,
     now,

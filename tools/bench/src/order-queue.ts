@@ -1,8 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type AcceptedOrder, createProducer, orderJobId, type Producer } from '@antrean/queue';
-import { DEFAULT_PREFIX, openBlockingRedis, type Redis, StatusRecords } from '@antrean/redis';
+import { openBlockingRedis, type Redis, StatusRecords } from '@antrean/redis';
 import { Queue } from 'bullmq';
+import { keyspace } from './keyspace.ts';
 
 const CHUNK = 500;
 
@@ -20,9 +21,9 @@ export class OrderQueue {
 
   constructor(redisUrl: string, skusOf: (order: number) => readonly string[]) {
     this.#redis = openBlockingRedis(redisUrl);
-    this.#records = new StatusRecords(this.#redis, DEFAULT_PREFIX);
-    this.#producer = createProducer(this.#redis, DEFAULT_PREFIX);
-    this.#queue = new Queue('orders', { connection: this.#redis, prefix: DEFAULT_PREFIX });
+    this.#records = new StatusRecords(this.#redis, keyspace);
+    this.#producer = createProducer(this.#redis, keyspace);
+    this.#queue = new Queue('orders', { connection: this.#redis, prefix: keyspace.bullmq });
     this.#queue.on('error', () => undefined);
     this.#skusOf = skusOf;
   }

@@ -1,10 +1,11 @@
 // One process that works the orders of a benchmark. Its arguments: mode, DATABASE_URL, REDIS_URL.
 import { type AcceptedOrder, type Handlers, JOBS, startWorkers } from '@antrean/queue';
-import { DEFAULT_PREFIX, openBlockingRedis } from '@antrean/redis';
+import { openBlockingRedis } from '@antrean/redis';
 import { MicroBatcher, batchReservations, DatabaseGate, reserveOrder, reserveOrders } from '@antrean/worker';
 import { type Job, Worker } from 'bullmq';
 import pg from 'pg';
 import { openDependencies } from './dependencies.ts';
+import { keyspace } from './keyspace.ts';
 import { reserveNaively } from './naive.ts';
 import { serve } from './processes.ts';
 
@@ -37,7 +38,7 @@ async function startFull(): Promise<() => Promise<OrderReport>> {
   } satisfies Partial<Handlers> as unknown as Handlers;
   const workers = await startWorkers({
     redisUrl,
-    prefix: DEFAULT_PREFIX,
+    keyspace,
     // Of the queues there are, only this one is worked.
     concurrency: { orders: config.RESERVE_CONCURRENCY },
     handlers,
@@ -57,7 +58,7 @@ async function startBare(
 ): Promise<() => Promise<OrderReport>> {
   const worker = new Worker('orders', (job: Job) => handle(job.data as AcceptedOrder), {
     connection: openBlockingRedis(redisUrl),
-    prefix: DEFAULT_PREFIX,
+    prefix: keyspace.bullmq,
     concurrency,
     lockDuration: 7_000,
     stalledInterval: 4_000,

@@ -1,5 +1,6 @@
 import { deriveOrderId } from '@antrean/api';
-import { DEFAULT_PREFIX, type Redis, type StatusRecord, StatusRecords } from '@antrean/redis';
+import { type Redis, type StatusRecord, StatusRecords } from '@antrean/redis';
+import { keyspace } from './keyspace.ts';
 
 const CHUNK = 500;
 const SKU = 'SKU-0';
@@ -46,7 +47,7 @@ const SHOWN: readonly Pick<Status, 'status' | 'reason' | 'payment' | 'shipment'>
 
 /** Status records of so many orders, through the states by turns, as the API and the workers make them. */
 export async function fillStatusRecords(redis: Redis, orders: number): Promise<void> {
-  const records = new StatusRecords(redis, DEFAULT_PREFIX);
+  const records = new StatusRecords(redis, keyspace);
   for (let from = 0; from < orders; from += CHUNK) {
     const chunk = Array.from({ length: Math.min(CHUNK, orders - from) }, (_, index) =>
       recordOf(from + index),

@@ -5,7 +5,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Database, type Kysely, openDatabase } from '@antrean/db';
 import { createProducer, type Producer } from '@antrean/queue';
 import {
-  DEFAULT_PREFIX,
   digestOfKey,
   openWorkerRedis,
   type Redis,
@@ -13,6 +12,7 @@ import {
   SCOPES,
   waitForRedis,
 } from '@antrean/redis';
+import { keyspace } from './keyspace.ts';
 import { startApp, type StopApp } from './processes.ts';
 import { skuOf } from './shop.ts';
 
@@ -64,7 +64,7 @@ export async function openRunningShop(
   await waitForRedis(redis, 10_000);
   const key = await putBenchKey(redis);
   const browserHeaders = await putBrowserKey(redis);
-  const producer = createProducer(redis, DEFAULT_PREFIX);
+  const producer = createProducer(redis, keyspace);
   const db = openDatabase({ url: databaseUrl, maxConnections: 1, limits: false });
   const env = { ...SECRETS, LOG_LEVEL: 'info', DATABASE_URL: databaseUrl, REDIS_URL: redisUrl };
   const headers = { authorization: `Bearer ${key}` };
@@ -122,7 +122,7 @@ export async function openRunningShop(
 /** Of a storefront without a limit that it would meet. Returns its secret key. */
 export async function putBenchKey(redis: Redis): Promise<string> {
   const key = `sk_bench_${randomBytes(16).toString('hex')}`;
-  await projectStorefronts(redis, DEFAULT_PREFIX, {
+  await projectStorefronts(redis, keyspace, {
     keys: [
       {
         digest: digestOfKey(key),
@@ -141,7 +141,7 @@ export async function putBenchKey(redis: Redis): Promise<string> {
 async function putBrowserKey(redis: Redis): Promise<Record<string, string>> {
   const key = `pk_bench_${randomBytes(16).toString('hex')}`;
   const origin = 'https://toko.example';
-  await projectStorefronts(redis, DEFAULT_PREFIX, {
+  await projectStorefronts(redis, keyspace, {
     keys: [
       {
         digest: digestOfKey(key),

@@ -75,7 +75,7 @@ export function paymentMethodsRoute(app: FastifyInstance, deps: ApiDependencies)
   app.get('/v1/payment-methods', { config, schema }, async (request, reply) => {
     const [health, waiting] = await askingRedis(request, () =>
       Promise.all([
-        readGatewayHealth(deps.redis, deps.config.QUEUE_PREFIX, GATEWAYS),
+        readGatewayHealth(deps.redis, deps.keyspace, GATEWAYS),
         deps.producer.waitingCount('payments'),
       ]),
     );

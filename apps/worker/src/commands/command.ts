@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Database, Kysely } from '@antrean/db';
 import { PLAIN_LINE, SOMETHING_VISIBLE, tidied, UNTIDY_FACTOR } from '@antrean/domain';
 import type { JobName, JobPayload } from '@antrean/queue';
-import type { Redis } from '@antrean/redis';
+import type { Keyspace, Redis } from '@antrean/redis';
 import { z } from 'zod';
 
 /** What an operator's command works with. */
@@ -13,7 +13,7 @@ export interface CommandContext {
   /** Adds a job; the worker does the rest. */
   add: <N extends JobName>(name: N, payload: JobPayload<N>, jobId: string) => Promise<void>;
   /** A connection for as long as `work` takes. */
-  withRedis: <T>(work: (redis: Redis, prefix: string) => Promise<T>) => Promise<T>;
+  withRedis: <T>(work: (redis: Redis, keyspace: Keyspace) => Promise<T>) => Promise<T>;
   /** Tells the APIs that products or sales have changed, after that is committed. Never rejects. */
   catalogueChanged: () => Promise<void>;
 }

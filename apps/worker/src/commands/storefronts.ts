@@ -32,7 +32,7 @@ const newKey = z.discriminatedUnion('kind', [
 /** When that holds. It is in PostgreSQL, so that a worker tells Redis what cannot be told now. */
 async function tellRedis({ db, withRedis }: CommandContext): Promise<string> {
   try {
-    await withRedis((redis, prefix) => projectAllStorefronts(db, redis, prefix));
+    await withRedis((redis, keyspace) => projectAllStorefronts(db, redis, keyspace));
     return 'within a second';
   } catch {
     return 'once Redis answers again and a worker has told it: Redis does not answer now';

@@ -8,10 +8,10 @@ const notice = z.object({ id: text(300), en: text(300) });
 /** Works with PostgreSQL away: who turned it is written down once that is back. */
 export const turnSwitch: Command = async ({ operator, withRedis }, [what, to, why]) => {
   const asked = checked(turned, 'The switch', { what, to, reason: why });
-  await withRedis((redis, prefix) =>
+  await withRedis((redis, keyspace) =>
     setSwitch(
       redis,
-      prefix,
+      keyspace,
       { what: asked.what, on: asked.to === 'on' },
       { changedBy: operator, reason: asked.reason },
     ),
@@ -21,10 +21,10 @@ export const turnSwitch: Command = async ({ operator, withRedis }, [what, to, wh
 
 export const setNotice: Command = async ({ operator, withRedis }, [id, en]) => {
   if (id === 'off' && en === undefined) {
-    await withRedis((redis, prefix) =>
+    await withRedis((redis, keyspace) =>
       setSwitch(
         redis,
-        prefix,
+        keyspace,
         { what: 'notice', notice: undefined },
         { changedBy: operator, reason: 'taken down' },
       ),
@@ -35,8 +35,8 @@ export const setNotice: Command = async ({ operator, withRedis }, [id, en]) => {
   if (en === undefined)
     throw new Refused('A notice is in both languages: notice INDONESIAN ENGLISH, or: notice off');
   const asked = checked(notice, 'The notice', { id, en });
-  await withRedis((redis, prefix) =>
-    setSwitch(redis, prefix, { what: 'notice', notice: asked }, { changedBy: operator, reason: 'put up' }),
+  await withRedis((redis, keyspace) =>
+    setSwitch(redis, keyspace, { what: 'notice', notice: asked }, { changedBy: operator, reason: 'put up' }),
   );
   console.log('Every status, catalogue answer and refusal carries it within a second.');
 };

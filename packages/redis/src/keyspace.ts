@@ -1,0 +1,112 @@
+/**
+ * Every key in Redis, BullMQ's included. All begin with one hash tag, `{antrean}`: a Redis Cluster keeps them in one slot,
+ * as a script or a transaction with several keys demands. The first word after the tag is the kind of the key, or the
+ * name of a queue.
+ */
+export class Keyspace {
+  /** QUEUE_PREFIX. */
+  readonly name: string;
+  /** BullMQ's `prefix`; `queueKeys` of @antrean/queue makes the keys that follow from it. */
+  readonly bullmq: string;
+  readonly #tag: string;
+
+  /** Tests take a name of their own. */
+  constructor(name: string) {
+    // An empty tag counts as none, and a brace in it would end it early.
+    if (!/^[^{}]+$/.test(name)) {
+      throw new Error(`QUEUE_PREFIX is '${name}'; it must have no braces and not be empty.`);
+    }
+    this.name = name;
+    this.#tag = `{${name}}`;
+    this.bullmq = this.#tag;
+  }
+
+  /** A pattern: all of them. */
+  get all(): string {
+    return `${this.#tag}:*`;
+  }
+
+  /** The status record of an order, and the channel on which its changes are published: `<version> <status as JSON>`. */
+  status(orderId: string): string {
+    return `${this.#tag}:status:${orderId}`;
+  }
+
+  /** Tickets that queued orders were given, and tickets served: orders between them wait. */
+  get lineTickets(): string {
+    return `${this.#tag}:line:tickets`;
+  }
+
+  get lineServed(): string {
+    return `${this.#tag}:line:served`;
+  }
+
+  /** How fast the line moves: a hash, its field `rate` in orders a second. */
+  get lineDrain(): string {
+    return `${this.#tag}:line:drain`;
+  }
+
+  /** The availability snapshot of a product: a hash. */
+  availability(sku: string): string {
+    return `${this.#tag}:availability:${sku}`;
+  }
+
+  /** How often a bucket of a rate limit was counted in its window. */
+  rate(bucket: string): string {
+    return `${this.#tag}:rate:${bucket}`;
+  }
+
+  /** The state of a gateway's breaker, as a worker reported it last. */
+  gatewayHealth(gateway: string): string {
+    return `${this.#tag}:gateway-health:${gateway}`;
+  }
+
+  /** The rate of an operation's calls to a gateway: a hash. */
+  gatewayRate(gateway: string, operation: string): string {
+    return `${this.#tag}:gateway-rate:${gateway}:${operation}`;
+  }
+
+  /** The switches that are on, and the notice: a hash. */
+  get switches(): string {
+    return `${this.#tag}:switches`;
+  }
+
+  /** The changes of switches that PostgreSQL does not have yet: a list. */
+  get switchChanges(): string {
+    return `${this.#tag}:switch-changes`;
+  }
+
+  /** Storefront keys by their digest: a hash. */
+  get storefrontKeys(): string {
+    return `${this.#tag}:storefront-keys`;
+  }
+
+  /** Limits by storefront: a hash. */
+  get storefrontLimits(): string {
+    return `${this.#tag}:storefront-limits`;
+  }
+
+  /** Another value after each change of storefront keys or limits. */
+  get storefrontRevision(): string {
+    return `${this.#tag}:storefront-revision`;
+  }
+
+  /** Grows with each change of products or sales. */
+  get catalogueRevision(): string {
+    return `${this.#tag}:catalogue-revision`;
+  }
+
+  /** What was read for a catalogue query. */
+  catalogueEntry(query: string): string {
+    return `${this.#tag}:catalogue-entry:${query}`;
+  }
+
+  /** One of the places that invented queries, and those with an empty answer, share. */
+  cataloguePlace(place: number | '*'): string {
+    return `${this.#tag}:catalogue-place:${place}`;
+  }
+
+  /** Held while a query is read from PostgreSQL. */
+  catalogueLock(digest: string): string {
+    return `${this.#tag}:catalogue-lock:${digest}`;
+  }
+}
