@@ -5,7 +5,7 @@ import { redisUrl as sharedRedisUrl } from '@antrean/testing/vitest';
 import { describe, expect, it, vi } from 'vitest';
 import { anOrder, barTable, openShop, startWorkerProcess } from './shop.ts';
 
-/** A promise of ours: packages/queue/src/worker.ts says how it is kept. */
+/** A promise of ours: packages/queue/src/workers.ts says how it is kept. */
 const RESUMED_WITHIN_MS = 15_000;
 const WAIT = { timeout: 40_000, interval: 20 };
 
@@ -106,7 +106,7 @@ describe('Redis', () => {
     const workers = await startWorkers({
       redisUrl: sharedRedisUrl(),
       keyspace,
-      concurrency: { payments: 50 },
+      concurrency: { only: { payments: 50 } },
       handlers: Object.fromEntries(Object.keys(JOBS).map((name) => [name, count])) as unknown as Handlers,
       onFailed: ({ error }) => expect.unreachable(error.message),
       onError: () => undefined,

@@ -20,5 +20,5 @@ export {
   type RunningWorkers,
   startWorkers,
   type WorkerOptions,
-} from './worker.ts';
+} from './workers.ts';
 export { queueKeys } from './queue-keys.ts';

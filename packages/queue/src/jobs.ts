@@ -187,15 +187,8 @@ export const JOBS = {
 export type JobName = keyof typeof JOBS;
 export type JobPayload<N extends JobName> = z.infer<(typeof JOBS)[N]['payload']>;
 export type QueueName = (typeof JOBS)[JobName]['queue'];
-export const QUEUES: readonly QueueName[] = [
-  'orders',
-  'payments',
-  'expiries',
-  'admin',
-  'payment-events',
-  'reconciliation',
-  'fulfilment',
-];
+/** Every queue that a job is in. */
+export const QUEUES: readonly QueueName[] = [...new Set(Object.values(JOBS).map(({ queue }) => queue))];
 
 /**
  * A job id names order, order version and sweep round; BullMQ ignores an add while that id exists. A queued order has its

@@ -39,8 +39,7 @@ async function startFull(): Promise<() => Promise<OrderReport>> {
   const workers = await startWorkers({
     redisUrl,
     keyspace,
-    // Of the queues there are, only this one is worked.
-    concurrency: { orders: config.RESERVE_CONCURRENCY },
+    concurrency: { only: { orders: config.RESERVE_CONCURRENCY } },
     handlers,
     onFailed: ({ error }) => countFailure(error),
     onError: () => undefined,

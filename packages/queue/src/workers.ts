@@ -1,5 +1,5 @@
 import { DelayedError, type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq';
-import { JOBS, type JobName, type JobPayload, type QueueName } from './jobs.ts';
+import { JOBS, type JobName, type JobPayload, type QueueName, QUEUES } from './jobs.ts';
 import { type Keyspace, openBlockingRedis, type Redis } from '@antrean/redis';
 
 interface JobContext {
@@ -26,11 +26,14 @@ export class RetryLaterError extends Error {
 /** One handler for every job of the catalogue: a missing one does not compile. */
 export type Handlers = { readonly [N in JobName]: Handler<N> };
 
+/** How many jobs of a queue are worked at a time. */
+type WorkedQueues = { readonly [Q in QueueName]?: number };
+
 export interface WorkerOptions {
   redisUrl: string;
   keyspace: Keyspace;
-  /** A queue that is not named is not worked. */
-  concurrency: Readonly<Partial<Record<QueueName, number>>>;
+  /** Of every queue. A test or benchmark that works some queues and no others names them in `only`. */
+  concurrency: Required<WorkedQueues> | { only: WorkedQueues };
   handlers: Handlers;
   onFailed: (failure: { jobId: string; name: string; attempt: number; error: Error; final: boolean }) => void;
   onError: (error: Error) => void;
@@ -68,13 +71,13 @@ const KEEP_FAILED = 10_000;
 /** BullMQ's word for it. */
 const KEEP_ALL = -1;
 /** A failed job of these may be all that is left of what was accepted. */
-const IRREPLACEABLE: readonly string[] = ['orders', 'fulfilment'] satisfies QueueName[];
+const IRREPLACEABLE: readonly QueueName[] = ['orders', 'fulfilment'];
 
 /** One BullMQ worker a queue. */
 export async function startWorkers(options: WorkerOptions): Promise<RunningWorkers> {
   const connections: Redis[] = [];
   const workers: Worker[] = [];
-  for (const [queue, concurrency] of Object.entries(options.concurrency)) {
+  for (const { queue, concurrency } of workedQueues(options.concurrency)) {
     const connection = openBlockingRedis(options.redisUrl);
     connections.push(connection);
     const worker = new Worker(queue, (job: Job, token?: string) => run(options.handlers, job, token), {
@@ -122,6 +125,18 @@ export async function startWorkers(options: WorkerOptions): Promise<RunningWorke
       for (const connection of connections) connection.disconnect();
     },
   };
+}
+
+/** Throws where a queue would have no worker, though no type forbade it. */
+function workedQueues(given: WorkerOptions['concurrency']): { queue: QueueName; concurrency: number }[] {
+  const isPartial = 'only' in given;
+  const concurrencyOf: WorkedQueues = isPartial ? given.only : given;
+  return QUEUES.flatMap((queue) => {
+    const concurrency = concurrencyOf[queue];
+    if (concurrency !== undefined) return [{ queue, concurrency }];
+    if (isPartial) return [];
+    throw new Error(`The queue ${queue} would have no worker: it has no concurrency.`);
+  });
 }
 
 /** A payload that does not parse can never succeed: it goes to the failed set at once, with its reason. */

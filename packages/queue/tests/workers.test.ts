@@ -1,0 +1,73 @@
+import { randomBytes } from 'node:crypto';
+import {
+  type Handlers,
+  JOBS,
+  type QueueName,
+  queueKeys,
+  QUEUES,
+  startWorkers,
+  type WorkerOptions,
+} from '@antrean/queue';
+import { Keyspace, openRequestRedis, type Redis, waitForRedis } from '@antrean/redis';
+import { redisUrl } from '@antrean/testing/vitest';
+import { Queue } from 'bullmq';
+import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
+
+let redis: Redis;
+beforeAll(async () => {
+  redis = openRequestRedis(redisUrl());
+  await waitForRedis(redis, 5_000);
+});
+afterAll(() => redis.disconnect());
+
+/** The queues that have a worker, as Redis knows them, while workers with this concurrency run. */
+async function workedWith(concurrency: WorkerOptions['concurrency']): Promise<string[]> {
+  const keyspace = new Keyspace(`test-${randomBytes(6).toString('hex')}`);
+  const handle = async () => undefined;
+  const workers = await startWorkers({
+    redisUrl: redisUrl(),
+    keyspace,
+    concurrency,
+    handlers: Object.fromEntries(Object.keys(JOBS).map((name) => [name, handle])) as unknown as Handlers,
+    onFailed: ({ error }) => expect.unreachable(error.message),
+    onError: (error) => expect.unreachable(error.message),
+  });
+  const worked: string[] = [];
+  for (const name of new Set(Object.values(JOBS).map(({ queue }) => queue))) {
+    const queue = new Queue(name, { connection: redis, prefix: keyspace.bullmq });
+    if ((await queue.getWorkersCount()) > 0) worked.push(name);
+    await queue.close();
+  }
+  await workers.stop(5_000);
+  return worked;
+}
+
+describe('workers', () => {
+  it('work every queue that a job is in', async () => {
+    const concurrency = Object.fromEntries(QUEUES.map((queue) => [queue, 1])) as Record<QueueName, number>;
+    expect(await workedWith(concurrency)).toEqual([
+      ...new Set(Object.values(JOBS).map(({ queue }) => queue)),
+    ]);
+    const { admin: _, ...others } = concurrency;
+    await expect(workedWith(others as typeof concurrency)).rejects.toThrow('The queue admin');
+    expectTypeOf<Record<Exclude<QueueName, 'admin'>, number>>().not.toExtend<WorkerOptions['concurrency']>();
+  });
+
+  it('work some queues only where that is said', async () => {
+    expect(await workedWith({ only: { payments: 2, admin: 1 } })).toEqual(['payments', 'admin']);
+  });
+});
+
+describe('the keys of a queue', () => {
+  it('are those of BullMQ, of a queue that there is', async () => {
+    const keyspace = new Keyspace(`test-${randomBytes(6).toString('hex')}`);
+    const queue = new Queue('orders', { connection: redis, prefix: keyspace.bullmq });
+    const { id = '' } = await queue.add('reserve-order', {});
+    const keys = queueKeys(keyspace, 'orders');
+    expect(await redis.lrange(keys.wait, 0, -1)).toEqual([id]);
+    expect(await redis.hget(keys.job(id), 'name')).toBe('reserve-order');
+    await queue.close();
+    expectTypeOf(queueKeys).parameter(1).toEqualTypeOf<QueueName>();
+    expectTypeOf<'transfers'>().not.toExtend<QueueName>();
+  });
+});
