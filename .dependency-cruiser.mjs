@@ -33,7 +33,7 @@ export default {
       name: 'only-redis-imports-ioredis',
       comment: 'Take a connection of @antrean/redis, and add the command to the file of what it is about.',
       severity: 'error',
-      from: { pathNot: '^(packages/redis|packages/testing|tools/bench)/' },
+      from: { pathNot: '^(packages/redis|packages/testing)/' },
       to: { path: 'node_modules/ioredis/' },
     },
     {
