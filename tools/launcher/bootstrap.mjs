@@ -7,7 +7,18 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const PNPM = 'pnpm@12.21.0';
-const COMMANDS = ['start', 'reset', 'demo', 'test', 'test-system', 'check', 'format', 'bench', 'ops'];
+const COMMANDS = [
+  'start',
+  'reset',
+  'demo',
+  'test',
+  'test-system',
+  'check',
+  'format',
+  'bench',
+  'ops',
+  'migration',
+];
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 const bin = path.join(root, 'node_modules', '.bin');
 const stampFile = path.join(root, 'node_modules', '.antrean-install');
@@ -159,6 +170,9 @@ switch (command) {
   case 'test-system':
   case 'ops':
     code = await run(node24, script(`${command}.ts`));
+    break;
+  case 'migration':
+    code = await run(node24, script('add-migration.ts'));
     break;
   case 'bench':
     code = await run(node24, [path.join(root, 'tools/bench/src/main.ts'), ...args]);

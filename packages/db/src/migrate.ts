@@ -11,7 +11,8 @@ import * as catalogue from './migrations/0008-catalogue.ts';
 import * as intake from './migrations/0009-intake.ts';
 import * as standardTerms from './migrations/0010-standard-terms.ts';
 
-const MIGRATIONS = {
+/** Each file of `migrations/` under its name, oldest first. `npm run migration` adds one. */
+export const MIGRATIONS = {
   '0001-orders': orders,
   '0002-cancelling': cancelling,
   '0003-no-foreign-keys-from-a-batch': noForeignKeys,
