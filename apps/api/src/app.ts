@@ -6,6 +6,7 @@ import Fastify, {
   type FastifyRequest,
   LogController,
 } from 'fastify';
+import { PLUGIN_ROUTES } from './api-routes.ts';
 import { type Caller, callerIdentifier } from './caller.ts';
 import { closeInOrder } from './closing.ts';
 import { allowOrigins } from './cors.ts';
@@ -13,6 +14,7 @@ import type { ApiDependencies } from './dependencies.ts';
 import { describeApi } from './openapi.ts';
 import { endWithProblem, Problem, sendProblem, toProblem } from './problems.ts';
 import { limitRates } from './rate-limits.ts';
+import { requireRouteRules } from './route-rules.ts';
 import { registerRoutes } from './routes/index.ts';
 import { SECURITY_HEADERS } from './security-headers.ts';
 import { refuseWhileClosed } from './switches.ts';
@@ -50,6 +52,7 @@ export async function buildApp(deps: ApiDependencies, log: FastifyBaseLogger): P
     },
     clientErrorHandler: endWithProblem,
   });
+  requireRouteRules(app, PLUGIN_ROUTES);
   app.setErrorHandler((error, request, reply) => {
     const problem = toProblem(error);
     if (problem.code === 'internal_error') request.log.error({ err: error }, 'request failed');

@@ -1,22 +1,17 @@
 import type { FastifyRequest } from 'fastify';
-import type { Scope, StorefrontKey } from '@antrean/redis';
+import type { StorefrontKey } from '@antrean/redis';
+import { type KeyAccess, rulesOf } from './api-routes.ts';
 import type { ApiDependencies } from './dependencies.ts';
 import { Problem } from './problems.ts';
 import { tokenCheck } from './tokens.ts';
 
-/** Who asks: a storefront with its key, whoever has the token of the order that is asked about, or anybody. */
+/** Who asks: a storefront with its key, a client with the token of the order that is asked about, or a client with neither. */
 export type Caller =
   | { kind: 'storefront'; key: StorefrontKey }
   | { kind: 'token'; orderId: string }
-  | { kind: 'anybody' };
-
-/** What a route asks of its caller: a key with this scope (of an order, its token does as well), or nothing. */
-export type Access = { scope: Scope | 'any'; orToken?: boolean } | 'anybody';
+  | { kind: 'anonymous' };
 
 declare module 'fastify' {
-  interface FastifyContextConfig {
-    access?: Access;
-  }
   interface FastifyRequest {
     caller: Caller;
   }
@@ -33,8 +28,9 @@ export function callerIdentifier(
 ): (request: FastifyRequest) => Caller | Promise<Caller> {
   const isTokenOf = tokenCheck(deps.config.STATUS_TOKEN_SECRET);
   return (request) => {
-    const access = request.routeOptions.config.access ?? 'anybody';
-    if (access === 'anybody') return { kind: 'anybody' };
+    const { access } = rulesOf(request.routeOptions);
+    // What names no route has no rules, and is answered 404.
+    if (access === 'public' || request.is404) return { kind: 'anonymous' };
     if (access.orToken === true) {
       const orderId = askedOrder(request);
       const { token } = request.query as { token?: unknown };
@@ -47,7 +43,7 @@ export function callerIdentifier(
 async function identifyByKey(
   deps: Pick<ApiDependencies, 'settings'>,
   request: FastifyRequest,
-  access: Exclude<Access, 'anybody'>,
+  access: KeyAccess,
 ): Promise<Caller> {
   if (access.orToken === true && !ORDER_ID.test(askedOrder(request))) throw neverAccepted();
   const key = await authenticate(deps, request);

@@ -106,6 +106,7 @@ export const unchangedAnswer = z
 
 /** Of routes whose answers a CDN keeps: where one caller stands is nobody else's business. */
 export const catalogueRoute = {
+  access: 'public',
   closedBy: ['maintenance'],
   cors: FOR_ANY_PAGE,
   rateLimit: {

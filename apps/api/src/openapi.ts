@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify';
 import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import about from '../package.json' with { type: 'json' };
+import { type ApiRouter, rulesOf } from './api-routes.ts';
 import { headersNamed, RATE_LIMIT_HEADERS } from './answer-headers.ts';
 import type { ApiConfig } from './config.ts';
 import { FOR_ANY_PAGE } from './cors.ts';
@@ -78,6 +79,7 @@ export async function describeApi(
     uiConfig: { docExpansion: 'list', defaultModelsExpandDepth: 2, validatorUrl: null },
   });
 
+  const router: ApiRouter = app;
   // As bytes: it is long, and encoding it again for each that asks holds up all others.
   let document = { bytes: Buffer.alloc(0), etag: '' };
   app.addHook('onReady', async () => {
@@ -99,7 +101,8 @@ export async function describeApi(
         .meta({ description: 'It has not changed.', headers: headersNamed('etag', 'cache-control') }),
     },
   };
-  app.get(DOCUMENT, { config: { cors: FOR_ANY_PAGE }, schema }, (request, reply) => {
+  const config = { access: 'public', cors: FOR_ANY_PAGE } as const;
+  router.get(DOCUMENT, { config, schema }, (request, reply) => {
     void reply.header('etag', document.etag).header('cache-control', `public, max-age=${KEPT_SECONDS}`);
     if (isTagNamed(request.headers['if-none-match'], document.etag)) return reply.code(304).send();
     return reply.type('application/json; charset=utf-8').send(document.bytes);
@@ -169,9 +172,9 @@ type Media = Record<string, { schema?: { $ref?: string } }>;
 
 /** With who may ask, everything that may go wrong, and where the caller stands. */
 function withAnswers(schema: FastifySchema, route: RouteOptions): FastifySchema {
-  const { access = 'anybody' } = route.config ?? {};
+  const { access } = rulesOf(route);
   const security =
-    access === 'anybody'
+    access === 'public'
       ? undefined
       : [
           { secretKey: [] },

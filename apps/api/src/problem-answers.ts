@@ -1,18 +1,11 @@
 import type { RouteOptions } from 'fastify';
 import { z } from 'zod';
 import { headersNamed } from './answer-headers.ts';
-import type { Access } from './caller.ts';
+import { type KeyAccess, rulesOf } from './api-routes.ts';
 import { messageOf } from './messages.ts';
 import { type ProblemCode, PROBLEMS } from './problem-codes.ts';
 import { bodyOf, Problem } from './problems.ts';
 import { notice } from './schemas.ts';
-
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** What this route may refuse with, besides what its access, body, limits and switches bring with them. */
-    problems?: readonly ProblemCode[];
-  }
-}
 
 const CODES = Object.keys(PROBLEMS) as ProblemCode[];
 
@@ -40,12 +33,9 @@ const problemSchema = z
 const BEFORE_A_REPLY: ReadonlySet<ProblemCode> = new Set(['malformed_request', 'request_timeout']);
 
 /** Every code that a route may answer. */
-export function problemsOf({
-  method,
-  schema,
-  config,
-}: Pick<RouteOptions, 'method' | 'schema' | 'config'>): ProblemCode[] {
-  const { access = 'anybody', closedBy = [], rateLimit, problems = [] } = config ?? {};
+export function problemsOf(route: RouteOptions): ProblemCode[] {
+  const { method, schema } = route;
+  const { access, closedBy = [], problems = [] } = rulesOf(route);
   const codes = new Set<ProblemCode>([
     ...BEFORE_A_REPLY,
     ...(['internal_error', 'temporarily_unavailable'] as const),
@@ -58,8 +48,8 @@ export function problemsOf({
     for (const code of ['malformed_body', 'body_too_large', 'unsupported_media_type'] as const)
       codes.add(code);
   }
-  if (rateLimit !== false) codes.add('rate_limited');
-  if (access !== 'anybody') {
+  if (route.config?.rateLimit !== false) codes.add('rate_limited');
+  if (access !== 'public') {
     codes.add('unauthorized');
     if (access.scope !== 'any') codes.add('forbidden');
     if (isForPages(access)) codes.add('origin_not_allowed');
@@ -68,7 +58,7 @@ export function problemsOf({
 }
 
 /** Publishable keys place orders, and read what is for any key. */
-export function isForPages({ scope }: Exclude<Access, 'anybody'>): boolean {
+export function isForPages({ scope }: KeyAccess): boolean {
   return scope === 'place' || scope === 'any';
 }
 

@@ -3,8 +3,18 @@ import { type Counted, DEFAULT_LIMITS, type RateCounter } from '@antrean/redis';
 import { isIP } from 'node:net';
 import { callbackify } from 'node:util';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { rulesOf } from './api-routes.ts';
 import type { ApiDependencies } from './dependencies.ts';
 import { Problem } from './problems.ts';
+
+declare module '@fastify/rate-limit' {
+  interface RateLimitOptions {
+    /** The plugin takes it of a route too; its types leave that out. */
+    addHeadersOnExceeding?: Partial<
+      Record<'ratelimit-limit' | 'ratelimit-remaining' | 'ratelimit-reset', boolean>
+    >;
+  }
+}
 
 const MINUTE_MS = 60_000;
 
@@ -97,8 +107,8 @@ function rationOf(
 }
 
 function placesOrder({ routeOptions }: FastifyRequest): boolean {
-  const { access } = routeOptions.config;
-  return typeof access === 'object' && access.scope === 'place';
+  const { access } = rulesOf(routeOptions);
+  return access !== 'public' && access.scope === 'place';
 }
 
 /** Some proxies append the port to the address that they saw. */

@@ -1,21 +1,19 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, preHandlerHookHandler } from 'fastify';
 import type { Switch } from '@antrean/redis';
+import { rulesOf } from './api-routes.ts';
 import type { LiveSettings } from './live-settings.ts';
 import { Problem } from './problems.ts';
-
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** Which switches close this route. */
-    closedBy?: readonly Switch[];
-  }
-}
 
 /** Nobody knows when it ends; customers are not to ask every second. */
 const ASK_AGAIN_SECONDS = 30;
 
+/** Refuses what comes to a route, registered after this, while one of the switches that it names is on. */
 export function refuseWhileClosed(app: FastifyInstance, settings: Pick<LiveSettings, 'switches'>): void {
-  app.addHook('preHandler', ({ routeOptions }, _reply, next) => {
-    next(closedBy(settings, routeOptions.config.closedBy ?? []));
+  app.addHook('onRoute', (route) => {
+    const { closedBy: names } = rulesOf(route);
+    if (names === undefined || names.length === 0) return;
+    const refuse: preHandlerHookHandler = (_request, _reply, next) => next(closedBy(settings, names));
+    route.preHandler = [refuse, ...[route.preHandler ?? []].flat()];
   });
 }
 

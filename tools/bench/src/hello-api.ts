@@ -17,7 +17,7 @@ await runProcess({ name: 'hello', logLevel, shutdownDeadlineMs }, async (log) =>
   const app =
     process.env['HELLO_PLUGINS'] === undefined ? plainApp(log) : await buildAppWithoutRedis(config, log);
   // No part of what our API is described as.
-  app.get('/hello', { schema: { hide: true } }, async () => hello);
+  app.get('/hello', { config: { access: 'public' }, schema: { hide: true } }, async () => hello);
   await app.listen({ host: config.API_HOST, port: config.API_PORT });
   return { stop: () => app.close() };
 });

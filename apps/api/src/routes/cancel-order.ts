@@ -1,7 +1,7 @@
-import type { FastifyInstance } from 'fastify';
 import { isCancellable } from '@antrean/domain';
 import { askedJobId } from '@antrean/queue';
 import { askingRedis } from '../caller.ts';
+import type { ApiRouter } from '../api-routes.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { Problem } from '../problems.ts';
 import { readRecord, type StatusRequest } from '../read-status.ts';
@@ -11,7 +11,7 @@ import { askedAnswer, noBody, orderParams, orderQuery } from '../schemas.ts';
  * Asks to cancel an unpaid order, for its storefront's secret key or for whoever has its token. Answers before a
  * worker has decided: a payment that comes first makes the order paid. Asking again is safe.
  */
-export function cancelOrderRoute(app: FastifyInstance, deps: ApiDependencies): void {
+export function cancelOrderRoute(app: ApiRouter, deps: ApiDependencies): void {
   const config = {
     access: { scope: 'change', orToken: true },
     closedBy: ['maintenance', 'read_only'],

@@ -1,8 +1,8 @@
-import type { FastifyInstance } from 'fastify';
 import type { OrderStatus, PaymentMethod } from '@antrean/domain';
 import { askedJobId } from '@antrean/queue';
 import { z } from 'zod';
 import { askingRedis, nameOf } from '../caller.ts';
+import type { ApiRouter } from '../api-routes.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { Problem } from '../problems.ts';
 import { readRecord, type StatusRequest } from '../read-status.ts';
@@ -21,7 +21,7 @@ const MAX_ATTEMPTS = 10;
  * token. Answers before a worker has closed the payment that is out: one that comes first makes the order paid. Asked
  * again, also at the same moment, it is one switch: the job names the attempt that it takes the place of.
  */
-export function switchPaymentRoute(app: FastifyInstance, deps: ApiDependencies): void {
+export function switchPaymentRoute(app: ApiRouter, deps: ApiDependencies): void {
   const config = {
     access: { scope: 'change', orToken: true },
     closedBy: ['maintenance', 'read_only'],

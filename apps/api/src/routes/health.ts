@@ -1,12 +1,12 @@
-import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import type { ApiRouter } from '../api-routes.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { Problem } from '../problems.ts';
 import { noQuery } from '../schemas.ts';
 
 /** Liveness asks nobody; readiness asks Redis, which is all that accepting needs. */
-export function healthRoutes(app: FastifyInstance, { redis }: ApiDependencies): void {
-  const config = { rateLimit: false } as const;
+export function healthRoutes(app: ApiRouter, { redis }: ApiDependencies): void {
+  const config = { access: 'public', rateLimit: false } as const;
   const live = {
     operationId: 'isLive',
     summary: 'Whether the process runs',

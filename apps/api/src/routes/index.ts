@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { ApiRouter } from '../api-routes.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { cancelOrderRoute } from './cancel-order.ts';
 import { healthRoutes } from './health.ts';
@@ -15,7 +15,7 @@ import { transferProofRoute } from './transfer-proof.ts';
 import { xenditWebhookRoute } from './xendit-webhook.ts';
 
 /** Every route there is. */
-export function registerRoutes(app: FastifyInstance, deps: ApiDependencies): void {
+export function registerRoutes(app: ApiRouter, deps: ApiDependencies): void {
   placeOrderRoute(app, deps);
   readOrderRoute(app, deps);
   orderEventsRoute(app, deps);

@@ -1,4 +1,3 @@
-import type { FastifyInstance } from 'fastify';
 import { CATEGORY } from '@antrean/domain';
 import { z } from 'zod';
 import {
@@ -10,6 +9,7 @@ import {
   unchangedAnswer,
 } from '../catalogue-answer.ts';
 import { DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE } from '../catalogue.ts';
+import type { ApiRouter } from '../api-routes.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { text } from '../order-body.ts';
 import { ifNoneMatch, notice } from '../schemas.ts';
@@ -70,7 +70,7 @@ export const listProductsAnswer = z
   });
 
 /** A page of the catalogue, the oldest products first. Public: it takes no key. */
-export function listProductsRoute(app: FastifyInstance, deps: ApiDependencies): void {
+export function listProductsRoute(app: ApiRouter, deps: ApiDependencies): void {
   const schema = {
     operationId: 'listProducts',
     summary: 'List what is sold',

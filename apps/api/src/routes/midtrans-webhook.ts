@@ -1,8 +1,8 @@
-import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { verifyMidtransNotification } from '@antrean/payments';
 import { askedJobId } from '@antrean/queue';
 import { askingRedis } from '../caller.ts';
+import type { ApiRouter } from '../api-routes.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { eventPayload } from '../event-payload.ts';
 import { Problem } from '../problems.ts';
@@ -38,9 +38,9 @@ const notification = z.unknown().meta({
  * notification says, and whether or not its order is known, is for the worker to find out. One that is delivered many
  * times within a minute is one job; a later one is another, in case that failed.
  */
-export function midtransWebhookRoute(app: FastifyInstance, { config, producer }: ApiDependencies): void {
+export function midtransWebhookRoute(app: ApiRouter, { config, producer }: ApiDependencies): void {
   const options = {
-    config: { rateLimit: false, problems: ['unauthorized'] },
+    config: { access: 'public', closedBy: [], rateLimit: false, problems: ['unauthorized'] },
     schema: {
       operationId: 'receiveMidtransNotification',
       summary: 'Take a notification of Midtrans',

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { ApiRouter } from '../api-routes.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { languageOf } from '../messages.ts';
 import { OrderStreams } from '../order-streams.ts';
@@ -9,7 +9,7 @@ import { orderEventsSchema as schema } from '../schemas.ts';
  * Server-sent events: the status now, then each change, until the customer's wait is over. A status supersedes those
  * before it, so a stream that is resumed begins with the present one, unless that is the one its id names.
  */
-export function orderEventsRoute(app: FastifyInstance, deps: ApiDependencies): void {
+export function orderEventsRoute(app: ApiRouter, deps: ApiDependencies): void {
   const streams = new OrderStreams(deps);
   app.addHook('preClose', async () => streams.stop());
   const config = { access: { scope: 'read', orToken: true }, problems: ['too_many_streams'] } as const;

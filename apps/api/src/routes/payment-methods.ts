@@ -1,9 +1,9 @@
-import type { FastifyInstance } from 'fastify';
 import type { GatewayName } from '@antrean/payments';
 import { type BreakerState, readGatewayHealth } from '@antrean/redis';
 import { z } from 'zod';
 import { headersNamed } from '../answer-headers.ts';
 import { askingRedis } from '../caller.ts';
+import type { ApiRouter } from '../api-routes.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { noQuery } from '../schemas.ts';
 
@@ -63,7 +63,7 @@ const answer = z
   });
 
 /** How an order can be paid now, for any storefront key. Asks Redis only: `temporarily_unavailable` while it is away. */
-export function paymentMethodsRoute(app: FastifyInstance, deps: ApiDependencies): void {
+export function paymentMethodsRoute(app: ApiRouter, deps: ApiDependencies): void {
   const config = { access: { scope: 'any' }, closedBy: ['maintenance'] } as const;
   const schema = {
     operationId: 'listPaymentMethods',

@@ -1,8 +1,8 @@
-import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { type AcceptedOrder, orderJobId } from '@antrean/queue';
 import { type Admission } from '@antrean/redis';
 import { askingRedis, keyOf } from '../caller.ts';
+import type { ApiRouter } from '../api-routes.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { orderBody } from '../order-body.ts';
 import { Problem } from '../problems.ts';
@@ -23,12 +23,14 @@ const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
  * names the same order and what has become of it, whatever would refuse a new one, and adds the job again while the
  * order is queued.
  */
-export function placeOrderRoute(app: FastifyInstance, deps: ApiDependencies): void {
+export function placeOrderRoute(app: ApiRouter, deps: ApiDependencies): void {
   const { config, producer, records, settings } = deps;
 
   const options = {
     config: {
       access: { scope: 'place' },
+      // By the handler itself, which answers a replay also while it is closed.
+      closedBy: [],
       problems: [
         'idempotency_key_missing',
         'idempotency_key_reused',

@@ -1,6 +1,7 @@
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyReply } from 'fastify';
 import { isSettled } from '@antrean/domain';
 import type { PlacedRecord } from '@antrean/redis';
+import type { ApiRouter } from '../api-routes.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { isTagNamed } from '../entity-tags.ts';
 import { languageOf } from '../messages.ts';
@@ -16,7 +17,7 @@ const WHILE_PAYING_SECONDS = 5;
  * How an order is, for its storefront's key or for whoever has its token; 304 without a body while that is what the
  * caller has. Retry-After says when asking again is worth it, and is left out when the wait is over.
  */
-export function readOrderRoute(app: FastifyInstance, deps: ApiDependencies): void {
+export function readOrderRoute(app: ApiRouter, deps: ApiDependencies): void {
   const config = { access: { scope: 'read', orToken: true } } as const;
   app.get<StatusRequest>('/v1/orders/:orderId', { config, schema }, async (request, reply) => {
     const record = await readRecord(deps, request);

@@ -1,4 +1,3 @@
-import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import {
   catalogueHeaders,
@@ -8,6 +7,7 @@ import {
   sendCatalogue,
   unchangedAnswer,
 } from '../catalogue-answer.ts';
+import type { ApiRouter } from '../api-routes.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { text } from '../order-body.ts';
 import { Problem } from '../problems.ts';
@@ -22,7 +22,7 @@ export const readProductAnswer = z
   .meta({ description: 'The product.', headers: catalogueHeaders, examples: [{ product: EXAMPLE_PRODUCT }] });
 
 /** One product. Public: it takes no key. */
-export function readProductRoute(app: FastifyInstance, deps: ApiDependencies): void {
+export function readProductRoute(app: ApiRouter, deps: ApiDependencies): void {
   const schema = {
     operationId: 'readProduct',
     summary: 'Read a product',

@@ -1,7 +1,7 @@
-import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { askedJobId } from '@antrean/queue';
 import { askingRedis, nameOf } from '../caller.ts';
+import type { ApiRouter } from '../api-routes.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { text } from '../order-body.ts';
 import { Problem } from '../problems.ts';
@@ -16,7 +16,7 @@ const shipmentBody = z
  * Says that a paid order was handed to its carrier, for its storefront's secret key. Answers before a worker has
  * written it down; asking again is safe, and the first tracking number stands.
  */
-export function shipOrderRoute(app: FastifyInstance, deps: ApiDependencies): void {
+export function shipOrderRoute(app: ApiRouter, deps: ApiDependencies): void {
   const config = {
     access: { scope: 'ship' },
     closedBy: ['maintenance', 'read_only'],

@@ -1,7 +1,7 @@
-import type { FastifyInstance } from 'fastify';
 import { askedJobId } from '@antrean/queue';
 import { z } from 'zod';
 import { askingRedis, nameOf } from '../caller.ts';
+import type { ApiRouter } from '../api-routes.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { text } from '../order-body.ts';
 import { Problem } from '../problems.ts';
@@ -18,7 +18,7 @@ const proofBody = z
  * Says where the proof of a bank transfer is, for its storefront's secret key or for whoever has the order's token.
  * Answers before a worker has written it down; asking again is safe.
  */
-export function transferProofRoute(app: FastifyInstance, deps: ApiDependencies): void {
+export function transferProofRoute(app: ApiRouter, deps: ApiDependencies): void {
   const config = {
     access: { scope: 'change', orToken: true },
     closedBy: ['maintenance', 'read_only'],

@@ -1,8 +1,9 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { parseXenditInvoiceEvent, parseXenditRefundEvent, verifyXenditToken } from '@antrean/payments';
 import { askedJobId } from '@antrean/queue';
 import { askingRedis } from '../caller.ts';
+import type { ApiRouter } from '../api-routes.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { eventPayload } from '../event-payload.ts';
 import { Problem } from '../problems.ts';
@@ -25,9 +26,9 @@ const event = z.unknown().meta({
  * Verify, enqueue, answer. What cannot be enqueued is answered 503, so that Xendit delivers it again. One that is
  * delivered many times within a minute is one job; a later one is another, in case that failed.
  */
-export function xenditWebhookRoute(app: FastifyInstance, { config, producer }: ApiDependencies): void {
+export function xenditWebhookRoute(app: ApiRouter, { config, producer }: ApiDependencies): void {
   const options = {
-    config: { rateLimit: false, problems: ['unauthorized'] },
+    config: { access: 'public', closedBy: [], rateLimit: false, problems: ['unauthorized'] },
     schema: {
       operationId: 'receiveXenditEvent',
       summary: 'Take an event of Xendit',

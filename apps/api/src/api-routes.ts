@@ -1,0 +1,28 @@
+import type { FastifyContextConfig, FastifyInstance } from 'fastify';
+import type { Scope, Switch } from '@antrean/redis';
+import type { ProblemCode } from './problem-codes.ts';
+import type { PluginRoutes, Router, RouteRules } from './route-rules.ts';
+
+/** What a route asks of its caller: a key with this scope (of an order, its token does as well), or nothing. */
+type Access = KeyAccess | 'public';
+export type KeyAccess = { readonly scope: Scope | 'any'; readonly orToken?: boolean };
+
+interface ApiWords {
+  access: Access;
+  closedBy: Switch;
+  problem: ProblemCode;
+}
+
+/** What a route of the API is handed of its app. */
+export type ApiRouter = Router<ApiWords> & Pick<FastifyInstance, 'addHook'>;
+
+/** What plugins add. */
+export const PLUGIN_ROUTES: readonly PluginRoutes<ApiWords>[] = [
+  { plugin: '@fastify/cors', url: '*', rules: { access: 'public', closedBy: [] } },
+  { plugin: '@fastify/swagger-ui', url: '/docs', rules: { access: 'public' } },
+];
+
+/** The rules of a route: every one has them, or the app does not start. */
+export function rulesOf({ config }: { config?: FastifyContextConfig }): RouteRules<ApiWords> {
+  return config as RouteRules<ApiWords>;
+}
