@@ -1,8 +1,8 @@
+import { isTagNamed } from '@antrean/http';
 import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { FOR_ANY_PAGE } from './cors.ts';
-import { isTagNamed } from './entity-tags.ts';
 import { headersNamed } from './answer-headers.ts';
 import type { LiveSettings } from './live-settings.ts';
 import { rupiah } from './schemas.ts';

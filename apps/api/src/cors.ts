@@ -2,6 +2,13 @@ import cors from '@fastify/cors';
 import type { FastifyInstance } from 'fastify';
 import type { LiveSettings } from './live-settings.ts';
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What the plugin takes of a route; its types leave it out. */
+    cors?: typeof FOR_ANY_PAGE;
+  }
+}
+
 /** A browser asks once in that time whether it may. */
 const PREFLIGHT_KEPT_SECONDS = 600;
 

@@ -1,11 +1,6 @@
-import type { FastifyRequest } from 'fastify';
 import type { RejectionReason } from '@antrean/domain';
+import type { Language, Texts } from '@antrean/http';
 import type { ProblemCode } from './problem-codes.ts';
-
-/** What customers are told in: Indonesian, unless they prefer English. */
-export type Language = 'id' | 'en';
-
-type Texts = Readonly<Record<Language, string>>;
 
 const TRY_AGAIN: Texts = {
   id: 'Sedang ada gangguan. Silakan coba lagi sebentar lagi.',
@@ -125,32 +120,4 @@ export function messageOf(code: ProblemCode, language: Language): string {
 /** Undefined for a reason that this version does not know. */
 export function messageOfRejection(reason: string, language: Language): string | undefined {
   return (OF_REJECTION as Readonly<Record<string, Texts>>)[reason]?.[language];
-}
-
-/** Far more than a browser sends. */
-const MAX_HEADER_LENGTH = 500;
-
-/** The weight of a language in Accept-Language (RFC 9110, 12.5.4): of its range, else of `*`, else 0. */
-function weightOf(ranges: readonly (readonly [range: string, weight: number])[], language: Language): number {
-  const named = ranges.filter(([range]) => range === language || range.startsWith(`${language}-`));
-  const counted = named.length > 0 ? named : ranges.filter(([range]) => range === '*');
-  return Math.max(0, ...counted.map(([, weight]) => weight));
-}
-
-export function languageOf({ headers }: Pick<FastifyRequest, 'headers'>): Language {
-  const header = headers['accept-language'];
-  if (header === undefined) return 'id';
-  const ranges = header
-    .slice(0, MAX_HEADER_LENGTH)
-    .split(',', 20)
-    .map((part) => {
-      const [range = '', ...parameters] = part
-        .toLowerCase()
-        .split(';')
-        .map((each) => each.trim());
-      const q = parameters.find((parameter) => parameter.startsWith('q='))?.slice(2);
-      const weight = q === undefined ? 1 : /^(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/.test(q) ? Number(q) : 0;
-      return [range, weight] as const;
-    });
-  return weightOf(ranges, 'en') > weightOf(ranges, 'id') ? 'en' : 'id';
 }

@@ -1,9 +1,9 @@
+import type { Language } from '@antrean/http';
 import type { ServerResponse } from 'node:http';
 import { isSettled } from '@antrean/domain';
 import { type PlacedRecord, placeOf } from '@antrean/redis';
 import type { FastifyReply } from 'fastify';
 import type { ApiDependencies, StreamTimes } from './dependencies.ts';
-import type { Language } from './messages.ts';
 import { Problem } from './problems.ts';
 import { shareOf, shown, tagOf } from './shown-status.ts';
 

@@ -1,15 +1,10 @@
 import { ORDER_STATES, type OrderStatus } from '@antrean/domain';
+import { ifNoneMatch } from '@antrean/http';
 import { z } from 'zod';
 import { headersNamed } from './answer-headers.ts';
 import type { ShownStatus } from './shown-status.ts';
 
 export const EXAMPLE_ORDER_ID = '7c0f6f0e-1f5b-8c3a-9d2e-5b8f4a1c2d3e';
-
-/** For routes that take no query. */
-export const noQuery = z.strictObject({});
-
-/** For routes that take no body: none, or an empty object. */
-export const noBody = z.strictObject({}).nullish();
 
 export const orderParams = z.object({
   orderId: z
@@ -27,10 +22,6 @@ export const acceptLanguage = {
     .string()
     .optional()
     .meta({ description: 'For `message`: Indonesian, unless English is preferred.', examples: ['en'] }),
-};
-
-export const ifNoneMatch = {
-  'if-none-match': z.string().optional().describe('The `ETag` of the last answer.'),
 };
 
 export const paymentMethod = z.enum(['online', 'bank_transfer']);

@@ -1,7 +1,8 @@
+import type { Language } from '@antrean/http';
 import type { OrderStatus } from '@antrean/domain';
 import type { Notice, PlacedRecord } from '@antrean/redis';
 import type { LiveSettings } from './live-settings.ts';
-import { type Language, messageOfRejection } from './messages.ts';
+import { messageOfRejection } from './messages.ts';
 
 /** The status of an order as it is answered. */
 export interface ShownStatus extends OrderStatus {

@@ -1,3 +1,4 @@
+import { noBody } from '@antrean/http';
 import { isCancellable } from '@antrean/domain';
 import { askedJobId } from '@antrean/queue';
 import { askingRedis } from '../caller.ts';
@@ -5,7 +6,7 @@ import type { ApiRouter } from '../api-routes.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { Problem } from '../problems.ts';
 import { readRecord, type StatusRequest } from '../read-status.ts';
-import { askedAnswer, noBody, orderParams, orderQuery } from '../schemas.ts';
+import { askedAnswer, orderParams, orderQuery } from '../schemas.ts';
 
 /**
  * Asks to cancel an unpaid order, for its storefront's secret key or for whoever has its token. Answers before a

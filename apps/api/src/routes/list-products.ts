@@ -1,3 +1,4 @@
+import { ifNoneMatch } from '@antrean/http';
 import { CATEGORY } from '@antrean/domain';
 import { z } from 'zod';
 import {
@@ -12,7 +13,7 @@ import { DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE } from '../catalogue.ts';
 import type { ApiRouter } from '../api-routes.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { text } from '../order-body.ts';
-import { ifNoneMatch, notice } from '../schemas.ts';
+import { notice } from '../schemas.ts';
 
 /** Opaque to clients: where a page ended. */
 const cursorOf = (id: number): string => Buffer.from(`after ${id}`).toString('base64url');

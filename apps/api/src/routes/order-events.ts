@@ -1,6 +1,6 @@
+import { languageOf } from '@antrean/http';
 import type { ApiRouter } from '../api-routes.ts';
 import type { ApiDependencies } from '../dependencies.ts';
-import { languageOf } from '../messages.ts';
 import { OrderStreams } from '../order-streams.ts';
 import { readRecord, type StatusRequest } from '../read-status.ts';
 import { orderEventsSchema as schema } from '../schemas.ts';

@@ -1,3 +1,4 @@
+import { noQuery } from '@antrean/http';
 import type { GatewayName } from '@antrean/payments';
 import { type BreakerState, readGatewayHealth } from '@antrean/redis';
 import { z } from 'zod';
@@ -5,7 +6,6 @@ import { headersNamed } from '../answer-headers.ts';
 import { askingRedis } from '../caller.ts';
 import type { ApiRouter } from '../api-routes.ts';
 import type { ApiDependencies } from '../dependencies.ts';
-import { noQuery } from '../schemas.ts';
 
 const GATEWAYS = ['midtrans', 'xendit'] as const satisfies readonly GatewayName[];
 /** More jobs than this mean about half a minute until a link is there, at the 10 a second that one gateway takes. */

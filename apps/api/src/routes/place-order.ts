@@ -1,3 +1,4 @@
+import { noQuery } from '@antrean/http';
 import { z } from 'zod';
 import { type AcceptedOrder, orderJobId } from '@antrean/queue';
 import { type Admission } from '@antrean/redis';
@@ -6,7 +7,7 @@ import type { ApiRouter } from '../api-routes.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { orderBody } from '../order-body.ts';
 import { Problem } from '../problems.ts';
-import { acceptedOrder, acceptLanguage, noQuery } from '../schemas.ts';
+import { acceptedOrder, acceptLanguage } from '../schemas.ts';
 import { closedBy } from '../switches.ts';
 import { deriveOrderId, fingerprintOf, statusToken } from '../tokens.ts';
 

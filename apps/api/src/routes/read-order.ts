@@ -1,10 +1,9 @@
+import { isTagNamed, languageOf } from '@antrean/http';
 import type { FastifyReply } from 'fastify';
 import { isSettled } from '@antrean/domain';
 import type { PlacedRecord } from '@antrean/redis';
 import type { ApiRouter } from '../api-routes.ts';
 import type { ApiDependencies } from '../dependencies.ts';
-import { isTagNamed } from '../entity-tags.ts';
-import { languageOf } from '../messages.ts';
 import { readRecord, type StatusRequest } from '../read-status.ts';
 import { readOrderSchema as schema } from '../schemas.ts';
 import { shareOf, shown, tagOf } from '../shown-status.ts';

@@ -1,3 +1,4 @@
+import { ifNoneMatch, noQuery } from '@antrean/http';
 import { z } from 'zod';
 import {
   catalogueHeaders,
@@ -11,7 +12,7 @@ import type { ApiRouter } from '../api-routes.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { text } from '../order-body.ts';
 import { Problem } from '../problems.ts';
-import { ifNoneMatch, noQuery, notice } from '../schemas.ts';
+import { notice } from '../schemas.ts';
 
 export const readProductParams = z.strictObject({
   sku: text(64).meta({ description: 'As in the catalogue.', example: 'KOPI-GAYO-250' }),

@@ -1,3 +1,4 @@
+import { noQuery } from '@antrean/http';
 import { z } from 'zod';
 import { askedJobId } from '@antrean/queue';
 import { askingRedis, nameOf } from '../caller.ts';
@@ -6,7 +7,7 @@ import type { ApiDependencies } from '../dependencies.ts';
 import { text } from '../order-body.ts';
 import { Problem } from '../problems.ts';
 import { readRecord, type StatusRequest } from '../read-status.ts';
-import { askedAnswer, noQuery, orderParams } from '../schemas.ts';
+import { askedAnswer, orderParams } from '../schemas.ts';
 
 const shipmentBody = z
   .strictObject({ carrier: text(60), trackingNumber: text(100) })

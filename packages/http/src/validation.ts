@@ -2,7 +2,7 @@ import type { FastifySchemaCompiler } from 'fastify';
 import type { z } from 'zod';
 import { Problem } from './problems.ts';
 
-/** A body of 64 KiB can be wrong in tens of thousands of places. */
+/** A body can be wrong in tens of thousands of places. */
 const MAX_ERRORS = 20;
 const MAX_MESSAGE_LENGTH = 200;
 

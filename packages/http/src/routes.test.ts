@@ -1,6 +1,6 @@
 import Fastify, { type FastifyInstance } from 'fastify';
 import { beforeEach, describe, expect, expectTypeOf, it } from 'vitest';
-import { requireRouteRules, type Router } from './route-rules.ts';
+import { requireRouteRules, type Router } from './routes.ts';
 
 interface Words {
   access: 'public' | 'key';

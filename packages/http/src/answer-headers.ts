@@ -1,0 +1,14 @@
+/** The headers of answers that clients of any app go by, as a document has them. */
+export const COMMON_HEADERS = {
+  etag: { type: 'string', description: 'Of this answer, for `If-None-Match`.' },
+  'cache-control': { type: 'string', description: 'Who may keep it, and for how long.' },
+  'retry-after': { type: 'integer', description: 'Seconds after which to ask again.' },
+} as const;
+
+/** Picks headers by name, for the `headers` in the metadata of an answer. */
+export function headersFrom<T extends object>(table: T) {
+  return <N extends keyof T>(...names: readonly N[]): Pick<T, N> =>
+    Object.fromEntries(names.map((name) => [name, table[name]])) as Pick<T, N>;
+}
+
+export const headersNamed = headersFrom(COMMON_HEADERS);

@@ -1,0 +1,101 @@
+import type { FastifyReply } from 'fastify';
+
+/** A kind of problem: its HTTP status, and what is generally said of it. */
+interface ProblemKind {
+  readonly status: number;
+  readonly title: string;
+}
+
+/** What any app may refuse with, by the code that this package uses. */
+export type CommonCode =
+  | 'malformed_request'
+  | 'malformed_body'
+  | 'invalid_request'
+  | 'not_found'
+  | 'request_timeout'
+  | 'body_too_large'
+  | 'unsupported_media_type'
+  | 'internal_error'
+  | 'temporarily_unavailable';
+
+/** Every problem that an app answers, by its stable code. */
+export type ProblemTable<Code extends string = string> = Readonly<Record<Code | CommonCode, ProblemKind>>;
+
+/** A request that is refused. Its status and title are those that the app's table has for its code. */
+export class Problem<Code extends string = string> extends Error {
+  readonly code: Code | CommonCode;
+  /** What has happened and what to do, for developers; without it, the title is all there is to say. */
+  readonly detail: string | undefined;
+  readonly errors: readonly { path: string; message: string }[] | undefined;
+
+  constructor(
+    code: Code | CommonCode,
+    detail?: string,
+    errors?: readonly { path: string; message: string }[],
+  ) {
+    super(detail ?? code);
+    this.code = code;
+    this.detail = detail;
+    this.errors = errors;
+  }
+
+  /** Set, it is when to ask again; a 503 without it says in a second. */
+  retryAfterSeconds: number | undefined;
+
+  after(seconds: number): this {
+    this.retryAfterSeconds = seconds;
+    return this;
+  }
+}
+
+/** RFC 9457. Never carries a stack trace or a library's own message. */
+export function bodyOf<Code extends string>(table: ProblemTable<Code>, problem: Problem<Code>) {
+  const { code, detail, errors } = problem;
+  const { status, title } = table[code];
+  return {
+    type: `urn:antrean:problem:${code}`,
+    title,
+    status,
+    code,
+    detail: detail ?? title,
+    ...(errors === undefined ? {} : { errors }),
+  };
+}
+
+export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
+
+/** Answers with the problem, and with the fields that the app adds. */
+export function sendProblem<Code extends string>(
+  table: ProblemTable<Code>,
+  reply: FastifyReply,
+  problem: Problem<Code>,
+  added: object,
+): FastifyReply {
+  const body = bodyOf(table, problem);
+  const after = problem.retryAfterSeconds ?? (body.status === 503 ? 1 : undefined);
+  if (after !== undefined) void reply.header('retry-after', String(after));
+  return reply
+    .code(body.status)
+    .header('cache-control', 'no-store')
+    .type(PROBLEM_MEDIA_TYPE)
+    .send({ ...body, ...added });
+}
+
+const FASTIFY_CODES: Readonly<Record<string, CommonCode>> = {
+  FST_ERR_CTP_INVALID_JSON_BODY: 'malformed_body',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'malformed_body',
+  FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'malformed_body',
+};
+
+/** What an error of a request is answered as. */
+export function toProblem(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  const { code, statusCode } = (error ?? {}) as { code?: unknown; statusCode?: unknown };
+  const known = typeof code === 'string' ? FASTIFY_CODES[code] : undefined;
+  if (known !== undefined) return new Problem(known);
+  if (typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500)
+    return new Problem('invalid_request');
+  return new Problem('internal_error');
+}
