@@ -1,6 +1,5 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { openDatabase } from '@antrean/db';
+import { startHealthServer } from '@antrean/process';
 import { createProducer, JOBS, startWorkers } from '@antrean/queue';
 import {
   Keyspace,
@@ -119,24 +118,11 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Ru
       .measure(() => producer.backlog('orders'))
       .catch((error: unknown) => log.warn({ err: error }, 'the line could not be measured'));
   }, MEASURE_EVERY_MS);
-  const checks: Readonly<Record<string, () => Promise<unknown>>> = {
-    '/health/live': async () => undefined,
-    '/health/ready': () => Promise.all([redis.ping(), askDatabase()]),
-  };
-  const health = createServer((request, response) => {
-    const check = checks[request.url ?? ''];
-    if (check === undefined) {
-      response.writeHead(404).end('not found');
-      return;
-    }
-    check().then(
-      () => response.writeHead(200).end('ok'),
-      () => response.writeHead(503).end('Redis or PostgreSQL does not answer'),
-    );
-  });
-  await new Promise<void>((resolve, reject) => {
-    health.once('error', reject);
-    health.listen(config.WORKER_HEALTH_PORT, config.WORKER_HEALTH_HOST, resolve);
+  const health = await startHealthServer({
+    host: config.WORKER_HEALTH_HOST,
+    port: config.WORKER_HEALTH_PORT,
+    check: () => Promise.all([redis.ping(), askDatabase()]),
+    detail: 'Redis or PostgreSQL does not answer',
   });
   log.info('worker started');
   let stopping: Promise<void> | undefined;
@@ -156,7 +142,7 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Ru
     await db.destroy();
   };
   return {
-    healthPort: (health.address() as AddressInfo).port,
+    healthPort: health.port,
     stop: () => (stopping ??= stop()),
   };
 }
