@@ -3,19 +3,19 @@ import { COMMON_HEADERS, headersFrom } from '@antrean/http';
 /** The headers of answers that a client goes by, as the document has them. */
 const HEADERS = {
   ...COMMON_HEADERS,
-  'content-language': { type: 'string', enum: ['id', 'en'], description: 'Of `message`.' },
-  location: { type: 'string', description: 'Where the order is read.' },
+  'content-language': { type: 'string', enum: ['id', 'en'], description: 'The language of `message`.' },
+  location: { type: 'string', description: 'The path of the order.' },
   'idempotency-replayed': {
     type: 'string',
     const: 'true',
-    description: 'Where it was taken before; absent where it is new.',
+    description: 'Present where the order had been accepted before.',
   },
-  'ratelimit-limit': { type: 'integer', description: 'Requests a minute in the bucket of the caller.' },
+  'ratelimit-limit': { type: 'integer', description: 'Requests a minute that this caller may make.' },
   'ratelimit-remaining': {
     type: 'integer',
-    description: 'How many of them are left, as far as this process knows.',
+    description: 'Requests left in this minute, as far as this process knows.',
   },
-  'ratelimit-reset': { type: 'integer', description: 'Seconds until all of them are there again.' },
+  'ratelimit-reset': { type: 'integer', description: 'Seconds until the limit starts anew.' },
 } as const;
 
 export const headersNamed = headersFrom(HEADERS);

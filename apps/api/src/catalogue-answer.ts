@@ -12,10 +12,14 @@ const count = z.int().nonnegative();
 
 const upcomingSale = z.object({
   name: z.string(),
-  price: price.meta({ description: 'Integer rupiah, while the quota lasts.' }),
+  price: price.meta({ description: 'The price in the sale, in integer rupiah, while the quota lasts.' }),
   startsAt: z.iso.datetime(),
   endsAt: z.iso.datetime(),
-  limitPerBuyer: z.int().positive().optional().meta({ description: 'No limit where it is missing.' }),
+  limitPerBuyer: z
+    .int()
+    .positive()
+    .optional()
+    .meta({ description: 'Units that one buyer may buy at this price; absent where there is no limit.' }),
 });
 
 export const EXAMPLE_PRODUCT = {
@@ -44,17 +48,23 @@ export const productAnswer = z
     name: z.string(),
     description: z.string(),
     category: z.string().nullable(),
-    price: price.meta({ description: 'Now: the price of a flash sale while it is on and its quota lasts.' }),
+    price: price.meta({
+      description:
+        'The price now: that of a flash sale while it runs and its quota lasts, else `regularPrice`.',
+    }),
     regularPrice: price,
-    available: count.meta({ description: 'Units that can be ordered, as last known. An order decides.' }),
+    available: count.meta({
+      description:
+        'Units that can be ordered, as last known. Whether an order gets them is decided when it is reserved.',
+    }),
     availability: z.enum(['in_stock', 'low_stock', 'sold_out']),
     flashSale: upcomingSale
       .extend({
-        quotaLeft: count.meta({ description: 'Units left at this price; at 0 it is the regular one.' }),
+        quotaLeft: count.meta({ description: 'Units left at this price; at 0 the regular price holds.' }),
       })
       .optional()
-      .meta({ description: 'The sale that is on.' }),
-    nextFlashSale: upcomingSale.optional().meta({ description: 'The one that begins next.' }),
+      .meta({ description: 'The flash sale that runs now.' }),
+    nextFlashSale: upcomingSale.optional().meta({ description: 'The flash sale that begins next.' }),
   })
   .meta({
     id: 'Product',
@@ -102,7 +112,7 @@ export function sendCatalogue(
 export const catalogueHeaders = headersNamed('etag', 'cache-control');
 export const unchangedAnswer = z
   .null()
-  .meta({ description: 'It has not changed.', headers: catalogueHeaders });
+  .meta({ description: 'The answer has not changed.', headers: catalogueHeaders });
 
 /** Of routes whose answers a CDN keeps: where one caller stands is nobody else's business. */
 export const catalogueRoute = {

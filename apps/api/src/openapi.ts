@@ -34,23 +34,23 @@ const ABOUT: ApiAbout = {
       'money is integer rupiah, times are ISO 8601 in UTC. Errors are problem documents (RFC 9457) with a stable `code`.',
   },
   tags: [
-    { name: 'catalogue', description: 'What is sold. For anybody, and for a CDN to keep.' },
-    { name: 'orders', description: 'Placing an order, and following it.' },
-    { name: 'payments', description: 'How an order is paid.' },
-    { name: 'fulfilment' },
+    { name: 'catalogue', description: 'Products, prices and availability. Public; a CDN may cache it.' },
+    { name: 'orders', description: 'Place orders, read them and follow them.' },
+    { name: 'payments', description: 'Payment methods, and changing the one of an order.' },
+    { name: 'fulfilment', description: 'Shipping paid orders.' },
     {
       name: 'webhooks',
       description:
-        'For payment gateways. What cannot be stored is answered 503, so that they deliver it again.',
+        'For payment gateways. An event that cannot be stored is answered 503, so that the gateway delivers it again.',
     },
-    { name: 'service', description: 'For supervisors and tools.' },
+    { name: 'service', description: 'Health, and this document.' },
   ],
   components: {
     securitySchemes: {
       secretKey: {
         type: 'http',
         scheme: 'bearer',
-        description: "A storefront's secret key (`sk_…`), for its server. It may do whatever its scopes say.",
+        description: "A storefront's secret key (`sk_…`), for its server. Its scopes say what it may do.",
       },
       publishableKey: {
         type: 'http',
@@ -63,7 +63,7 @@ const ABOUT: ApiAbout = {
         in: 'query',
         name: 'token',
         description:
-          'Of one order, as in its `statusUrl`: whoever has it reads, cancels and pays that order.',
+          'The token of one order, as in its `statusUrl`: it allows to read, cancel and pay that order.',
       },
       xenditCallbackToken: {
         type: 'apiKey',

@@ -25,7 +25,7 @@ const amount = rupiah.max(1_000_000_000_000);
 export const orderBody = z
   .strictObject({
     customer: z.strictObject({
-      id: text(100).optional().describe("The storefront's own, for limits per buyer."),
+      id: text(100).optional().describe("The storefront's own id of the customer, for limits per buyer."),
       name: text(120),
       email: z.email().max(254).toLowerCase(),
       phone,
@@ -35,10 +35,12 @@ export const orderBody = z
       .min(1)
       .max(50),
     paymentMethod,
-    shippingFee: amount.optional().describe('In rupiah; for secret keys only.'),
+    shippingFee: amount.optional().describe('In rupiah. Only a secret key may set it.'),
     expectedTotal: amount
       .optional()
-      .describe('In rupiah, as the buyer was shown it, shipping included: another total rejects the order.'),
+      .describe(
+        'The total that the buyer was shown, in rupiah, shipping included. At another total the order is rejected.',
+      ),
     shippingAddress: z
       .strictObject({
         recipient: text(120).optional(),

@@ -14,7 +14,9 @@ problemSchema(Object.keys(PROBLEMS) as ProblemCode[])
     message: z
       .string()
       .exactOptional()
-      .describe('For customers, in the language of the request; absent only where that could not be read.'),
+      .describe(
+        'For the customer, in the language of the request; absent where the request could not be read.',
+      ),
     notice: notice.exactOptional(),
   })
   .meta({ id: SCHEMA_ID, description: 'RFC 9457.' });

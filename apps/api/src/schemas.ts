@@ -10,7 +10,7 @@ export const orderParams = z.object({
   orderId: z
     .uuid()
     .toLowerCase()
-    .meta({ description: 'As the answer to the order named it.', examples: [EXAMPLE_ORDER_ID] }),
+    .meta({ description: 'As in the answer to the order.', examples: [EXAMPLE_ORDER_ID] }),
 });
 
 export const orderQuery = z.strictObject({
@@ -21,7 +21,10 @@ export const acceptLanguage = {
   'accept-language': z
     .string()
     .optional()
-    .meta({ description: 'For `message`: Indonesian, unless English is preferred.', examples: ['en'] }),
+    .meta({
+      description: 'The language of `message`: Indonesian, unless English is preferred.',
+      examples: ['en'],
+    }),
 };
 
 export const paymentMethod = z.enum(['online', 'bank_transfer']);
@@ -32,7 +35,7 @@ const state = z.enum(ORDER_STATES);
 
 export const notice = z
   .object({ id: z.string(), en: z.string() })
-  .meta({ id: 'Notice', description: 'What everybody is told just now, in both languages.' });
+  .meta({ id: 'Notice', description: 'A notice of the shop to all customers, in both languages.' });
 
 const paymentStatus = z
   .object({
@@ -45,30 +48,30 @@ const paymentStatus = z
     alternatives: z
       .array(paymentMethod)
       .exactOptional()
-      .describe('Other ways to pay that can be asked for now.'),
+      .describe('Payment methods that the order can be changed to now.'),
     attemptId: z.string().exactOptional(),
     gateway: z.string().exactOptional(),
-    url: z.url().exactOptional().describe("Of the gateway's page."),
+    url: z.url().exactOptional().describe("The gateway's payment page."),
     transfer: z
       .object({
         bank: z.string(),
         accountNumber: z.string(),
         accountHolder: z.string(),
-        amount: rupiah.describe('To be sent to the rupiah: the last digits tell whose it is.'),
-        hasProof: z
-          .boolean()
-          .describe('Whether a proof is attached; the order waits for it to be looked at.'),
+        amount: rupiah.describe('The exact amount to transfer: its last digits identify the order.'),
+        hasProof: z.boolean().describe('Whether a proof of transfer is attached and waits for review.'),
       })
       .exactOptional(),
-    expiresAt: time.exactOptional().describe('By when it must be paid.'),
+    expiresAt: time.exactOptional().describe('The deadline of the payment.'),
   })
-  .meta({ id: 'PaymentStatus', description: 'How an order is paid, or was.' });
+  .meta({ id: 'PaymentStatus', description: 'The payment of an order.' });
 
 const orderStatus = z.object({
   orderId: z.uuid(),
   status: state,
-  reason: z.string().exactOptional().describe('Why it was rejected.'),
-  total: rupiah.exactOptional().describe('In rupiah, shipping included; absent until the prices are known.'),
+  reason: z.string().exactOptional().describe('Why the order was rejected.'),
+  total: rupiah
+    .exactOptional()
+    .describe('The total in rupiah, shipping included; absent until a worker has looked up the prices.'),
   items: z.array(
     z.object({
       sku: z.string(),
@@ -115,8 +118,12 @@ const shownStatus = orderStatus
       .int()
       .positive()
       .exactOptional()
-      .describe('While it is queued: its place in line, 1 for the next.'),
-    estimatedWaitMs: z.int().nonnegative().exactOptional().describe('While it is queued.'),
+      .describe('The place in the queue while the order is queued; 1 is next.'),
+    estimatedWaitMs: z
+      .int()
+      .nonnegative()
+      .exactOptional()
+      .describe('The estimated wait while the order is queued.'),
     message: z
       .string()
       .exactOptional()
@@ -134,15 +141,15 @@ export const acceptedOrder = z
     position: z
       .int()
       .nonnegative()
-      .describe('Its place in line, 1 for the next; 0 once it is out of the line.'),
+      .describe('The place in the queue, 1 is next; 0 once the order has left the queue.'),
     estimatedWaitMs: z.int().nonnegative(),
-    statusUrl: z.url().describe('Where to read it, with its token: for the customer only.'),
-    eventsUrl: z.url().describe('Where to follow it, with its token: for the customer only.'),
+    statusUrl: z.url().describe('Where the customer reads the order; holds its token.'),
+    eventsUrl: z.url().describe('Where the customer follows the order; holds its token.'),
     notice: notice.exactOptional(),
   })
   .meta({
     description:
-      'It is on disk, and a worker will decide it. `Idempotency-Replayed: true` where it was taken before.',
+      'The order is stored on disk; a worker decides it. `Idempotency-Replayed: true` where it had been accepted before.',
     headers: headersNamed('location', 'idempotency-replayed', 'cache-control'),
     examples: [
       {
@@ -159,35 +166,37 @@ export const acceptedOrder = z
 /** What is answered to something asked about an order: how the order is just now. */
 export const askedAnswer = z.object({ orderId: z.uuid(), status: state }).meta({
   description:
-    'It is on its way; the outcome will be in the status of the order, to which `Location` points.',
+    'The request is queued; its outcome appears in the status of the order, to which `Location` points.',
   headers: headersNamed('location'),
   examples: [{ orderId: EXAMPLE_ORDER_ID, status: 'awaiting_payment' }],
 });
 
 export const askedPaymentAnswer = askedAnswer.extend({ payment: paymentStatus.exactOptional() }).meta({
   description:
-    'It is on its way; the outcome will be in the status of the order, to which `Location` points.',
+    'The request is queued; its outcome appears in the status of the order, to which `Location` points.',
   headers: headersNamed('location'),
   examples: [{ orderId: EXAMPLE_ORDER_ID, status: 'awaiting_payment', payment: EXAMPLE_STATUS.payment }],
 });
 
-export const receivedAnswer = z
-  .object({ received: z.literal(true) })
-  .meta({ description: 'It is stored, or nothing that is used here.', examples: [{ received: true }] });
+export const receivedAnswer = z.object({ received: z.literal(true) }).meta({
+  description: 'The event is stored, or is of a kind that is not used.',
+  examples: [{ received: true }],
+});
 
 const readHeaders = headersNamed('etag', 'cache-control', 'retry-after');
 
 export const readOrderSchema = {
   operationId: 'readOrder',
   summary: 'Read an order',
-  description: 'Ask again after the seconds of `Retry-After`, with the `ETag` that was answered.',
+  description:
+    'To poll, wait for the seconds of `Retry-After`, then send the last `ETag` as `If-None-Match`.',
   tags: ['orders'],
   params: orderParams,
   querystring: orderQuery,
   headers: z.object(ifNoneMatch),
   response: {
     200: shownStatus.meta({ headers: readHeaders }),
-    304: z.null().meta({ description: 'It has not changed.', headers: readHeaders }),
+    304: z.null().meta({ description: 'The order has not changed.', headers: readHeaders }),
   },
 };
 
@@ -195,7 +204,7 @@ export const orderEventsSchema = {
   operationId: 'followOrder',
   summary: 'Follow an order',
   description:
-    'Server-sent events: `status` with the order as its data, now and at each change, until the wait is over.',
+    'Server-sent events: `status` with the order as its data, now and at each change, until the order is paid or has ended.',
   tags: ['orders'],
   params: orderParams,
   querystring: orderQuery,
@@ -203,12 +212,12 @@ export const orderEventsSchema = {
     'last-event-id': z
       .string()
       .optional()
-      .describe('Of the last event that was seen; a browser sends it by itself.'),
+      .describe('The id of the last event received; a browser sends it by itself.'),
   }),
   produces: ['text/event-stream'],
   response: {
     204: z.null().meta({
-      description: 'It is settled, and `Last-Event-ID` names how it ended: do not connect again.',
+      description: 'The order has ended, and `Last-Event-ID` is its last event: do not connect again.',
       headers: headersNamed('cache-control'),
     }),
     200: z.string().meta({

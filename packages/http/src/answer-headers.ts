@@ -1,8 +1,8 @@
 /** The headers of answers that clients of any app go by, as a document has them. */
 export const COMMON_HEADERS = {
-  etag: { type: 'string', description: 'Of this answer, for `If-None-Match`.' },
-  'cache-control': { type: 'string', description: 'Who may keep it, and for how long.' },
-  'retry-after': { type: 'integer', description: 'Seconds after which to ask again.' },
+  etag: { type: 'string', description: 'The version of this answer, for `If-None-Match`.' },
+  'cache-control': { type: 'string', description: 'Who may cache the answer, and for how long.' },
+  'retry-after': { type: 'integer', description: 'Seconds to wait before the next request.' },
 } as const;
 
 /** Picks headers by name, for the `headers` in the metadata of an answer. */

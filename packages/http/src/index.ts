@@ -10,7 +10,7 @@ export { ifNoneMatch, noBody, noQuery } from './schemas.ts';
 export { isTagNamed } from './entity-tags.ts';
 
 // Problems (RFC 9457), and the languages in which people are told of them.
-export { type CommonCode, Problem, type ProblemTable } from './problems.ts';
+export { COMMON_PROBLEMS, Problem } from './problems.ts';
 export { type Language, languageOf, type Texts } from './language.ts';
 
 // The OpenAPI document.

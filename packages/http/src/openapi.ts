@@ -105,9 +105,10 @@ export async function describeApi<W extends RouteWords>(
       200: z
         .looseObject({ openapi: z.string() })
         .meta({ description: 'OpenAPI 3.1.', headers: headersNamed('etag', 'cache-control') }),
-      304: z
-        .null()
-        .meta({ description: 'It has not changed.', headers: headersNamed('etag', 'cache-control') }),
+      304: z.null().meta({
+        description: 'The document has not changed.',
+        headers: headersNamed('etag', 'cache-control'),
+      }),
     },
   };
   const router: Router<W> = app;

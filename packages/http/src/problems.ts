@@ -6,17 +6,20 @@ interface ProblemKind {
   readonly title: string;
 }
 
-/** What any app may refuse with, by the code that this package uses. */
-export type CommonCode =
-  | 'malformed_request'
-  | 'malformed_body'
-  | 'invalid_request'
-  | 'not_found'
-  | 'request_timeout'
-  | 'body_too_large'
-  | 'unsupported_media_type'
-  | 'internal_error'
-  | 'temporarily_unavailable';
+/** What any app may refuse with: the table of each begins with these. */
+export const COMMON_PROBLEMS = {
+  malformed_request: { status: 400, title: 'The request is not valid HTTP.' },
+  malformed_body: { status: 400, title: 'The body is not valid JSON.' },
+  invalid_request: { status: 400, title: 'The request is not valid for this route.' },
+  not_found: { status: 404, title: 'Not found.' },
+  request_timeout: { status: 408, title: 'The request did not arrive in time. Send it again.' },
+  body_too_large: { status: 413, title: 'The body is too large.' },
+  unsupported_media_type: { status: 415, title: 'The body must be application/json.' },
+  internal_error: { status: 500, title: 'An internal error occurred.' },
+  temporarily_unavailable: { status: 503, title: 'Temporarily unavailable. Send the same request again.' },
+} as const satisfies Readonly<Record<string, ProblemKind>>;
+
+export type CommonCode = keyof typeof COMMON_PROBLEMS;
 
 /** Every problem that an app answers, by its stable code. */
 export type ProblemTable<Code extends string = string> = Readonly<Record<Code | CommonCode, ProblemKind>>;

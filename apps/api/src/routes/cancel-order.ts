@@ -21,7 +21,7 @@ export function cancelOrderRoute(app: ApiRouter, deps: ApiDependencies): void {
   const schema = {
     operationId: 'cancelOrder',
     summary: 'Cancel an unpaid order',
-    description: 'A payment that comes first makes the order paid. Asking again is safe.',
+    description: 'If a payment is confirmed first, the order becomes paid. Retrying is safe.',
     tags: ['orders'],
     params: orderParams,
     querystring: orderQuery,

@@ -35,10 +35,10 @@ export function switchPaymentRoute(app: ApiRouter, deps: ApiDependencies): void 
   } as const;
   const schema = {
     operationId: 'changePaymentMethod',
-    summary: 'Ask for another way to pay',
+    summary: 'Change the payment method',
     description:
-      'The payment that is out is closed first, so that nobody pays twice; one that comes before that makes the order ' +
-      'paid. Asking again is safe. `online` for an order that is payable online gives a fresh link.',
+      'The open payment is closed first, so that the customer cannot pay twice; if it is paid before that, the order ' +
+      'becomes paid. Retrying is safe. `online` for an order that is payable online gives a new link.',
     tags: ['payments'],
     params: orderParams,
     querystring: orderQuery,

@@ -43,29 +43,29 @@ export const listProductsQuery = z.strictObject({
     .optional()
     .meta({
       description:
-        'Only products with this text in SKU, name or description, in any case. It holds three letters a to z or digits in a row.',
+        'Only products with this text in SKU, name or description; case does not matter. The text must hold three letters a to z or digits in a row.',
       example: 'gayo',
     }),
   after: cursor
     .optional()
-    .meta({ description: 'The `next` of the page before, with the same category and search.' }),
+    .meta({ description: 'The `next` of the previous page, with the same category and search.' }),
   limit: z.coerce
     .number()
     .int()
     .min(1)
     .max(MAX_PAGE_SIZE)
     .default(DEFAULT_PAGE_SIZE)
-    .meta({ description: 'How many products at most.' }),
+    .meta({ description: 'The most products in a page.' }),
 });
 
 export const listProductsAnswer = z
   .object({
     products: z.array(productAnswer),
-    next: z.string().nullable().meta({ description: 'Ask for the next page with it; null after the last.' }),
+    next: z.string().nullable().meta({ description: 'The `after` of the next page; null on the last page.' }),
     notice: notice.exactOptional(),
   })
   .meta({
-    description: 'A page of it.',
+    description: 'A page of the catalogue.',
     headers: catalogueHeaders,
     examples: [{ products: [EXAMPLE_PRODUCT], next: null }],
   });
@@ -74,7 +74,7 @@ export const listProductsAnswer = z
 export function listProductsRoute(app: ApiRouter, deps: ApiDependencies): void {
   const schema = {
     operationId: 'listProducts',
-    summary: 'List what is sold',
+    summary: 'List products',
     tags: ['catalogue'],
     querystring: listProductsQuery,
     headers: z.object(ifNoneMatch),

@@ -43,9 +43,9 @@ export function midtransWebhookRoute(app: ApiRouter, { config, producer }: ApiDe
     config: { access: 'public', closedBy: [], rateLimit: false, problems: ['unauthorized'] },
     schema: {
       operationId: 'receiveMidtransNotification',
-      summary: 'Take a notification of Midtrans',
+      summary: 'Receive a Midtrans notification',
       description:
-        'It is known by `signature_key` in its body: SHA-512 of order_id, status_code, gross_amount and the server key. A body of another shape is `unauthorized`.',
+        'Authenticated by `signature_key` in the body: SHA-512 of order_id, status_code, gross_amount and the server key. A body of another shape is `unauthorized`.',
       tags: ['webhooks'],
       body: notification,
       response: { 200: receivedAnswer },

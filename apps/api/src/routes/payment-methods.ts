@@ -28,7 +28,7 @@ const answer = z
           available: z.boolean(),
           state: z
             .enum(['available', 'delayed', 'unavailable'])
-            .describe('delayed: it can be asked for, and the link comes later.'),
+            .describe('delayed: it can be chosen, and the payment link comes later.'),
           gateways: z.array(
             z.object({ name: z.enum(GATEWAYS), state: z.enum(['closed', 'open', 'half_open', 'unknown']) }),
           ),
@@ -42,7 +42,7 @@ const answer = z
     ),
   })
   .meta({
-    description: 'Kept for 5 s.',
+    description: 'The payment methods. May be cached for 5 s.',
     headers: headersNamed('cache-control'),
     examples: [
       {
@@ -67,7 +67,7 @@ export function paymentMethodsRoute(app: ApiRouter, deps: ApiDependencies): void
   const config = { access: { scope: 'any' }, closedBy: ['maintenance'] } as const;
   const schema = {
     operationId: 'listPaymentMethods',
-    summary: 'How an order can be paid now',
+    summary: 'List the payment methods available now',
     tags: ['payments'],
     querystring: noQuery,
     response: { 200: answer },

@@ -45,8 +45,8 @@ export function placeOrderRoute(app: ApiRouter, deps: ApiDependencies): void {
       operationId: 'placeOrder',
       summary: 'Place an order',
       description:
-        'Asked again with the same key and body, it names the same order and what has become of it, whatever would ' +
-        'refuse a new one.',
+        'A retry with the same Idempotency-Key and body answers with the same order and its present status, also where ' +
+        'a new order would be refused.',
       tags: ['orders'],
       querystring: noQuery,
       headers: z.object({
@@ -54,7 +54,7 @@ export function placeOrderRoute(app: ApiRouter, deps: ApiDependencies): void {
           .string()
           .regex(IDEMPOTENCY_KEY)
           .meta({
-            description: 'One for each order, and the same one for every retry.',
+            description: 'A new key for each order; the same key for every retry of it.',
             examples: ['cart-7f3a9c'],
           }),
         ...acceptLanguage,

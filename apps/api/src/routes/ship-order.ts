@@ -25,8 +25,8 @@ export function shipOrderRoute(app: ApiRouter, deps: ApiDependencies): void {
   } as const;
   const schema = {
     operationId: 'shipOrder',
-    summary: 'Say that an order was handed to its carrier',
-    description: 'Asking again is safe; the first tracking number stands.',
+    summary: 'Mark a paid order as shipped',
+    description: 'Retrying is safe; the first tracking number stands.',
     tags: ['fulfilment'],
     params: orderParams,
     querystring: noQuery,

@@ -26,8 +26,8 @@ export function transferProofRoute(app: ApiRouter, deps: ApiDependencies): void 
   } as const;
   const schema = {
     operationId: 'attachTransferProof',
-    summary: 'Say where the proof of a bank transfer is',
-    description: "A name in the storefront's own store: no file is sent here. Asking again is safe.",
+    summary: 'Attach a proof of bank transfer',
+    description: "By its name in the storefront's own store: no file is uploaded here. Retrying is safe.",
     tags: ['payments'],
     params: orderParams,
     querystring: orderQuery,

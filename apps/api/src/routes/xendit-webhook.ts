@@ -31,8 +31,9 @@ export function xenditWebhookRoute(app: ApiRouter, { config, producer }: ApiDepe
     config: { access: 'public', closedBy: [], rateLimit: false, problems: ['unauthorized'] },
     schema: {
       operationId: 'receiveXenditEvent',
-      summary: 'Take an event of Xendit',
-      description: 'An event of an invoice or a refund; one of another kind is answered and left alone.',
+      summary: 'Receive a Xendit event',
+      description:
+        'Events of invoices and refunds are stored; an event of another kind is answered and ignored.',
       tags: ['webhooks'],
       security: [{ xenditCallbackToken: [] }],
       body: event,
