@@ -73,6 +73,9 @@ export {
   type StoredOrder,
 } from './orders.ts';
 
+// What happened to an order, for those who look after it.
+export { type OrderTimelineRows, readOrderTimeline } from './order-timeline.ts';
+
 // Payment attempts and the events of gateways.
 export {
   adjustRefundedTotals,

@@ -10,6 +10,7 @@ import * as payments from './migrations/0007-payments.ts';
 import * as catalogue from './migrations/0008-catalogue.ts';
 import * as intake from './migrations/0009-intake.ts';
 import * as standardTerms from './migrations/0010-standard-terms.ts';
+import * as paymentEventsOfAttempt from './migrations/0011-payment-events-of-attempt.ts';
 
 /** Each file of `migrations/` under its name, oldest first. `npm run migration` adds one. */
 export const MIGRATIONS = {
@@ -23,6 +24,7 @@ export const MIGRATIONS = {
   '0008-catalogue': catalogue,
   '0009-intake': intake,
   '0010-standard-terms': standardTerms,
+  '0011-payment-events-of-attempt': paymentEventsOfAttempt,
 };
 
 /**
