@@ -55,6 +55,20 @@ describe('the document', () => {
     }
   });
 
+  it('asks for no key in these routes only', () => {
+    const open = operationsOf(document).filter(({ operation }) => operation.security === undefined);
+    expect(new Set(open.map(({ operation }) => operation.operationId))).toEqual(
+      new Set([
+        'readOpenApi',
+        'isLive',
+        'isReady',
+        'listProducts',
+        'readProduct',
+        'receiveMidtransNotification',
+      ]),
+    );
+  });
+
   it('has an example of every body, sent or answered, and each is of its own schema', () => {
     let count = 0;
     for (const { method, path, operation } of operationsOf(document)) {
