@@ -1,0 +1,25 @@
+import { commonConfig, parseConfig } from '@antrean/process';
+import { z } from 'zod';
+
+/** Several at once, so that a token is changed without a moment in which none is valid. */
+const tokens = z
+  .string()
+  .regex(
+    /^[^\s,]{32,}(,[^\s,]{32,})*$/,
+    'must be a token of at least 32 characters, or several with commas between them and no spaces',
+  )
+  .transform((text) => text.split(','));
+
+const schema = z.object({
+  ...commonConfig,
+  ADMIN_HOST: z.string().default('127.0.0.1'),
+  ADMIN_PORT: z.coerce.number().int().min(0).max(65_535).default(3200),
+  DATABASE_URL: z.url(),
+  /** A client with one of them may read everything here. */
+  ADMIN_TOKENS: tokens,
+});
+
+export type AdminConfig = z.output<typeof schema>;
+
+/** Throws with every bad value named. */
+export const readConfig = (env: NodeJS.ProcessEnv): AdminConfig => parseConfig('The admin API', schema, env);

@@ -1,0 +1,9 @@
+import { COMMON_PROBLEMS } from '@antrean/http';
+
+/** Every error the admin API answers: its stable code, HTTP status, and the general title. */
+export const PROBLEMS = {
+  ...COMMON_PROBLEMS,
+  unauthorized: { status: 401, title: 'The admin token is missing or not valid.' },
+} as const;
+
+export type ProblemCode = keyof typeof PROBLEMS;

@@ -1,0 +1,13 @@
+import { healthRoutes } from '@antrean/http';
+import type { AdminRouter } from '../admin-routes.ts';
+import type { AdminDependencies } from '../dependencies.ts';
+
+/** Ready is an admin API that reaches PostgreSQL. */
+export function adminHealthRoutes(app: AdminRouter, { pingDatabase }: AdminDependencies): void {
+  healthRoutes(app, {
+    config: { access: 'public' },
+    summary: 'Check that orders can be read',
+    detail: 'PostgreSQL does not answer.',
+    check: pingDatabase,
+  });
+}

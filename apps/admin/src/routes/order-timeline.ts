@@ -1,0 +1,46 @@
+import { isDatabaseUnavailable } from '@antrean/db';
+import { noQuery } from '@antrean/http';
+import { z } from 'zod';
+import type { AdminRouter } from '../admin-routes.ts';
+import type { AdminDependencies } from '../dependencies.ts';
+import { EXAMPLE_ORDER_ID, orderTimeline } from '../order-timeline-schema.ts';
+import { timelineOf } from '../order-timeline.ts';
+import { Problem } from '../problems.ts';
+
+const params = z.object({
+  orderId: z
+    .uuid()
+    .toLowerCase()
+    .meta({ description: 'As in the answer to the order.', examples: [EXAMPLE_ORDER_ID] }),
+});
+
+/** What happened to one order, for support: each change of its state, stock and money, with who made it and why. */
+export function orderTimelineRoute(app: AdminRouter, { readOrderTimeline }: AdminDependencies): void {
+  const config = { access: 'admin' } as const;
+  const schema = {
+    operationId: 'readOrderTimeline',
+    summary: 'Read the timeline of an order',
+    description:
+      'The order and every entry about it, the oldest first. An order that is still queued is known to Redis only, and ' +
+      'is not found here.',
+    tags: ['orders'],
+    params,
+    querystring: noQuery,
+    response: { 200: orderTimeline },
+  };
+  app.get('/admin/api/orders/:orderId', { config, schema }, async (request, reply) => {
+    const { orderId } = request.params as z.output<typeof params>;
+    const rows = await readOrderTimeline(orderId).catch((error: unknown) => {
+      if (!isDatabaseUnavailable(error)) throw error;
+      request.log.error({ err: error, orderId }, 'order could not be read');
+      throw new Problem('temporarily_unavailable', 'PostgreSQL does not answer. Try again in a moment.');
+    });
+    if (rows === undefined) {
+      throw new Problem(
+        'not_found',
+        'PostgreSQL has no order of this id. An order that is still queued has no row yet: read its status at the API.',
+      );
+    }
+    return reply.header('cache-control', 'no-store').send(timelineOf(rows));
+  });
+}
