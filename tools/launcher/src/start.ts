@@ -1,4 +1,4 @@
-// Starts the whole system on this machine: PostgreSQL, Redis, the gateway simulator, the API, the worker.
+// Starts the whole system on this machine: PostgreSQL, Redis, the gateway simulator, the API, the worker, the admin API.
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,6 +10,7 @@ import { freePort, guard, release, repoRoot, stopPid } from '@antrean/testing/se
 import { type Services, startServices } from '@antrean/testing/services';
 
 const logs = path.join(localDirectory, 'logs');
+const ADMIN_TOKEN_FILE = 'admin-token';
 
 type App = {
   name: string;
@@ -205,7 +206,7 @@ async function main(): Promise<void> {
   console.log('Starting Antrean …');
   const serviceLog = path.join(logs, 'services.log');
   writeFileSync(serviceLog, '');
-  await Promise.all(['simulator', 'api', 'worker'].map(stopLeftover));
+  await Promise.all(['simulator', 'api', 'worker', 'admin'].map(stopLeftover));
   const running = await step('PostgreSQL and Redis', async () => {
     services = await startServices({
       dir: localDirectory,
@@ -281,9 +282,22 @@ async function main(): Promise<void> {
       }),
     }),
   );
+  const admin = await step('admin API', () =>
+    startOnFreePort('admin', 'apps/admin/src/main.ts', {
+      preferred: 3200,
+      health: '/health/ready',
+      env: (port) => ({
+        DATABASE_URL: databaseUrl,
+        ADMIN_HOST: '127.0.0.1',
+        ADMIN_PORT: `${port}`,
+        ADMIN_TOKENS: kept(ADMIN_TOKEN_FILE),
+      }),
+    }),
+  );
   if (stopping) throw new Stopping();
 
-  publishAddresses({ api, worker, simulator, databaseUrl, redisUrl });
+  publishAddresses({ api, admin, worker, simulator, databaseUrl, redisUrl });
+  const shownDirectory = path.relative(process.cwd(), localDirectory) || localDirectory;
   const order = JSON.stringify({
     customer: { name: 'Siti Rahma', email: 'siti@example.com', phone: '+6281234567890' },
     items: [{ sku: 'KOPI-GAYO-250', quantity: 1 }],
@@ -293,12 +307,14 @@ async function main(): Promise<void> {
 Antrean runs.
   API         ${api}
   Reference   ${api}/docs
+  Admin API   ${admin}/admin/docs
   Worker      ${worker}/health/ready
   Simulator   ${simulator}
   PostgreSQL  ${databaseUrl}
   Redis       ${redisUrl}
-  Logs        ${path.relative(process.cwd(), logs) || logs}/
+  Logs        ${shownDirectory}/logs/
   Demo key    ${key}
+  Admin token in ${path.join(shownDirectory, ADMIN_TOKEN_FILE)}
 
 Place an order:
   curl -sS ${api}/v1/orders \\

@@ -44,12 +44,14 @@ async function launch() {
   }
   child.once('exit', (code) => reject(new Error(`The launcher ended with ${code}:\n${output}`)));
   await started;
-  const pids = ['api', 'worker', 'simulator'].map((name) =>
+  const pids = ['api', 'worker', 'simulator', 'admin'].map((name) =>
     Number(readFileSync(path.join(directory, `${name}.pid`), 'utf8').split(' ')[0]),
   );
   const [, api = ''] = /^ {2}API +(\S+)/m.exec(output) ?? [];
+  const [, admin = ''] = /^ {2}Admin API +(\S+)\/admin\/docs$/m.exec(output) ?? [];
+  const adminToken = readFileSync(path.join(directory, 'admin-token'), 'utf8').trim();
   const [, key = ''] = /^ {2}Demo key +(\S+)/m.exec(output) ?? [];
-  return { child, pids, api, key, output: () => output };
+  return { child, pids, api, admin, adminToken, key, output: () => output };
 }
 
 const allGone = (pids: number[]) =>
@@ -57,7 +59,7 @@ const allGone = (pids: number[]) =>
 
 describe('npm start', () => {
   it('takes an order from its own words to paid, and leaves nothing when it is interrupted', async () => {
-    const { child, pids, api, key, output } = await launch();
+    const { child, pids, api, admin, adminToken, key, output } = await launch();
     const placed = await fetch(`${api}/v1/orders`, {
       method: 'POST',
       headers: {
@@ -72,7 +74,7 @@ describe('npm start', () => {
       }),
     });
     expect(placed.status).toBe(202);
-    const { statusUrl } = (await placed.json()) as { statusUrl: string };
+    const { orderId, statusUrl } = (await placed.json()) as { orderId: string; statusUrl: string };
     const read = async () =>
       (await (await fetch(statusUrl)).json()) as { status: string; payment?: { url: string } };
     const patience = { timeout: 20_000, interval: 50 };
@@ -85,6 +87,16 @@ describe('npm start', () => {
     const [, action = ''] = /<form method="post" action="([^"]+)"><button>Bayar/.exec(page) ?? [];
     await fetch(new URL(action, waiting.payment?.url), { method: 'POST' });
     await vi.waitFor(async () => expect((await read()).status).toBe('paid'), patience);
+    const headers = { authorization: `Bearer ${adminToken}` };
+    const told = await fetch(`${admin}/admin/api/orders/${orderId}`, { headers });
+    expect(told.status).toBe(200);
+    const { order, entries } = (await told.json()) as {
+      order: { state: string };
+      entries: { kind: string }[];
+    };
+    expect(order.state).toBe('paid');
+    const kinds = ['transition', 'stock_movement', 'payment_attempt', 'payment_event', 'money_movement'];
+    expect(new Set(entries.map(({ kind }) => kind))).toEqual(new Set(kinds));
 
     child.kill('SIGINT');
     const [code] = (await once(child, 'exit')) as [number | null];
