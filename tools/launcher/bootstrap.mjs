@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 const PNPM = 'pnpm@12.21.0';
 const COMMANDS = [
   'start',
+  'dev',
   'reset',
   'demo',
   'test',
@@ -162,6 +163,9 @@ const script = (name) => [path.join(root, 'tools/launcher/src', name), ...args];
 
 let code = 0;
 switch (command) {
+  case 'dev':
+    code = await run(node24, [...script('start.ts'), '--watch'], { ipc: true });
+    break;
   case 'start':
   case 'demo':
     code = await run(node24, script(`${command}.ts`), { ipc: true });

@@ -1,16 +1,29 @@
 // Starts the whole system on this machine: PostgreSQL, Redis, the gateway simulator, the API, the worker, the admin API.
-import { spawn } from 'node:child_process';
+// With --watch (`npm run dev`) API, worker and admin API restart when a file of theirs changes; the stores stay.
+import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import pretty from 'pino-pretty';
 import { claimInstance, leaveInstance, localDirectory, publishAddresses } from './instance.ts';
-import { processIdentity } from '@antrean/testing/services';
-import { freePort, guard, release, repoRoot, stopPid } from '@antrean/testing/services';
-import { type Services, startServices } from '@antrean/testing/services';
+import {
+  freePort,
+  guard,
+  processIdentity,
+  release,
+  repoRoot,
+  type Services,
+  startServices,
+  stopPid,
+} from '@antrean/testing/services';
 
 const logs = path.join(localDirectory, 'logs');
 const ADMIN_TOKEN_FILE = 'admin-token';
+const isWatching = process.argv.includes('--watch');
+const WATCHED = ['api', 'worker', 'admin'];
 
 type App = {
   name: string;
@@ -99,8 +112,29 @@ async function stopLeftover(name: string): Promise<void> {
   rmSync(file, { force: true });
 }
 
-function startApp(name: string, entry: string, env: Record<string, string>): App {
-  const logFile = path.join(logs, `${name}.log`);
+/** One log for all watched processes, a line an event. Lines that are not JSON, as of a crash, stay as they are. */
+const sideBySide = pretty({ ignore: 'pid,hostname', singleLine: true, sync: true });
+
+/** tsx restarts the process when one of the files that it has loaded changes, and waits for a change when it crashed. */
+function spawnWatched(entry: string, env: Record<string, string>, logFile: string): ChildProcess {
+  const tsx = fileURLToPath(import.meta.resolve('tsx/cli'));
+  const child = spawn(process.execPath, [tsx, 'watch', '--clear-screen=false', path.join(repoRoot, entry)], {
+    cwd: repoRoot,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  writeFileSync(logFile, '');
+  for (const output of [child.stdout, child.stderr]) {
+    createInterface({ input: output }).on('line', (line) => {
+      writeFileSync(logFile, `${line}\n`, { flag: 'a' });
+      sideBySide.write(`${line}\n`);
+    });
+  }
+  return child;
+}
+
+function spawnOnce(entry: string, env: Record<string, string>, logFile: string): ChildProcess {
   const out = openSync(logFile, 'w');
   const child = spawn(process.execPath, [path.join(repoRoot, entry)], {
     cwd: repoRoot,
@@ -109,6 +143,13 @@ function startApp(name: string, entry: string, env: Record<string, string>): App
     detached: true,
   });
   closeSync(out);
+  return child;
+}
+
+function startApp(name: string, entry: string, env: Record<string, string>): App {
+  const logFile = path.join(logs, `${name}.log`);
+  const isWatched = isWatching && WATCHED.includes(name);
+  const child = (isWatched ? spawnWatched : spawnOnce)(entry, env, logFile);
   const listens = Promise.withResolvers<void>();
   const app: App = { name, pid: child.pid ?? 0, logFile, ended: undefined, listens: listens.promise };
   const end = (how: string): void => {
@@ -116,6 +157,8 @@ function startApp(name: string, entry: string, env: Record<string, string>): App
     listens.resolve();
     wake();
   };
+  // A watched process has no channel to say that it listens: its health is asked until it answers.
+  if (isWatched) listens.resolve();
   child.once('message', () => listens.resolve());
   child.once('error', (error) => end(error.message));
   child.once('exit', (code, signal) => end(signal === null ? `exit code ${code}` : `signal ${signal}`));
@@ -297,6 +340,9 @@ async function main(): Promise<void> {
   if (stopping) throw new Stopping();
 
   publishAddresses({ api, admin, worker, simulator, databaseUrl, redisUrl });
+  // For scripts and the README, as a port may be another one each time.
+  writeFileSync(path.join(localDirectory, 'api-url'), `${api}\n`);
+  writeFileSync(path.join(localDirectory, 'admin-url'), `${admin}\n`);
   const shownDirectory = path.relative(process.cwd(), localDirectory) || localDirectory;
   const order = JSON.stringify({
     customer: { name: 'Siti Rahma', email: 'siti@example.com', phone: '+6281234567890' },
@@ -324,7 +370,7 @@ Place an order:
     -d '${order}'
 Then open the payment.url that its statusUrl shows, press Bayar, and see it paid.
 
-Stop with Ctrl-C. Start afresh with: npm run reset`);
+Stop with Ctrl-C. ${isWatching ? 'API, worker and admin API restart when their code changes.' : 'Start afresh with: npm run reset'}`);
 
   for (;;) {
     const woken = new Promise<void>((resolve) => {
