@@ -35,3 +35,6 @@ export { startAvailabilityPublisher } from './availability-publisher.ts';
 // For tests of what operators do.
 export { COMMANDS } from './commands/index.ts';
 export { type CommandContext, Refused } from './commands/command.ts';
+
+// For tests of the release step.
+export { StillRunningError, upgrade } from './upgrade.ts';

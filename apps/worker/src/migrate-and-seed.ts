@@ -1,9 +1,9 @@
-// Runs once before the API and the workers start: migrates the database. Where a demo key is given, it also adds
-// the demo catalogue and lets that key place orders. Running it again changes nothing.
+// The release step: runs once before the processes of a release start. Migrates the database and moves what waits in
+// Redis (see upgrade.ts). Where a demo key is given, it also adds the demo catalogue and lets that key place orders.
+// Running it again changes nothing.
 import {
   addStorefrontKey,
   liveStorefronts,
-  migrateToLatest,
   openDatabase,
   putStorefront,
   seedDemoCatalogue,
@@ -14,37 +14,47 @@ import {
   DEFAULT_LIMITS,
   digestOfKey,
   Keyspace,
-  openRequestRedis,
+  openWorkerRedis,
   SCOPES,
   waitForRedis,
 } from '@antrean/redis';
 import { z } from 'zod';
 import { projectAllStorefronts } from './storefronts.ts';
+import { StillRunningError, upgrade } from './upgrade.ts';
 
 const schema = z.object({
   DATABASE_URL: z.url(),
   ...redisConfig,
   DEMO_STOREFRONT_KEY: z.string().min(16).optional(),
 });
-const config = configOrExit(() => parseConfig('The preparation', schema, process.env));
+const config = configOrExit(() => parseConfig('The release step', schema, process.env));
 const { DATABASE_URL, REDIS_URL, QUEUE_PREFIX, DEMO_STOREFRONT_KEY: key } = config;
 const keyspace = new Keyspace(QUEUE_PREFIX);
 
-await migrateToLatest(DATABASE_URL);
-console.log('Database migrated.');
-if (key !== undefined) {
+const redis = openWorkerRedis(REDIS_URL);
+try {
+  await waitForRedis(redis, 10_000);
+  await upgrade({ databaseUrl: DATABASE_URL, redis, keyspace, say: (line) => console.log(line) });
+  if (key !== undefined) await seedDemo(key);
+} catch (error) {
+  if (!(error instanceof StillRunningError)) throw error;
+  console.error(error.message);
+  process.exitCode = 1;
+} finally {
+  redis.disconnect();
+}
+
+async function seedDemo(demoKey: string): Promise<void> {
   await seedDemoCatalogue(DATABASE_URL);
   const db = openDatabase({ url: DATABASE_URL, maxConnections: 1 });
-  const redis = openRequestRedis(REDIS_URL);
   try {
-    await waitForRedis(redis, 10_000);
     await bumpCatalogue(redis, keyspace);
     const { storefronts } = await liveStorefronts(db);
     // Its limits may have been changed since.
     if (!storefronts.some(({ id }) => id === 'demo')) {
       await putStorefront(db, { id: 'demo', ...DEFAULT_LIMITS }, 'preparation');
     }
-    const digest = digestOfKey(key);
+    const digest = digestOfKey(demoKey);
     await addStorefrontKey(db, {
       ...{
         id: `key_demo_${digest.slice(0, 8)}`,
@@ -56,7 +66,6 @@ if (key !== undefined) {
     });
     await projectAllStorefronts(db, redis, keyspace);
   } finally {
-    redis.disconnect();
     await db.destroy();
   }
   console.log('Demo catalogue and demo storefront key in place.');

@@ -5,7 +5,8 @@ export {
   pipelinedTransaction,
   type DatabaseOptions,
 } from './database.ts';
-export { migrateTo, migrateToLatest } from './migrate.ts';
+export { migrateTo, migrateToLatest, migrationNeedsStop } from './migrate.ts';
+export { type DatabaseSession, otherSessions } from './other-sessions.ts';
 export type { Database, TransferAccount } from './schema.ts';
 
 // Catalogue and stock.

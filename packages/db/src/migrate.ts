@@ -1,3 +1,4 @@
+import { type Kysely, sql } from 'kysely';
 import { type MigrationResultSet, Migrator } from 'kysely/migration';
 import { openDatabase } from './database.ts';
 import * as orders from './migrations/0001-orders.ts';
@@ -11,6 +12,7 @@ import * as catalogue from './migrations/0008-catalogue.ts';
 import * as intake from './migrations/0009-intake.ts';
 import * as standardTerms from './migrations/0010-standard-terms.ts';
 import * as paymentEventsOfAttempt from './migrations/0011-payment-events-of-attempt.ts';
+import type { Database } from './schema.ts';
 
 /** Each file of `migrations/` under its name, oldest first. `npm run migration` adds one. */
 export const MIGRATIONS = {
@@ -33,6 +35,18 @@ export const MIGRATIONS = {
  */
 export async function migrateToLatest(databaseUrl: string): Promise<void> {
   await migrate(databaseUrl, (migrator) => migrator.migrateToLatest());
+}
+
+/** It renames tables and columns that running processes use. */
+const NEEDS_STOP: keyof typeof MIGRATIONS = '0010-standard-terms';
+
+/** Whether a migration is pending for which all processes must be stopped; false for an empty database. */
+export async function migrationNeedsStop(db: Kysely<Database>): Promise<boolean> {
+  const { rows: found } = await sql`select 1 where to_regclass('kysely_migration') is not null`.execute(db);
+  if (found.length === 0) return false;
+  const { rows } = await sql<{ isDone: boolean }>`
+    select bool_or(name = ${NEEDS_STOP}) as "isDone" from kysely_migration`.execute(db);
+  return rows[0]?.isDone === false;
 }
 
 /** Only as far as this migration: for tests of what a later one makes of the rows it finds. */

@@ -22,3 +22,6 @@ export {
   type WorkerOptions,
 } from './workers.ts';
 export { queueKeys } from './queue-keys.ts';
+
+// The upgrade from keys without a hash tag.
+export { hasLegacyKeys, moveLegacyKeys } from './legacy-keys.ts';

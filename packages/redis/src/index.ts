@@ -69,3 +69,8 @@ export {
   createCatalogueCache,
 } from './catalogue-cache.ts';
 export { TtlCache } from './ttl-cache.ts';
+
+// The upgrade from keys without a hash tag.
+export { hasKeysToMove, type KeyMove, type MovedKeys, moveKeys } from './upgrade/move-keys.ts';
+export { legacyKeyMoves, legacyPrefix } from './upgrade/legacy-keys.ts';
+export { otherClients, type RedisClient } from './upgrade/other-clients.ts';

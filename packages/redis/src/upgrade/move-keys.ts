@@ -1,0 +1,169 @@
+import type { Redis } from 'ioredis';
+
+/** Replaces the first `from` by `to` in a field of a hash, or in a string where `field` is ''. */
+interface Edit {
+  field: string;
+  from: string;
+  to: string;
+}
+
+/** What becomes of a legacy key. */
+export interface KeyMove {
+  /** For the report, in the plural. */
+  kind: string;
+  /** Its new name; undefined for a cache, which is deleted. */
+  to: string | undefined;
+  edits?: readonly Edit[];
+  /** In a list or set: members that begin with `from` get the prefix `to` in its place. */
+  members?: readonly { from: string; to: string }[];
+}
+
+export interface MovedKeys {
+  /** How many of each kind. */
+  moved: ReadonlyMap<string, number>;
+  deleted: number;
+  /** Not of Antrean: left where they are. */
+  unknown: { count: number; examples: readonly string[] };
+}
+
+/**
+ * Moves one key and edits its contents atomically, so that a run that was killed can be repeated. A list or set whose
+ * members are renamed moves a portion a call. Answers 0 if the key does not exist, 1 if all of it was moved, 2 if some of
+ * it is left.
+ *
+ * The new key exists only where new processes ran before the move was complete. Then lists and sets are merged, hashes keep
+ * the fields of the new key, and of two strings that begin with a number (counters, and status records with their
+ * version) the higher one is kept, of other strings the new one.
+ */
+const MOVE = `
+local from, to = KEYS[1], KEYS[2]
+local portion, members, edits = ARGV[1], cjson.decode(ARGV[2]), cjson.decode(ARGV[3])
+local type = redis.call('TYPE', from).ok
+local isNew = redis.call('EXISTS', to) == 0
+if type == 'none' then return 0 end
+
+local function renamed(member)
+  for _, change in ipairs(members) do
+    local start = #change.from
+    if string.sub(member, 1, start) == change.from then return change.to .. string.sub(member, start + 1) end
+  end
+  return member
+end
+local function edited(text, edit)
+  local first, last = string.find(text, edit.from, 1, true)
+  if first then return string.sub(text, 1, first - 1) .. edit.to .. string.sub(text, last + 1) end
+end
+local number = function(key) return tonumber(string.match(redis.call('GET', key), '^%d+')) end
+
+if (type == 'list' or type == 'set' or type == 'zset') and (not isNew or #members > 0) then
+  if type == 'list' then
+    local some = redis.call('RPOP', from, portion)
+    for i, member in ipairs(some) do some[i] = renamed(member) end
+    redis.call('LPUSH', to, unpack(some))
+  elseif type == 'set' then
+    local some = redis.call('SPOP', from, portion)
+    for i, member in ipairs(some) do some[i] = renamed(member) end
+    redis.call('SADD', to, unpack(some))
+  else
+    local some = redis.call('ZPOPMIN', from, portion)
+    for i = 1, #some, 2 do some[i], some[i + 1] = some[i + 1], renamed(some[i]) end
+    redis.call('ZADD', to, 'NX', unpack(some))
+  end
+  return redis.call('EXISTS', from) + 1
+end
+
+if isNew then
+  redis.call('RENAME', from, to)
+elseif type == 'string' and (number(from) or 0) > (number(to) or 0) then
+  redis.call('RENAME', from, to)
+else
+  if type == 'hash' then
+    local fields = redis.call('HGETALL', from)
+    for i = 1, #fields, 2 do redis.call('HSETNX', to, fields[i], fields[i + 1]) end
+  end
+  redis.call('UNLINK', from)
+end
+for _, edit in ipairs(edits) do
+  if type == 'hash' and edit.field ~= '' then
+    local text = edited(redis.call('HGET', to, edit.field) or '', edit)
+    if text then redis.call('HSET', to, edit.field, text) end
+  elseif type == 'string' and edit.field == '' then
+    local text = edited(redis.call('GET', to), edit)
+    if text then redis.call('SET', to, text, 'KEEPTTL') end
+  end
+end
+return 1`;
+
+const SCANNED_AT_ONCE = 500;
+/** Of a list or set in one call: some 5 ms of Redis. */
+const PORTION = 1_000;
+const EXAMPLES = 5;
+
+type ScriptedRedis = Redis & {
+  antreanMoveKey(from: string, to: string, portion: number, members: string, edits: string): Promise<number>;
+};
+
+/** Every key that begins with `prefix`, by portions. SCAN may name a key twice. */
+async function* keysWith(redis: Redis, prefix: string): AsyncGenerator<string[]> {
+  const pattern = `${prefix.replaceAll(/[\\*?[\]]/g, '\\$&')}*`;
+  let cursor = '0';
+  do {
+    const [next, keys] = await redis.scan(cursor, 'MATCH', pattern, 'COUNT', SCANNED_AT_ONCE);
+    cursor = next;
+    yield keys;
+  } while (cursor !== '0');
+}
+
+/** Whether any key that begins with `prefix` has a move. */
+export async function hasKeysToMove(
+  redis: Redis,
+  prefix: string,
+  moveOf: (key: string) => KeyMove | undefined,
+): Promise<boolean> {
+  for await (const keys of keysWith(redis, prefix)) {
+    if (keys.some((key) => moveOf(key) !== undefined)) return true;
+  }
+  return false;
+}
+
+/** Moves every key that begins with `prefix`. A run that was killed can be repeated. */
+export async function moveKeys(
+  redis: Redis,
+  prefix: string,
+  moveOf: (key: string) => KeyMove | undefined,
+): Promise<MovedKeys> {
+  redis.defineCommand('antreanMoveKey', { numberOfKeys: 2, lua: MOVE });
+  // Or its text would be sent for each of the first keys.
+  await redis.script('LOAD', MOVE);
+  const scripted = redis as ScriptedRedis;
+  const moved = new Map<string, number>();
+  const unknown = { count: 0, examples: [] as string[] };
+  let deleted = 0;
+  for await (const keys of keysWith(redis, prefix)) {
+    const moves = keys.map((key) => ({ key, move: moveOf(key) }));
+    await Promise.all(
+      moves.map(async ({ key, move }) => {
+        if (move === undefined) {
+          unknown.count += 1;
+          if (unknown.examples.length < EXAMPLES) unknown.examples.push(key);
+          return;
+        }
+        const { kind, to, members = [], edits = [] } = move;
+        if (to === undefined) {
+          const wasThere = await redis.unlink(key);
+          deleted += wasThere;
+          return;
+        }
+        const args = [JSON.stringify(members), JSON.stringify(edits)] as const;
+        let answer = 2;
+        let isThere = false;
+        while (answer === 2) {
+          answer = await scripted.antreanMoveKey(key, to, PORTION, ...args);
+          isThere ||= answer > 0;
+        }
+        if (isThere) moved.set(kind, (moved.get(kind) ?? 0) + 1);
+      }),
+    );
+  }
+  return { moved, deleted, unknown };
+}
