@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { accept } from './accept.ts';
 import { backlog } from './backlog.ts';
 import { type Benchmark, UsageError } from './benchmark.ts';
+import { cost } from './cost/main.ts';
 import { withEnvironment } from './environment.ts';
 import { fallback } from './fallback.ts';
 import { flashSale } from './flash-sale.ts';
@@ -29,6 +30,8 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
 };
 
 const [name = '', ...args] = process.argv.slice(2);
+// Its arguments are checkouts, which no benchmark has.
+if (name === 'cost') process.exit(await cost(args));
 const benchmark = BENCHMARKS[name];
 if (name === '--help' || name === '-h') {
   console.log(usage(BENCHMARKS));
@@ -102,5 +105,7 @@ function usage(of: Readonly<Record<string, Benchmark>>): string {
     option('--help', 'explains the benchmark'),
     '',
     about.join('\n\n'),
+    '',
+    '  cost: what an order costs, in one checkout or in two by turns; npm run bench -- cost explains it',
   ].join('\n');
 }

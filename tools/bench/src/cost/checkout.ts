@@ -1,0 +1,87 @@
+import type * as Db from '@antrean/db';
+import type { AcceptedOrder } from '@antrean/queue';
+import type { Redis, Scope } from '@antrean/redis';
+
+interface NewProduct {
+  sku: string;
+  name: string;
+  description: string;
+  priceRupiah: number;
+  onHand: number;
+}
+
+/** BullMQ's keys of a queue. */
+interface QueueSets {
+  wait: string;
+  active: string;
+  delayed: string;
+}
+
+/** What the scenarios need of a checkout, whatever its layout. It is imported from there. */
+export interface Checkout {
+  root: string;
+  /** What is run as a process, from its root on. `orderWorker` reserves orders and works no other job. */
+  files: { api: string; worker: string; simulator: string; orderWorker: string };
+  /** Brings an empty database to the schema of the checkout. */
+  migrate(databaseUrl: string): Promise<void>;
+  addProducts(databaseUrl: string, products: readonly NewProduct[]): Promise<void>;
+  /** Rows of the answer; values of `bigint` as numbers. */
+  query<T>(databaseUrl: string, statement: string): Promise<T[]>;
+  openRedis(url: string): Promise<Redis>;
+  /** Lets a secret key of the storefront `bench` order without a limit. */
+  putKey(redis: Redis, key: string): Promise<void>;
+  /** Accepts orders as the API does. */
+  openAcceptance(redis: Redis): { accept(order: AcceptedOrder): Promise<void>; close(): Promise<void> };
+  statusToken(secret: string, orderId: string): string;
+  orderIdOf(storefrontId: string, idempotencyKey: string): string;
+  /** How many tickets were served. */
+  servedKey: string;
+  /** A pattern: the channels on which changes of orders are published. */
+  statusChannels: string;
+  queueSets(queue: 'orders' | 'payments'): QueueSets;
+}
+
+/** What packages/db does for a measurement; it had these signatures in 23ab6f9 too. */
+export function throughDb(
+  db: Pick<typeof Db, 'addProducts' | 'migrateToLatest' | 'openDatabase' | 'sql'>,
+): Pick<Checkout, 'migrate' | 'addProducts' | 'query'> {
+  return {
+    migrate: (url) => db.migrateToLatest(url),
+    async addProducts(url, products) {
+      const database = db.openDatabase({ url, maxConnections: 1 });
+      await db.addProducts(database, products);
+      await database.destroy();
+    },
+    async query<T>(url: string, statement: string) {
+      const database = db.openDatabase({ url, maxConnections: 1, limits: false });
+      const { rows } = await db.sql.raw<T>(statement).execute(database);
+      await database.destroy();
+      return rows;
+    },
+  };
+}
+
+/** A new order at the API's door. */
+export function arrivalOf({ orderId, storefrontId, fingerprint, items, acceptedAtMs }: AcceptedOrder) {
+  const updatedAt = new Date(acceptedAtMs).toISOString();
+  return {
+    record: {
+      status: { orderId, status: 'queued' as const, items, updatedAt },
+      ...{ storefrontId, fingerprint, version: 0 },
+    },
+    ...{ items, acceptedAtMs, refusal: { before: undefined, after: undefined } },
+  };
+}
+
+export const benchStorefront = (digest: string, scopes: readonly Scope[]) => ({
+  keys: [
+    {
+      digest,
+      key: {
+        ...{ keyId: 'key_bench', storefrontId: 'bench', kind: 'secret' as const, name: 'bench' },
+        ...{ scopes, origins: [] },
+      },
+    },
+  ],
+  limits: [{ storefrontId: 'bench', limits: { ordersPerAddress: 1_000_000, requests: 10_000_000 } }],
+});
