@@ -16,7 +16,7 @@ export type {
   RefundStatus,
   Urgency,
 } from './gateway.ts';
-export { createMidtransGateway } from './midtrans.ts';
+export { createMidtransGateway } from './midtrans/adapter.ts';
 export { withoutPersonalData } from './redact.ts';
 export {
   parseXenditInvoiceEvent,
@@ -24,4 +24,4 @@ export {
   verifyMidtransNotification,
   verifyXenditToken,
 } from './webhooks.ts';
-export { createXenditGateway } from './xendit.ts';
+export { createXenditGateway } from './xendit/adapter.ts';

@@ -1,0 +1,132 @@
+import { z } from 'zod';
+import { isAnswer } from '../calls.ts';
+import {
+  type CloseOutcome,
+  type CreateOutcome,
+  type GatewayStatus,
+  httpFailure,
+  type PaymentGateway,
+  type PaymentRequest,
+  refusePaymentReference,
+  refuseRequest,
+  transportFailure,
+  type Urgency,
+} from '../gateway.ts';
+import { codeOf, createMidtransClient, type MidtransOptions } from './client.ts';
+import { createLook, idOf } from './look.ts';
+import { midtransRefunds } from './refunds.ts';
+import { closedBy } from './status.ts';
+
+const created = z.object({ token: z.string().min(1), redirect_url: z.url({ protocol: /^https?$/ }) });
+const sessionCancelled = z.object({ canceled_at: z.string() });
+const errorBody = z.object({ error_messages: z.array(z.string()) });
+
+/** In both languages that an account can be set to. */
+const deadToken = /^token (already cancell?ed|not found|sudah dibatalkan|tidak ditemukan)$/i;
+
+const wib = (d: Date): string =>
+  `${new Date(d.getTime() + 7 * 3_600_000).toISOString().slice(0, 19).replace('T', ' ')} +0700`;
+
+/** Snap takes at least five minutes; part minutes are dropped so that the page never outlives the order. */
+function expiry(expiresAt: Date, now: Date): Record<string, unknown> {
+  const duration = Math.max(5, Math.floor((expiresAt.getTime() - now.getTime()) / 60_000));
+  return {
+    expiry: { start_time: wib(now), unit: 'minute', duration },
+    page_expiry: { unit: 'minute', duration },
+  };
+}
+
+export function createMidtransGateway(o: MidtransOptions): PaymentGateway {
+  const client = createMidtransClient(o);
+  const { snap, call } = client;
+  const look = createLook(client);
+
+  /**
+   * Works only while the customer has chosen no method; `dead` says that none can be chosen any more. The documentation
+   * names no HTTP codes, so the messages decide.
+   */
+  async function cancelSession(
+    token: string,
+    attemptId: string,
+    urgency: Urgency,
+  ): Promise<'dead' | 'refused' | { unclear: string }> {
+    const answer = await client.cancelSession(token, { operation: 'cancel_session', attemptId, urgency });
+    if (!isAnswer(answer)) return { unclear: answer.code };
+    const status = codeOf(answer);
+    if (status < 300)
+      return sessionCancelled.safeParse(answer.body).success ? 'dead' : { unclear: 'bad_answer' };
+    const messages = errorBody.safeParse(answer.body).data?.error_messages ?? [];
+    if (messages.length === 0 || status < 400 || status >= 500 || [401, 403, 408, 429].includes(status))
+      return { unclear: `http_${status}` };
+    // The first when an earlier answer was lost, the second when another token has taken this one's place.
+    return messages.some((message) => deadToken.test(message)) ? 'dead' : 'refused';
+  }
+
+  return {
+    name: 'midtrans',
+    async create(r: PaymentRequest, urgency: Urgency = 'customer'): Promise<CreateOutcome> {
+      const refused = refuseRequest(r);
+      if (refused) return refused;
+      const answer = await call({ operation: 'create', attemptId: r.attemptId, urgency }, () =>
+        snap.createTransaction({
+          transaction_details: { order_id: r.attemptId, gross_amount: r.amountRupiah },
+          item_details: [
+            { id: 'order', name: r.description.slice(0, 50), price: r.amountRupiah, quantity: 1 },
+          ],
+          customer_details: {
+            first_name: r.customer.name.slice(0, 255),
+            email: r.customer.email,
+            phone: r.customer.phone,
+          },
+          // Comes back in every status, also where a rail puts another id into order_id.
+          custom_field1: r.attemptId,
+          ...expiry(r.expiresAt, new Date()),
+        }),
+      );
+      if (!isAnswer(answer)) return transportFailure(answer.code);
+      const code = codeOf(answer);
+      if (code < 300) {
+        const ok = created.safeParse(answer.body);
+        if (!ok.success) return { kind: 'unknown', code: 'bad_answer' };
+        return { kind: 'active', url: ok.data.redirect_url, gatewayRef: ok.data.token };
+      }
+      const messages = errorBody.safeParse(answer.body).data?.error_messages;
+      if (messages === undefined && code !== 429) return { kind: 'unknown', code: `http_${code}` };
+      const message = (messages ?? []).join('; ');
+      // "Already taken" or "already paid": an earlier try of this attempt did reach the gateway.
+      if ([400, 406, 409].includes(code) && /order_id/.test(message) && !/required|wajib/.test(message))
+        return { kind: 'unknown', code: 'duplicate_order_id' };
+      return httpFailure(code, `http_${code}`, message);
+    },
+
+    async status(q, urgency = 'customer'): Promise<GatewayStatus> {
+      const bad = refusePaymentReference(q);
+      return bad === null ? (await look(q, 'status', urgency)).status : { kind: 'unknown', code: bad };
+    },
+
+    /** Before a method is chosen there is only a Snap session to cancel, and afterwards only a transaction. */
+    async close(q, urgency = 'customer'): Promise<CloseOutcome> {
+      const bad = refusePaymentReference(q);
+      if (bad !== null) return { kind: 'unknown', code: bad };
+      const session =
+        q.gatewayRef === undefined ? 'refused' : await cancelSession(q.gatewayRef, q.attemptId, urgency);
+      if (typeof session === 'object') return { kind: 'unknown', code: session.unclear };
+      const before = await look(q, 'status', urgency);
+      if (before.status.kind !== 'pending') return closedBy(before.status, session === 'dead');
+      const answer = await call({ operation: 'cancel', attemptId: q.attemptId, urgency }, () =>
+        snap.transaction.cancel(idOf(before, q)),
+      );
+      const after = await look(q, 'status', urgency);
+      // 412 is a clear no; of any other failure we do not know what it did.
+      if (after.status.kind === 'pending') {
+        if (!isAnswer(answer)) return { kind: 'unknown', code: answer.code };
+        const code = codeOf(answer);
+        if (code >= 300 && code !== 412) return { kind: 'unknown', code: `http_${code}` };
+      }
+      return closedBy(after.status, session === 'dead');
+    },
+
+    ...midtransRefunds(client, look),
+    listPaid: () => Promise.resolve(undefined),
+  };
+}

@@ -1,0 +1,114 @@
+// The SDK has no types, and programs that import this package must see the declaration too.
+// oxlint-disable-next-line typescript/triple-slash-reference -- a file that declares a module for others is no module itself, so that no import, not even of types, takes it
+/// <reference path="./midtrans-client.d.ts" />
+import { AsyncLocalStorage } from 'node:async_hooks';
+import http from 'node:http';
+import https from 'node:https';
+import midtrans from 'midtrans-client';
+import { z } from 'zod';
+import {
+  type Answer,
+  type Call,
+  type Called,
+  type CallOptions,
+  createCaller,
+  MAX_ANSWER_BYTES,
+  parseJson,
+  safeCode,
+} from '../calls.ts';
+import { hiderOf } from '../redact.ts';
+
+/** MidtransError, read structurally: the object itself holds the server key and goes no further. */
+const sdkError = z.object({ rawHttpClientData: z.object({ code: z.string() }) });
+const statusBody = z.object({ status_code: z.union([z.string(), z.number()]).transform(String) });
+
+export type MidtransOptions = { serverKey: string; isProduction: boolean; baseUrl?: string } & CallOptions;
+
+export interface MidtransClient {
+  readonly snap: InstanceType<typeof midtrans.Snap>;
+  /** One call of the SDK, and the answer as Midtrans sent it. */
+  readonly call: (c: Call, run: () => Promise<unknown>) => Promise<Called>;
+  /** Not in the SDK. https://docs.midtrans.com/reference/cancel-a-snap-session */
+  readonly cancelSession: (token: string, c: Call) => Promise<Called>;
+}
+
+/** The SDK, within time and size limits, and with the answers as sent: it hides some, and rejects with good ones. */
+export function createMidtransClient(o: MidtransOptions): MidtransClient {
+  const snap = new midtrans.Snap({ isProduction: o.isProduction, serverKey: o.serverKey });
+  const hide = hiderOf(o.serverKey);
+  /** The answers of calls under way. */
+  const underWay = new AsyncLocalStorage<{ signal: AbortSignal; answer?: Answer }>();
+  const { defaults, interceptors } = snap.httpClient.http_client;
+  defaults.maxRedirects = 0;
+  defaults.maxContentLength = MAX_ANSWER_BYTES;
+  defaults.httpAgent = new http.Agent({ keepAlive: true });
+  defaults.httpsAgent = new https.Agent({ keepAlive: true });
+  defaults.transformResponse = [
+    (answer) => {
+      const hidden = hide(typeof answer === 'string' ? answer : '');
+      const json = parseJson(hidden);
+      return json === undefined ? hidden : json;
+    },
+  ];
+  interceptors.request.use((config) => {
+    const call = underWay.getStore();
+    return call ? Object.assign(config, { signal: call.signal }) : config;
+  });
+  const keep = (from: { status: number; headers: { get(name: string): unknown }; data: unknown }): void => {
+    const call = underWay.getStore();
+    if (!call) return;
+    const get = (name: string): string | null => {
+      const value = from.headers.get(name);
+      return typeof value === 'string' ? value : null;
+    };
+    call.answer = { httpStatus: from.status, headers: { get }, body: from.data };
+  };
+  interceptors.response.use(
+    (answer) => {
+      keep(answer);
+      return answer;
+    },
+    (error) => {
+      if (error.response) keep(error.response);
+      throw error;
+    },
+  );
+  if (o.baseUrl !== undefined) {
+    const base = o.baseUrl.replace(/\/+$/, '');
+    defaults.proxy = false;
+    snap.apiConfig.getCoreApiBaseUrl = () => base;
+    snap.apiConfig.getSnapApiBaseUrl = () => `${base}/snap/v1`;
+  }
+
+  const caller = createCaller('midtrans', o);
+  const call: MidtransClient['call'] = (c, run) =>
+    caller(c, (signal) => {
+      const kept: { signal: AbortSignal; answer?: Answer } = { signal };
+      return underWay.run(kept, async () => {
+        try {
+          await run();
+        } catch (e) {
+          const code = sdkError.safeParse(e).data?.rawHttpClientData.code;
+          return kept.answer ?? { code: safeCode(code) ?? 'sdk_error' };
+        }
+        return kept.answer ?? { code: 'sdk_error' };
+      });
+    });
+  return {
+    snap,
+    call,
+    cancelSession(token, c) {
+      const url = `${snap.apiConfig.getSnapApiBaseUrl()}/transactions/${encodeURIComponent(token)}/cancel`;
+      return call(c, () => snap.httpClient.request('post', o.serverKey, url, null));
+    },
+  };
+}
+
+/** What Midtrans says of the outcome: an error of HTTP, or one in the body under HTTP 200. */
+export function codeOf({ httpStatus, body }: Answer): number {
+  const inBody = Number(codeInBody(body) ?? Number.NaN);
+  return httpStatus < 300 && Number.isInteger(inBody) ? inBody : httpStatus;
+}
+
+/** The code that Midtrans itself gives; undefined in the answer of a proxy before it. */
+export const codeInBody = (body: unknown): string | undefined => statusBody.safeParse(body).data?.status_code;

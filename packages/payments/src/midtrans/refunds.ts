@@ -1,0 +1,131 @@
+import { isAnswer } from '../calls.ts';
+import {
+  isAttemptId,
+  type PaymentGateway,
+  type PaymentReference,
+  refusePaymentReference,
+  refuseRefund,
+  type RefundOutcome,
+  type RefundRequest,
+  type RefundStatus,
+  transportFailure,
+  type Urgency,
+} from '../gateway.ts';
+import { codeInBody, codeOf, type MidtransClient } from './client.ts';
+import { idOf, type Look } from './look.ts';
+import { methodOf, refunded, refundIn } from './status.ts';
+
+/** https://docs.midtrans.com/reference/refund-transaction */
+const notRefundable = new Set(['bank_transfer', 'echannel', 'cstore']);
+const wholeOnly = new Set(['shopeepay', 'ovo']);
+
+export function midtransRefunds(
+  { snap, call }: MidtransClient,
+  look: Look,
+): Pick<PaymentGateway, 'refund' | 'refundStatus'> {
+  async function refundStatus(
+    q: PaymentReference & { refundId: string },
+    urgency: Urgency = 'customer',
+  ): Promise<RefundStatus> {
+    const bad = refusePaymentReference(q) ?? (isAttemptId(q.refundId) ? null : 'bad_refund_id');
+    if (bad !== null) return { kind: 'unknown', code: bad };
+    const { status, transaction: t } = await look(q, 'refund_status', urgency);
+    if (status.kind === 'not_started') return { kind: 'none' };
+    if (!t) return { kind: 'unknown', code: status.kind === 'unknown' ? status.code : 'bad_answer' };
+    if (status.kind === 'returned' && /refund/.test(status.how) && t.refunds === undefined)
+      return { kind: 'unknown', code: 'refunds_not_listed' };
+    return refundIn(t, q.refundId);
+  }
+
+  /** "Cannot change the status" has many reasons; the state of the payment tells which. */
+  async function whyNot(r: RefundRequest, urgency: Urgency): Promise<RefundOutcome> {
+    const { status, transaction: t } = await look(r, 'refund_status', urgency);
+    if (status.kind === 'unknown') return status;
+    const earlier = t ? refundIn(t, r.refundId) : { kind: 'none' as const };
+    if (earlier.kind !== 'none') return earlier;
+    switch (status.kind) {
+      case 'paid':
+        // A card that has not settled yet; it can be refunded from the next day on.
+        return t?.transaction_status.toLowerCase() === 'capture'
+          ? { kind: 'not_sent', code: 'not_settled' }
+          : { kind: 'not_refundable', code: 'http_412' };
+      case 'returned':
+        return { kind: 'refused', code: 'already_returned' };
+      case 'pending':
+      case 'not_started':
+      case 'closed':
+        return { kind: 'refused', code: 'not_paid' };
+      default:
+        return status satisfies never;
+    }
+  }
+
+  return {
+    async refund(r, urgency = 'customer'): Promise<RefundOutcome> {
+      const refused = refuseRefund(r);
+      if (refused) return refused;
+      const unable = notPossible(r, r.method);
+      if (unable) return unable;
+      let id = r.attemptId;
+      if (r.transactionId !== undefined) {
+        // Money is about to go: this must be our payment, whatever webhook named it.
+        const found = await look(r, 'refund_status', urgency);
+        const { status, transaction: t } = found;
+        if (status.kind === 'unknown')
+          return { kind: status.code === 'wrong_order' ? 'refused' : 'not_sent', code: status.code };
+        if (!t) return { kind: 'refused', code: 'not_found' };
+        const earlier = refundIn(t, r.refundId);
+        if (earlier.kind !== 'none') return earlier;
+        const unableNow = notPossible(r, methodOf(t));
+        if (unableNow) return unableNow;
+        id = idOf(found, r);
+      }
+      const answer = await call({ operation: 'refund', attemptId: r.attemptId, urgency }, () =>
+        snap.transaction.refund(id, {
+          refund_key: r.refundId,
+          amount: r.amountRupiah,
+          reason: r.reason.slice(0, 255),
+        }),
+      );
+      if (!isAnswer(answer)) return transportFailure(answer.code);
+      const code = codeOf(answer);
+      if (code < 300) return refundedBy(answer.body, code, r, id);
+      if (code === 429) return { kind: 'not_sent', code: 'http_429' };
+      // Of a proxy's answer we do not know what is behind it.
+      if (codeInBody(answer.body) === undefined) return { kind: 'unknown', code: `http_${code}` };
+      if (code === 412) return whyNot(r, urgency);
+      if (code === 406) {
+        const earlier = await refundStatus(r, urgency);
+        return earlier.kind === 'none' ? { kind: 'unknown', code: 'duplicate_refund_key' } : earlier;
+      }
+      // A wrong key or a missing permission: nothing was done, and it can be once that is put right.
+      if (code === 401 || code === 403) return { kind: 'not_sent', code: `http_${code}` };
+      if (code >= 400 && code < 500 && code !== 408 && code !== 409)
+        return { kind: 'refused', code: `http_${code}` };
+      return { kind: 'unknown', code: `http_${code}` };
+    },
+    refundStatus,
+  };
+}
+
+function notPossible(r: RefundRequest, method: string | undefined): RefundOutcome | null {
+  const type = method?.split(':')[0] ?? '';
+  if (notRefundable.has(type)) return { kind: 'not_refundable', code: 'method_not_refundable' };
+  if (wholeOnly.has(type) && r.amountRupiah < r.paidRupiah)
+    return { kind: 'not_refundable', code: 'partial_not_supported' };
+  return null;
+}
+
+/** An answer that resolves may still be a no, so that the state and our refund in it decide. */
+function refundedBy(body: unknown, code: number, r: RefundRequest, id: string): RefundOutcome {
+  const t = refunded.safeParse(body).data;
+  if (!t) return { kind: 'unknown', code: 'bad_answer' };
+  if (t.order_id !== r.attemptId && t.transaction_id !== id) return { kind: 'unknown', code: 'wrong_order' };
+  const listed = refundIn(t, r.refundId);
+  if (listed.kind !== 'none') return listed;
+  const state = t.transaction_status.toLowerCase();
+  if (code === 202) return { kind: 'refused', code: 'denied_by_bank' };
+  if (code === 200 && (state === 'refund' || state === 'partial_refund') && t.refund_key === r.refundId)
+    return { kind: 'pending', gatewayRef: t.refund_chargeback_id ?? r.refundId };
+  return { kind: 'unknown', code: 'bad_answer' };
+}

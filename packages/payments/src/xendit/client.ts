@@ -1,0 +1,94 @@
+import { Configuration, Invoice as InvoiceApi, Refund as RefundApi } from 'xendit-node';
+import { z } from 'zod';
+import {
+  type Answer,
+  type Call,
+  type Called,
+  type CallOptions,
+  createCaller,
+  MAX_ANSWER_BYTES,
+  parseJson,
+  safeCode,
+} from '../calls.ts';
+import { hiderOf } from '../redact.ts';
+
+type FetchLike = (u: string, i?: RequestInit) => Promise<Response>;
+
+/** Reads the body once and within bounds, so that the SDK survives HTML errors and we see the fields it drops. */
+const keepingFetch =
+  (signal: AbortSignal, hide: (text: string) => string, keep: (a: Answer) => void): FetchLike =>
+  async (u, i) => {
+    // A redirect is an answer like another; following it would show the key to somebody else.
+    const r = await fetch(u, { ...i, redirect: 'manual', signal });
+    const text = hide(await boundedText(r));
+    const body = parseJson(text);
+    keep({ httpStatus: r.status, headers: r.headers, body: body === undefined ? text : body });
+    return new Response(r.status === 204 || r.status === 304 ? null : JSON.stringify(body ?? {}), {
+      status: r.status,
+      headers: { 'content-type': 'application/json' },
+    });
+  };
+
+async function boundedText(r: Response): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = '';
+  let bytes = 0;
+  for await (const chunk of r.body ?? []) {
+    bytes += chunk.byteLength;
+    if (bytes > MAX_ANSWER_BYTES)
+      throw Object.assign(new Error('The answer is too long.'), { code: 'ANSWER_TOO_LONG' });
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+const thrown = z.object({
+  name: z.string().optional(),
+  code: z.unknown().optional(),
+  cause: z.object({ code: z.unknown().optional() }).nullish().catch(null),
+});
+
+function thrownCode(e: unknown): string {
+  const parsed = thrown.safeParse(e).data;
+  if (parsed?.name === 'TimeoutError' || parsed?.name === 'AbortError') return 'timeout';
+  return safeCode(parsed?.cause?.code) ?? safeCode(parsed?.code) ?? 'sdk_error';
+}
+
+export type XenditOptions = { secretKey: string; baseUrl?: string } & CallOptions;
+
+/** One call of the SDK, and the answer as sent. What the SDK makes of it is ignored: it rejects good answers it cannot decode. */
+export type CallXendit = (
+  c: Call,
+  run: (api: { invoices: InvoiceApi; refunds: RefundApi }) => Promise<unknown>,
+) => Promise<Called>;
+
+export function createXenditClient(o: XenditOptions): CallXendit {
+  const base = (o.baseUrl ?? 'https://api.xendit.co').replace(/\/+$/, '');
+  const hide = hiderOf(o.secretKey);
+  const caller = createCaller('xendit', o);
+  return (c, run) =>
+    caller(c, async (signal) => {
+      const seen: Answer[] = [];
+      // The SDK has no option for its transport; clients of one call keep the answers apart.
+      const configuration = new Configuration({
+        basePath: base,
+        fetchApi: keepingFetch(signal, hide, (a) => seen.push(a)),
+      });
+      const invoices = new InvoiceApi({ secretKey: o.secretKey, xenditURL: base });
+      const refunds = new RefundApi({ secretKey: o.secretKey, xenditURL: base });
+      Reflect.set(invoices, 'configuration', configuration);
+      Reflect.set(refunds, 'configuration', configuration);
+      try {
+        await run({ invoices, refunds });
+      } catch (e) {
+        return seen[0] ?? { code: thrownCode(e) };
+      }
+      return seen[0] ?? { code: 'sdk_error' };
+    });
+}
+
+export const errorBody = z.object({ error_code: z.string(), message: z.string().default('') });
+
+/** Of a list, and how many of them are read at most. */
+export const PAGE = 100;
+export const MAX_PAGES = 100;

@@ -1,0 +1,158 @@
+import { z } from 'zod';
+import { type Answer, isAnswer, safeCode } from '../calls.ts';
+import {
+  isAttemptId,
+  type PaymentGateway,
+  type PaymentReference,
+  refusePaymentReference,
+  refuseRefund,
+  type RefundOutcome,
+  type RefundRequest,
+  type RefundStatus,
+  transportFailure,
+  type Urgency,
+} from '../gateway.ts';
+import { type CallXendit, errorBody, MAX_PAGES, PAGE } from './client.ts';
+import { isPaid, readInvoices, wholeRupiah } from './invoices.ts';
+
+const refundAnswer = z.object({
+  id: z.string().min(1),
+  status: z.string(),
+  reference_id: z.string().nullish(),
+  invoice_id: z.string().nullish(),
+  failure_code: z.string().nullish(),
+  refund_fee_amount: z.unknown().optional(),
+});
+type RefundAnswer = z.infer<typeof refundAnswer>;
+const refundList = z.object({ data: z.array(refundAnswer), has_more: z.boolean().default(false) });
+
+/** Virtual accounts and counters: money can only be paid out. https://docs.xendit.co/apidocs/refund-payment-request */
+const notRefundable = new Set(['BANK_TRANSFER', 'VIRTUAL_ACCOUNT', 'RETAIL_OUTLET', 'OVER_THE_COUNTER']);
+const cannotRefund = new Set([
+  'REFUND_NOT_SUPPORTED',
+  'INELIGIBLE_TRANSACTION',
+  'PARTIAL_REFUND_NOT_SUPPORTED',
+]);
+/** Another try, or another refund, got there first. */
+const alreadyThere = new Set(['REFUND_IN_PROGRESS', 'DUPLICATE_ERROR', 'IDEMPOTENCY_ERROR']);
+
+/** What one refund is known to have become; the best of several under one reference. */
+function refundOf(found: readonly RefundAnswer[]): Exclude<RefundStatus, { kind: 'none' }> {
+  const by = (...states: string[]) => found.find((r) => states.includes(r.status.toUpperCase()));
+  const succeeded = by('SUCCEEDED');
+  if (succeeded) {
+    const fee = succeeded.refund_fee_amount;
+    return { kind: 'succeeded', gatewayRef: succeeded.id, ...(wholeRupiah(fee) ? { feeRupiah: fee } : {}) };
+  }
+  const pending = by('PENDING');
+  if (pending) return { kind: 'pending', gatewayRef: pending.id };
+  const failed = by('FAILED', 'CANCELLED');
+  return failed && found.every((r) => ['FAILED', 'CANCELLED'].includes(r.status.toUpperCase()))
+    ? { kind: 'refused', code: safeCode(failed.failure_code) ?? failed.status.toUpperCase() }
+    : { kind: 'unknown', code: 'unknown_status' };
+}
+
+function reasonOf(reason: string): 'DUPLICATE' | 'REQUESTED_BY_CUSTOMER' | 'OTHERS' {
+  if (/duplicate|twice|double/i.test(reason)) return 'DUPLICATE';
+  return /customer|request/i.test(reason) ? 'REQUESTED_BY_CUSTOMER' : 'OTHERS';
+}
+
+export function xenditRefunds(call: CallXendit): Pick<PaymentGateway, 'refund' | 'refundStatus'> {
+  /** Of the invoice that was paid, where the caller has lost its id. */
+  async function invoiceIdOf(
+    q: PaymentReference,
+    urgency: Urgency,
+  ): Promise<string | null | { code: string }> {
+    if (q.gatewayRef !== undefined) return q.gatewayRef;
+    const found = await readInvoices(call, q, urgency);
+    return Array.isArray(found) ? (found.find(isPaid)?.id ?? null) : found;
+  }
+
+  async function refundStatus(
+    q: PaymentReference & { refundId: string },
+    urgency: Urgency = 'customer',
+  ): Promise<RefundStatus> {
+    const bad = refusePaymentReference(q) ?? (isAttemptId(q.refundId) ? null : 'bad_refund_id');
+    if (bad !== null) return { kind: 'unknown', code: bad };
+    const invoiceId = await invoiceIdOf(q, urgency);
+    if (invoiceId === null) return { kind: 'none' };
+    if (typeof invoiceId === 'object') return { kind: 'unknown', code: invoiceId.code };
+    const ours: RefundAnswer[] = [];
+    let afterId: string | undefined;
+    for (let page = 0; page < MAX_PAGES; page += 1) {
+      const after = afterId;
+      const answer = await call(
+        { operation: 'refund_status', attemptId: q.attemptId, urgency },
+        ({ refunds }) =>
+          refunds.getAllRefunds({
+            invoiceId,
+            limit: PAGE,
+            ...(after === undefined ? {} : { afterId: after }),
+          }),
+      );
+      if (!isAnswer(answer)) return { kind: 'unknown', code: answer.code };
+      if (answer.httpStatus !== 200) return { kind: 'unknown', code: `http_${answer.httpStatus}` };
+      const list = refundList.safeParse(answer.body).data;
+      if (!list) return { kind: 'unknown', code: 'bad_answer' };
+      ours.push(
+        ...list.data.filter(
+          (r) => r.reference_id === q.refundId && (r.invoice_id ?? invoiceId) === invoiceId,
+        ),
+      );
+      if (!list.has_more) return ours.length === 0 ? { kind: 'none' } : refundOf(ours);
+      const last = list.data.at(-1)?.id;
+      if (last === undefined || last === afterId) break;
+      afterId = last;
+    }
+    return { kind: 'unknown', code: 'bad_answer' };
+  }
+
+  async function refundFailed(a: Answer, r: RefundRequest, urgency: Urgency): Promise<RefundOutcome> {
+    const { httpStatus } = a;
+    if (httpStatus === 429) return { kind: 'not_sent', code: 'http_429' };
+    const error = errorBody.safeParse(a.body).data;
+    const code = safeCode(error?.error_code) ?? `http_${httpStatus}`;
+    // Of a proxy's answer we do not know what is behind it.
+    if (!error || httpStatus < 400 || httpStatus >= 500 || httpStatus === 408)
+      return { kind: 'unknown', code };
+    if (httpStatus === 409 || alreadyThere.has(code)) {
+      const earlier = await refundStatus(r, urgency);
+      return earlier.kind === 'none' ? { kind: 'unknown', code } : earlier;
+    }
+    // A wrong key or a missing permission: nothing was done, and it can be once that is put right.
+    if (httpStatus === 401 || httpStatus === 403) return { kind: 'not_sent', code };
+    return { kind: cannotRefund.has(code) ? 'not_refundable' : 'refused', code };
+  }
+
+  return {
+    async refund(r, urgency = 'customer'): Promise<RefundOutcome> {
+      const refused = refuseRefund(r);
+      if (refused) return refused;
+      if (notRefundable.has(r.method?.split(':')[0] ?? ''))
+        return { kind: 'not_refundable', code: 'method_not_refundable' };
+      const invoiceId = await invoiceIdOf(r, urgency);
+      if (invoiceId === null) return { kind: 'refused', code: 'not_paid' };
+      if (typeof invoiceId === 'object') return { kind: 'not_sent', code: invoiceId.code };
+      const answer = await call({ operation: 'refund', attemptId: r.attemptId, urgency }, ({ refunds }) =>
+        refunds.createRefund({
+          idempotencyKey: r.refundId,
+          data: {
+            invoiceId,
+            referenceId: r.refundId,
+            amount: r.amountRupiah,
+            currency: 'IDR',
+            reason: reasonOf(r.reason),
+          },
+        }),
+      );
+      if (!isAnswer(answer)) return transportFailure(answer.code);
+      if (answer.httpStatus >= 300) return refundFailed(answer, r, urgency);
+      const made = refundAnswer.safeParse(answer.body).data;
+      if (!made) return { kind: 'unknown', code: 'bad_answer' };
+      if ((made.reference_id ?? r.refundId) !== r.refundId || (made.invoice_id ?? invoiceId) !== invoiceId)
+        return { kind: 'unknown', code: 'wrong_refund' };
+      return refundOf([made]);
+    },
+    refundStatus,
+  };
+}
