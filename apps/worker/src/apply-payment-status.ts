@@ -1,5 +1,5 @@
 import { scheduleRefundStatusChecks, type PaymentAttempt } from '@antrean/db';
-import type { PaymentOutcome } from '@antrean/domain';
+import type { GatewayName, PaymentOutcome } from '@antrean/domain';
 import type { GatewayStatus, PaymentReference, PaymentGateway, Urgency } from '@antrean/payments';
 import { type JobDependencies, publishOrders } from './dependencies.ts';
 import { submitOrderCommand } from './order-commands.ts';
@@ -51,7 +51,7 @@ export async function receive(
   deps: JobDependencies,
   attempt: Pick<PaymentAttempt, 'id' | 'orderId' | 'gateway'>,
   received: Extract<GatewayStatus, { kind: 'paid' }>,
-  actor = attempt.gateway,
+  actor: string = attempt.gateway,
 ): Promise<PaymentOutcome> {
   const { id: attemptId, orderId } = attempt;
   const outcome = await submitOrderCommand(deps.orderCommands, {
@@ -108,7 +108,10 @@ async function recordReturn(
   return outcome === 'paid' ? 'returned' : outcome;
 }
 
-export function gatewayOf({ gateways }: Pick<JobDependencies, 'gateways'>, name: string): PaymentGateway {
+export function gatewayOf(
+  { gateways }: Pick<JobDependencies, 'gateways'>,
+  name: GatewayName,
+): PaymentGateway {
   const gateway = gateways.find((one) => one.name === name);
   if (gateway === undefined) throw new Error(`No gateway is called ${name}.`);
   return gateway;

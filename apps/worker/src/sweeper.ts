@@ -9,7 +9,7 @@ import {
   missingReports,
   pruneGatewayApiLog,
 } from '@antrean/db';
-import { lifecycleOf, wibDay } from '@antrean/domain';
+import { lifecycleOf, ONLINE_GATEWAYS, wibDay } from '@antrean/domain';
 import { orderJobId, type Producer } from '@antrean/queue';
 import { drainSwitchChanges, type Keyspace, type Redis } from '@antrean/redis';
 import type { Logger } from 'pino';
@@ -109,7 +109,7 @@ async function sweepHourly({ db, producer, log, now }: SweeperDependencies): Pro
   const days = Array.from({ length: REPORT_DAYS }, (_, index) =>
     wibDay(new Date(now().getTime() - REPORT_AFTER_MIDNIGHT_MS - (index + 1) * 24 * HOUR_MS)),
   );
-  const missing = await missingReports(db, ['midtrans', 'xendit'], days);
+  const missing = await missingReports(db, ONLINE_GATEWAYS, days);
   // The oldest of each gateway, and again only when its tries must be over.
   const round = Math.floor(now().getTime() / (6 * HOUR_MS));
   for (const [gateway, [oldest]] of Map.groupBy(missing, (report) => report.gateway)) {

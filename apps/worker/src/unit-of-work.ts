@@ -621,7 +621,7 @@ export class UnitOfWork {
       moveException('open', '');
     }
     if (outcome === 'succeeded') {
-      const from = payoutReference === null ? attempt : { ...attempt, gateway: 'bank_transfer' };
+      const from = payoutReference === null ? attempt : { ...attempt, gateway: 'bank_transfer' as const };
       this.#book('refund', amountRupiah, from, id, actor);
       this.#bookFee(change.feeRupiah, attempt, id, actor);
       moveException('resolved', payoutReference === null ? `refund ${id}` : `paid out as ${payoutReference}`);

@@ -1,5 +1,6 @@
 // What becomes of an order, its stock and its money when money comes and goes in unusual ways: changes applied as jobs do.
 import { randomUUID } from 'node:crypto';
+import type { GatewayName } from '@antrean/domain';
 import fc from 'fast-check';
 import { testDatabase } from '@antrean/testing/vitest';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -64,7 +65,12 @@ async function reserved(sku = 'KOPI') {
   ]);
   return orderId;
 }
-async function attemptOf(orderId: string, number = 1, gateway = 'midtrans', amountRupiah = PRICE) {
+async function attemptOf(
+  orderId: string,
+  number = 1,
+  gateway: GatewayName = 'midtrans',
+  amountRupiah = PRICE,
+) {
   const id = `${orderId}-${number}`;
   const expiresAt = new Date(Date.now() + 60_000);
   const attempt = await insertAttempt(db, { id, orderId, number, gateway, amountRupiah, expiresAt }, 'job');

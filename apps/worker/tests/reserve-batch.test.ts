@@ -260,7 +260,13 @@ describe('a batch of stock changes', () => {
     await Promise.all(await reserveBatch(deps, orders));
     return Promise.all(
       orders.map(async ({ orderId }) => {
-        const attempt = { id: `${orderId}-1`, orderId, number: 1, gateway: 'midtrans', amountRupiah: 1 };
+        const attempt = {
+          id: `${orderId}-1`,
+          orderId,
+          number: 1,
+          gateway: 'midtrans',
+          amountRupiah: 1,
+        } as const;
         await insertAttempt(db, { ...attempt, expiresAt: new Date() }, 'job');
         return orderId;
       }),

@@ -1,8 +1,9 @@
 import { type Kysely, sql } from 'kysely';
+import type { OnlineGateway } from '@antrean/domain';
 import type { Database } from './schema.ts';
 
 export interface GatewayApiLogEntry {
-  gateway: string;
+  gateway: OnlineGateway;
   operation: string;
   attemptId: string | null;
   httpStatus: number | null;

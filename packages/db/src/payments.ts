@@ -1,5 +1,11 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
-import { type AttemptState, attemptStatesBefore, type PaymentOutcome } from '@antrean/domain';
+import {
+  type AttemptState,
+  attemptStatesBefore,
+  type GatewayName,
+  type OnlineGateway,
+  type PaymentOutcome,
+} from '@antrean/domain';
 import type { Database, TransferAccount } from './schema.ts';
 
 type Queryable = Kysely<Database>;
@@ -33,7 +39,7 @@ export interface PaymentAttempt {
   id: string;
   orderId: string;
   number: number;
-  gateway: string;
+  gateway: GatewayName;
   state: AttemptState;
   amountRupiah: number;
   url: string | null;
@@ -297,7 +303,7 @@ export async function scheduleStatusCheck(
 /** Stores a webhook event; one that is there already stays as it is. */
 export async function storePaymentEvent(
   db: Queryable,
-  event: { gateway: string; dedupeKey: string; attemptId: string; payload: object },
+  event: { gateway: OnlineGateway; dedupeKey: string; attemptId: string; payload: object },
 ): Promise<void> {
   await sql`
     insert into payment_events (gateway, dedupe_key, attempt_id, payload)
@@ -322,7 +328,7 @@ export async function openEventPayloads(
 /** The first outcome stands: a redelivery does not rewrite what the event has led to. */
 export async function recordEventOutcome(
   db: Queryable,
-  event: { gateway: string; dedupeKey: string; outcome: string },
+  event: { gateway: OnlineGateway; dedupeKey: string; outcome: string },
 ): Promise<void> {
   await db
     .updateTable('paymentEvents')

@@ -1,5 +1,5 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
-import type { PaymentExceptionKind, PaymentExceptionState, RefundState } from '@antrean/domain';
+import type { GatewayName, PaymentExceptionKind, PaymentExceptionState, RefundState } from '@antrean/domain';
 import type { Database } from './schema.ts';
 
 export interface NewPaymentException {
@@ -8,7 +8,7 @@ export interface NewPaymentException {
   subject: string;
   orderId: string | null;
   attemptId: string | null;
-  gateway: string;
+  gateway: GatewayName;
   amountRupiah: number | null;
   detail: string;
 }

@@ -1,6 +1,8 @@
 import type { ColumnType, Generated, GeneratedAlways, JSONColumnType } from 'kysely';
 import type {
   AttemptState,
+  GatewayName,
+  OnlineGateway,
   PaymentExceptionKind,
   PaymentExceptionState,
   ClosingReason,
@@ -145,7 +147,7 @@ export interface Database {
     id: string;
     orderId: string;
     number: number;
-    gateway: string;
+    gateway: GatewayName;
     state: AttemptState;
     amountRupiah: number;
     url: string | null;
@@ -187,7 +189,7 @@ export interface Database {
   };
   paymentEvents: {
     id: Generated<number>;
-    gateway: string;
+    gateway: OnlineGateway;
     dedupeKey: string;
     attemptId: string;
     payload: JSONColumnType<Record<string, unknown>>;
@@ -201,7 +203,7 @@ export interface Database {
     subject: string;
     orderId: string | null;
     attemptId: string | null;
-    gateway: string;
+    gateway: GatewayName;
     amountRupiah: number | null;
     detail: string;
     openedAt: Generated<Date>;
@@ -239,7 +241,7 @@ export interface Database {
   };
   gatewayApiLog: {
     id: Generated<number>;
-    gateway: string;
+    gateway: OnlineGateway;
     operation: string;
     attemptId: string | null;
     httpStatus: number | null;
@@ -249,7 +251,7 @@ export interface Database {
     at: Generated<Date>;
   };
   settlementReports: {
-    gateway: string;
+    gateway: OnlineGateway;
     day: string;
     oursRupiah: number;
     theirsRupiah: number;

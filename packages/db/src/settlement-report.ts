@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely';
-import type { Difference } from '@antrean/domain';
+import type { Difference, OnlineGateway } from '@antrean/domain';
 import type { Database } from './schema.ts';
 
 export interface OurPayment {
@@ -7,13 +7,13 @@ export interface OurPayment {
   orderId: string;
   transactionId: string | null;
   receivedRupiah: number;
-  gateway: string;
+  gateway: OnlineGateway;
 }
 
 /** What we have entered as paid at this gateway from `from` until before `to`. */
 export async function paymentsBetween(
   db: Kysely<Database>,
-  { gateway, from, to }: { gateway: string; from: Date; to: Date },
+  { gateway, from, to }: { gateway: OnlineGateway; from: Date; to: Date },
 ): Promise<OurPayment[]> {
   const { rows } = await sql<OurPayment>`
     select id as attempt_id, order_id, transaction_id, received_rupiah, gateway from payment_attempts
@@ -23,7 +23,7 @@ export async function paymentsBetween(
 }
 
 export interface SettlementReport {
-  gateway: string;
+  gateway: OnlineGateway;
   /** YYYY-MM-DD, in Western Indonesia Time. */
   day: string;
   oursRupiah: number;
@@ -46,10 +46,10 @@ export async function saveSettlementReport(db: Kysely<Database>, report: Settlem
 /** The reports that are missing: of each of these gateways, for each of these days. */
 export async function missingReports(
   db: Kysely<Database>,
-  gateways: readonly string[],
+  gateways: readonly OnlineGateway[],
   days: readonly string[],
-): Promise<{ gateway: string; day: string }[]> {
-  const { rows } = await sql<{ gateway: string; day: string }>`
+): Promise<{ gateway: OnlineGateway; day: string }[]> {
+  const { rows } = await sql<{ gateway: OnlineGateway; day: string }>`
     select g.gateway, d.day from unnest(${gateways}::text[]) as g (gateway) cross join unnest(${days}::text[]) as d (day)
     where not exists (select from settlement_reports r where r.gateway = g.gateway and r.day = d.day::date)
     order by d.day, g.gateway`.execute(db);
@@ -58,7 +58,7 @@ export async function missingReports(
 
 export async function settlementReportOf(
   db: Kysely<Database>,
-  gateway: string,
+  gateway: OnlineGateway,
   day: string,
 ): Promise<SettlementReport | undefined> {
   const { rows } = await sql<SettlementReport>`

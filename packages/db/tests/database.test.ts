@@ -383,7 +383,12 @@ describe('the database', () => {
   });
 
   it('stores a payment event once, and keeps its first outcome', async () => {
-    const event = { gateway: 'xendit', dedupeKey: 'inv/PAID', attemptId: 'a', payload: { status: 'PAID' } };
+    const event = {
+      gateway: 'xendit',
+      dedupeKey: 'inv/PAID',
+      attemptId: 'a',
+      payload: { status: 'PAID' },
+    } as const;
     await storePaymentEvent(db, event);
     expect(await openEventPayloads(db, 'a')).toEqual([{ status: 'PAID' }]);
     await recordEventOutcome(db, { ...event, outcome: 'second_payment' });

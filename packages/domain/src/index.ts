@@ -33,6 +33,14 @@ export {
   TRANSFER_AMOUNT_RESTS_MS,
 } from './payment-attempt.ts';
 
+// Gateways: their names, how customers pay there, and where their money is.
+export {
+  type GatewayName,
+  ONLINE_GATEWAYS,
+  type OnlineGateway,
+  type PaymentMethod,
+} from './gateways.ts';
+
 // Money: the accounts between which it moves, refunds, and the exceptions that somebody has to put right.
 export {
   type PaymentExceptionKind,
@@ -85,6 +93,5 @@ export {
   orderStatusOf,
   type OrderStatus,
   type OrderView,
-  type PaymentMethod,
   type PaymentStatus,
 } from './order-status.ts';

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { GATEWAY_NAMES } from './gateways.ts';
 import { moneyMovement, type MoneyMovement, type MoneyMovementKind } from './money.ts';
 
-const what = { orderId: 'o', gateway: 'midtrans', reference: 'o-1', actor: 'test' };
+const what = { orderId: 'o', gateway: 'midtrans', reference: 'o-1', actor: 'test' } as const;
 const book = (...rows: [MoneyMovementKind, number][]) =>
   rows.flatMap(([kind, rupiah]) => moneyMovement(kind, rupiah, what) ?? []);
 /** What an account has taken, less what it has given. */
@@ -13,6 +14,12 @@ const balance = (account: string, rows: readonly MoneyMovement[]) =>
   );
 
 describe('the money of an order', () => {
+  it('lies in an account of its own for each gateway', () => {
+    const debits = GATEWAY_NAMES.map((gateway) => moneyMovement('payment', 1, { ...what, gateway })?.debit);
+    const others = ['customer', 'sales', 'transfer_codes', 'fees'];
+    expect(new Set([...debits, ...others]).size).toBe(GATEWAY_NAMES.length + others.length);
+  });
+
   it('leaves nothing owed once what was sold is paid', () => {
     const rows = book(['payment', 50_000], ['sale', 50_000]);
     expect(balance('customer', rows)).toBe(0);

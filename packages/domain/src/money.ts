@@ -1,7 +1,8 @@
+import { accountOf, type GatewayAccount, type GatewayName } from './gateways.ts';
 import type { PaymentOutcome } from './payment-attempt.ts';
 
 /** Where money is, or whose it is. `customer` is what this order's customer owes; below zero, what is owed to them. */
-type Account = 'customer' | 'sales' | 'transfer_codes' | 'fees' | 'midtrans' | 'xendit' | 'bank';
+type Account = 'customer' | 'sales' | 'transfer_codes' | 'fees' | GatewayAccount;
 
 export type MoneyMovementKind =
   | 'sale' // the order is paid: what it costs is sold
@@ -26,17 +27,11 @@ export interface MoneyMovement {
   actor: string;
 }
 
-/** The account in which the money of this gateway lies until it is settled. */
-function accountOf(gateway: string): Account {
-  if (gateway === 'midtrans' || gateway === 'xendit') return gateway;
-  return 'bank';
-}
-
 /** A movement between the two accounts of its kind. Null for no money. */
 export function moneyMovement(
   kind: MoneyMovementKind,
   amountRupiah: number,
-  what: { orderId: string; gateway: string; reference: string; actor: string },
+  what: { orderId: string; gateway: GatewayName; reference: string; actor: string },
 ): MoneyMovement | null {
   if (amountRupiah === 0) return null;
   const { orderId, reference, actor, gateway } = what;

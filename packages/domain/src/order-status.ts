@@ -1,3 +1,4 @@
+import { type GatewayName, methodOf, type PaymentMethod } from './gateways.ts';
 import type { OrderState } from './order-lifecycle.ts';
 
 /** What a customer or storefront reads of an order. Money in integer rupiah, times ISO 8601 UTC. */
@@ -40,8 +41,6 @@ export interface PaymentStatus {
   expiresAt?: string;
 }
 
-export type PaymentMethod = 'online' | 'bank_transfer';
-
 /** An order with its lines and payment, as PostgreSQL holds it. */
 export interface OrderView {
   readonly orderId: string;
@@ -62,7 +61,7 @@ export interface OrderView {
   readonly payment: {
     readonly attemptId: string;
     readonly isPaid: boolean;
-    readonly gateway: string;
+    readonly gateway: GatewayName;
     readonly url: string | null;
     readonly expiresAt: string;
     readonly transfer: {
@@ -114,7 +113,7 @@ function withPayment({ state, payment, paymentMethod, payBefore }: OrderView): {
   return {
     payment: {
       state: payment.isPaid ? 'paid' : 'payable',
-      method: payment.gateway === 'bank_transfer' ? 'bank_transfer' : 'online',
+      method: methodOf(payment.gateway),
       ...alternatives,
       attemptId: payment.attemptId,
       gateway: payment.gateway,

@@ -1,3 +1,4 @@
+import type { OnlineGateway } from '@antrean/domain';
 import {
   CircuitState,
   ConsecutiveBreaker,
@@ -5,7 +6,7 @@ import {
   handleWhenResult,
   isBrokenCircuitError,
 } from 'cockatiel';
-import type { GatewayName, PaymentGateway } from './gateway.ts';
+import type { PaymentGateway } from './gateway.ts';
 
 /** Answers of a gateway that works, as they concern one order or our pace; and calls that were never made. */
 const ANSWERS = new Set([
@@ -48,7 +49,7 @@ export function withBreaker(
   g: PaymentGateway,
   o: {
     /** Told when the breaker of `create` changes; it starts closed. */
-    onStateChange?: (change: { gateway: GatewayName; creating: BreakerState }) => void;
+    onStateChange?: (change: { gateway: OnlineGateway; creating: BreakerState }) => void;
   } = {},
 ): PaymentGateway {
   // Apart, so that asking goes on while creating or closing fails.

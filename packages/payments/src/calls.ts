@@ -1,4 +1,5 @@
-import type { GatewayApiCall, GatewayName, CallRateLimiter, Urgency } from './gateway.ts';
+import type { OnlineGateway } from '@antrean/domain';
+import type { GatewayApiCall, CallRateLimiter, Urgency } from './gateway.ts';
 import { withoutPersonalData } from './redact.ts';
 
 /** More than any gateway sends; a longer answer is no answer. */
@@ -36,7 +37,7 @@ export interface CallOptions {
 export type Caller = (c: Call, run: (signal: AbortSignal) => Promise<Called>) => Promise<Called>;
 
 /** Gives every call its turn, its time limit and its record. `run` must not reject. */
-export function createCaller(gateway: GatewayName, o: CallOptions): Caller {
+export function createCaller(gateway: OnlineGateway, o: CallOptions): Caller {
   return async ({ operation, attemptId, urgency }, run) => {
     if (o.pace && !(await o.pace.take({ gateway, operation, urgency }))) return { code: 'rate_limited' };
     const started = performance.now();

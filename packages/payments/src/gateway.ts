@@ -1,4 +1,4 @@
-export type GatewayName = 'midtrans' | 'xendit';
+import type { OnlineGateway } from '@antrean/domain';
 
 export interface PaymentRequest {
   /** Sent as order_id / external_id. [A-Za-z0-9-]{1,50}, new for every attempt. */
@@ -110,14 +110,14 @@ export type Urgency = 'customer' | 'webhook' | 'routine';
 /** Keeps calls below a gateway's rate limit, over all processes. */
 export interface CallRateLimiter {
   /** Waits for a turn. False when it would take too long: make no call. Never rejects. */
-  take(call: { gateway: GatewayName; operation: string; urgency: Urgency }): Promise<boolean>;
+  take(call: { gateway: OnlineGateway; operation: string; urgency: Urgency }): Promise<boolean>;
   /** The gateway answered 429; `afterMs` is how long it asks us to wait. */
-  slowDown(call: { gateway: GatewayName; operation: string }, afterMs?: number): Promise<void>;
+  slowDown(call: { gateway: OnlineGateway; operation: string }, afterMs?: number): Promise<void>;
 }
 
 /** One call to a gateway and what it answered, without keys and without personal data. */
 export interface GatewayApiCall {
-  gateway: GatewayName;
+  gateway: OnlineGateway;
   operation: string;
   attemptId: string | null;
   /** Null when no answer came; then `code` says why. */
@@ -129,7 +129,7 @@ export interface GatewayApiCall {
 
 /** Never rejects for a gateway problem, and no value it returns contains a key. A call without urgency is a customer's. */
 export interface PaymentGateway {
-  readonly name: GatewayName;
+  readonly name: OnlineGateway;
   create(r: PaymentRequest, urgency?: Urgency): Promise<CreateOutcome>;
   status(q: PaymentReference, urgency?: Urgency): Promise<GatewayStatus>;
   /** Makes the instrument unpayable and looks whether it is. Repeating it is safe. */

@@ -3,7 +3,6 @@ export type {
   CloseOutcome,
   CreateOutcome,
   GatewayApiCall,
-  GatewayName,
   GatewayStatus,
   PaymentReference,
   ListedPayment,

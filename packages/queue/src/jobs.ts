@@ -1,3 +1,4 @@
+import { ONLINE_GATEWAYS } from '@antrean/domain';
 import { z } from 'zod';
 
 // Unknown fields are passed over: during a deploy, an older worker meets the jobs of a newer API.
@@ -104,7 +105,7 @@ const heldOrderSchema = z.object({
 
 const attemptJobSchema = z.object({ attemptId: z.string().min(1) });
 const refundJobSchema = z.object({ refundId: z.string().min(1) });
-const settlementReportSchema = z.object({ gateway: z.string().min(1), day: z.iso.date() });
+const settlementReportSchema = z.object({ gateway: z.enum(ONLINE_GATEWAYS), day: z.iso.date() });
 
 /** Whatever a gateway calls it, as far as PostgreSQL can keep it. */
 const fromOutside = z
@@ -114,7 +115,7 @@ const fromOutside = z
   .regex(/^\P{Cc}+$/u);
 
 const paymentEventSchema = z.object({
-  gateway: z.enum(['midtrans', 'xendit']),
+  gateway: z.enum(ONLINE_GATEWAYS),
   attemptId: fromOutside,
   /** The gateway's id of the payment; no signature covers it. */
   transactionId: z.string().min(1).optional(),
@@ -125,7 +126,7 @@ const paymentEventSchema = z.object({
 });
 
 const refundEventSchema = z.object({
-  gateway: z.enum(['midtrans', 'xendit']),
+  gateway: z.enum(ONLINE_GATEWAYS),
   refundId: fromOutside,
   dedupeKey: fromOutside,
   requestId: z.string().min(1),

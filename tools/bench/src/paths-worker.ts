@@ -58,7 +58,7 @@ async function goEveryWay(): Promise<void> {
   const totals = new Map<string, number>();
   for (const { orderId, totalRupiah } of await readOrders(db, ids)) {
     totals.set(orderId, totalRupiah ?? 0);
-    const attempt = { id: `${orderId}-1`, orderId, number: 1, gateway: 'midtrans' };
+    const attempt = { id: `${orderId}-1`, orderId, number: 1, gateway: 'midtrans' } as const;
     await insertAttempt(db, { ...attempt, amountRupiah: totalRupiah ?? 0, expiresAt: new Date() }, 'bench');
   }
   const paid = ids.slice(0, EACH);
@@ -81,7 +81,7 @@ async function goEveryWay(): Promise<void> {
   }
   const asked = await askAboutSome(paid.map((orderId) => `${orderId}-1`));
   if (asked < EACH) throw new Error(`Only ${asked} of ${EACH} payments are asked about.`);
-  const event = { gateway: 'midtrans', dedupeKey: randomUUID(), attemptId: `${paid[0]}-1` };
+  const event = { gateway: 'midtrans', dedupeKey: randomUUID(), attemptId: `${paid[0]}-1` } as const;
   await storePaymentEvent(db, { ...event, payload: {} });
   await openEventPayloads(db, event.attemptId);
   await recordEventOutcome(db, { ...event, outcome: 'paid' });

@@ -1,5 +1,5 @@
+import { ONLINE_GATEWAYS } from '@antrean/domain';
 import { noQuery } from '@antrean/http';
-import type { GatewayName } from '@antrean/payments';
 import { type BreakerState, readGatewayHealth } from '@antrean/redis';
 import { z } from 'zod';
 import { headersNamed } from '../answer-headers.ts';
@@ -7,7 +7,6 @@ import { askingRedis } from '../caller.ts';
 import type { ApiRouter } from '../api-routes.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 
-const GATEWAYS = ['midtrans', 'xendit'] as const satisfies readonly GatewayName[];
 /** More jobs than this mean about half a minute until a link is there, at the 10 a second that one gateway takes. */
 const LONG_QUEUE = 300;
 /** A breaker opens and closes within seconds. */
@@ -30,7 +29,10 @@ const answer = z
             .enum(['available', 'delayed', 'unavailable'])
             .describe('delayed: it can be chosen, and the payment link comes later.'),
           gateways: z.array(
-            z.object({ name: z.enum(GATEWAYS), state: z.enum(['closed', 'open', 'half_open', 'unknown']) }),
+            z.object({
+              name: z.enum(ONLINE_GATEWAYS),
+              state: z.enum(['closed', 'open', 'half_open', 'unknown']),
+            }),
           ),
         }),
         z.object({
@@ -51,10 +53,10 @@ const answer = z
             method: 'online',
             available: true,
             state: 'available',
-            gateways: [
-              { name: 'midtrans', state: 'closed' },
-              { name: 'xendit', state: 'unknown' },
-            ],
+            gateways: ONLINE_GATEWAYS.map((name, index) => ({
+              name,
+              state: index === 0 ? 'closed' : 'unknown',
+            })),
           },
           { method: 'bank_transfer', available: true, state: 'available' },
         ],
@@ -75,11 +77,13 @@ export function paymentMethodsRoute(app: ApiRouter, deps: ApiDependencies): void
   app.get('/v1/payment-methods', { config, schema }, async (request, reply) => {
     const [health, waiting] = await askingRedis(request, () =>
       Promise.all([
-        readGatewayHealth(deps.redis, deps.keyspace, GATEWAYS),
+        readGatewayHealth(deps.redis, deps.keyspace, ONLINE_GATEWAYS),
         deps.producer.waitingCount('payments'),
       ]),
     );
-    const gateways = GATEWAYS.map((name, index) => ({ name, state: health[index] ?? 'unknown' }) as const);
+    const gateways = ONLINE_GATEWAYS.map(
+      (name, index) => ({ name, state: health[index] ?? 'unknown' }) as const,
+    );
     const state = onlineState(
       gateways.map((gateway) => gateway.state),
       waiting,

@@ -14,7 +14,7 @@ import {
   settlementReportOf,
   unresolvedPaymentExceptions,
 } from '@antrean/db';
-import { compareSettlement, wibDay, wibDayBounds } from '@antrean/domain';
+import { compareSettlement, ONLINE_GATEWAYS, wibDay, wibDayBounds } from '@antrean/domain';
 import { z } from 'zod';
 import { checked, type Command, Refused, text } from './command.ts';
 
@@ -155,11 +155,10 @@ export const money: Command = async ({ db }, [orderId]) => {
  * compared with that file.
  */
 export const settlement: Command = async ({ db }, [gateway = '', day, file]) => {
-  const asked = checked(
-    z.object({ gateway: z.enum(['midtrans', 'xendit']), day: z.iso.date() }),
-    'The report',
-    { gateway, day: day ?? wibDay(new Date(Date.now() - 24 * 3_600_000)) },
-  );
+  const asked = checked(z.object({ gateway: z.enum(ONLINE_GATEWAYS), day: z.iso.date() }), 'The report', {
+    gateway,
+    day: day ?? wibDay(new Date(Date.now() - 24 * 3_600_000)),
+  });
   if (file !== undefined) {
     const bounds = wibDayBounds(asked.day);
     const ours = await paymentsBetween(db, { gateway: asked.gateway, ...bounds });

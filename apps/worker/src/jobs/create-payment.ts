@@ -16,6 +16,7 @@ import {
   nextStatusCheckInMs,
   isLiveAttempt,
   mayFallBackFrom,
+  type OnlineGateway,
 } from '@antrean/domain';
 import type { PaymentGateway } from '@antrean/payments';
 import { type JobPayload, RetryLaterError } from '@antrean/queue';
@@ -146,7 +147,7 @@ async function newAttempt(
   deps: JobDependencies,
   { orderId, totalRupiah, payBefore }: OpenOrder,
   attempts: PaymentAttempt[],
-  gateway: string,
+  gateway: OnlineGateway,
   jobId: string,
 ): Promise<PaymentAttempt | undefined> {
   const earlier = attempts.findLast((attempt) => attempt.gateway === gateway);

@@ -1,5 +1,5 @@
 import { attemptById, paymentsBetween, recordFees, saveSettlementReport } from '@antrean/db';
-import { compareSettlement, moneyMovement, wibDayBounds } from '@antrean/domain';
+import { compareSettlement, moneyMovement, type OnlineGateway, wibDayBounds } from '@antrean/domain';
 import type { ListedPayment } from '@antrean/payments';
 import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
@@ -55,7 +55,7 @@ const ANSWERS: ReadonlySet<string> = new Set([
 /** What the gateway says of each payment of ours. What it has and we have not, only a list would tell. */
 async function askEach(
   deps: JobDependencies,
-  name: string,
+  name: OnlineGateway,
   ours: readonly { attemptId: string }[],
 ): Promise<ListedPayment[]> {
   const found: ListedPayment[] = [];
@@ -82,7 +82,7 @@ async function askEach(
 /** Fees that only the list tells, of payments that we have entered. */
 async function enterFees(
   deps: JobDependencies,
-  gateway: string,
+  gateway: OnlineGateway,
   ours: readonly { attemptId: string; orderId: string }[],
   theirs: readonly ListedPayment[],
 ): Promise<void> {

@@ -1,0 +1,36 @@
+/** How a customer pays: on the page of a gateway, or to an account of the shop's bank. */
+export type PaymentMethod = 'online' | 'bank_transfer';
+
+/**
+ * Every gateway, in the order in which they are tried: how customers pay there, and the ledger account that holds its
+ * money until it is settled. The table of packages/payments says how each `online` one is called; an operator confirms
+ * the others.
+ */
+const GATEWAYS = {
+  midtrans: { method: 'online', account: 'midtrans' },
+  xendit: { method: 'online', account: 'xendit' },
+  bank_transfer: { method: 'bank_transfer', account: 'bank' },
+} as const satisfies Readonly<Record<string, { method: PaymentMethod; account: string }>>;
+
+type Gateways = typeof GATEWAYS;
+export type GatewayName = keyof Gateways;
+export type GatewayAccount = Gateways[GatewayName]['account'];
+/** A gateway with an API that is called. */
+export type OnlineGateway = {
+  [N in GatewayName]: Gateways[N]['method'] extends 'online' ? N : never;
+}[GatewayName];
+
+export const GATEWAY_NAMES = Object.keys(GATEWAYS) as readonly GatewayName[];
+export const ONLINE_GATEWAYS = GATEWAY_NAMES.filter(isOnline);
+
+function isOnline(name: GatewayName): name is OnlineGateway {
+  return methodOf(name) === 'online';
+}
+
+export function methodOf(name: GatewayName): PaymentMethod {
+  return GATEWAYS[name].method;
+}
+
+export function accountOf(name: GatewayName): GatewayAccount {
+  return GATEWAYS[name].account;
+}
