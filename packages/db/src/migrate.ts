@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import { type MigrationResultSet, Migrator } from 'kysely/migration';
 import { openDatabase } from './database.ts';
+import { addGatewayAccounts } from './gateway-accounts.ts';
 import * as orders from './migrations/0001-orders.ts';
 import * as cancelling from './migrations/0002-cancelling.ts';
 import * as noForeignKeys from './migrations/0003-no-foreign-keys-from-a-batch.ts';
@@ -12,6 +13,7 @@ import * as catalogue from './migrations/0008-catalogue.ts';
 import * as intake from './migrations/0009-intake.ts';
 import * as standardTerms from './migrations/0010-standard-terms.ts';
 import * as paymentEventsOfAttempt from './migrations/0011-payment-events-of-attempt.ts';
+import * as gatewayAccounts from './migrations/0012-gateway-accounts.ts';
 import type { Database } from './schema.ts';
 
 /** Each file of `migrations/` under its name, oldest first. `npm run migration` adds one. */
@@ -27,14 +29,19 @@ export const MIGRATIONS = {
   '0009-intake': intake,
   '0010-standard-terms': standardTerms,
   '0011-payment-events-of-attempt': paymentEventsOfAttempt,
+  '0012-gateway-accounts': gatewayAccounts,
 };
 
 /**
- * Brings the database to the newest schema. Uses a session lock: connect directly, not through a
- * transaction-pooling PgBouncer. Throws with the failing migration's name.
+ * Brings the database to the newest schema, and the ledger accounts to those of the gateways. Uses a session lock: connect
+ * directly, not through a transaction-pooling PgBouncer. Throws with the failing migration's name.
  */
 export async function migrateToLatest(databaseUrl: string): Promise<void> {
-  await migrate(databaseUrl, (migrator) => migrator.migrateToLatest());
+  await migrate(databaseUrl, async (migrator, db) => {
+    const migrated = await migrator.migrateToLatest();
+    if (migrated.error === undefined) await addGatewayAccounts(db);
+    return migrated;
+  });
 }
 
 /** It renames tables and columns that running processes use. */
@@ -56,12 +63,12 @@ export async function migrateTo(databaseUrl: string, migration: keyof typeof MIG
 
 async function migrate(
   databaseUrl: string,
-  run: (migrator: Migrator) => Promise<MigrationResultSet>,
+  run: (migrator: Migrator, db: Kysely<Database>) => Promise<MigrationResultSet>,
 ): Promise<void> {
   const db = openDatabase({ url: databaseUrl, maxConnections: 2, limits: false });
   try {
     const migrator = new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } });
-    const { error, results } = await run(migrator);
+    const { error, results } = await run(migrator, db);
     if (error !== undefined) {
       const failed =
         results?.find((result) => result.status === 'Error')?.migrationName ?? 'before the first';

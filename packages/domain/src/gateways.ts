@@ -22,6 +22,7 @@ export type OnlineGateway = {
 
 export const GATEWAY_NAMES = Object.keys(GATEWAYS) as readonly GatewayName[];
 export const ONLINE_GATEWAYS = GATEWAY_NAMES.filter(isOnline);
+export const GATEWAY_ACCOUNTS = GATEWAY_NAMES.map(accountOf);
 
 function isOnline(name: GatewayName): name is OnlineGateway {
   return methodOf(name) === 'online';

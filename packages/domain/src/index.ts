@@ -35,6 +35,7 @@ export {
 
 // Gateways: their names, how customers pay there, and where their money is.
 export {
+  GATEWAY_ACCOUNTS,
   type GatewayName,
   ONLINE_GATEWAYS,
   type OnlineGateway,
