@@ -1,8 +1,8 @@
+import { midtransClosedBy, midtransStatusOf, xenditClosedBy, xenditStatusOf } from '@antrean/payments';
 import type { JobDependencies } from '@antrean/worker';
 
 type Gateway = JobDependencies['gateways'][number];
 type Status = Awaited<ReturnType<Gateway['status']>>;
-type Close = Awaited<ReturnType<Gateway['close']>>;
 type RefundAnswer = Awaited<ReturnType<Gateway['refundStatus']>>;
 type RefundRequest = Parameters<Gateway['refund']>[0];
 type Question = Parameters<Gateway['status']>[0];
@@ -222,34 +222,25 @@ export function createSnap(world: Surroundings): SimulatedGateway {
   function look(q: Question): Status {
     const order = orderOf(q.attemptId);
     if (order?.transaction === undefined) return { kind: 'not_started' };
-    const { id: transactionId, state, method } = order.transaction;
-    if (state === 'pending') return { kind: 'pending' };
-    if (state !== 'settlement') return { kind: 'closed', reason: state };
-    const payment = paymentOf(transactionId);
-    const received = { amountRupiah: order.amountRupiah, currency: 'IDR', transactionId, method };
-    if (payment?.isChargedBack === true)
-      return { kind: 'returned', how: 'chargeback', returnedRupiah: null, ...received };
+    const { id, state, method } = order.transaction;
+    const payment = paymentOf(id);
     const returnedRupiah = payment === undefined ? 0 : returnedOf(payment);
-    if (returnedRupiah === 0) return { kind: 'paid', mayReverse: payment?.mayReverse ?? false, ...received };
-    const how = returnedRupiah >= order.amountRupiah ? 'refund' : 'partial_refund';
-    return { kind: 'returned', how, returnedRupiah, ...received };
+    const [type = '', bank] = method.split(':');
+    return midtransStatusOf({
+      ...{ status_code: '200', transaction_id: id, order_id: q.attemptId },
+      ...{ gross_amount: `${order.amountRupiah}.00`, currency: 'IDR', payment_type: type },
+      ...(bank === 'permata' ? { permata_va_number: '1' } : {}),
+      transaction_status: state === 'settlement' ? standingOf(order, payment) : state,
+      refund_amount: `${returnedRupiah}.00`,
+    });
   }
 
-  function snapClosedBy(status: Status, isSessionDead: boolean): Close {
-    switch (status.kind) {
-      case 'unknown':
-        return status;
-      case 'paid':
-      case 'returned':
-        return { kind: 'paid' };
-      case 'pending':
-        return { kind: 'pending' };
-      case 'not_started':
-        return { kind: isSessionDead ? 'closed' : 'pending' };
-      case 'closed':
-        return { kind: isSessionDead || status.reason !== 'deny' ? 'closed' : 'pending' };
-    }
-    return status satisfies never;
+  /** What a transaction that was paid is called now. */
+  function standingOf({ amountRupiah }: SnapOrder, payment: LedgerPayment | undefined): string {
+    if (payment?.isChargedBack === true) return 'chargeback';
+    const returnedRupiah = payment === undefined ? 0 : returnedOf(payment);
+    if (returnedRupiah === 0) return 'settlement';
+    return returnedRupiah >= amountRupiah ? 'refund' : 'partial_refund';
   }
 
   const status = async (q: Question): Promise<Status> => {
@@ -290,7 +281,7 @@ export function createSnap(world: Surroundings): SimulatedGateway {
         isDead = session.value === 'dead';
       }
       const before = await status(q);
-      if (before.kind !== 'pending') return snapClosedBy(before, isDead);
+      if (before.kind !== 'pending') return midtransClosedBy(before, isDead);
       const cancel = await request(world, 'cancel', () => {
         const order = orderOf(q.attemptId);
         if (order?.transaction?.state !== 'pending') return;
@@ -299,7 +290,7 @@ export function createSnap(world: Surroundings): SimulatedGateway {
       });
       const after = await status(q);
       if (after.kind === 'pending' && 'code' in cancel) return { kind: 'unknown', code: cancel.code };
-      return snapClosedBy(after, isDead);
+      return midtransClosedBy(after, isDead);
     },
     async refund(r) {
       if (!isRefundable(r.method ?? '')) return { kind: 'not_refundable', code: 'method_not_refundable' };
@@ -432,17 +423,16 @@ export function createXendit(world: Surroundings): SimulatedGateway {
       q.gatewayRef === undefined ? attemptId === q.attemptId : id === q.gatewayRef,
     );
 
-  function statusOf(some: readonly Invoice[]): Status {
-    if (some.length === 0) return { kind: 'not_started' };
-    const paid = some.find(({ state }) => state === 'PAID')?.payment;
-    if (paid !== undefined) {
-      const { amountRupiah, transactionId, method } = paid;
-      return { kind: 'paid', mayReverse: false, amountRupiah, currency: 'IDR', transactionId, method };
-    }
-    return some.some(({ state }) => state === 'PENDING')
-      ? { kind: 'pending' }
-      : { kind: 'closed', reason: 'expired' };
-  }
+  const statusOf = (some: readonly Invoice[]): Status =>
+    xenditStatusOf(
+      some.map(({ id, attemptId, state, amountRupiah, payment }) => {
+        const open = { id, external_id: attemptId, status: state, amount: amountRupiah, currency: 'IDR' };
+        if (state !== 'PAID' || payment === undefined) return open;
+        const [type, channel] = payment.method.split(':');
+        const paid = { paid_amount: payment.amountRupiah, payment_id: payment.transactionId };
+        return { ...open, ...paid, payment_method: type, payment_channel: channel };
+      }),
+    );
   const status = async (q: Question): Promise<Status> => {
     const answer = await request(world, 'status', () => statusOf(found(q)));
     return 'code' in answer ? { kind: 'unknown', code: answer.code } : answer.value;
@@ -499,7 +489,7 @@ export function createXendit(world: Surroundings): SimulatedGateway {
     },
     status,
     async close(q) {
-      if (q.gatewayRef === undefined) return invoiceClosedBy(await status(q));
+      if (q.gatewayRef === undefined) return xenditClosedBy(await status(q));
       const answer = await request(world, 'expire', () => {
         const invoice = found(q)[0];
         if (invoice?.state !== 'PENDING') return false;
@@ -507,7 +497,7 @@ export function createXendit(world: Surroundings): SimulatedGateway {
         return true;
       });
       if ('value' in answer && answer.value) return { kind: 'closed' };
-      const after = invoiceClosedBy(await status(q));
+      const after = xenditClosedBy(await status(q));
       if (after.kind !== 'pending' || 'value' in answer) return after;
       return { kind: 'unknown', code: answer.code };
     },
@@ -548,20 +538,4 @@ export function createXendit(world: Surroundings): SimulatedGateway {
     // Of these its invoices say nothing.
     refundOutside: () => undefined,
   };
-}
-
-function invoiceClosedBy(status: Status): Close {
-  switch (status.kind) {
-    case 'unknown':
-      return status;
-    case 'paid':
-    case 'returned':
-      return { kind: 'paid' };
-    case 'not_started':
-      return { kind: 'unknown', code: 'not_found' };
-    case 'pending':
-    case 'closed':
-      return { kind: status.kind };
-  }
-  return status satisfies never;
 }

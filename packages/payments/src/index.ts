@@ -24,3 +24,7 @@ export {
   verifyXenditToken,
 } from './webhooks.ts';
 export { createXenditGateway } from './xendit/adapter.ts';
+
+// How answers are read: the simulation of payments makes answers up, and has them read as in production.
+export { closedBy as midtransClosedBy, statusOf as midtransStatusOf } from './midtrans/status.ts';
+export { closedBy as xenditClosedBy, statusOf as xenditStatusOf } from './xendit/invoices.ts';
