@@ -17,14 +17,14 @@ describe('the secrets of webhooks', () => {
       XENDIT_CALLBACK_TOKEN: 'first',
       XENDIT_CALLBACK_TOKENS: 'second,third',
     });
-    expect(config.MIDTRANS_SIGNATURE_KEYS).toEqual(['old', 'new']);
-    expect(config.XENDIT_CALLBACK_TOKENS).toEqual(['second', 'third', 'first']);
+    expect(config.webhookSecrets.get('midtrans')).toEqual(['old', 'new']);
+    expect(config.webhookSecrets.get('xendit')).toEqual(['second', 'third', 'first']);
   });
 
   it('of Midtrans are its server key where nothing else is said', () => {
     const config = readConfig({ ...env, MIDTRANS_SERVER_KEY: 'key', XENDIT_CALLBACK_TOKENS: 'one' });
-    expect(config.MIDTRANS_SIGNATURE_KEYS).toEqual(['key']);
-    expect(config.XENDIT_CALLBACK_TOKENS).toEqual(['one']);
+    expect(config.webhookSecrets.get('midtrans')).toEqual(['key']);
+    expect(config.webhookSecrets.get('xendit')).toEqual(['one']);
   });
 
   it('must be there, and what is missing is named with all else that is', () => {

@@ -1,4 +1,5 @@
 import { type ApiAbout, describeApi as describe } from '@antrean/http';
+import { GATEWAYS } from '@antrean/payments';
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify';
 import about from '../package.json' with { type: 'json' };
 import { RATE_LIMIT_HEADERS } from './answer-headers.ts';
@@ -65,15 +66,17 @@ const ABOUT: ApiAbout = {
         description:
           'The token of one order, as in its `statusUrl`: it allows to read, cancel and pay that order.',
       },
-      xenditCallbackToken: {
-        type: 'apiKey',
-        in: 'header',
-        name: 'x-callback-token',
-        description: 'The callback token that Xendit sends with every event.',
-      },
+      ...webhookSecurity(),
     },
   },
 };
+
+/** The schemes by which gateways' webhooks are known. */
+function webhookSecurity() {
+  return Object.fromEntries(
+    Object.values(GATEWAYS).flatMap(({ webhooks }) => Object.entries(webhooks?.document.security ?? {})),
+  );
+}
 
 /** With who may ask, everything that may go wrong, and where the caller stands. */
 function withAnswers(schema: FastifySchema, route: RouteOptions): FastifySchema {

@@ -60,6 +60,7 @@ describe('a notification of Midtrans', () => {
           gateway: 'midtrans',
           attemptId: body['order_id'],
           transactionId: body['transaction_id'],
+          claim: { claimsPaid: true, claimedRupiah: 150_000 },
           payload: { transaction_status: 'settlement', gross_amount: '150000.00' },
         },
       },
@@ -109,7 +110,10 @@ describe('an event of Xendit', () => {
     expect(await api.jobs()).toMatchObject(
       Array.from({ length: 3 }, (_, index) => ({
         name: 'apply-payment-event',
-        data: { gateway: 'xendit', attemptId: 'nobody-1', dedupeKey: `inv-1/PAID/p${index}/nobody-1` },
+        data: {
+          ...{ gateway: 'xendit', attemptId: 'nobody-1', dedupeKey: `inv-1/PAID/p${index}/nobody-1` },
+          claim: { claimsPaid: true, claimedRupiah: null },
+        },
       })),
     );
   });

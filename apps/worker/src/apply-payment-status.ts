@@ -1,6 +1,12 @@
-import { scheduleRefundStatusChecks, type PaymentAttempt } from '@antrean/db';
+import { openPaymentEvents, scheduleRefundStatusChecks, type PaymentAttempt } from '@antrean/db';
 import type { GatewayName, PaymentOutcome } from '@antrean/domain';
-import type { GatewayStatus, PaymentReference, PaymentGateway, Urgency } from '@antrean/payments';
+import {
+  type GatewayStatus,
+  paymentClaimOf,
+  type PaymentGateway,
+  type PaymentReference,
+  type Urgency,
+} from '@antrean/payments';
 import { type JobDependencies, publishOrders } from './dependencies.ts';
 import { submitOrderCommand } from './order-commands.ts';
 
@@ -37,7 +43,7 @@ export async function applyPaymentStatus(
     case 'not_started':
       return truth.kind;
     case 'closed':
-      return attempt.state === 'paid' && isUndone(truth.reason) ? reverse(deps, attempt) : 'closed';
+      return attempt.state === 'paid' && truth.reversesPayment ? reverse(deps, attempt) : 'closed';
     case 'paid':
       return receive(deps, attempt, truth);
     case 'returned':
@@ -61,9 +67,6 @@ export async function receive(
   await publishOrders(deps, [orderId]);
   return outcome;
 }
-
-/** After these a payment that had succeeded is none; an expiry says nothing of it. */
-const isUndone = (reason: string) => /^(deny|cancel|failure)$/i.test(reason);
 
 async function reverse(deps: JobDependencies, attempt: PaymentAttempt): Promise<'undone'> {
   const { id: attemptId, orderId, gateway: actor } = attempt;
@@ -129,11 +132,8 @@ export function paymentReferenceOf(
   };
 }
 
-/** Whether a webhook's payload says that money has come. */
-export function claimsSuccess(payload: Readonly<Record<string, unknown>>): boolean {
-  const { transaction_status, status, status_code = '200', fraud_status = 'accept' } = payload;
-  const claimed = transaction_status ?? status;
-  const isSuccess = typeof claimed === 'string' && /^(settlement|capture|paid|settled)$/i.test(claimed);
-  // A card that is challenged is not paid yet.
-  return isSuccess && status_code === '200' && /^accept$/i.test(String(fraud_status));
+/** Whether a webhook says that this attempt is paid and the gateway has not confirmed that yet. */
+export async function isAnnouncedAsPaid({ db }: JobDependencies, attemptId: string): Promise<boolean> {
+  const open = await openPaymentEvents(db, attemptId);
+  return open.some(({ gateway, payload }) => paymentClaimOf(gateway, payload).claimsPaid);
 }

@@ -1,3 +1,4 @@
+import { gatewaySettings } from '@antrean/payments';
 import { commonConfig, parseConfig, redisConfig } from '@antrean/process';
 import { z } from 'zod';
 
@@ -7,42 +8,35 @@ const account = z.strictObject({
   accountHolder: z.string().min(1).max(100),
 });
 
-const schema = z.object({
-  ...commonConfig,
-  DATABASE_URL: z.url(),
-  ...redisConfig,
-  WORKER_HEALTH_PORT: z.coerce.number().int().min(0).max(65_535).default(3100),
-  WORKER_HEALTH_HOST: z.string().default('127.0.0.1'),
-  /** Above twice the batch size, so that the next batch fills while one runs. */
-  RESERVE_CONCURRENCY: z.coerce.number().int().min(1).max(2_000).default(400),
-  RESERVE_BATCH_SIZE: z.coerce.number().int().min(1).max(1_000).default(150),
-  /** Payments, releases, shipments and deliveries in one transaction. */
-  ORDER_COMMAND_BATCH_SIZE: z.coerce.number().int().min(1).max(1_000).default(100),
-  SWEEP_INTERVAL_MS: z.coerce.number().int().min(50).default(5_000),
-  /** Two calls in a row, each after waiting for its turn, must end within the lease of a payment attempt, 45 s. */
-  GATEWAY_TIMEOUT_MS: z.coerce.number().int().min(100).max(12_000).default(10_000),
-  /** Where customers transfer money to: `bank:number:holder`, several separated by semicolons. */
-  BANK_ACCOUNTS: z
-    .string()
-    .transform((text) =>
-      text.split(';').map((one) => {
-        const [bank = '', accountNumber = '', ...holder] = one.split(':').map((part) => part.trim());
-        return { bank, accountNumber, accountHolder: holder.join(':') };
-      }),
-    )
-    .pipe(z.array(account)),
-  /** Whether second and late payments go back to the payer without an admin. */
-  REFUND_BY_ITSELF: z.enum(['true', 'false']).default('true'),
-  MIDTRANS_SERVER_KEY: z.string().min(1),
-  MIDTRANS_PRODUCTION: z.enum(['true', 'false']).default('false'),
-  MIDTRANS_BASE_URL: z.url().optional(),
-  /** Of each kind of call, over all workers: the gateway's limit, of which a tenth is left free. */
-  MIDTRANS_CALLS_PER_MINUTE: z.coerce.number().int().min(1).default(1_200),
-  XENDIT_SECRET_KEY: z.string().min(1),
-  XENDIT_BASE_URL: z.url().optional(),
-  /** Xendit allows 600 in live mode, 60 in test mode. */
-  XENDIT_CALLS_PER_MINUTE: z.coerce.number().int().min(1).default(600),
-});
+const schema = z
+  .object({
+    ...commonConfig,
+    DATABASE_URL: z.url(),
+    ...redisConfig,
+    WORKER_HEALTH_PORT: z.coerce.number().int().min(0).max(65_535).default(3100),
+    WORKER_HEALTH_HOST: z.string().default('127.0.0.1'),
+    /** Above twice the batch size, so that the next batch fills while one runs. */
+    RESERVE_CONCURRENCY: z.coerce.number().int().min(1).max(2_000).default(400),
+    RESERVE_BATCH_SIZE: z.coerce.number().int().min(1).max(1_000).default(150),
+    /** Payments, releases, shipments and deliveries in one transaction. */
+    ORDER_COMMAND_BATCH_SIZE: z.coerce.number().int().min(1).max(1_000).default(100),
+    SWEEP_INTERVAL_MS: z.coerce.number().int().min(50).default(5_000),
+    /** Two calls in a row, each after waiting for its turn, must end within the lease of a payment attempt, 45 s. */
+    GATEWAY_TIMEOUT_MS: z.coerce.number().int().min(100).max(12_000).default(10_000),
+    /** Where customers transfer money to: `bank:number:holder`, several separated by semicolons. */
+    BANK_ACCOUNTS: z
+      .string()
+      .transform((text) =>
+        text.split(';').map((one) => {
+          const [bank = '', accountNumber = '', ...holder] = one.split(':').map((part) => part.trim());
+          return { bank, accountNumber, accountHolder: holder.join(':') };
+        }),
+      )
+      .pipe(z.array(account)),
+    /** Whether second and late payments go back to the payer without an admin. */
+    REFUND_BY_ITSELF: z.enum(['true', 'false']).default('true'),
+  })
+  .and(gatewaySettings.transform((gateways) => ({ gateways })));
 
 export type WorkerConfig = z.infer<typeof schema>;
 

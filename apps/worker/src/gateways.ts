@@ -1,12 +1,6 @@
 import { type Database, type Kysely, logGatewayApiCall } from '@antrean/db';
-import {
-  type BreakerState,
-  createMidtransGateway,
-  createXenditGateway,
-  type GatewayApiCall,
-  type PaymentGateway,
-  withBreaker,
-} from '@antrean/payments';
+import type { OnlineGateway } from '@antrean/domain';
+import { type BreakerState, type GatewayApiCall, type PaymentGateway, withBreaker } from '@antrean/payments';
 import {
   createGatewayRateLimiter,
   type Keyspace,
@@ -39,10 +33,9 @@ export function openGateways(
   config: WorkerConfig,
   { db, redis, keyspace, log }: { db: Kysely<Database>; redis: Redis; keyspace: Keyspace; log: Logger },
 ): RunningGateways {
-  const states = new Map<string, BreakerState>([
-    ['midtrans', 'closed'],
-    ['xendit', 'closed'],
-  ]);
+  const states = new Map<OnlineGateway, BreakerState>(
+    [...config.gateways.keys()].map((name) => [name, 'closed']),
+  );
   const report = () => {
     for (const [gateway, state] of states)
       reportGatewayHealth(redis, keyspace, gateway, state).catch(() => undefined);
@@ -52,37 +45,27 @@ export function openGateways(
       log.error({ err: error, operation: apiCall.operation }, 'an answer of a gateway was not recorded'),
     );
   };
-  const onStateChange = ({ gateway, creating }: { gateway: string; creating: BreakerState }) => {
+  const onStateChange = ({ gateway, creating }: { gateway: OnlineGateway; creating: BreakerState }) => {
     states.set(gateway, creating);
     log.warn({ gateway, creating }, 'breaker');
     report();
   };
   // Apart, and impatient: with Redis away, calls are rationed within this process and wait for nothing.
   const rateLimitRedis = openRateLimitRedis(config.REDIS_URL);
-  const limit = (callsPerMinute: number) => ({ default: { callsPerMinute, burst: BURST } });
   const pace = createGatewayRateLimiter({
     ...{ redis: rateLimitRedis, keyspace, maxWaitMs: MAX_WAIT_MS },
-    limits: {
-      midtrans: limit(config.MIDTRANS_CALLS_PER_MINUTE),
-      xendit: limit(config.XENDIT_CALLS_PER_MINUTE),
-    },
+    limits: Object.fromEntries(
+      [...config.gateways].map(([name, { callsPerMinute }]) => [
+        name,
+        { default: { callsPerMinute, burst: BURST } },
+      ]),
+    ),
   });
-  const timeoutMs = config.GATEWAY_TIMEOUT_MS;
-  const midtrans = createMidtransGateway({
-    serverKey: config.MIDTRANS_SERVER_KEY,
-    isProduction: config.MIDTRANS_PRODUCTION === 'true',
-    ...{ timeoutMs, audit, pace },
-    ...(config.MIDTRANS_BASE_URL === undefined ? {} : { baseUrl: config.MIDTRANS_BASE_URL }),
-  });
-  const xendit = createXenditGateway({
-    secretKey: config.XENDIT_SECRET_KEY,
-    ...{ timeoutMs, audit, pace },
-    ...(config.XENDIT_BASE_URL === undefined ? {} : { baseUrl: config.XENDIT_BASE_URL }),
-  });
+  const options = { timeoutMs: config.GATEWAY_TIMEOUT_MS, audit, pace };
   report();
   const timer = setInterval(report, REPORT_EVERY_MS);
   return {
-    gateways: [withBreaker(midtrans, { onStateChange }), withBreaker(xendit, { onStateChange })],
+    gateways: [...config.gateways.values()].map(({ open }) => withBreaker(open(options), { onStateChange })),
     stop() {
       clearInterval(timer);
       pace.close();

@@ -92,7 +92,7 @@ export {
   insertAttempt,
   markAttemptsPaid,
   type NewAttempt,
-  openEventPayloads,
+  openPaymentEvents,
   type PaidAttempt,
   type PaymentAttempt,
   recordEventOutcome,

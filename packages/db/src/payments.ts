@@ -311,18 +311,17 @@ export async function storePaymentEvent(
     on conflict (gateway, dedupe_key) do nothing`.execute(db);
 }
 
-/** What the events of this attempt say that are still without an outcome. */
-export async function openEventPayloads(
+/** The events of this attempt that are still without an outcome. */
+export async function openPaymentEvents(
   db: Queryable,
   attemptId: string,
-): Promise<Record<string, unknown>[]> {
-  const open = await db
+): Promise<{ gateway: OnlineGateway; payload: Record<string, unknown> }[]> {
+  return db
     .selectFrom('paymentEvents')
-    .select('payload')
+    .select(['gateway', 'payload'])
     .where('attemptId', '=', attemptId)
     .where('outcome', 'is', null)
     .execute();
-  return open.map(({ payload }) => payload);
 }
 
 /** The first outcome stands: a redelivery does not rewrite what the event has led to. */

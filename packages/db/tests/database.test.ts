@@ -16,7 +16,7 @@ import {
   moveOrders,
   moveStock,
   openDatabase,
-  openEventPayloads,
+  openPaymentEvents,
   pipelinedTransaction,
   recordEventOutcome,
   sql,
@@ -390,13 +390,13 @@ describe('the database', () => {
       payload: { status: 'PAID' },
     } as const;
     await storePaymentEvent(db, event);
-    expect(await openEventPayloads(db, 'a')).toEqual([{ status: 'PAID' }]);
+    expect(await openPaymentEvents(db, 'a')).toEqual([{ gateway: 'xendit', payload: { status: 'PAID' } }]);
     await recordEventOutcome(db, { ...event, outcome: 'second_payment' });
     await storePaymentEvent(db, { ...event, payload: { status: 'other' } });
     await recordEventOutcome(db, { ...event, outcome: 'paid' });
     const rows = await db.selectFrom('paymentEvents').select(['outcome', 'payload']).execute();
     expect(rows).toEqual([{ outcome: 'second_payment', payload: { status: 'PAID' } }]);
-    expect(await openEventPayloads(db, 'a')).toEqual([]);
+    expect(await openPaymentEvents(db, 'a')).toEqual([]);
   });
 
   it('lets go of the locks of a client that died in its transaction, and of a statement that never ends', async () => {

@@ -31,7 +31,8 @@ export interface PaymentReference {
 
 /**
  * paid: `mayReverse` where the method is known to be undone within minutes. returned: it was paid, and all or some of it
- * went back. closed: with reason `deny` (Midtrans) it can still become paid until the page expires.
+ * went back. closed: with reason `deny` (Midtrans) it can still become paid until the page expires; `reversesPayment`
+ * where a payment that had succeeded no longer stands, of which an expiry says nothing.
  */
 export type GatewayStatus =
   | ({ kind: 'paid'; mayReverse: boolean } & Received)
@@ -43,7 +44,7 @@ export type GatewayStatus =
     } & Received)
   | { kind: 'pending' }
   | { kind: 'not_started' }
-  | { kind: 'closed'; reason: string }
+  | { kind: 'closed'; reason: string; reversesPayment: boolean }
   | { kind: 'unknown'; code: string };
 
 /** Money that a gateway says has come. */

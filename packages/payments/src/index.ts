@@ -1,13 +1,19 @@
-export { type BreakerState, withBreaker } from './breaker.ts';
+// The gateways: how each is called, heard and configured.
+export { GATEWAYS, gatewaySettings, paymentClaimOf, webhookSecrets } from './gateways.ts';
+export type { WebhookResult } from './definition.ts';
+export { createMidtransGateway } from './midtrans/adapter.ts';
+export { createXenditGateway } from './xendit/adapter.ts';
+
+// The port that all of them have.
 export type {
+  CallRateLimiter,
   CloseOutcome,
   CreateOutcome,
   GatewayApiCall,
   GatewayStatus,
-  PaymentReference,
   ListedPayment,
-  CallRateLimiter,
   PaymentGateway,
+  PaymentReference,
   PaymentRequest,
   Received,
   RefundOutcome,
@@ -15,15 +21,7 @@ export type {
   RefundStatus,
   Urgency,
 } from './gateway.ts';
-export { createMidtransGateway } from './midtrans/adapter.ts';
-export { withoutPersonalData } from './redact.ts';
-export {
-  parseXenditInvoiceEvent,
-  parseXenditRefundEvent,
-  verifyMidtransNotification,
-  verifyXenditToken,
-} from './webhooks.ts';
-export { createXenditGateway } from './xendit/adapter.ts';
+export { type BreakerState, withBreaker } from './breaker.ts';
 
 // How answers are read: the simulation of payments makes answers up, and has them read as in production.
 export { closedBy as midtransClosedBy, statusOf as midtransStatusOf } from './midtrans/status.ts';

@@ -434,7 +434,7 @@ describe('a Midtrans payment', () => {
     [{ transaction_status: 'capture', fraud_status: 'challenge', status_code: '201' }, { kind: 'pending' }],
     [
       { transaction_status: 'capture', fraud_status: 'deny' },
-      { kind: 'closed', reason: 'deny' },
+      { kind: 'closed', reason: 'deny', reversesPayment: true },
     ],
     [{ transaction_status: 'capture', fraud_status: 'accept' }, { kind: 'paid' }],
     [{ transaction_status: 'capture', fraud_status: undefined }, { kind: 'paid' }],
@@ -443,12 +443,12 @@ describe('a Midtrans payment', () => {
     [{ transaction_status: 'PENDING', status_code: '200' }, { kind: 'pending' }],
     [
       { transaction_status: 'expire', status_code: '407' },
-      { kind: 'closed', reason: 'expire' },
+      { kind: 'closed', reason: 'expire', reversesPayment: false },
     ],
-    [{ transaction_status: 'cancel' }, { kind: 'closed', reason: 'cancel' }],
+    [{ transaction_status: 'cancel' }, { kind: 'closed', reason: 'cancel', reversesPayment: true }],
     [
       { transaction_status: 'deny', status_code: '202' },
-      { kind: 'closed', reason: 'deny' },
+      { kind: 'closed', reason: 'deny', reversesPayment: true },
     ],
     [{ transaction_status: 'settled_soon' }, { kind: 'unknown', code: 'unknown_status' }],
     [{ gross_amount: '150000' }, { kind: 'unknown', code: 'bad_amount' }],
@@ -504,7 +504,11 @@ describe('a Midtrans payment', () => {
       'GET /v2/a-1/': [json(midtransPaid), json({ status_code: '404' })],
     });
     expect(await status({ transactionId: 'old' })).toMatchObject({ kind: 'paid', transactionId: tx });
-    expect(await status({ transactionId: 'old' })).toEqual({ kind: 'closed', reason: 'deny' });
+    expect(await status({ transactionId: 'old' })).toEqual({
+      kind: 'closed',
+      reason: 'deny',
+      reversesPayment: true,
+    });
     route({ 'GET /v2/old/': json(denied), 'GET /v2/a-1/': text('', 503) });
     expect(await status({ transactionId: 'old' })).toEqual({ kind: 'unknown', code: 'http_503' });
   });
@@ -683,7 +687,7 @@ describe('a Xendit payment', () => {
       { kind: 'paid', transactionId: 'ref-1' },
     ],
     [{ status: 'PENDING' }, { kind: 'pending' }],
-    [{ status: 'EXPIRED' }, { kind: 'closed', reason: 'expired' }],
+    [{ status: 'EXPIRED' }, { kind: 'closed', reason: 'expired', reversesPayment: false }],
     [{ status: 'UNKNOWN_ENUM_VALUE' }, { kind: 'unknown', code: 'unknown_status' }],
     [{ paid_amount: null }, { kind: 'unknown', code: 'bad_amount' }],
     [{ paid_amount: 1.5 }, { kind: 'unknown', code: 'bad_amount' }],

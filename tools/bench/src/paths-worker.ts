@@ -5,7 +5,7 @@ import {
   claimOverdue,
   claimDueStatusChecks,
   insertAttempt,
-  openEventPayloads,
+  openPaymentEvents,
   readOrders,
   recordEventOutcome,
   sql,
@@ -29,7 +29,7 @@ const { deps } = await openDependencies(databaseUrl, redisUrl, [
     refund: notHere,
     refundStatus: notHere,
     listPaid: notHere,
-    status: async () => ({ kind: 'closed', reason: 'expired' }),
+    status: async () => ({ kind: 'closed', reason: 'expired', reversesPayment: false }),
     close: async () => ({ kind: 'closed' }),
   },
 ]);
@@ -83,7 +83,7 @@ async function goEveryWay(): Promise<void> {
   if (asked < EACH) throw new Error(`Only ${asked} of ${EACH} payments are asked about.`);
   const event = { gateway: 'midtrans', dedupeKey: randomUUID(), attemptId: `${paid[0]}-1` } as const;
   await storePaymentEvent(db, { ...event, payload: {} });
-  await openEventPayloads(db, event.attemptId);
+  await openPaymentEvents(db, event.attemptId);
   await recordEventOutcome(db, { ...event, outcome: 'paid' });
 }
 

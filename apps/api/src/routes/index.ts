@@ -3,7 +3,6 @@ import type { ApiDependencies } from '../dependencies.ts';
 import { cancelOrderRoute } from './cancel-order.ts';
 import { healthRoutes } from './health.ts';
 import { listProductsRoute } from './list-products.ts';
-import { midtransWebhookRoute } from './midtrans-webhook.ts';
 import { orderEventsRoute } from './order-events.ts';
 import { paymentMethodsRoute } from './payment-methods.ts';
 import { placeOrderRoute } from './place-order.ts';
@@ -12,7 +11,7 @@ import { readProductRoute } from './read-product.ts';
 import { shipOrderRoute } from './ship-order.ts';
 import { switchPaymentRoute } from './change-payment-method.ts';
 import { transferProofRoute } from './transfer-proof.ts';
-import { xenditWebhookRoute } from './xendit-webhook.ts';
+import { webhookRoutes } from './webhooks.ts';
 
 /** Every route there is. */
 export function registerRoutes(app: ApiRouter, deps: ApiDependencies): void {
@@ -26,7 +25,6 @@ export function registerRoutes(app: ApiRouter, deps: ApiDependencies): void {
   transferProofRoute(app, deps);
   listProductsRoute(app, deps);
   readProductRoute(app, deps);
-  midtransWebhookRoute(app, deps);
-  xenditWebhookRoute(app, deps);
+  webhookRoutes(app, deps);
   healthRoutes(app, deps);
 }

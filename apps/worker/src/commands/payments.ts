@@ -14,7 +14,14 @@ import {
   settlementReportOf,
   unresolvedPaymentExceptions,
 } from '@antrean/db';
-import { compareSettlement, ONLINE_GATEWAYS, wibDay, wibDayBounds } from '@antrean/domain';
+import {
+  compareSettlement,
+  ONLINE_GATEWAYS,
+  type OnlineGateway,
+  wibDay,
+  wibDayBounds,
+} from '@antrean/domain';
+import { GATEWAYS } from '@antrean/payments';
 import { z } from 'zod';
 import { checked, type Command, Refused, text } from './command.ts';
 
@@ -151,7 +158,7 @@ export const money: Command = async ({ db }, [orderId]) => {
 };
 
 /**
- * GATEWAY [DAY] [FILE]: the report of a day (yesterday's). With Midtrans's own export of transactions, our payments are
+ * GATEWAY [DAY] [FILE]: the report of a day (yesterday's). With the gateway's own export of transactions, our payments are
  * compared with that file.
  */
 export const settlement: Command = async ({ db }, [gateway = '', day, file]) => {
@@ -164,7 +171,7 @@ export const settlement: Command = async ({ db }, [gateway = '', day, file]) => 
     const ours = await paymentsBetween(db, { gateway: asked.gateway, ...bounds });
     const differences = compareSettlement(
       ours.map(({ attemptId, receivedRupiah: amountRupiah }) => ({ attemptId, amountRupiah })),
-      paidRows(file),
+      paidRows(asked.gateway, file),
     );
     console.table(differences);
     console.log(`${ours.length} payments of ours; ${differences.length} differences.`);
@@ -178,36 +185,17 @@ export const settlement: Command = async ({ db }, [gateway = '', day, file]) => 
   console.log(`${payments} payments; ours ${oursRupiah}, theirs ${theirsRupiah}.`);
 };
 
-const SUCCESS = /^(settlement|capture|refund|partial[ _]refund)$/i;
-
-/** The paid rows of a file with the columns Order ID, Transaction status and Amount. */
-function paidRows(file: string): { attemptId: string; amountRupiah: number }[] {
+/** The paid rows of the gateway's own export of transactions. */
+function paidRows(gateway: OnlineGateway, file: string) {
+  const { readExport } = GATEWAYS[gateway];
+  if (readExport === undefined) throw new Refused(`No export of ${gateway} can be read.`);
   let csv: string;
   try {
     csv = readFileSync(file, 'utf8');
   } catch (error) {
     throw new Refused(`${file} cannot be read (${String(error)}).`);
   }
-  const [head = [], ...rows] = csv
-    .split(/\r?\n/)
-    .filter((line) => line.trim() !== '')
-    .map((line) => [...line.matchAll(/("([^"]|"")*"|[^,]*)(,|$)/g)].map(([, cell = '']) => unquoted(cell)));
-  const at = (name: RegExp) => {
-    const index = head.findIndex((title) => name.test(title));
-    if (index < 0) throw new Refused(`${file} has no column like ${name.source}.`);
-    return index;
-  };
-  const [id, status, amount] = [at(/^order.?id$/i), at(/status/i), at(/^(gross.?)?amount$/i)];
-  return rows
-    .filter((cells) => SUCCESS.test(cells[status] ?? ''))
-    .map((cells) => {
-      const amountRupiah = Number((cells[amount] ?? '').replace(/\.00$/, '').replaceAll(/[^0-9]/g, ''));
-      return { attemptId: cells[id] ?? '', amountRupiah };
-    });
+  const paid = readExport(csv);
+  if ('missingColumn' in paid) throw new Refused(`${file} has no column like ${paid.missingColumn}.`);
+  return paid;
 }
-
-const unquoted = (cell: string): string =>
-  cell
-    .trim()
-    .replace(/^"(.*)"$/s, '$1')
-    .replaceAll('""', '"');

@@ -6,14 +6,10 @@ import {
   storePaymentEvent,
 } from '@antrean/db';
 import type { PaymentExceptionKind } from '@antrean/domain';
+import { paymentClaimOf } from '@antrean/payments';
 import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
-import {
-  claimsSuccess,
-  gatewayOf,
-  PaymentNotReadyError,
-  applyPaymentStatus,
-} from '../apply-payment-status.ts';
+import { gatewayOf, PaymentNotReadyError, applyPaymentStatus } from '../apply-payment-status.ts';
 
 type PaymentEvent = JobPayload<'apply-payment-event'>;
 
@@ -27,6 +23,7 @@ export async function applyPaymentEvent(
   isLastTry = false,
 ): Promise<void> {
   await storePaymentEvent(deps.db, event);
+  const { claimsPaid, claimedRupiah } = claimOf(event);
   const attempt = await attemptById(deps.db, event.attemptId);
   if (attempt === undefined) return record(deps, event, await strayOutcome(deps, event, 'unknown_order'));
   if (attempt.gateway !== event.gateway)
@@ -35,18 +32,18 @@ export async function applyPaymentEvent(
   const { transactionId } = event;
   const outcome = await applyPaymentStatus(deps, attempt, { urgency: 'webhook', transactionId });
   const isOpen = outcome === 'pending' || outcome === 'not_started';
-  if (claimsSuccess(event.payload) && isOpen && !isLastTry) {
+  if (claimsPaid && isOpen && !isLastTry) {
     throw new PaymentNotReadyError(
       `${event.gateway} announced the payment of ${event.attemptId} but does not confirm it yet.`,
     );
   }
   // Money is moved on the gateway's own word only; what it does not confirm is for a person to look at.
   const wasUndone = attempt.state === 'reversed' || attempt.state === 'charged_back';
-  if (claimsSuccess(event.payload) && (isOpen || (outcome === 'closed' && !wasUndone))) {
+  if (claimsPaid && (isOpen || (outcome === 'closed' && !wasUndone))) {
     await open(deps, event, {
       kind: 'unconfirmed_payment',
       orderId: attempt.orderId,
-      amountRupiah: claimedRupiah(event.payload),
+      amountRupiah: claimedRupiah,
       detail: `${event.gateway} announced a payment of ${event.attemptId}, and calls it ${outcome} when asked.`,
     });
     return record(deps, event, 'unconfirmed_payment');
@@ -65,7 +62,8 @@ async function strayOutcome(
 ): Promise<string> {
   const { attemptId, gateway, requestId, transactionId } = event;
   deps.log.warn({ attemptId, gateway, requestId, kind }, 'a payment event for nothing that we know');
-  if (!claimsSuccess(event.payload)) return kind;
+  const { claimsPaid, claimedRupiah } = claimOf(event);
+  if (!claimsPaid) return kind;
   const instrument = { attemptId, ...(transactionId === undefined ? {} : { transactionId }) };
   const truth = await gatewayOf(deps, gateway).status(instrument, 'webhook');
   // An id of another form than ours cannot be asked about, and some answers are about something else.
@@ -76,7 +74,7 @@ async function strayOutcome(
   await open(deps, event, {
     kind,
     orderId: null,
-    amountRupiah: truth.kind === 'paid' ? truth.amountRupiah : claimedRupiah(event.payload),
+    amountRupiah: truth.kind === 'paid' ? truth.amountRupiah : claimedRupiah,
     detail: `${gateway} says that ${attemptId} is paid (${truth.kind === 'unknown' ? truth.code : 'confirmed'}), and ${kind === 'unknown_order' ? 'no order has it' : 'it was not asked to'}.`,
   });
   return kind;
@@ -98,11 +96,8 @@ async function open(
   deps.log.error({ attemptId, gateway, kind: what.kind }, 'a payment case was opened');
 }
 
-/** For whoever looks at the case; nothing is moved by it. */
-function claimedRupiah({ paid_amount, gross_amount, amount }: Record<string, unknown>): number | null {
-  const rupiah = Number(paid_amount ?? gross_amount ?? amount);
-  return Number.isSafeInteger(rupiah) && rupiah > 0 ? rupiah : null;
-}
+/** What the event says of money; nothing is moved by it. */
+const claimOf = ({ claim, gateway, payload }: PaymentEvent) => claim ?? paymentClaimOf(gateway, payload);
 
 async function record(deps: JobDependencies, event: PaymentEvent, outcome: string): Promise<void> {
   await recordEventOutcome(deps.db, { ...event, outcome });

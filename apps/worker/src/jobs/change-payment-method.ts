@@ -7,7 +7,6 @@ import {
   lockOrders,
   moveOrders,
   recordChange,
-  openEventPayloads,
   type PaymentAttempt,
   type Transaction,
 } from '@antrean/db';
@@ -22,7 +21,7 @@ import { type JobPayload, orderJobId } from '@antrean/queue';
 import { type JobDependencies, publishOrders } from '../dependencies.ts';
 import { mustBeClosed } from '../unit-of-work.ts';
 import {
-  claimsSuccess,
+  isAnnouncedAsPaid,
   gatewayOf,
   paymentReferenceOf,
   PaymentNotReadyError,
@@ -52,7 +51,7 @@ export async function changePaymentMethod(
 /** Closes the instrument at its gateway. False when it was paid instead. Throws while the gateway does not say. */
 async function isClosed(deps: JobDependencies, live: PaymentAttempt): Promise<boolean> {
   const closed = await gatewayOf(deps, live.gateway).close(paymentReferenceOf(live));
-  const isAnnounced = (await openEventPayloads(deps.db, live.id)).some(claimsSuccess);
+  const isAnnounced = await isAnnouncedAsPaid(deps, live.id);
   if (closed.kind === 'closed' && !isAnnounced) return true;
   if (closed.kind === 'paid') {
     await applyPaymentStatus(deps, live, { urgency: 'customer' });

@@ -2,7 +2,6 @@ import {
   attemptsOfOrders,
   lockOrders,
   moveOrders,
-  openEventPayloads,
   type PaymentAttempt,
   postpone,
   readOrders,
@@ -13,7 +12,7 @@ import type { JobPayload } from '@antrean/queue';
 import { type JobDependencies, publishOrders } from '../dependencies.ts';
 import { awaitsReview, mustBeClosed } from '../unit-of-work.ts';
 import {
-  claimsSuccess,
+  isAnnouncedAsPaid,
   gatewayOf,
   paymentReferenceOf,
   type Outcome,
@@ -116,7 +115,7 @@ async function canBePaidNoMore(
     isUsed ||
     (lateMs >= 0 && (outcome === 'closed' || outcome === 'not_started'));
   // Or the gateway announced money that it has not confirmed yet.
-  if (isOver && !(await openEventPayloads(deps.db, attempt.id)).some(claimsSuccess)) return true;
+  if (isOver && !(await isAnnouncedAsPaid(deps, attempt.id))) return true;
   if (patienceIsOver) {
     deps.log.error(
       { attemptId: attempt.id, outcome },

@@ -1,16 +1,9 @@
-import {
-  scheduleStatusCheck,
-  attemptById,
-  endAttempts,
-  openEventPayloads,
-  type PaymentAttempt,
-  readOrders,
-} from '@antrean/db';
+import { scheduleStatusCheck, attemptById, endAttempts, type PaymentAttempt, readOrders } from '@antrean/db';
 import { nextStatusCheckInMs } from '@antrean/domain';
 import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
 import {
-  claimsSuccess,
+  isAnnouncedAsPaid,
   gatewayOf,
   paymentReferenceOf,
   PaymentNotReadyError,
@@ -59,7 +52,7 @@ async function reconcileActive(deps: JobDependencies, attempt: PaymentAttempt): 
   const outcome = await applyPaymentStatus(deps, attempt, { urgency: 'routine' });
   if (outcome !== 'closed' || !isWanted) return;
   // The gateway announced money that it has not confirmed yet: another link could be a second payment.
-  if ((await openEventPayloads(deps.db, attempt.id)).some(claimsSuccess)) return;
+  if (await isAnnouncedAsPaid(deps, attempt.id)) return;
   // Ended at the gateway while its order waits, as when somebody cancelled it there. After a `deny` the same page can
   // still be paid, so that it is closed like any other.
   const closed = await gatewayOf(deps, attempt.gateway).close(paymentReferenceOf(attempt), 'routine');

@@ -63,11 +63,11 @@ export function methodOf(t: Transaction): string | undefined {
 export function statusOf(t: Transaction): GatewayStatus {
   const state = t.transaction_status.toLowerCase();
   if (state === 'pending' || state === 'authorize') return { kind: 'pending' };
-  if (closedStates.has(state)) return { kind: 'closed', reason: state };
+  if (closedStates.has(state)) return closed(state);
   if (state === 'capture') {
     const fraud = t.fraud_status?.toLowerCase() ?? 'accept';
     if (fraud === 'challenge') return { kind: 'pending' };
-    if (fraud === 'deny') return { kind: 'closed', reason: 'deny' };
+    if (fraud === 'deny') return closed('deny');
     if (fraud !== 'accept') return { kind: 'unknown', code: 'unknown_fraud_status' };
   }
   const how = returnedStates.find((known) => known === state);
@@ -89,6 +89,12 @@ export function statusOf(t: Transaction): GatewayStatus {
     ? { kind: 'paid', mayReverse: method !== undefined && reversible.has(method), ...received }
     : { kind: 'returned', how, returnedRupiah: isRefund(how) ? rupiah(t.refund_amount) : null, ...received };
 }
+
+const closed = (reason: string): GatewayStatus => ({
+  kind: 'closed',
+  reason,
+  reversesPayment: reason !== 'expire',
+});
 
 /** `refund_amount` says what refunds sent back; of a chargeback Midtrans documents no amount. */
 const isRefund = (how: string): boolean => how === 'refund' || how === 'partial_refund';

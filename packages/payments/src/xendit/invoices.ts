@@ -53,7 +53,7 @@ export function statusOf(found: readonly Invoice[]): GatewayStatus {
   if (found.some((i) => i.status !== 'PENDING' && i.status !== 'EXPIRED'))
     return { kind: 'unknown', code: 'unknown_status' };
   if (found.some((i) => i.status === 'PENDING')) return { kind: 'pending' };
-  return { kind: 'closed', reason: 'expired' };
+  return { kind: 'closed', reason: 'expired', reversesPayment: false };
 }
 
 export function closedBy(status: GatewayStatus): CloseOutcome {

@@ -1,0 +1,79 @@
+import type { OnlineGateway } from '@antrean/domain';
+import { GATEWAYS, type WebhookResult } from '@antrean/payments';
+import { askedJobId, type Producer } from '@antrean/queue';
+import { z } from 'zod';
+import type { ApiRouter } from '../api-routes.ts';
+import { askingRedis } from '../caller.ts';
+import type { ApiDependencies } from '../dependencies.ts';
+import { Problem } from '../problems.ts';
+import { EXAMPLE_ORDER_ID, receivedAnswer } from '../schemas.ts';
+import { fingerprintOf } from '../tokens.ts';
+
+/** A route for each gateway that delivers webhooks. */
+export function webhookRoutes(app: ApiRouter, deps: ApiDependencies): void {
+  for (const [gateway, secrets] of deps.config.webhookSecrets) webhookRoute(app, deps, gateway, secrets);
+}
+
+/**
+ * Verify, enqueue, answer. What cannot be enqueued is answered 503, so that the gateway delivers it again. Whatever the
+ * event says, and whether or not its order is known, is for the worker to find out. An event that is delivered many times
+ * within a minute is one job; a later delivery is another, in case that failed.
+ */
+function webhookRoute(
+  app: ApiRouter,
+  { producer }: ApiDependencies,
+  gateway: OnlineGateway,
+  secrets: readonly string[],
+): void {
+  const { webhooks } = GATEWAYS[gateway];
+  if (webhooks === undefined) return;
+  const { operationId, summary, description, body, security } = webhooks.document;
+  const schemes = Object.keys(security);
+  const options = {
+    config: { access: 'public', closedBy: [], rateLimit: false, problems: ['unauthorized'] },
+    schema: {
+      ...{ operationId, summary, description },
+      tags: ['webhooks'],
+      ...(schemes.length === 0 ? {} : { security: schemes.map((scheme) => ({ [scheme]: [] })) }),
+      body: z.unknown().meta(body(`${EXAMPLE_ORDER_ID}-1`)),
+      response: { 200: receivedAnswer },
+    },
+  } as const;
+  app.post(`/v1/webhooks/${gateway}`, options, async (request, reply) => {
+    const { headers, body: sent, id: requestId } = request;
+    const result = webhooks.receive({ headers, body: sent }, secrets);
+    if (result.kind === 'unauthorized') throw new Problem('unauthorized', result.detail);
+    if (result.kind === 'without_body') throw new Problem('malformed_body');
+    if (result.kind === 'ignored')
+      request.log.warn({ gateway }, 'an event of another shape was received and left alone');
+    else await askingRedis(request, () => enqueue(producer, gateway, requestId, result));
+    return reply.code(200).send({ received: true });
+  });
+}
+
+async function enqueue(
+  producer: Producer,
+  gateway: OnlineGateway,
+  requestId: string,
+  event: Extract<WebhookResult, { kind: 'payment' | 'refund' }>,
+): Promise<void> {
+  if (event.kind === 'refund') {
+    const { kind: _, ...refund } = event;
+    const jobId = jobIdOf('apply-refund-event', gateway, refund.dedupeKey);
+    await producer.add('apply-refund-event', { gateway, requestId, ...refund }, jobId);
+    return;
+  }
+  const { kind: _, ...payment } = event;
+  const dedupeKey = payment.dedupeKey ?? fingerprintOf(payment.payload);
+  const jobId = jobIdOf('apply-payment-event', gateway, dedupeKey);
+  await producer.add('apply-payment-event', { gateway, requestId, ...payment, dedupeKey }, jobId);
+}
+
+/** A key holds whatever a gateway says, and a job id must not. */
+function jobIdOf(
+  name: 'apply-payment-event' | 'apply-refund-event',
+  gateway: OnlineGateway,
+  dedupeKey: string,
+): string {
+  return askedJobId(name, `${gateway}-${fingerprintOf(dedupeKey)}`);
+}

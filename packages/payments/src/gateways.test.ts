@@ -1,0 +1,45 @@
+import { ONLINE_GATEWAYS } from '@antrean/domain';
+import { describe, expect, it } from 'vitest';
+import { GATEWAYS, gatewaySettings, paymentClaimOf, webhookSecrets } from './gateways.ts';
+
+const env = { MIDTRANS_SERVER_KEY: 'm', XENDIT_SECRET_KEY: 'x', XENDIT_CALLBACK_TOKEN: 't' };
+const namedIn = (error: { issues: { path: PropertyKey[] }[] } | undefined) =>
+  error?.issues.map(({ path }) => path.join('.'));
+
+describe('the settings of gateways', () => {
+  it('are read in the order in which gateways are tried, each with a gateway to open', () => {
+    const settings = gatewaySettings.parse(env);
+    expect([...settings.keys()]).toEqual(ONLINE_GATEWAYS);
+    for (const [name, { open }] of settings) expect(open({ timeoutMs: 1_000 }).name).toBe(name);
+    expect(settings.get('midtrans')?.callsPerMinute).toBe(1_200);
+    expect(gatewaySettings.parse({ ...env, XENDIT_CALLS_PER_MINUTE: '60' }).get('xendit')).toMatchObject({
+      callsPerMinute: 60,
+    });
+  });
+
+  it('name every bad value of every gateway at once', () => {
+    const wrong = { MIDTRANS_PRODUCTION: 'yes', XENDIT_SECRET_KEY: '', XENDIT_BASE_URL: 'nowhere' };
+    expect(namedIn(gatewaySettings.safeParse(wrong).error)).toEqual([
+      'MIDTRANS_SERVER_KEY',
+      'MIDTRANS_PRODUCTION',
+      'XENDIT_SECRET_KEY',
+      'XENDIT_BASE_URL',
+    ]);
+    expect(namedIn(webhookSecrets.safeParse({ XENDIT_CALLBACK_TOKENS: 'a, b' }).error)).toEqual([
+      'MIDTRANS_SERVER_KEY',
+      'XENDIT_CALLBACK_TOKENS',
+    ]);
+  });
+});
+
+it('reads what a kept event claims by the parser of its own gateway', () => {
+  const notification = { transaction_status: 'settlement', status_code: '200', gross_amount: '5000.00' };
+  expect(paymentClaimOf('midtrans', notification)).toEqual({ claimsPaid: true, claimedRupiah: 5_000 });
+  expect(paymentClaimOf('xendit', notification)).toEqual({ claimsPaid: false, claimedRupiah: null });
+});
+
+it('documents each webhook once, with examples of its body', () => {
+  const documents = Object.values(GATEWAYS).flatMap(({ webhooks }) => webhooks?.document ?? []);
+  expect(new Set(documents.map(({ operationId }) => operationId)).size).toBe(documents.length);
+  for (const { body } of documents) expect(JSON.stringify(body('a-1'))).toContain('"a-1"');
+});

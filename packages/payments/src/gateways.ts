@@ -1,0 +1,35 @@
+import { ONLINE_GATEWAYS, type OnlineGateway } from '@antrean/domain';
+import { z } from 'zod';
+import type { GatewayDefinition, GatewaySettings, PaymentClaim, WebhookPayload } from './definition.ts';
+import { midtrans } from './midtrans/index.ts';
+import { xendit } from './xendit/index.ts';
+
+/** Every gateway that is called. Their names, and those that are not called, are in packages/domain. */
+export const GATEWAYS: Readonly<Record<OnlineGateway, GatewayDefinition>> = { midtrans, xendit };
+
+/** Reads how to call each gateway from the environment; in the order in which they are tried. */
+export const gatewaySettings: EachOf<GatewaySettings> = ofEach((name) => GATEWAYS[name].settings);
+
+/** Reads the secrets of webhooks from the environment, for each gateway that delivers any. */
+export const webhookSecrets: EachOf<readonly string[]> = ofEach((name) => GATEWAYS[name].webhooks?.secrets);
+
+/** Reads what a kept event of a gateway claims. */
+export function paymentClaimOf(gateway: OnlineGateway, payload: WebhookPayload): PaymentClaim {
+  return GATEWAYS[gateway].webhooks?.claimOf(payload) ?? { claimsPaid: false, claimedRupiah: null };
+}
+
+type EachOf<T> = z.ZodType<ReadonlyMap<OnlineGateway, T>>;
+
+/** One reader of the environment for all gateways, which names every bad value of any. */
+function ofEach<T>(schemaOf: (name: OnlineGateway) => z.ZodType<T> | undefined): EachOf<T> {
+  return z.unknown().transform((env, context) => {
+    const read = new Map<OnlineGateway, T>();
+    for (const name of ONLINE_GATEWAYS) {
+      const result = schemaOf(name)?.safeParse(env);
+      if (result?.success === true) read.set(name, result.data);
+      for (const { path, message } of result?.error?.issues ?? [])
+        context.addIssue({ code: 'custom', path: [...path], message });
+    }
+    return read;
+  });
+}
