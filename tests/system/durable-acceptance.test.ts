@@ -17,7 +17,7 @@ import pino from 'pino';
 import { testDatabase } from '@antrean/testing/vitest';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type RunningService, startRedis } from '@antrean/testing/services';
-import { type TestDatabase } from '@antrean/testing';
+import { GATEWAY_SECRETS, type TestDatabase } from '@antrean/testing';
 import { anOrder } from './shop.ts';
 
 const CLIENTS = 16;
@@ -61,9 +61,7 @@ beforeAll(async () => {
     DATABASE_URL: database.url,
     PUBLIC_URL: 'http://127.0.0.1:3000',
     STATUS_TOKEN_SECRET: randomBytes(32).toString('hex'),
-    MIDTRANS_SERVER_KEY: 'key',
-    XENDIT_SECRET_KEY: 'key',
-    XENDIT_CALLBACK_TOKEN: 'token',
+    ...GATEWAY_SECRETS,
     BANK_ACCOUNTS: 'BCA:1234567890:PT Toko',
     API_PORT: '0',
     WORKER_HEALTH_PORT: '0',

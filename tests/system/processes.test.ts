@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import path from 'node:path';
 import { redisUrl, testDatabase } from '@antrean/testing/vitest';
 import { describe, expect, it, vi } from 'vitest';
+import { GATEWAY_SECRETS } from '@antrean/testing';
 import { repoRoot } from '@antrean/testing/services';
 import { anOrder, openShop } from './shop.ts';
 
@@ -10,10 +11,8 @@ const env = {
   ...process.env,
   PUBLIC_URL: 'http://127.0.0.1:3000',
   STATUS_TOKEN_SECRET: 'x'.repeat(40),
-  MIDTRANS_SERVER_KEY: 'SB-Mid-server-test',
-  XENDIT_SECRET_KEY: 'xnd_development_test',
+  ...GATEWAY_SECRETS,
   BANK_ACCOUNTS: 'BCA:1234567890:PT Toko',
-  XENDIT_CALLBACK_TOKEN: 'token',
   API_PORT: '0',
   WORKER_HEALTH_PORT: '0',
 };

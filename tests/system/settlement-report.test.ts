@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { auditMoney, settlementReportOf } from '@antrean/db';
-import { wibDay } from '@antrean/domain';
+import { ONLINE_GATEWAYS, wibDay } from '@antrean/domain';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { repoRoot } from '@antrean/testing/services';
 import { anOrder, openShop } from './shop.ts';
@@ -56,7 +56,7 @@ describe('the settlement report', () => {
   it('of each gateway is made by itself for the days before', async () => {
     await vi.waitFor(async () => {
       const made = await shop.db.selectFrom('settlementReports').select(['gateway']).execute();
-      expect(new Set(made.map(({ gateway }) => gateway))).toEqual(new Set(['midtrans', 'xendit']));
+      expect(new Set(made.map(({ gateway }) => gateway))).toEqual(new Set(ONLINE_GATEWAYS));
     }, patience);
   });
 

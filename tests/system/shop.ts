@@ -20,12 +20,9 @@ import {
 import { readConfig as readWorkerConfig, startWorker } from '@antrean/worker';
 import pino from 'pino';
 import { redisUrl as sharedRedisUrl, testDatabase } from '@antrean/testing/vitest';
+import { GATEWAY_SECRETS } from '@antrean/testing';
 import { expect, vi } from 'vitest';
 import { repoRoot } from '@antrean/testing/services';
-
-const MIDTRANS_SERVER_KEY = 'SB-Mid-server-test';
-const XENDIT_SECRET_KEY = 'xnd_development_test';
-const XENDIT_CALLBACK_TOKEN = 'callback-token';
 
 export interface OrderAnswer {
   items?: { sku: string; quantity: number; unitPrice?: number }[];
@@ -70,9 +67,7 @@ export async function openShop(products: readonly SeedProduct[]) {
     BANK_ACCOUNTS: 'BCA:1234567890:PT Toko; BRI:0987654321:PT Toko',
     MIDTRANS_CALLS_PER_MINUTE: '100000',
     XENDIT_CALLS_PER_MINUTE: '100000',
-    MIDTRANS_SERVER_KEY,
-    XENDIT_SECRET_KEY,
-    XENDIT_CALLBACK_TOKEN,
+    ...GATEWAY_SECRETS,
     API_PORT: '0',
     WORKER_HEALTH_PORT: '0',
     SWEEP_INTERVAL_MS: '100',
@@ -82,9 +77,9 @@ export async function openShop(products: readonly SeedProduct[]) {
   const api = await startApi(readApiConfig(env), log);
   const simulator = buildSimulator({
     publicUrl: 'http://pay.test',
-    midtransServerKey: MIDTRANS_SERVER_KEY,
-    xenditSecretKey: XENDIT_SECRET_KEY,
-    xenditCallbackToken: XENDIT_CALLBACK_TOKEN,
+    midtransServerKey: GATEWAY_SECRETS.MIDTRANS_SERVER_KEY,
+    xenditSecretKey: GATEWAY_SECRETS.XENDIT_SECRET_KEY,
+    xenditCallbackToken: GATEWAY_SECRETS.XENDIT_CALLBACK_TOKEN,
     midtransWebhookUrl: `${api.url}/v1/webhooks/midtrans`,
     xenditWebhookUrl: `${api.url}/v1/webhooks/xendit`,
     webhookRetryDelaysMs: [50, 100, 200],

@@ -1,1 +1,2 @@
+export { GATEWAY_SECRETS } from './gateways.ts';
 export { createTestDatabase, type TestDatabase } from './test-database.ts';

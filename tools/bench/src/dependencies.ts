@@ -9,6 +9,7 @@ import {
   readConfig,
   type WorkerConfig,
 } from '@antrean/worker';
+import { GATEWAY_SECRETS } from '@antrean/testing';
 import { keyspace } from './keyspace.ts';
 
 /** What a worker process works with, as startWorker makes it, and its configuration: the worker's own defaults. */
@@ -22,8 +23,7 @@ export async function openDependencies(
     DATABASE_URL: databaseUrl,
     REDIS_URL: redisUrl,
     BANK_ACCOUNTS: 'BCA:0000:Bench',
-    MIDTRANS_SERVER_KEY: 'none',
-    XENDIT_SECRET_KEY: 'none',
+    ...GATEWAY_SECRETS,
   });
   const db = openDatabase({ url: databaseUrl, maxConnections: 10 });
   const redis = openWorkerRedis(redisUrl);

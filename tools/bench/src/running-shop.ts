@@ -12,15 +12,11 @@ import {
   SCOPES,
   waitForRedis,
 } from '@antrean/redis';
+import { GATEWAY_SECRETS } from '@antrean/testing';
 import { keyspace } from './keyspace.ts';
 import { startApp, type StopApp } from './processes.ts';
 import { skuOf } from './shop.ts';
 
-export const SECRETS = {
-  MIDTRANS_SERVER_KEY: 'SB-Mid-server-bench',
-  XENDIT_SECRET_KEY: 'xnd_development_bench',
-  XENDIT_CALLBACK_TOKEN: 'callback-token-of-the-bench',
-} as const;
 /** Nobody listens there: connections are refused. */
 const NOWHERE = 'http://127.0.0.1:9';
 
@@ -66,11 +62,11 @@ export async function openRunningShop(
   const browserHeaders = await putBrowserKey(redis);
   const producer = createProducer(redis, keyspace);
   const db = openDatabase({ url: databaseUrl, maxConnections: 1, limits: false });
-  const env = { ...SECRETS, LOG_LEVEL: 'info', DATABASE_URL: databaseUrl, REDIS_URL: redisUrl };
+  const env = { ...GATEWAY_SECRETS, LOG_LEVEL: 'info', DATABASE_URL: databaseUrl, REDIS_URL: redisUrl };
   const headers = { authorization: `Bearer ${key}` };
   const webhookBase = webhooksTo ?? `${apiUrl}/v1/webhooks`;
   const stopSimulator = await startApp('tools/gateway-simulator/src/main.ts', {
-    ...SECRETS,
+    ...GATEWAY_SECRETS,
     SIMULATOR_PORT: `${simulatorPort}`,
     MIDTRANS_WEBHOOK_URL: `${webhookBase}/midtrans`,
     XENDIT_WEBHOOK_URL: `${webhookBase}/xendit`,
@@ -158,7 +154,7 @@ async function putBrowserKey(redis: Redis): Promise<Record<string, string>> {
 /** What an API needs to know. All of the load comes from one address, which no limit is meant for. */
 export function apiSettings(databaseUrl: string, redisUrl: string, port: number): Record<string, string> {
   return {
-    ...SECRETS,
+    ...GATEWAY_SECRETS,
     LOG_LEVEL: 'info',
     DATABASE_URL: databaseUrl,
     REDIS_URL: redisUrl,

@@ -3,17 +3,10 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
+import { GATEWAY_SECRETS } from '@antrean/testing';
 import { count, defineBenchmark, type Report } from './benchmark.ts';
 import type { Environment } from './environment.ts';
-import {
-  inTurns,
-  LOOK_EVERY_MS,
-  openRunningShop,
-  post,
-  type RunningShop,
-  SECRETS,
-  until,
-} from './running-shop.ts';
+import { inTurns, LOOK_EVERY_MS, openRunningShop, post, type RunningShop, until } from './running-shop.ts';
 import { addBenchProducts, audit, PLENTY } from './shop.ts';
 import { percentile, rounded } from './statistics.ts';
 
@@ -262,7 +255,7 @@ function stormOf(
     const message: Message = {
       gateway,
       body,
-      token: SECRETS.XENDIT_CALLBACK_TOKEN,
+      token: GATEWAY_SECRETS.XENDIT_CALLBACK_TOKEN,
       expectedStatus: 200,
       isDenial: status === 'deny',
     };
@@ -300,7 +293,7 @@ function forge(
   return {
     gateway,
     body: { ...body, ...(gateway === 'midtrans' ? { order_id: attemptId } : { external_id: attemptId }) },
-    token: isTaken ? SECRETS.XENDIT_CALLBACK_TOKEN : 'wrong',
+    token: isTaken ? GATEWAY_SECRETS.XENDIT_CALLBACK_TOKEN : 'wrong',
     expectedStatus: isTaken ? 200 : 401,
     isDenial: false,
   };
