@@ -34,8 +34,10 @@ export interface OrderAnswer {
 }
 
 /** API, worker and simulator, wired as in production, on a database and Redis keys of their own. */
-export async function openShop(products: readonly SeedProduct[]) {
-  const redisUrl = sharedRedisUrl();
+export async function openShop(
+  products: readonly SeedProduct[],
+  { redisUrl = sharedRedisUrl() }: { redisUrl?: string } = {},
+) {
   const log = pino({ level: 'silent' });
   const keyspace = new Keyspace(`test-${randomBytes(6).toString('hex')}`);
   const database = await testDatabase();

@@ -438,7 +438,7 @@ describe('what is kept of the catalogue', () => {
   it('is not read again by who gets the turn just after another has read it', async () => {
     const redis = openRequestRedis(redisUrl());
     await waitForRedis(redis, 5_000);
-    const ours = api.redis.duplicate();
+    const ours = openRequestRedis(redisUrl());
     await waitForRedis(ours, 5_000);
     const open = (on: typeof redis) =>
       createCatalogueCache({

@@ -5,6 +5,7 @@ import {
   Keyspace,
   Line,
   openWorkerRedis,
+  pingRedis,
   StatusRecords,
   AvailabilitySnapshots,
   waitForRedis,
@@ -121,7 +122,7 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Ru
   const health = await startHealthServer({
     host: config.WORKER_HEALTH_HOST,
     port: config.WORKER_HEALTH_PORT,
-    check: () => Promise.all([redis.ping(), askDatabase()]),
+    check: () => Promise.all([pingRedis(redis, keyspace), askDatabase()]),
     detail: 'Redis or PostgreSQL does not answer',
   });
   log.info('worker started');

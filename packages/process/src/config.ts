@@ -9,9 +9,16 @@ export const commonConfig = {
   SHUTDOWN_DEADLINE_MS: z.coerce.number().int().min(100).default(10_000),
 };
 
+const CLUSTER_URL = /^redis\+cluster:\/\/([^\s@/]*@)?[\w.-]+:\d{1,5}(,[\w.-]+:\d{1,5})*$/;
+
 /** Where Redis is, and the name in each of its keys. Processes that work together have the same. */
 export const redisConfig = {
-  REDIS_URL: z.url(),
+  /** Of one server, or of nodes of one cluster: `redis+cluster://user:password@host:port,host:port`. */
+  REDIS_URL: z
+    .string()
+    .refine((url) => (url.startsWith('redis+cluster:') ? CLUSTER_URL.test(url) : URL.canParse(url)), {
+      error: 'Invalid URL; that of a cluster is redis+cluster://host:port,host:port',
+    }),
   QUEUE_PREFIX: z.string().min(1).default('antrean'),
 };
 

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Redis } from 'ioredis';
+import type { Redis } from './connections.ts';
 import type { Keyspace } from './keyspace.ts';
 
 /** Of a plain page or a product; a fifth more or less, so that what was read together is not read again together. */

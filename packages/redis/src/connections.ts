@@ -1,82 +1,149 @@
-import { Redis } from 'ioredis';
+import { Cluster, Redis as RedisNode, type RedisOptions } from 'ioredis';
+import type { Keyspace } from './keyspace.ts';
 
-export type { Redis } from 'ioredis';
+/** A connection to one server, or to the nodes of a cluster. */
+export type Redis = RedisNode | Cluster;
 
 const FAIL_FAST = {
   enableOfflineQueue: false,
   maxRetriesPerRequest: 1,
-  // With the 200 ms of an impatient connection before it, an answer within a second.
+  // With the 200 ms of the rate limit's connection before it, an answer within a second.
   commandTimeout: 700,
-  // A connection that says nothing is given up, and what was sent with it: it would pile up in memory, and be carried out
-  // all at once when Redis goes on, for customers who have left.
+  // A silent connection is closed, and the commands sent on it are lost: they would pile up in memory, and run all at
+  // once when Redis goes on, for clients who have left.
   socketTimeout: 2_000,
   autoResendUnfulfilledCommands: false,
   connectTimeout: 2_000,
   retryStrategy: (attempt: number) => Math.min(attempt * 50, 1_000),
-} as const;
+} as const satisfies RedisOptions;
 
 /**
  * For producers and status records: fails within 0.7 s when Redis is down or frozen, instead of queueing
  * commands in memory. A command that timed out may still have been executed.
  */
-export function openRequestRedis(url: string): Redis {
-  const redis = new Redis(url, FAIL_FAST);
+export const openRequestRedis = (url: string): Redis => open(url, FAIL_FAST);
+
+/**
+ * For what a worker publishes and adds after its commit: gives up after 10 s. No client waits for it, and a worker that
+ * gave up while Redis is only slow, as during a rewrite of its log, would do the same again.
+ */
+export const openWorkerRedis = (url: string): Redis =>
+  open(url, { ...FAIL_FAST, commandTimeout: 10_000, socketTimeout: 15_000 });
+
+/** For what may be skipped when Redis is slow, as the rate limit: gives up after 200 ms. */
+export const openRateLimitRedis = (url: string): Redis => open(url, { ...FAIL_FAST, commandTimeout: 200 });
+
+/**
+ * For BullMQ's workers, which block on Redis for 10 s at most: no command timeout, endless retries. A connection that is
+ * silent for longer is replaced.
+ */
+export const openBlockingRedis = (url: string): Redis =>
+  open(url, { maxRetriesPerRequest: null, socketTimeout: 15_000 });
+
+/**
+ * For channels (see OrderChanges, which subscribes again itself after a lost connection). Every node of a cluster has
+ * every message: this is a connection to one of the nodes that `url` names, and after a loss to the next of them.
+ * ioredis's own subscriber of a cluster has no timeouts, and does not say when it has lost messages.
+ */
+export function openSubscriberRedis(url: string): RedisNode {
+  const nodes = clusterNodesOf(url);
+  const redis: RedisNode = new RedisNode(nodes?.[0]?.href ?? url, {
+    ...FAIL_FAST,
+    autoResubscribe: false,
+    retryStrategy(attempt: number) {
+      const next = nodes?.[attempt % nodes.length];
+      if (next !== undefined) Object.assign(redis.options, { host: next.hostname, port: Number(next.port) });
+      return FAIL_FAST.retryStrategy(attempt);
+    },
+  });
+  redis.on('error', () => undefined);
+  return redis;
+}
+
+type Options = Omit<RedisOptions, 'replyMapping'>;
+
+function open(url: string, options: Options): Redis {
+  const nodes = clusterNodesOf(url);
+  const redis = nodes === undefined ? new RedisNode(url, options) : openCluster(nodes, options);
   // Every command reports its own failure; without a listener ioredis prints each reconnect.
   redis.on('error', () => undefined);
   return redis;
 }
 
-/**
- * For what a worker publishes and adds after its commit: gives up after 10 s. Nobody waits for an answer there, and
- * giving up while Redis is only slow, as during a rewrite of its log, would make it do the same again.
- */
-export function openWorkerRedis(url: string): Redis {
-  const redis = new Redis(url, { ...FAIL_FAST, commandTimeout: 10_000, socketTimeout: 15_000 });
-  redis.on('error', () => undefined);
-  return redis;
-}
-
-/**
- * For what may be skipped when Redis is slow, as the rate limit: gives up after 200 ms, so that it never holds
- * up a request for long.
- */
-export function openRateLimitRedis(url: string): Redis {
-  const redis = new Redis(url, { ...FAIL_FAST, commandTimeout: 200 });
-  redis.on('error', () => undefined);
-  return redis;
-}
-
-/** For channels (see OrderChanges, which subscribes again itself after a lost connection). */
-export function openSubscriberRedis(url: string): Redis {
-  const redis = new Redis(url, {
-    ...FAIL_FAST,
-    autoResubscribe: false,
-    // Nobody may wait any more for what was asked on the connection that was lost.
-    autoResendUnfulfilledCommands: false,
+/** With the same promises: what fails fast is not sent again after a failure, as it may have been executed. */
+function openCluster(nodes: readonly URL[], options: Options): Cluster {
+  const { enableOfflineQueue = true, retryStrategy, ...ofNode } = options;
+  const [{ username, password } = { username: '', password: '' }] = nodes;
+  const cluster = new Cluster(
+    nodes.map(({ hostname, port }) => ({ host: hostname, port: Number(port) })),
+    {
+      enableOfflineQueue,
+      ...(retryStrategy ? { clusterRetryStrategy: retryStrategy } : {}),
+      ...(enableOfflineQueue ? {} : { retryDelayOnFailover: 0, retryDelayOnClusterDown: 0 }),
+      redisOptions: {
+        ...ofNode,
+        username: decodeURIComponent(username),
+        password: decodeURIComponent(password),
+      },
+    },
+  );
+  // By default a node is connected by the first command for it, and without an offline queue the next commands fail.
+  cluster.on('ready', () => {
+    for (const node of cluster.nodes('master')) {
+      if (node.status === 'wait') node.connect().catch(() => undefined);
+    }
   });
-  redis.on('error', () => undefined);
-  return redis;
+  return cluster;
 }
 
-/** For BullMQ's workers, which block on Redis: no command timeout, endless retries. */
-export function openBlockingRedis(url: string): Redis {
-  const redis = new Redis(url, { maxRetriesPerRequest: null });
-  redis.on('error', () => undefined);
-  return redis;
+/** Of `redis+cluster://user:password@host:port,host:port`; undefined where the URL names one server. */
+function clusterNodesOf(url: string): URL[] | undefined {
+  const [, login = '', addresses] = /^redis\+cluster:\/\/(.*@)?(.*)$/.exec(url) ?? [];
+  return addresses?.split(',').map((address) => new URL(`redis://${login}${address}`));
 }
+
+/** A connection to each server behind this one: to one, or to every node of a cluster, replicas too. */
+export const serversOf = (redis: Redis): RedisNode[] => (redis instanceof Cluster ? redis.nodes() : [redis]);
 
 /** Resolves when the connection is usable; rejects after the deadline. */
 export async function waitForRedis(redis: Redis, timeoutMs: number): Promise<void> {
-  if (redis.status === 'ready') return;
-  await new Promise<void>((resolve, reject) => {
-    const timer = setTimeout(() => {
-      redis.off('ready', ready);
-      reject(new Error(`Redis did not answer within ${timeoutMs} ms; check REDIS_URL and that Redis runs.`));
-    }, timeoutMs);
-    const ready = () => {
-      clearTimeout(timer);
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () =>
+        reject(
+          new Error(`Redis did not answer within ${timeoutMs} ms; check REDIS_URL and that Redis runs.`),
+        ),
+      timeoutMs,
+    );
+  });
+  try {
+    await Promise.race([untilReady(redis), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function untilReady(redis: Redis): Promise<void> {
+  await statusOf(redis, ['ready']);
+  // A cluster says so before its nodes are connected. One that cannot be reached may have lost its slots to another.
+  if (redis instanceof Cluster) {
+    await Promise.all(redis.nodes('master').map((node) => statusOf(node, ['ready', 'end'])));
+  }
+}
+
+async function statusOf(redis: Redis, statuses: readonly ('ready' | 'end')[]): Promise<void> {
+  if (statuses.some((status) => status === redis.status)) return;
+  await new Promise<void>((resolve) => {
+    const seen = () => {
+      for (const status of statuses) redis.off(status, seen);
       resolve();
     };
-    redis.once('ready', ready);
+    for (const status of statuses) redis.on(status, seen);
   });
+}
+
+/** Rejects while the keys cannot be reached. A bare PING to a cluster is answered by any of its nodes. */
+export async function pingRedis(redis: Redis, keyspace: Keyspace): Promise<void> {
+  await redis.exists(keyspace.switches);
 }

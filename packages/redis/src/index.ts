@@ -5,6 +5,7 @@ export {
   openWorkerRedis,
   openSubscriberRedis,
   openBlockingRedis,
+  pingRedis,
   type Redis,
   waitForRedis,
 } from './connections.ts';

@@ -1,5 +1,5 @@
 import type { OrderStatus } from '@antrean/domain';
-import type { Redis } from 'ioredis';
+import type { Redis } from './connections.ts';
 import type { Keyspace } from './keyspace.ts';
 import type { PlacedRecord } from './status-records.ts';
 

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { Redis } from './connections.ts';
 import { batchLoader } from './batch-loader.ts';
 import type { Keyspace } from './keyspace.ts';
 import { TtlCache } from './ttl-cache.ts';

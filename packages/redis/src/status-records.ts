@@ -1,5 +1,5 @@
 import type { OrderStatus } from '@antrean/domain';
-import type { Redis } from 'ioredis';
+import type { Redis } from './connections.ts';
 import { batchLoader } from './batch-loader.ts';
 import type { Keyspace } from './keyspace.ts';
 import { lineStateOf, type LineState, type Place, placeOf } from './line.ts';

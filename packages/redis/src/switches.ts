@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Redis } from 'ioredis';
+import type { Redis } from './connections.ts';
 import type { Keyspace } from './keyspace.ts';
 
 /**

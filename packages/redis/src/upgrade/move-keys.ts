@@ -1,4 +1,5 @@
-import type { Redis } from 'ioredis';
+import { Cluster, type Redis as RedisServer } from 'ioredis';
+import { type Redis, serversOf } from '../connections.ts';
 
 /** Replaces the first `from` by `to` in a field of a hash, or in a string where `field` is ''. */
 interface Edit {
@@ -99,12 +100,12 @@ const SCANNED_AT_ONCE = 500;
 const PORTION = 1_000;
 const EXAMPLES = 5;
 
-type ScriptedRedis = Redis & {
+type ScriptedRedis = RedisServer & {
   antreanMoveKey(from: string, to: string, portion: number, members: string, edits: string): Promise<number>;
 };
 
 /** Every key that begins with `prefix`, by portions. SCAN may name a key twice. */
-async function* keysWith(redis: Redis, prefix: string): AsyncGenerator<string[]> {
+async function* keysWith(redis: RedisServer, prefix: string): AsyncGenerator<string[]> {
   const pattern = `${prefix.replaceAll(/[\\*?[\]]/g, '\\$&')}*`;
   let cursor = '0';
   do {
@@ -120,18 +121,29 @@ export async function hasKeysToMove(
   prefix: string,
   moveOf: (key: string) => KeyMove | undefined,
 ): Promise<boolean> {
-  for await (const keys of keysWith(redis, prefix)) {
-    if (keys.some((key) => moveOf(key) !== undefined)) return true;
+  for (const server of serversOf(redis)) {
+    for await (const keys of keysWith(server, prefix)) {
+      if (keys.some((key) => moveOf(key) !== undefined)) return true;
+    }
   }
   return false;
 }
 
-/** Moves every key that begins with `prefix`. A run that was killed can be repeated. */
+/**
+ * Moves every key that begins with `prefix`. A run that was killed can be repeated. Throws on a cluster, where a key and its
+ * new name are on different nodes.
+ */
 export async function moveKeys(
   redis: Redis,
   prefix: string,
   moveOf: (key: string) => KeyMove | undefined,
 ): Promise<MovedKeys> {
+  if (redis instanceof Cluster) {
+    throw new Error(
+      `Keys with old names (${prefix}*) cannot be moved within a Redis Cluster, and no release that made them ran on one. ` +
+        'Nothing was moved. Run the release step on the single server that they come from, or delete them.',
+    );
+  }
   redis.defineCommand('antreanMoveKey', { numberOfKeys: 2, lua: MOVE });
   // Or its text would be sent for each of the first keys.
   await redis.script('LOAD', MOVE);

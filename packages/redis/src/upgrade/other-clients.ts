@@ -1,4 +1,5 @@
-import type { Redis } from 'ioredis';
+import type { Redis as RedisServer } from 'ioredis';
+import { type Redis, serversOf } from '../connections.ts';
 
 /** Another connection to Redis that may be Antrean's. */
 export interface RedisClient {
@@ -19,6 +20,12 @@ const isOther = (flags: string, name: string) => /[SM]/.test(flags) || name.star
  * use another client library, or are part of replication.
  */
 export async function otherClients(redis: Redis): Promise<RedisClient[]> {
+  return (await Promise.all(serversOf(redis).map((server) => clientsOf(server))))
+    .flat()
+    .toSorted((a, b) => Number(a.name === '') - Number(b.name === ''));
+}
+
+async function clientsOf(redis: RedisServer): Promise<RedisClient[]> {
   const own = String(await redis.client('ID'));
   const clients = String(await redis.client('LIST'))
     .split('\n')
@@ -43,8 +50,7 @@ export async function otherClients(redis: Redis): Promise<RedisClient[]> {
       library: get(client, 'lib-name'),
       lastCommand: get(client, 'cmd'),
       idleSeconds: Number(get(client, 'idle')),
-    }))
-    .toSorted((a, b) => Number(a.name === '') - Number(b.name === ''));
+    }));
 }
 
 function splitOnce(pair: string): [string, string] {

@@ -1,6 +1,7 @@
 // PostgreSQL and Redis as child processes, or as the environment names them.
 export { type PostgresOptions, rootDataDirectory, type RunningService, startPostgres } from './postgres.ts';
 export { type RedisOptions, startRedis } from './redis.ts';
+export { startRedisCluster } from './redis-cluster.ts';
 export { type Services, type ServicesOptions, startServices } from './services.ts';
 export { removeVolume } from './containers.ts';
 

@@ -36,6 +36,8 @@ export type RedisOptions = {
   port?: number;
   /** false: nothing is written to disk, for tests. */
   durable: boolean;
+  /** A node of a cluster, for `startRedisCluster` to join to the others. */
+  cluster?: boolean;
   log?: Log;
 };
 
@@ -169,6 +171,15 @@ function settings(options: RedisOptions): string[] {
   ];
 }
 
+/**
+ * The port of the cluster's bus is 10000 more than the server's by default, which may be more than there are. A primary
+ * that stops would wait for its replicas, which stop too.
+ */
+const clusterSettings = async () => [
+  ...['--cluster-enabled', 'yes', '--cluster-port', `${await freePort()}`],
+  ...['--cluster-node-timeout', '5000', '--shutdown-timeout', '0'],
+];
+
 /** Throws unless the server really works with the settings that we rely on. */
 async function verify(client: Redis, options: RedisOptions): Promise<void> {
   const expected: Record<string, string> = {
@@ -231,6 +242,7 @@ async function startServer(server: Server, dir: string, options: RedisOptions): 
         ...['--bind', '127.0.0.1', '--port', `${port}`, '--dir', dir],
         ...['--pidfile', path.join(dir, 'redis.pid')],
         ...settings(options),
+        ...(options.cluster ? await clusterSettings() : []),
       ],
       {
         cwd: dir,
@@ -323,7 +335,8 @@ export async function startRedis(options: RedisOptions): Promise<RunningService>
     }
     if (server !== undefined) return startServer(server, dir, options);
   }
-  if (await hasEngine()) {
+  // The nodes of a cluster have to reach each other.
+  if (!options.cluster && (await hasEngine())) {
     try {
       return await startContainer(dir, options);
     } catch (error) {

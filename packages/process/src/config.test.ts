@@ -1,0 +1,29 @@
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { parseConfig, redisConfig } from './config.ts';
+
+const parse = (url: string) => parseConfig('The test', z.object(redisConfig), { REDIS_URL: url });
+
+describe('REDIS_URL', () => {
+  it.each([
+    'redis://127.0.0.1',
+    'rediss://user:p%40ss@redis.example:6380/1',
+    'redis+cluster://10.0.0.1:6379',
+    'redis+cluster://:p%40ss@redis-0.example:6379,redis-1.example:6379,redis-2.example:6379',
+  ])('may be %s', (url) => {
+    expect(parse(url).REDIS_URL).toBe(url);
+  });
+
+  it.each([
+    '',
+    '127.0.0.1',
+    'redis+cluster://',
+    'redis+cluster://10.0.0.1',
+    'redis+cluster://10.0.0.1:6379,',
+    'redis+cluster://10.0.0.1:6379,redis+cluster://10.0.0.2:6379',
+    'redis+cluster://10.0.0.1:6379/1',
+    'redis://10.0.0.1:6379,10.0.0.2:6379',
+  ])('is refused when it is %o', (url) => {
+    expect(() => parse(url)).toThrow(/REDIS_URL: Invalid URL/);
+  });
+});
