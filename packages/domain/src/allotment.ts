@@ -77,7 +77,8 @@ export type Allotment =
 /**
  * Allots locked stock and sale quotas to orders in the order given: all lines of an order or none, quantities
  * of one product summed within an order and sold at one price. A rejected order takes nothing. Pure and
- * deterministic; the counters it implies never go below zero, nor a buyer above a limit.
+ * deterministic; the counters it implies never go below zero, nor a buyer above a limit. The sold-out gate (status-records.ts
+ * of packages/redis) repeats what it says of price, stock and quota, and is tested against it.
  */
 export function allot(
   orders: readonly OrderToAllot[],

@@ -75,6 +75,9 @@ local function join(...) return table.concat({ ... }, ' ') end`;
 /**
  * Admits many orders, one after the other. One whose record is there is told what became of it. Otherwise it is refused,
  * or gets a record and a ticket; its place in line is how many tickets before it have not been served.
+ *
+ * The sold-out gate in it repeats `allot` of packages/domain where that decides about price, stock and quota.
+ * sold-out-gate.property.test.ts runs both on the same orders: change them together.
  */
 const ADMIT = `${RECORDS}
 local time = redis.call('TIME')
