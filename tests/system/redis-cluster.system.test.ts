@@ -136,7 +136,7 @@ describe('every script and every use of Redis', () => {
       limits: { midtrans: { default: { callsPerMinute: 60, burst: 1 } } },
       maxWaitMs: 10,
     });
-    expect(await limiter.take({ ...call, urgency: 'customer' })).toBe(true);
+    expect(await limiter.acquire({ ...call, urgency: 'customer' })).toBe(true);
     await limiter.slowDown(call, 60_000);
     expect(await redis.hgetall(keyspace.gatewayRate('midtrans', 'create'))).toMatchObject({ halvings: '1' });
     limiter.close();

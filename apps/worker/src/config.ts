@@ -21,7 +21,7 @@ const schema = z
     /** Payments, releases, shipments and deliveries in one transaction. */
     ORDER_COMMAND_BATCH_SIZE: z.coerce.number().int().min(1).max(1_000).default(100),
     SWEEP_INTERVAL_MS: z.coerce.number().int().min(50).default(5_000),
-    /** Two calls in a row, each after waiting for its turn, must end within the lease of a payment attempt, 45 s. */
+    /** Two calls in a row, each after waiting for its permit, must end within the lease of a payment attempt, 45 s. */
     GATEWAY_TIMEOUT_MS: z.coerce.number().int().min(100).max(12_000).default(10_000),
     /** Where customers transfer money to: `bank:number:holder`, several separated by semicolons. */
     BANK_ACCOUNTS: z

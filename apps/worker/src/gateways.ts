@@ -15,13 +15,13 @@ import type { WorkerConfig } from './config.ts';
 const REPORT_EVERY_MS = 10_000;
 /** Calls that may come at once after a quiet time. */
 const BURST = 10;
-/** For a turn. Two calls with their turns must end within the lease of a payment attempt, 45 s. */
+/** For a permit. Two calls with their permits must end within the lease of a payment attempt, 45 s. */
 const MAX_WAIT_MS = 8_000;
 
 export interface RunningGateways {
   /** In the order of preference. */
   gateways: readonly PaymentGateway[];
-  /** Sends away whoever waits for a turn. */
+  /** Refuses calls that wait for a permit. */
   stop: () => void;
 }
 

@@ -36,10 +36,10 @@ export interface CallOptions {
 
 export type Caller = (c: Call, run: (signal: AbortSignal) => Promise<Called>) => Promise<Called>;
 
-/** Gives every call its turn, its time limit and its record. `run` must not reject. */
+/** Gives every call its permit, its time limit and its record. `run` must not reject. */
 export function createCaller(gateway: OnlineGateway, o: CallOptions): Caller {
   return async ({ operation, attemptId, urgency }, run) => {
-    if (o.pace && !(await o.pace.take({ gateway, operation, urgency }))) return { code: 'rate_limited' };
+    if (o.pace && !(await o.pace.acquire({ gateway, operation, urgency }))) return { code: 'rate_limited' };
     const started = performance.now();
     const abort = new AbortController();
     let timer: NodeJS.Timeout | undefined;

@@ -110,8 +110,8 @@ export type Urgency = 'customer' | 'webhook' | 'routine';
 
 /** Keeps calls below a gateway's rate limit, over all processes. */
 export interface CallRateLimiter {
-  /** Waits for a turn. False when it would take too long: make no call. Never rejects. */
-  take(call: { gateway: OnlineGateway; operation: string; urgency: Urgency }): Promise<boolean>;
+  /** Waits for a permit. False when it would take too long: make no call. Never rejects. */
+  acquire(call: { gateway: OnlineGateway; operation: string; urgency: Urgency }): Promise<boolean>;
   /** The gateway answered 429; `afterMs` is how long it asks us to wait. */
   slowDown(call: { gateway: OnlineGateway; operation: string }, afterMs?: number): Promise<void>;
 }

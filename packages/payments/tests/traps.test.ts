@@ -115,7 +115,7 @@ describe.each(names)('%s', (name) => {
   it('waits and slows down where it is told 429, which had no effect', async () => {
     const slowed: [string, number | undefined][] = [];
     const pace: CallRateLimiter = {
-      take: () => Promise.resolve(true),
+      acquire: () => Promise.resolve(true),
       slowDown: ({ operation }, afterMs) => {
         slowed.push([operation, afterMs]);
         return Promise.reject(new Error('Redis is away'));
@@ -138,7 +138,7 @@ describe.each(names)('%s', (name) => {
   it('makes no call without a turn', async () => {
     const asked: unknown[] = [];
     const pace: CallRateLimiter = {
-      take: (call) => {
+      acquire: (call) => {
         asked.push(call);
         return Promise.resolve(false);
       },
@@ -162,7 +162,7 @@ describe.each(names)('%s', (name) => {
 
   it('does not count the wait for a turn as the time of the call', async () => {
     const turn = Promise.withResolvers<boolean>();
-    const pace: CallRateLimiter = { take: () => turn.promise, slowDown: () => Promise.resolve() };
+    const pace: CallRateLimiter = { acquire: () => turn.promise, slowDown: () => Promise.resolve() };
     answerAll(json({ status_code: '404' }));
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     let asked: ReturnType<PaymentGateway['status']>;

@@ -15,36 +15,36 @@ export interface GatewayRateLimit {
   burst: number;
 }
 
-/** By gateway and operation; `default` is for each operation that is not named. A gateway not named is not rationed. */
+/** By gateway and operation; `default` is for each operation that is not named. A gateway not named has no limit. */
 export type GatewayRateLimits = Readonly<
   Record<string, { default: GatewayRateLimit } & Readonly<Record<string, GatewayRateLimit>>>
 >;
 
 export interface GatewayRateLimiter {
-  /** Waits for a turn; false when that takes longer than `maxWaitMs`. Never rejects. */
-  take(call: Operation & { urgency: Urgency }): Promise<boolean>;
-  /** Stops the operation for `afterMs` and halves its pace. Never rejects. */
+  /** Waits for a permit to make the call; false when that takes longer than `maxWaitMs`. Never rejects. */
+  acquire(call: Operation & { urgency: Urgency }): Promise<boolean>;
+  /** Stops the operation for `afterMs` and halves its rate. Never rejects. */
   slowDown(call: Operation, afterMs?: number): Promise<void>;
-  /** Sends everyone who waits away with false. */
+  /** Answers false to all calls that wait. */
   close(): void;
 }
 
-/** Other users of the account, and clocks, take the rest. */
+/** The rest is for other users of the account, and for clocks that differ. */
 const SHARE_OF_LIMIT = 0.9;
-/** Of the pace, for each of `webhook` and `routine`, whoever waits before them. */
+/** Of the rate, for each of `webhook` and `routine`, however many more urgent calls wait. */
 const OWN_SHARE = 0.1;
 const DEFAULT_STOP_MS = 5_000;
-/** Slowest: a 32nd of the pace. */
+/** The slowest rate is a 32nd. */
 const MAX_HALVINGS = 5;
-/** For so long Redis is not asked after it failed, as each failure may take as long as its command timeout. */
+/** Redis is not asked for so long after it failed, as each failure may take as long as its command timeout. */
 const REDIS_PAUSE_MS = 1_000;
 const MAX_TIMER_MS = 60_000;
 
 /**
  * GCRA on Redis's clock. `tat` is when the calls so far would be spread out evenly; a call may run ahead of it by the
- * tolerance of its urgency. Answers how many milliseconds to wait, 0 for a turn. The same is `takeLocally` below.
+ * tolerance of its urgency. Answers how many milliseconds to wait, 0 with a permit. `acquireLocally` below is the same.
  */
-const TAKE = `
+const ACQUIRE = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
 local own = 'own:' .. ARGV[1]
@@ -66,7 +66,7 @@ end
 redis.call('PEXPIRE', KEYS[1], math.ceil(math.max(tat - now + 20 * interval, 12 * tonumber(ARGV[6]))))
 return 0`;
 
-/** Answers that come while the operation is stopped belong to the same trouble, and do not halve again. */
+/** A 429 that comes while the operation is stopped has the same cause, and does not halve the rate again. */
 const SLOW_DOWN = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
@@ -89,11 +89,11 @@ type ScriptedRedis = Redis & {
 
 interface Waiting {
   deadline: number;
-  resolve: (hasTurn: boolean) => void;
+  resolve: (hasPermit: boolean) => void;
   timer: NodeJS.Timeout;
 }
 
-/** Everything that one process knows of an operation. */
+/** What one process knows of an operation. */
 interface Lane {
   key: string;
   intervalMs: number;
@@ -123,9 +123,9 @@ function toleranceOf(burst: number, urgency: Urgency): number {
  * give up soon, as `openRateLimitRedis` does. While Redis is away each process keeps the limits by itself, so that
  * several together may exceed them.
  *
- * Who waits is served by urgency, then in order. Less urgent calls also have a tenth of the pace each as their own, so
- * that they come about however many customers wait. After a 429 the operation stops, then goes on at half the pace;
- * every `recoverMs` without another 429 doubles it, up to the full pace.
+ * Calls get permits by urgency, then in order. The two less urgent kinds also have a tenth of the rate each as their own, so
+ * that they are made however many customers wait. After a 429 the operation stops, then goes on at half the rate; every
+ * `recoverMs` without another 429 doubles it, up to the full rate.
  */
 export function createGatewayRateLimiter(o: {
   redis: Redis;
@@ -135,7 +135,7 @@ export function createGatewayRateLimiter(o: {
   recoverMs?: number;
 }): GatewayRateLimiter {
   const recoverMs = o.recoverMs ?? 30_000;
-  o.redis.defineCommand('antreanAcquire', { numberOfKeys: 1, lua: TAKE });
+  o.redis.defineCommand('antreanAcquire', { numberOfKeys: 1, lua: ACQUIRE });
   o.redis.defineCommand('antreanSlowDown', { numberOfKeys: 1, lua: SLOW_DOWN });
   const redis = o.redis as ScriptedRedis;
   const lanes = new Map<string, Lane>();
@@ -174,7 +174,7 @@ export function createGatewayRateLimiter(o: {
     }
   }
 
-  function takeLocally({ local, intervalMs, burst }: Lane, urgency: Urgency, onlyOwn: boolean): number {
+  function acquireLocally({ local, intervalMs, burst }: Lane, urgency: Urgency, onlyOwn: boolean): number {
     const now = performance.now();
     if (local.stop > now) return Math.ceil(local.stop - now);
     const interval = intervalMs * 2 ** halvingsAt(local, now);
@@ -194,8 +194,8 @@ export function createGatewayRateLimiter(o: {
   const halvingsAt = ({ halvings, halvedAt }: Lane['local'], now: number): number =>
     Math.max(0, halvings - Math.max(0, Math.floor((now - halvedAt) / recoverMs)));
 
-  /** Milliseconds until a call of this urgency may have a turn; 0 when it has it. */
-  async function turn(lane: Lane, urgency: Urgency, onlyOwn: boolean): Promise<number> {
+  /** Milliseconds until a call of this urgency may have a permit; 0 when it has one. */
+  async function tryAcquire(lane: Lane, urgency: Urgency, onlyOwn: boolean): Promise<number> {
     const wait = await inRedis(() =>
       redis.antreanAcquire(
         lane.key,
@@ -207,43 +207,43 @@ export function createGatewayRateLimiter(o: {
         recoverMs,
       ),
     );
-    if (wait === undefined) return takeLocally(lane, urgency, onlyOwn);
-    // So that a Redis that goes away leaves no fresh burst behind.
+    if (wait === undefined) return acquireLocally(lane, urgency, onlyOwn);
+    // So that there is no fresh burst when Redis goes away.
     if (wait === 0) noteLocally(lane.local, urgency, lane.intervalMs, performance.now());
     return wait;
   }
 
-  function leave(lane: Lane, urgency: Urgency, one: Waiting, hasTurn: boolean): void {
+  function leave(lane: Lane, urgency: Urgency, one: Waiting, hasPermit: boolean): void {
     const queue = lane.waiting[urgency];
     const at = queue.indexOf(one);
     if (at === -1) return;
     queue.splice(at, 1);
     clearTimeout(one.timer);
-    one.resolve(hasTurn);
+    one.resolve(hasPermit);
   }
 
-  /** Gives turns until nobody can have one; answers when to look again. */
+  /** Grants permits until there are none left for now; answers in how many milliseconds to try again. */
   async function serve(lane: Lane): Promise<number> {
     for (;;) {
       let soonestMs = Infinity;
-      let isSomeoneAhead = false;
+      let areOthersAhead = false;
       let wasServed = false;
       for (const urgency of URGENCIES) {
         if (lane.waiting[urgency].length === 0) continue;
-        const wait = await turn(lane, urgency, isSomeoneAhead);
-        // Another than the one it was asked for, where that one has given up meanwhile.
+        const wait = await tryAcquire(lane, urgency, areOthersAhead);
+        // Not the call it was asked for, where that one has given up meanwhile.
         const first = lane.waiting[urgency][0];
         if (wait <= 0) {
           if (first) leave(lane, urgency, first, true);
           wasServed = true;
           break;
         }
-        // Nobody's turn comes sooner than the first one's, unless those ahead leave.
-        const end = isSomeoneAhead ? -Infinity : performance.now() + wait;
+        // No call gets a permit before the first one does, unless more urgent calls give up.
+        const end = areOthersAhead ? -Infinity : performance.now() + wait;
         for (const one of lane.waiting[urgency].filter(({ deadline }) => deadline < end))
           leave(lane, urgency, one, false);
         if (lane.waiting[urgency].length === 0) continue;
-        isSomeoneAhead = true;
+        areOthersAhead = true;
         soonestMs = Math.min(soonestMs, wait);
       }
       if (!wasServed) return soonestMs;
@@ -268,7 +268,7 @@ export function createGatewayRateLimiter(o: {
   }
 
   return {
-    take(call) {
+    acquire(call) {
       const lane = laneOf(call);
       if (!lane) return Promise.resolve(true);
       if (isClosed) return Promise.resolve(false);
