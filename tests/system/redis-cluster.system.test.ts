@@ -12,7 +12,7 @@ import {
   drainSwitchChanges,
   Keyspace,
   legacyPrefix,
-  Line,
+  WaitingLine,
   openRateLimitRedis,
   openRequestRedis,
   openWorkerRedis,
@@ -109,7 +109,7 @@ describe('every script and every use of Redis', () => {
     ]);
     expect(published).toEqual([{ orderId: first, by: 'customer' }]);
 
-    const line = new Line(workerRedis, keyspace);
+    const line = new WaitingLine(workerRedis, keyspace);
     await line.measure(async () => ({ waiting: 0, active: 0 }));
     expect(await line.read()).toMatchObject({ served: 2 });
 

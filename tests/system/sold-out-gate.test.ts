@@ -28,7 +28,7 @@ const isSoldAgain = (sku: string) =>
     },
     { timeout: 20_000, interval: 100 },
   );
-const isMarked = (available: string) =>
+const isPublished = (available: string) =>
   vi.waitFor(
     async () =>
       expect(await shop.redis.hget(shop.keyspace.availability('KOPI'), 'available')).toBe(available),
@@ -67,12 +67,12 @@ describe('the sold-out gate', () => {
       ...{ sku: 'KOPI', quantity: 5, reference: 'kiriman-2', reason: 'delivery', requestedBy: 'test' },
     });
     await isSoldAgain('KOPI');
-    await isMarked('4');
+    await isPublished('4');
     // As if what was said then had been lost, and half a minute had passed.
     await shop.redis.hset(shop.keyspace.availability('KOPI'), { available: 0, at: Date.now() - 31_000 });
     const { orderId, code } = await place('KOPI');
     expect(code).toBeUndefined();
     await settledAs(orderId, 'awaiting_payment');
-    await isMarked('3');
+    await isPublished('3');
   });
 });

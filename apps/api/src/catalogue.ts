@@ -12,7 +12,7 @@ export const DEFAULT_PAGE_SIZE = 20;
 export const MAX_PAGE_SIZE = 100;
 /** From so many units on a product is not said to be low. */
 const LOW_STOCK_BELOW = 10;
-/** How far clocks of processes may be apart. A mark that much older than a page is still believed. */
+/** How far clocks of processes may be apart. A snapshot that much older than a page still counts. */
 const CLOCK_SKEW_MS = 1_000;
 
 interface CataloguePageQuery {
@@ -37,32 +37,32 @@ export interface Catalogue {
 }
 
 /**
- * Pages from the cache, with prices by this moment's sales and with availability by the workers' marks. Without Redis,
+ * Pages from the cache, with prices by this moment's sales and with the availability that workers publish. Without Redis,
  * availability is as PostgreSQL had it when the page was read.
  */
 export function createCatalogue(o: {
   cache: CatalogueCache;
-  marks: Pick<AvailabilitySnapshots, 'read'>;
+  availability: Pick<AvailabilitySnapshots, 'read'>;
   /** In one statement each. */
   listProducts(query: ProductQuery): Promise<Product[]>;
   findProduct(sku: string, now: Date): Promise<Product | undefined>;
   onError(error: unknown): void;
 }): Catalogue {
-  async function marksOf(products: readonly Product[], isRedisAway: boolean) {
+  async function snapshotsOf(products: readonly Product[], isRedisAway: boolean) {
     if (isRedisAway || products.length === 0) return [];
-    return o.marks.read(products.map(({ sku }) => sku)).catch((error: unknown) => {
+    return o.availability.read(products.map(({ sku }) => sku)).catch((error: unknown) => {
       o.onError(error);
       return [];
     });
   }
 
   async function shown(products: readonly Product[], madeAtMs: number, isRedisAway: boolean) {
-    const marks = await marksOf(products, isRedisAway);
+    const snapshots = await snapshotsOf(products, isRedisAway);
     const nowMs = Date.now();
     const answers = products.map((product, index) => {
-      const mark = marks[index];
-      const isNews = mark !== undefined && mark.publishedAtMs > madeAtMs - CLOCK_SKEW_MS;
-      return productAnswerOf(product, isNews ? mark : undefined, nowMs);
+      const snapshot = snapshots[index];
+      const isNews = snapshot !== undefined && snapshot.publishedAtMs > madeAtMs - CLOCK_SKEW_MS;
+      return productAnswerOf(product, isNews ? snapshot : undefined, nowMs);
     });
     const boundaries = products
       .flatMap(({ sales }) => sales.flatMap(({ startsAtMs, endsAtMs }) => [startsAtMs, endsAtMs]))
@@ -128,15 +128,15 @@ async function reading<T>(read: () => Promise<T>): Promise<T> {
 /** A sale is on from its first moment until before its last, as for orders. Its price holds while its quota lasts. */
 function productAnswerOf(
   product: Product,
-  mark: AvailabilitySnapshot | undefined,
+  snapshot: AvailabilitySnapshot | undefined,
   nowMs: number,
 ): ProductAnswer {
   const { sku, name, description, category, priceRupiah, sales } = product;
   const sale = sales.find(({ startsAtMs, endsAtMs }) => startsAtMs <= nowMs && nowMs < endsAtMs);
   const next = sales.find(({ startsAtMs }) => startsAtMs > nowMs);
-  const quota = mark?.sale?.startsAtMs === sale?.startsAtMs ? (mark?.sale ?? sale) : sale;
+  const quota = snapshot?.sale?.startsAtMs === sale?.startsAtMs ? (snapshot?.sale ?? sale) : sale;
   const quotaLeft = Math.max(quota?.quotaLeft ?? 0, 0);
-  const available = mark?.available ?? product.available;
+  const available = snapshot?.available ?? product.available;
   return {
     sku,
     name,

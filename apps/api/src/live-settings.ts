@@ -3,8 +3,8 @@ import {
   digestOfKey,
   findStorefrontKey,
   type Keyspace,
-  Line,
-  type LineState,
+  WaitingLine,
+  type WaitingLineState,
   type Notice,
   readStorefronts,
   readSwitches,
@@ -26,14 +26,14 @@ export class LiveSettings {
   readonly #redis: Redis;
   readonly #keyspace: Keyspace;
   readonly #producer: Pick<Producer, 'backlog'>;
-  readonly #line: Line;
+  readonly #waitingLine: WaitingLine;
   #revision: string | null | undefined;
   #storefronts: Storefronts = { keys: new Map(), limits: new Map() };
   #origins: ReadonlySet<string> = new Set();
   #switches: Switches = { on: new Set(), notice: undefined };
   #backlog: Backlog = { waiting: 0, active: 0, oldestAgeMs: 0 };
   #noticeTag = '';
-  #lineState: LineState = { served: 0, ordersPerSecond: 1 };
+  #lineState: WaitingLineState = { served: 0, ordersPerSecond: 1 };
   #isRedisAway = false;
   #timer: NodeJS.Timeout | undefined;
   #reading: Promise<void> | undefined;
@@ -42,7 +42,7 @@ export class LiveSettings {
     this.#redis = redis;
     this.#keyspace = keyspace;
     this.#producer = producer;
-    this.#line = new Line(redis, keyspace);
+    this.#waitingLine = new WaitingLine(redis, keyspace);
   }
 
   /** Reads once and then again and again; a first reading that fails is made up for by the next. */
@@ -78,7 +78,7 @@ export class LiveSettings {
       this.#redis.get(this.#keyspace.storefrontRevision),
       readSwitches(this.#redis, this.#keyspace),
       this.#producer.backlog('orders'),
-      this.#line.read(),
+      this.#waitingLine.read(),
     ]);
     if (revision !== this.#revision) {
       this.#storefronts = await readStorefronts(this.#redis, this.#keyspace);
@@ -136,7 +136,7 @@ export class LiveSettings {
     return this.#noticeTag;
   }
 
-  get lineState(): LineState {
+  get lineState(): WaitingLineState {
     return this.#lineState;
   }
 }

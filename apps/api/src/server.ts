@@ -41,7 +41,7 @@ export async function startApi(config: ApiConfig, log: Logger): Promise<RunningA
   const onError = (error: unknown) => log.error({ err: error }, 'the catalogue is shown as it was');
   const catalogue = createCatalogue({
     cache: createCatalogueCache({ redis: catalogueRedis, keyspace, onError }),
-    marks: new AvailabilitySnapshots(catalogueRedis, keyspace),
+    availability: new AvailabilitySnapshots(catalogueRedis, keyspace),
     listProducts: (query) => listProducts(db, query),
     findProduct: (sku, now) => findProduct(db, sku, now),
     onError,

@@ -245,15 +245,15 @@ describe('the price of a product', () => {
     const now = Date.now();
     const startsAtMs = now - HOUR_MS;
     shelf = [product(1, { sales: [sale(startsAtMs, now + HOUR_MS)] })];
-    const mark = (fields: object) => api.redis.hset(api.keyspace.availability('SKU-1'), fields);
-    await mark({ available: 1, at: now - 60_000, from: startsAtMs, to: now + HOUR_MS, quota: 1 });
+    const publish = (fields: object) => api.redis.hset(api.keyspace.availability('SKU-1'), fields);
+    await publish({ available: 1, at: now - 60_000, from: startsAtMs, to: now + HOUR_MS, quota: 1 });
     expect(await first()).toMatchObject({ available: 40, price: 30_000, flashSale: { quotaLeft: 7 } });
-    await mark({ available: 0, at: Date.now() + 1, quota: 0 });
+    await publish({ available: 0, at: Date.now() + 1, quota: 0 });
     const soldOut = { available: 0, availability: 'sold_out', price: 50_000, flashSale: { quotaLeft: 0 } };
     expect(await first()).toMatchObject(soldOut);
     expect((await get('/v1/products/SKU-1')).json()).toMatchObject({ product: soldOut });
-    // A mark of another sale says nothing of this one.
-    await mark({ available: 3, from: 1, to: 2, quota: 0 });
+    // A snapshot of another sale says nothing of this one.
+    await publish({ available: 3, from: 1, to: 2, quota: 0 });
     expect(await first()).toMatchObject({ available: 3, price: 30_000, flashSale: { quotaLeft: 7 } });
     expect(asked).toHaveLength(2);
   });

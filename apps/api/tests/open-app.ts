@@ -91,7 +91,7 @@ export async function openApp(
           keyspace,
           onError: () => {},
         }),
-        marks: new AvailabilitySnapshots(catalogueRedis, keyspace),
+        availability: new AvailabilitySnapshots(catalogueRedis, keyspace),
         ...readers,
         onError: () => {},
       }),

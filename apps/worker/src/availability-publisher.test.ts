@@ -35,7 +35,7 @@ it('says again and again what is sold out, and no longer once there is stock', a
   const published: string[] = [];
   publisher = startAvailabilityPublisher({
     db: openDatabase({ url: 'postgres://127.0.0.1:9/none', maxConnections: 1 }),
-    marks: { publish: async (states) => void published.push(...states.map(({ sku }) => sku)) },
+    availability: { publish: async (states) => void published.push(...states.map(({ sku }) => sku)) },
     now: () => new Date(),
     log: createLog('test', 'silent'),
   });

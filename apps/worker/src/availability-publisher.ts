@@ -16,7 +16,7 @@ export interface AvailabilityPublisher {
 /** Joins the changes of a busy moment into one look; far below the second within which the gate must know. */
 const JOIN_MS = 50;
 const RETRY_MS = 1_000;
-/** What is sold out is said again and again, as a mark holds for half a minute and no order comes to say so. */
+/** What is sold out is said again and again, as a snapshot holds for half a minute and no order comes to say so. */
 export const SAY_AGAIN_MS = 10_000;
 const MAX_SOLD_OUT = 10_000;
 /** More would only be more work for a gate that lets everything through meanwhile. */
@@ -28,7 +28,7 @@ const MAX_REMEMBERED = 100_000;
  */
 export function startAvailabilityPublisher(deps: {
   db: Kysely<Database>;
-  marks: Pick<AvailabilitySnapshots, 'publish'>;
+  availability: Pick<AvailabilitySnapshots, 'publish'>;
   now: () => Date;
   log: Logger;
 }): AvailabilityPublisher {
@@ -50,7 +50,7 @@ export function startAvailabilityPublisher(deps: {
     productIds.clear();
     try {
       const states = await readStock(deps.db, batch, deps.now());
-      await deps.marks.publish(states);
+      await deps.availability.publish(states);
       for (const { sku, available, sale } of states) {
         if (available > 0 && (sale === null || sale.quotaLeft > 0)) soldOut.delete(sku);
         else if (soldOut.size < MAX_SOLD_OUT) soldOut.add(sku);

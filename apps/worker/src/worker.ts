@@ -3,7 +3,7 @@ import { startHealthServer } from '@antrean/process';
 import { createProducer, JOBS, startWorkers } from '@antrean/queue';
 import {
   Keyspace,
-  Line,
+  WaitingLine,
   openWorkerRedis,
   pingRedis,
   StatusRecords,
@@ -57,8 +57,8 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Ru
   const askDatabase = () => db.selectNoFrom((eb) => eb.lit(1).as('one')).execute();
   const gate = new DatabaseGate({ probe: askDatabase, log });
   const now = () => new Date();
-  const marks = new AvailabilitySnapshots(redis, keyspace);
-  const stock = startAvailabilityPublisher({ db, marks, now, log });
+  const availability = new AvailabilitySnapshots(redis, keyspace);
+  const stock = startAvailabilityPublisher({ db, availability, now, log });
   const orderCommands = batchOrderCommands(db, {
     touch: (touched) => stock.touch(touched),
     maxBatchSize: config.ORDER_COMMAND_BATCH_SIZE,
@@ -113,11 +113,11 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Ru
   });
   gate.guard(workers);
   const sweeper = startSweeper({ db, redis, keyspace, producer, log, now }, config.SWEEP_INTERVAL_MS);
-  const line = new Line(redis, keyspace);
+  const waitingLine = new WaitingLine(redis, keyspace);
   const measuring = setInterval(() => {
-    line
+    waitingLine
       .measure(() => producer.backlog('orders'))
-      .catch((error: unknown) => log.warn({ err: error }, 'the line could not be measured'));
+      .catch((error: unknown) => log.warn({ err: error }, 'the waiting line could not be measured'));
   }, MEASURE_EVERY_MS);
   const health = await startHealthServer({
     host: config.WORKER_HEALTH_HOST,

@@ -1,7 +1,7 @@
 import { ONLINE_GATEWAYS } from '@antrean/domain';
 import { z } from 'zod';
 
-// Unknown fields are passed over: during a deploy, an older worker meets the jobs of a newer API.
+// Unknown fields are ignored: during a deploy, an older worker gets the jobs of a newer API.
 
 /** An order as it was accepted: the payload of `reserve-order`, and all that Redis holds of a queued order. */
 export const acceptedOrderSchema = z.object({
@@ -28,7 +28,7 @@ export type AcceptedOrder = z.infer<typeof acceptedOrderSchema>;
 
 const orderJobSchema = z.object({ orderId: z.uuid(), requestId: z.string().min(1) });
 
-/** The token of an order is in a customer's hands, a key in a storefront's. */
+/** A customer has the order's token, a storefront its own key. */
 const cancelOrderSchema = orderJobSchema.extend({ requestedBy: z.enum(['customer', 'storefront']) });
 
 const shipOrderSchema = orderJobSchema.extend({
@@ -40,16 +40,16 @@ const shipOrderSchema = orderJobSchema.extend({
 const receiveStockSchema = z.object({
   sku: z.string().min(1),
   quantity: z.int().positive(),
-  /** Of the delivery: received twice, it counts once. */
+  /** Of the goods receipt: entered twice, it counts once. */
   reference: z.string().min(1),
   reason: z.string().min(1),
   requestedBy: z.string().min(1),
 });
 
-/** A customer asks for another way to pay than the one that is out. */
+/** A customer asks for another way to pay than the open payment. */
 const changePaymentMethodSchema = orderJobSchema.extend({
   method: z.enum(['online', 'bank_transfer']),
-  /** The attempt that it takes the place of, null while there is none: run twice, it replaces nothing newer. */
+  /** The attempt to replace, null while there is none: a job that runs twice replaces no newer one. */
   replaces: z.string().min(1).nullable(),
   requestedBy: z.string().min(1),
 });
@@ -61,11 +61,11 @@ const transferProofSchema = orderJobSchema.extend({
   requestedBy: z.string().min(1),
 });
 
-/** What an admin found on the bank's statement. */
+/** A transfer that an admin found on the bank's statement. */
 const confirmTransferSchema = z.object({
   attemptId: z.string().min(1),
   amountRupiah: z.int().positive(),
-  /** Of the line on the bank's statement: it counts once. */
+  /** Of the entry on the bank's statement: it counts once. */
   bankReference: z.string().min(1),
   requestId: z.string().min(1),
   requestedBy: z.string().min(1),
@@ -78,7 +78,7 @@ const rejectTransferSchema = z.object({
   requestedBy: z.string().min(1),
 });
 
-/** An admin sends money back; asked for twice under one id, it goes once. */
+/** An admin sends money back; asked for twice under one id, it is sent once. */
 const requestRefundSchema = z.object({
   refundId: z.string().regex(/^[A-Za-z0-9-]{1,46}$/),
   attemptId: z.string().min(1),
@@ -88,15 +88,15 @@ const requestRefundSchema = z.object({
   requestedBy: z.string().min(1),
 });
 
-/** What no gateway sends back, an admin has paid out by hand. */
+/** An admin has paid out a manual refund. */
 const recordPayoutSchema = z.object({
   refundId: z.string().min(1),
-  /** Of the payout, at the bank. */
+  /** The bank's reference of that payment. */
   reference: z.string().min(1),
   requestedBy: z.string().min(1),
 });
 
-/** An admin decides about an order that is held. */
+/** An admin's decision about an order that is held. */
 const heldOrderSchema = z.object({
   orderId: z.uuid(),
   reason: z.string().min(1),
@@ -107,7 +107,7 @@ const attemptJobSchema = z.object({ attemptId: z.string().min(1) });
 const refundJobSchema = z.object({ refundId: z.string().min(1) });
 const settlementReportSchema = z.object({ gateway: z.enum(ONLINE_GATEWAYS), day: z.iso.date() });
 
-/** Whatever a gateway calls it, as far as PostgreSQL can keep it. */
+/** An id as a gateway sent it, where PostgreSQL can store it. */
 const fromOutside = z
   .string()
   .min(1)
@@ -136,8 +136,8 @@ const refundEventSchema = z.object({
 });
 
 /**
- * Every job there is: its queue, the shape of its payload, how often it is tried, and the pause between tries
- * (exponential with full jitter). What a job does when it runs twice stands at its handler.
+ * Every job: its queue, the shape of its payload, how often it is tried, and the pause between tries (exponential with
+ * full jitter). The header of its handler says what happens when it runs twice.
  */
 export const JOBS = {
   'reserve-order': { queue: 'orders', payload: acceptedOrderSchema, attempts: 10, backoffMs: 200 },
@@ -195,7 +195,7 @@ export const QUEUES: readonly QueueName[] = [...new Set(Object.values(JOBS).map(
 
 /**
  * A job id names order, order version and sweep round; BullMQ ignores an add while that id exists. A queued order has its
- * ticket in place of the round: one that is sent again when its record has gone gets another, and so a job.
+ * ticket in place of the round: sent again after its record has expired, it gets another ticket, and so another job.
  */
 export function orderJobId(
   name: JobName,
@@ -206,7 +206,7 @@ export function orderJobId(
 
 const ONE_JOB_EACH_MS = 60_000;
 
-/** For what is asked for from outside: one job a minute for an order, however often; a later one, in case it failed. */
+/** For requests of clients: one job a minute for an order, however often they ask; a later one, in case it failed. */
 export function askedJobId(name: JobName, orderId: string): string {
   return `${name}-${orderId}-${Math.floor(Date.now() / ONE_JOB_EACH_MS)}`;
 }

@@ -4,9 +4,9 @@ import { batchLoader, type Keyspace, type Redis } from '@antrean/redis';
 
 export interface Backlog {
   waiting: number;
-  /** 0 while nothing waits. */
+  /** 0 while no job waits. */
   oldestAgeMs: number;
-  /** In the hands of workers. */
+  /** Jobs in progress. */
   active: number;
 }
 
@@ -21,10 +21,10 @@ export interface Producer {
     name: N,
     jobs: readonly { payload: JobPayload<N>; jobId: string }[],
   ): Promise<void>;
-  /** As `add`; whatever comes at the same moment shares a round trip. */
+  /** As `add`; concurrent calls share a round trip. */
   addOrder(order: AcceptedOrder, jobId: string): Promise<void>;
   waitingCount(queue: QueueName): Promise<number>;
-  /** How much of a queue is not done, and how long the oldest job that waits for its turn has waited. */
+  /** The unfinished jobs of a queue, and how long the oldest of those that wait has waited. */
   backlog(queue: QueueName): Promise<Backlog>;
   close(): Promise<void>;
 }

@@ -10,8 +10,8 @@ interface JobContext {
 
 export type Handler<N extends JobName> = (payload: JobPayload<N>, context: JobContext) => Promise<void>;
 /**
- * Thrown by a handler when nothing is wrong with the job: it comes back and no attempt is used up. After a `delayMs` it
- * comes back behind what waits by then; with 0 it goes back to the head of its queue at once, for another worker.
+ * Thrown by a handler whose job is to run again without using up an attempt. After `delayMs` it comes back behind the jobs
+ * that wait by then; with 0 it goes back to the head of its queue at once, for another worker.
  */
 export class RetryLaterError extends Error {
   readonly code = 'retry_later';
@@ -23,7 +23,7 @@ export class RetryLaterError extends Error {
   }
 }
 
-/** One handler for every job of the catalogue: a missing one does not compile. */
+/** One handler for every job: a missing one does not compile. */
 export type Handlers = { readonly [N in JobName]: Handler<N> };
 
 /** How many jobs of a queue are worked at a time. */
@@ -40,37 +40,37 @@ export interface WorkerOptions {
 }
 
 export interface RunningWorkers {
-  /** Takes no new jobs from now on; those under way go on. One job a queue that is just being fetched still comes. */
+  /** Takes no new jobs from now on; those in progress go on. One job a queue that is just being fetched still starts. */
   pause(): Promise<void>;
   resume(): Promise<void>;
-  /** Stops taking jobs and waits for those under way, at most `deadlineMs`; what is left resumes elsewhere. */
+  /** Stops taking jobs and waits for those in progress, at most `deadlineMs`; unfinished ones resume in other workers. */
   stop(deadlineMs: number): Promise<void>;
 }
 
 /**
  * The jobs of a killed worker resume within LOCK_MS + 2 × STALLED_INTERVAL_MS = 15 s, while another worker runs: once an
- * interval one of them looks, and a job that it finds for the second time, and without its lock, goes back to the head
- * of its queue. So mostly within 11 s, a lock and an interval. If the killed worker was the one that had just looked,
- * two intervals may pass until another does, and a third for what was taken since that look: 12 s. The rest is for a
- * slow machine.
+ * interval one of them checks, and a job that it finds for the second time, and without its lock, goes back to the head of
+ * its queue. So mostly within 11 s, a lock and an interval. If the killed worker was the one that had just checked, two
+ * intervals may pass until another one checks, and a third for jobs taken since that check: 12 s. The rest is for a slow
+ * machine.
  *
- * A lock is renewed when half its time is left. A worker that stands still for longer loses its jobs to another, and
- * they run twice: handlers bear it, but shorter times would cost work whenever Redis or a process is slow.
+ * A lock is renewed when half its time is left. A worker that is paused for longer loses its jobs to another, and they run
+ * twice: handlers are idempotent, but shorter times would repeat work whenever Redis or a process is slow.
  */
 const LOCK_MS = 7_000;
 const STALLED_INTERVAL_MS = 4_000;
 /**
- * How often a job may lose its worker. That is seldom the fault of the job, and past this it fails without its handler:
- * an order would have no end. No lock ends sooner, so it takes two hours of nothing but crashes.
+ * How often a job may lose its worker. That is seldom the job's fault, and past this BullMQ fails it without its handler:
+ * its order would never end. Each time takes a lock's time, so that takes two hours of crashes without a pause.
  */
 const MAX_STALLED_COUNT = 1_000;
-/** For people to look at; nothing else needs a job that is done. At 1 to 2 kB each, some 2 MB a queue. */
+/** For operators to look at; no code reads a completed job. At 1 to 2 kB each, some 2 MB a queue. */
 const KEEP_COMPLETED = 1_000;
 /** PostgreSQL knows the order, and the sweeper adds its job again. Some 20 MB a queue. */
 const KEEP_FAILED = 10_000;
 /** BullMQ's word for it. */
 const KEEP_ALL = -1;
-/** A failed job of these may be all that is left of what was accepted. */
+/** A failed job of these may be the only trace of what was accepted. */
 const IRREPLACEABLE: readonly QueueName[] = ['orders', 'fulfilment'];
 
 /** One BullMQ worker a queue. */
@@ -87,7 +87,7 @@ export async function startWorkers(options: WorkerOptions): Promise<RunningWorke
       lockDuration: LOCK_MS,
       stalledInterval: STALLED_INTERVAL_MS,
       maxStalledCount: MAX_STALLED_COUNT,
-      // Here, not in the catalogue: a producer's options would be stored with each job.
+      // Here, not in the list of jobs: a producer's options would be stored with each job.
       removeOnComplete: { count: KEEP_COMPLETED },
       removeOnFail: { count: IRREPLACEABLE.includes(queue) ? KEEP_ALL : KEEP_FAILED },
     });
@@ -118,7 +118,7 @@ export async function startWorkers(options: WorkerOptions): Promise<RunningWorke
         timer = setTimeout(() => resolve('deadline'), deadlineMs);
       });
       const drained = Promise.all(workers.map((worker) => worker.close())).then(() => 'drained' as const);
-      // Closing asks Redis: with Redis away it would wait for ever, and its late failure is nobody's concern.
+      // Closing asks Redis, and does not end while Redis is away. A failure after the deadline changes nothing.
       drained.catch(() => undefined);
       await Promise.race([drained, deadline]);
       clearTimeout(timer);
@@ -141,7 +141,7 @@ function workedQueues(given: WorkerOptions['concurrency']): { queue: QueueName; 
 
 /** A payload that does not parse can never succeed: it goes to the failed set at once, with its reason. */
 async function run(handlers: Handlers, job: Job, token: string | undefined): Promise<void> {
-  if (!isJobName(job.name)) throw new UnrecoverableError(`No job of the catalogue is called ${job.name}.`);
+  if (!isJobName(job.name)) throw new UnrecoverableError(`No job is called ${job.name}.`);
   const parsed = JOBS[job.name].payload.safeParse(job.data);
   if (!parsed.success) {
     const where = parsed.error.issues.map(

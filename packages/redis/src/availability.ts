@@ -1,15 +1,15 @@
 import type { Redis } from './connections.ts';
 import type { Keyspace } from './keyspace.ts';
 
-/** What can be had of a product, as PostgreSQL said after a change. */
+/** The availability of a product in PostgreSQL, after a change. */
 export interface ProductAvailability {
   sku: string;
-  /** Of its stock; grows with each change. */
+  /** Of its stock row; grows with each change. */
   version: number;
   available: number;
-  /** The ordinary one. */
+  /** The ordinary price. */
   priceRupiah: number;
-  /** The sale whose quota counts as well, while it is on. */
+  /** The flash sale that is open, whose quota counts too. */
   sale: { startsAtMs: number; endsAtMs: number; quotaLeft: number; priceRupiah: number } | null;
 }
 
@@ -18,14 +18,14 @@ export interface AvailabilitySnapshot extends Omit<ProductAvailability, 'version
 }
 
 /**
- * How long a mark refuses orders. One that a worker left behind when it died is wrong for no longer: an order comes
- * through, its worker sees how things are, and publishes that.
+ * How long a snapshot refuses orders. A worker that died may leave a wrong one: after that time an order passes the gate,
+ * and the worker that reserves it publishes the present state.
  */
 export const SNAPSHOT_VALID_MS = 30_000;
 /** Versions are compared for longer, so that a worker that was paused cannot publish the past. */
 const SNAPSHOT_TTL_SECONDS = 24 * 3600;
 
-/** Replaces a mark only by a newer state of the stock. */
+/** Replaces a snapshot only by a newer state of the stock. */
 const PUBLISH = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -45,7 +45,7 @@ type ScriptedRedis = Redis & {
   antreanPublishStock(keyCount: number, ...args: (string | number)[]): Promise<unknown>;
 };
 
-/** Of each product, what can be had: the sold-out gate and the catalogue read it. */
+/** The availability of each product, for the sold-out gate and the catalogue. */
 export class AvailabilitySnapshots {
   readonly #redis: ScriptedRedis;
   readonly #keyspace: Keyspace;

@@ -1,13 +1,12 @@
-/** After that the next call goes out beside one that is still under way, so that a slow one holds nobody up. */
+/** After that time the next call starts beside one that is still in progress, so that a slow one does not delay it. */
 const WAIT_AT_MOST_MS = 5;
 
-/** More are sent as several calls: while Redis works on the first, what comes after it is made ready, or answered. */
+/** More inputs are sent as several calls: while Redis works on the first, the client prepares or answers others. */
 const MOST_AT_ONCE = 64;
 
 /**
- * Joins what is asked at the same time into one call of `run`, which answers in the same order: whatever comes while a
- * call is under way goes with the next one. Where each call waits for the disk, many requests wait for it once. A call
- * that fails fails for all that it was batchLoader of.
+ * Joins concurrent inputs into one call of `run`, which answers in their order: inputs that come during a call go with the
+ * next one. Where each call waits for the disk, many requests wait for it once. A call that fails rejects all its inputs.
  */
 export function batchLoader<T, R>(
   run: (inputs: readonly T[]) => Promise<readonly R[]>,
@@ -37,7 +36,7 @@ export function batchLoader<T, R>(
   const schedule = () => {
     if (waiting.length === 0) return;
     if (waiting.length >= MOST_AT_ONCE) void send();
-    // With what else comes in this turn of the event loop.
+    // With all other inputs of this turn of the event loop.
     else if (underWay === 0) next ??= setImmediate(() => void send());
     else timer ??= setTimeout(() => void send(), WAIT_AT_MOST_MS);
   };

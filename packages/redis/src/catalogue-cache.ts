@@ -3,29 +3,29 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from './connections.ts';
 import type { Keyspace } from './keyspace.ts';
 
-/** Of a plain page or a product; a fifth more or less, so that what was read together is not read again together. */
+/** Of a plain page or a product; a fifth more or less, so that pages that were read together expire apart. */
 const FRESH_MS = 10_000;
-/** After that it is shown while somebody reads it again, and while PostgreSQL is away. */
+/** After that it is shown while a process reads it again, and while PostgreSQL is away. */
 const KEPT_MS = 5 * 60_000;
-/** Of what anyone can invent, as searches, and of answers with nothing in them. */
+/** Of queries that clients can invent, as searches, and of empty answers. */
 const FLEETING_FRESH_MS = 5_000;
 const FLEETING_KEPT_MS = 10_000;
 /**
- * Invented queries, and those whose answer has nothing in it, share so many places: however many there are, they never
- * fill Redis, which also holds the orders.
+ * Invented queries, and those with an empty answer, share so many places: however many queries there are, they never fill
+ * Redis, which also holds the orders.
  */
 const PLACES = 512;
-/** One reader at a time for each query, over all processes; of a reader that died, nobody waits for longer. */
+/** One reader at a time for each query, over all processes. The lock of a reader that died ends after that time. */
 const LOCK_MS = 5_000;
-/** After a reading that failed nobody tries again for so long. */
+/** After a failed read, no process tries again for so long. */
 const FAILURE_PAUSE_MS = 1_000;
-/** Who has something to show shows it when the reading has gone on for so long. */
+/** When a read takes longer, an older entry is shown if there is one. */
 const STALE_PATIENCE_MS = 250;
-/** Who has nothing waits so long for another one's reading, then reads too. */
+/** Without an older entry, a process waits so long for the read of another one, then reads too. */
 const WAIT_MS = 1_000;
 const GIVE_UP_MS = 3_000;
 const LOOK_EVERY_MS = 25;
-/** Readings of this process at a time, below its connections to PostgreSQL, and how many may wait for that. */
+/** Reads of this process at a time, fewer than its connections to PostgreSQL, and how many may wait. */
 const MAX_READINGS = 3;
 const MAX_WAITING = 200;
 /** Redis is not asked for so long after it failed, as each failure may take as long as its command timeout. */
@@ -34,7 +34,7 @@ const REDIS_PAUSE_MS = 1_000;
 const MEMORY_FRESH_MS = 1_000;
 const MEMORY_SIZE = 100;
 
-/** Keeps what was read in one of the query's two places, and lets the lock go, if it is still the reader's. */
+/** Stores the entry in one of the query's two places and releases the lock, if it is still the reader's. */
 const STORE = `
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[2], KEYS[3])
@@ -57,25 +57,25 @@ type ScriptedRedis = Redis & {
   antreanCatalogueShorten(lock: string, token: string, ms: number): Promise<number>;
 };
 
-/** What is asked of the catalogue. */
+/** A query of the catalogue. */
 interface CatalogueQuery {
   /** The same for the same query, and for no other. */
   key: string;
-  /** Anyone can make up another one, and get an answer that costs something to keep. */
+  /** Clients can make up any number of such queries. */
   isInvented: boolean;
 }
 
 interface CatalogueEntry<T> {
   value: T;
-  /** When its reading began, by this process's clock or another's. */
+  /** When its read began, by this process's clock or another's. */
   madeAtMs: number;
 }
 
 export interface CatalogueCache {
   /**
    * What `load` last read for this query, from Redis where it is there. `load` runs once at a time over all processes;
-   * `isEmpty` says that its answer has nothing in it. Rejects with what `load` rejected with, or with
-   * CatalogueAwayError, when there is nothing to show.
+   * `isEmpty` says that its answer is empty. Rejects with what `load` rejected with, or with CatalogueAwayError, when there
+   * is nothing to show.
    */
   read<T>(
     query: CatalogueQuery,
@@ -83,7 +83,7 @@ export interface CatalogueCache {
   ): Promise<CatalogueEntry<T> & { isRedisAway: boolean }>;
 }
 
-/** Nothing is there to show, and reading it takes too long. */
+/** There is no entry to show, and reading one takes too long. */
 export class CatalogueAwayError extends Error {
   readonly code = 'catalogue_away';
 }
@@ -95,13 +95,13 @@ interface Entry extends CatalogueEntry<unknown> {
   freshUntilMs: number;
 }
 
-/** A reading under way in this process. */
+/** A read in progress in this process. */
 interface Flight {
   startedAt: number;
   landing: Promise<Entry | undefined>;
 }
 
-/** Call after each change of products or sales is committed: nothing of before is shown as fresh from then on. */
+/** Call after each change of products or sales is committed: earlier entries are no longer fresh then. */
 export async function bumpCatalogue(redis: Redis, keyspace: Keyspace): Promise<void> {
   await redis.incr(keyspace.catalogueRevision);
 }
@@ -110,7 +110,7 @@ export async function bumpCatalogue(redis: Redis, keyspace: Keyspace): Promise<v
 export function createCatalogueCache(o: {
   redis: Redis;
   keyspace: Keyspace;
-  /** A reading failed, and something older is shown; or Redis failed. */
+  /** A read failed, and an older entry is shown; or Redis failed. */
   onError: (error: unknown) => void;
 }): CatalogueCache {
   o.redis.defineCommand('antreanCatalogueStore', { numberOfKeys: 3, lua: STORE });
@@ -122,7 +122,7 @@ export function createCatalogueCache(o: {
   let isRedisAway = false;
   let redisAgainAt = 0;
 
-  /** Undefined when Redis is away: then one request a second asks it again. */
+  /** Undefined while Redis is away: then one request a second tries it again. */
   async function inRedis<T>(run: () => Promise<T>): Promise<T | undefined> {
     if (isRedisAway) {
       if (performance.now() < redisAgainAt) return undefined;
@@ -143,7 +143,7 @@ export function createCatalogueCache(o: {
   const look = (query: CatalogueQuery) =>
     inRedis(async () => {
       const [revision, own] = await redis.mget(o.keyspace.catalogueRevision, ownPlaceOf(o.keyspace, query));
-      // Never in one round trip: of a hot page the large answer of somebody's search would come along each time.
+      // A second round trip: with a hot page the large entry of some search would come along each time.
       const text = own ?? (query.isInvented ? null : await redis.get(sharedPlaceOf(o.keyspace, query)));
       const entry = text === null ? undefined : (JSON.parse(text) as Entry);
       // Another invented query may have taken the place.
@@ -169,7 +169,7 @@ export function createCatalogueCache(o: {
     });
   }
 
-  /** Reads it for everyone, or answers undefined when somebody else does and there is something to show meanwhile. */
+  /** Reads for all processes, or answers undefined where another one reads and there is an older entry to show. */
   async function refill(query: CatalogueQuery, revision: string, load: Load, canShowOlder: boolean) {
     const lock = o.keyspace.catalogueLock(digestOf(query.key));
     const token = randomUUID();
@@ -183,7 +183,7 @@ export function createCatalogueCache(o: {
       if (found !== undefined && isFresh(found)) return found.entry;
     }
     try {
-      // Somebody may have read it since we looked.
+      // Another process may have read it meanwhile.
       const found = isRedisAway ? undefined : await look(query);
       if (found !== undefined && isFresh(found)) {
         await inRedis(() => redis.antreanCatalogueShorten(lock, token, 1));
@@ -202,12 +202,12 @@ export function createCatalogueCache(o: {
     }
   }
 
-  /** One at a time in this process for what has the same name. */
+  /** One at a time in this process of each name. */
   function fly(name: string, run: () => Promise<Entry | undefined>): Flight {
     const known = flights.get(name);
     if (known !== undefined) return known;
     const landing = run().finally(() => flights.delete(name));
-    // Those who asked have perhaps stopped waiting.
+    // The callers may have stopped waiting.
     landing.catch(() => undefined);
     const flight = { startedAt: performance.now(), landing };
     flights.set(name, flight);
@@ -265,7 +265,7 @@ export function createCatalogueCache(o: {
     async read<T>(query: CatalogueQuery, load: () => Promise<{ value: T; isEmpty: boolean }>) {
       const throughRedis = await readThroughRedis(query, load);
       const { value, madeAtMs } = throughRedis ?? (await readAlone(query, load));
-      // What is kept under a query's key came from its own `load`.
+      // The entry under a query's key came from its own `load`.
       return { value: value as T, madeAtMs, isRedisAway };
     },
   };
@@ -275,7 +275,7 @@ function isFresh({ revision, entry }: { revision: string; entry: Entry | undefin
   return entry !== undefined && entry.revision === revision && Date.now() < entry.freshUntilMs;
 }
 
-/** What can be invented has none. */
+/** An invented query has only the shared one. */
 function ownPlaceOf(keyspace: Keyspace, query: CatalogueQuery): string {
   return query.isInvented ? sharedPlaceOf(keyspace, query) : keyspace.catalogueEntry(query.key);
 }
@@ -287,14 +287,13 @@ function sharedPlaceOf(keyspace: Keyspace, { key }: CatalogueQuery): string {
 
 const digestOf = (key: string): string => createHash('sha256').update(key).digest('hex').slice(0, 32);
 
-/** Runs at most `max` at a time; more than `maxWaiting` beyond that are turned away. */
+/** Runs at most `max` at a time; beyond that `maxWaiting` wait, and more are rejected. */
 function limiter(max: number, maxWaiting: number) {
   const waiting: (() => void)[] = [];
   let running = 0;
   return async function limited<T>(run: () => Promise<T>): Promise<T> {
     if (running >= max) {
-      if (waiting.length >= maxWaiting)
-        throw new CatalogueAwayError('Too much of the catalogue is being read.');
+      if (waiting.length >= maxWaiting) throw new CatalogueAwayError('Too many reads of the catalogue wait.');
       await new Promise<void>((resolve) => waiting.push(resolve));
     } else {
       running += 1;

@@ -70,7 +70,7 @@ function open(url: string, options: Options): Redis {
   return redis;
 }
 
-/** With the same promises: what fails fast is not sent again after a failure, as it may have been executed. */
+/** Fails as one server does: without an offline queue, no command is sent again, as it may have been executed. */
 function openCluster(nodes: readonly URL[], options: Options): Cluster {
   const { enableOfflineQueue = true, retryStrategy, ...ofNode } = options;
   const [{ username, password } = { username: '', password: '' }] = nodes;

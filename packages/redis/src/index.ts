@@ -20,7 +20,7 @@ export {
   type StatusRecord,
   StatusRecords,
 } from './status-records.ts';
-export { Line, type LineState, placeOf } from './line.ts';
+export { WaitingLine, type WaitingLineState, placeOf } from './waiting-line.ts';
 export { OrderChanges } from './order-changes.ts';
 export {
   type AvailabilitySnapshot,

@@ -21,7 +21,7 @@ export class Keyspace {
     this.bullmq = this.#tag;
   }
 
-  /** A pattern: all of them. */
+  /** A pattern of all keys. */
   get all(): string {
     return `${this.#tag}:*`;
   }
@@ -40,7 +40,7 @@ export class Keyspace {
     return `${this.#tag}:line:served`;
   }
 
-  /** How fast the line moves: a hash, its field `rate` in orders a second. */
+  /** How fast the waiting line moves: a hash, its field `rate` in orders a second. */
   get lineDrain(): string {
     return `${this.#tag}:line:drain`;
   }
@@ -100,7 +100,7 @@ export class Keyspace {
     return `${this.#tag}:catalogue-entry:${query}`;
   }
 
-  /** One of the places that invented queries, and those with an empty answer, share. */
+  /** One of the entries that invented queries, and those with an empty answer, share. */
   cataloguePlace(place: number | '*'): string {
     return `${this.#tag}:catalogue-place:${place}`;
   }

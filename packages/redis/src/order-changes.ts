@@ -3,11 +3,11 @@ import type { Redis } from './connections.ts';
 import type { Keyspace } from './keyspace.ts';
 import type { PlacedRecord } from './status-records.ts';
 
-/** Whoever follows an order. */
+/** A stream that follows an order. */
 interface Follower {
-  /** A worker has published it. */
+  /** A worker published a change. */
   changed(record: Pick<PlacedRecord, 'status' | 'json' | 'version'>): void;
-  /** The connection was lost and is back: the order may have changed meanwhile, and is to be read again. */
+  /** The connection was lost and is back: read the order again, as it may have changed meanwhile. */
   missed(): void;
 }
 
@@ -41,8 +41,8 @@ export class OrderChanges {
   }
 
   /**
-   * `isFollowed` resolves once no change is missed any more: read the order then, not before. It rejects at once where
-   * Redis is away.
+   * `isFollowed` resolves once every change arrives: read the order then, not before. It rejects at once while Redis is
+   * away.
    */
   follow(orderId: string, follower: Follower): { isFollowed: Promise<unknown>; leave: () => void } {
     const name = this.#keyspace.status(orderId);
@@ -59,7 +59,7 @@ export class OrderChanges {
     const channel = this.#channels.get(name);
     if (channel?.followers.delete(follower) !== true || channel.followers.size > 0) return;
     this.#channels.delete(name);
-    // Also where it never came to be subscribed to: that may have happened too late to be heard of.
+    // Also after a failed subscription: Redis may have carried it out after its timeout.
     this.#redis.unsubscribe(name).catch(() => undefined);
   }
 
@@ -72,7 +72,7 @@ export class OrderChanges {
       try {
         await isSubscribed;
       } catch {
-        // On another connection, then: that will be ready too.
+        // Reconnects: the next connection subscribes again when it is ready.
         if (this.#redis.status === 'ready') this.#redis.disconnect(true);
         return;
       }

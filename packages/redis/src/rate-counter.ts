@@ -4,8 +4,8 @@ import type { Keyspace } from './keyspace.ts';
 import { TtlCache } from './ttl-cache.ts';
 
 /**
- * Counts each bucket once, or a portion at once while that leaves the count within what may go in portions. Answers
- * `<count before>:<count>:<milliseconds>` for each: one string, for the client takes longer over a reply of many parts.
+ * Counts each bucket once, or by a portion while the count stays within its limit for portions. Answers
+ * `<count before>:<count>:<milliseconds>` for each: one string, as the client is slow to parse a reply of many parts.
  */
 const COUNT = `
 local answers = {}
@@ -27,25 +27,25 @@ end
 return table.concat(answers, ' ')`;
 
 const PORTION = 10;
-/** Of portions under way, some 20 MB: as many as orders may wait. Where more ask by turns, each is counted in Redis. */
+/** Portions in use, some 20 MB: as many as orders may wait. With more, each request is counted in Redis. */
 const MOST_REMEMBERED = 100_000;
 /** Twice the usual window. */
 const REMEMBERED_MS = 120_000;
 
 export interface Counted {
-  /** How often the bucket was counted in its window, now included. */
+  /** How often the bucket was counted in its window, this time included. */
   current: number;
-  /** How many milliseconds that lasts. */
+  /** Milliseconds until the window ends. */
   ttl: number;
 }
 
-/** Counts what is rationed, over all processes. Rejects when Redis does not answer. */
+/** Counts requests against rate limits, over all processes. Rejects when Redis does not answer. */
 export interface RateCounter {
   count(bucket: string, windowMs: number): Promise<Counted>;
   /**
-   * For what is asked again and again, and mostly far below its `max`: in portions, of which each process takes one from
-   * Redis and then counts for itself, at once. What several processes have not used of theirs counts as well, so that it is
-   * done up to half of `max` and no further: at least that much is let through, and never more than `max`.
+   * For frequent requests that stay mostly far below `max`: each process takes a portion from Redis and counts it down in
+   * memory. What processes have not used of their portions counts too, so that portions are taken up to half of `max` only:
+   * at least that many requests pass, and never more than `max`.
    */
   countInPortions(bucket: string, windowMs: number, max: number): Counted | Promise<Counted>;
 }
@@ -61,11 +61,11 @@ interface Asked {
   inPortionsTo: number;
 }
 
-/** On `redis`, an impatient connection. */
+/** `redis` should give up soon, as `openRateLimitRedis` does. */
 export function createRateCounter(redis: Redis, keyspace: Keyspace): RateCounter {
   redis.defineCommand('antreanCount', { lua: COUNT });
   const scripted = redis as ScriptedRedis;
-  const take = batchLoader(async (asked: readonly Asked[]) => {
+  const count = batchLoader(async (asked: readonly Asked[]) => {
     const keys = asked.map(({ bucket }) => keyspace.rate(bucket));
     const args = asked.flatMap(({ windowMs, inPortionsTo }) => [windowMs, inPortionsTo]);
     const counts = await scripted.antreanCount(keys.length, ...keys, PORTION, ...args);
@@ -80,14 +80,14 @@ export function createRateCounter(redis: Redis, keyspace: Keyspace): RateCounter
   });
   const coming = new Set<string>();
   const takePortion = async (bucket: string, windowMs: number, max: number) => {
-    // Two portions at the same moment, and one of them would be lost.
+    // Of two portions at the same time, one would be lost.
     const inPortionsTo = coming.has(bucket) ? 0 : max / 2;
     const askedAtMs = performance.now();
     if (inPortionsTo > 0) coming.add(bucket);
     try {
-      const { before, last, ttl } = await take({ bucket, windowMs, inPortionsTo });
+      const { before, last, ttl } = await count({ bucket, windowMs, inPortionsTo });
       const current = before + 1;
-      // However long the answer took: nothing of a portion is left for the next window.
+      // From when it was asked for, so that no portion lasts into the next window.
       if (last > current) portions.set(bucket, { current, last, endsAtMs: askedAtMs + ttl });
       return { current, ttl };
     } finally {
@@ -96,7 +96,7 @@ export function createRateCounter(redis: Redis, keyspace: Keyspace): RateCounter
   };
   return {
     async count(bucket, windowMs) {
-      const { last, ttl } = await take({ bucket, windowMs, inPortionsTo: 0 });
+      const { last, ttl } = await count({ bucket, windowMs, inPortionsTo: 0 });
       return { current: last, ttl };
     },
     countInPortions(bucket, windowMs, max) {

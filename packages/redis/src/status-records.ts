@@ -2,67 +2,67 @@ import type { OrderStatus } from '@antrean/domain';
 import type { Redis } from './connections.ts';
 import { batchLoader } from './batch-loader.ts';
 import type { Keyspace } from './keyspace.ts';
-import { lineStateOf, type LineState, type Place, placeOf } from './line.ts';
+import { waitingLineStateOf, type WaitingLineState, type Place, placeOf } from './waiting-line.ts';
 import { SNAPSHOT_VALID_MS } from './availability.ts';
 import { TtlCache } from './ttl-cache.ts';
 
-/** A status record: what is shown of the order, and what only we read. */
+/** A status record: the status that clients see, and what only Antrean reads. */
 export interface StatusRecord {
   status: OrderStatus;
   storefrontId: string;
-  /** Of the accepted body; the same key with another body is a conflict. */
+  /** Of the accepted body; the same idempotency key with another body is a conflict. */
   fingerprint: string;
   /** The order's version; 0 while it is queued. */
   version: number;
 }
 
-/** A place in line, by the ticket that it was got with. */
+/** A place in the waiting line, with the ticket that it follows from. */
 interface Ticket extends Place {
   ticket: number;
 }
 
-/** As it is read: with the order's place in line while it is queued. */
+/** As it is read: with the order's place in the waiting line while it is queued. */
 export interface PlacedRecord extends StatusRecord {
   /** The status as it is stored. */
   json: string;
   place: Ticket | undefined;
 }
 
-/** What a record says by itself: a place is of the moment. */
+/** What a record says by itself. Its place changes with each order that is served. */
 interface ParsedRecord {
   text: string;
   record: Omit<PlacedRecord, 'place'>;
   ticket: number;
 }
 
-/** A new order at the door. */
+/** A new order, before its admission. */
 export interface Arrival {
   record: StatusRecord;
   items: readonly { sku: string; quantity: number }[];
   shippingFeeRupiah?: number;
-  /** What the buyer was shown. */
+  /** The total that the buyer was shown. */
   expectedTotalRupiah?: number | undefined;
   acceptedAtMs: number;
-  /** Why no new order is taken now: what comes before the sold-out gate, and what comes after it. */
+  /** Why new orders are refused now: the reason that goes before the sold-out gate, and the one that goes after it. */
   refusal: { before: string | undefined; after: string | undefined };
 }
 
 export type Admission =
   | { kind: 'accepted'; place: Ticket }
-  /** Its key is known: nothing refuses what was accepted before. */
+  /** Its idempotency key is known: an accepted order is not refused. */
   | { kind: 'known'; record: PlacedRecord }
   | { kind: 'refused'; reason: string }
   | { kind: 'sold_out'; sku: string };
 
-/** The token of an order is in a customer's hands, a key in a storefront's. */
+/** A customer has the order's token, a storefront its own key. */
 export type CancelledBy = 'customer' | 'storefront';
 
 const RECORD_TTL_SECONDS = 48 * 3600;
 
 /**
- * A record is one string, for it is read and replaced as a whole: `<version> <ticket> <cancelledBy> <storefront>
- * <fingerprint> <status as JSON>`. There is no ticket where the order was published first, and mostly nobody who has it
- * cancelled; a storefront's id and a fingerprint have no spaces. What is no whole record is none.
+ * A record is one string, as it is read and replaced as a whole: `<version> <ticket> <cancelledBy> <storefront>
+ * <fingerprint> <status as JSON>`. The ticket is empty where a worker published the record first, `cancelledBy` where no
+ * cancellation was asked for; a storefront's id and a fingerprint have no spaces. Text of another form is no record.
  */
 const RECORD = /^(\d+) (\d*) ([a-z]*) ([^ ]+) ([^ ]+) (\{.*\})$/s;
 const RECORDS = `
@@ -73,8 +73,8 @@ end
 local function join(...) return table.concat({ ... }, ' ') end`;
 
 /**
- * Admits many orders, one after the other. One whose record is there is told what became of it. Otherwise it is refused,
- * or gets a record and a ticket; its place in line is how many tickets before it have not been served.
+ * Admits many orders, one after the other. One that has a record is answered with it. Another one is refused, or gets a
+ * record and a ticket; its place in the waiting line is how many tickets before it have not been served.
  *
  * The sold-out gate in it repeats `allot` of packages/domain where that decides about price, stock and quota.
  * sold-out-gate.property.test.ts runs both on the same orders: change them together.
@@ -87,12 +87,12 @@ local served = redis.call('GET', KEYS[2]) or '0'
 local line = redis.call('HMGET', KEYS[3], 'rate', 'writtenOff')
 local rate = line[1]
 local writtenOff = tonumber(line[2] or 0)
-local marks = {}
-local function mark(i)
-  if not marks[i] then
-    marks[i] = redis.call('HMGET', KEYS[3 + orders + i], 'available', 'at', 'from', 'to', 'quota', 'price', 'sale')
+local availability = {}
+local function availabilityOf(i)
+  if not availability[i] then
+    availability[i] = redis.call('HMGET', KEYS[3 + orders + i], 'available', 'at', 'from', 'to', 'quota', 'price', 'sale')
   end
-  return marks[i]
+  return availability[i]
 end
 local answers = {}
 local a = 4
@@ -102,7 +102,7 @@ for i = 1, orders do
   local items = tonumber(ARGV[a + 8])
   local version, ticket, cancelledBy, storefront, fingerprint, status = read(key)
   if version then
-    -- Its job was lost on the way, and its place with it.
+    -- Its job was lost, and its ticket was written off.
     if version == '0' and fingerprint == ARGV[a + 2] and ticket ~= '' and tonumber(ticket) <= writtenOff then
       ticket = redis.call('INCR', KEYS[1])
       redis.call('SET', key, join(version, ticket, cancelledBy, storefront, fingerprint, status), 'KEEPTTL')
@@ -111,7 +111,7 @@ for i = 1, orders do
   elseif ARGV[a + 3] ~= '' then
     answers[i] = { 'refused', ARGV[a + 3] }
   else
-    -- What the buyer may have been shown, what it would cost now, and a product whose sale has too few left.
+    -- The total at sale prices, the total now, and a product whose quota is too small.
     local shown = tonumber(ARGV[a + 6])
     local costs = shown
     local soldOut
@@ -119,7 +119,7 @@ for i = 1, orders do
     for j = 0, items - 1 do
       local n = tonumber(ARGV[a + 9 + 2 * j])
       local quantity = tonumber(ARGV[a + 10 + 2 * j])
-      local m = mark(n)
+      local m = availabilityOf(n)
       if m[2] and now - tonumber(m[2]) < tonumber(ARGV[2]) then
         local price = tonumber(m[6])
         local salePrice = price
@@ -153,9 +153,9 @@ end
 return answers`;
 
 /**
- * A line for how far the line has come, and one for each order: its record, or nothing. As a single string, for the
- * client takes longer over a reply of many parts than over what it says. JSON needs no ends of lines, and we write none: in
- * one that was mended by hand, a space says the same.
+ * Answers the tickets served and the rate, then each order's record or an empty text, separated by line breaks: a single
+ * string, as the client is slow to parse a reply of many parts. Our JSON has no line breaks; in a record that was edited by
+ * hand they become spaces.
  */
 const READ = `
 local lines = { (redis.call('GET', KEYS[1]) or '') .. ' ' .. (redis.call('HGET', KEYS[2], 'rate') or '') }
@@ -168,9 +168,9 @@ end
 return table.concat(lines, '\\n')`;
 
 /**
- * Replaces the record only by a higher version: a worker that was paused cannot publish the past. Who follows the order
- * hears of it, and whoever waits behind one that is queued no more is a place further. Answers the orders that were
- * asked to be cancelled while they were queued, each with who asked.
+ * Replaces a record only by a higher version: a worker that was paused cannot publish the past. Followers get the change,
+ * and an order that leaves the waiting line counts as served. Answers the orders for which a cancellation was asked while
+ * they were queued, each with who asked.
  */
 const PUBLISH = `${RECORDS}
 local cancelled = {}
@@ -194,7 +194,7 @@ end
 if served > 0 then redis.call('INCRBY', KEYS[1], served) end
 return cancelled`;
 
-/** Leaves word in the record of an order that is still queued, and says whether it did. */
+/** Notes a cancellation in the record of an order that is still queued, and answers whether it is. */
 const CANCEL_QUEUED = `${RECORDS}
 local version, ticket, cancelledBy, storefront, fingerprint, status = read(KEYS[1])
 if version ~= '0' then return 0 end
@@ -203,7 +203,7 @@ if cancelledBy == '' then
 end
 return 1`;
 
-/** Longer than whoever waits is told to wait with the next question. */
+/** Longer than the interval at which clients are told to poll. */
 const REMEMBERED_MS = 15_000;
 /** Some 15 MB. */
 const MOST_REMEMBERED = 20_000;
@@ -218,11 +218,11 @@ type ScriptedRedis = Redis & {
 export class StatusRecords {
   readonly #redis: ScriptedRedis;
   readonly #keyspace: Keyspace;
-  /** Whoever waits asks again and again, and parsing takes longer than all else that is done with a record. */
+  /** Clients poll, and parsing a record takes longer than all other work on it. */
   readonly #parsed = new TtlCache<ParsedRecord>({ forMs: REMEMBERED_MS, most: MOST_REMEMBERED });
-  /** Admits an order, or refuses it. Whatever comes at the same moment shares a round trip. */
+  /** Admits an order, or refuses it. Concurrent calls share a round trip. */
   readonly admit: (arrival: Arrival) => Promise<Admission>;
-  /** Undefined where there is no record. Whatever comes at the same moment shares a round trip. */
+  /** Undefined where there is no record. Concurrent calls share a round trip. */
   readonly read: (orderId: string) => Promise<PlacedRecord | undefined>;
 
   constructor(redis: Redis, keyspace: Keyspace) {
@@ -250,14 +250,14 @@ export class StatusRecords {
       arrival.expectedTotalRupiah ?? '',
       ...quantities(items, skus),
     ]);
-    const marks = [...skus.keys()];
+    const products = [...skus.keys()];
     const { lineTickets, lineServed, lineDrain } = this.#keyspace;
     const keys = [
       lineTickets,
       lineServed,
       lineDrain,
       ...arrivals.map(({ record }) => this.#keyspace.status(record.status.orderId)),
-      ...marks.map((sku) => this.#keyspace.availability(sku)),
+      ...products.map((sku) => this.#keyspace.availability(sku)),
     ];
     const answers = await this.#redis.antreanAdmit(
       keys.length,
@@ -267,15 +267,15 @@ export class StatusRecords {
     return answers.map(([kind, ...rest]): Admission => {
       switch (kind) {
         case 'accepted':
-          return { kind, place: ticketOf(Number(rest[0]), lineStateOf(rest[1], rest[2])) };
+          return { kind, place: ticketOf(Number(rest[0]), waitingLineStateOf(rest[1], rest[2])) };
         case 'known': {
           const parsed = parse(String(rest[0]));
-          // It is there, and cannot be read: its order may be, too.
+          // The record cannot be read, and its order may exist.
           if (parsed === undefined) return { kind: 'refused', reason: 'damaged' };
-          return { kind, record: placed(parsed, lineStateOf(rest[1], rest[2])) };
+          return { kind, record: placed(parsed, waitingLineStateOf(rest[1], rest[2])) };
         }
         case 'sold_out':
-          return { kind, sku: marks[Number(rest[0]) - 1] ?? '' };
+          return { kind, sku: products[Number(rest[0]) - 1] ?? '' };
         default:
           return { kind: 'refused', reason: String(rest[0]) };
       }
@@ -287,7 +287,7 @@ export class StatusRecords {
     const keys = [lineServed, lineDrain, ...orderIds.map((orderId) => this.#keyspace.status(orderId))];
     const [line = '', ...lines] = (await this.#redis.antreanRead(keys.length, ...keys)).split('\n');
     const [tickets, rate] = line.split(' ');
-    const state = lineStateOf(tickets, rate);
+    const state = waitingLineStateOf(tickets, rate);
     return lines.map((text, index) => {
       const parsed = this.#parse(orderIds[index] ?? '', text);
       return parsed === undefined ? undefined : placed(parsed, state);
@@ -297,14 +297,14 @@ export class StatusRecords {
   #parse(orderId: string, text: string): ParsedRecord | undefined {
     const known = this.#parsed.get(orderId);
     if (known?.text === text) return known;
-    // A part of the answer of Redis would keep the whole of it in memory.
+    // A copy, as a part of Redis's reply would keep the whole reply in memory.
     const parsed = parse(Buffer.from(text).toString());
     if (parsed !== undefined) this.#parsed.set(orderId, parsed);
     return parsed;
   }
 
   /**
-   * In one round trip, whatever the number of orders. Answers which of them were asked to be cancelled while they were
+   * In one round trip, whatever the number of orders. Answers for which of them a cancellation was asked while they were
    * queued, and by whom.
    */
   async publish(records: readonly StatusRecord[]): Promise<{ orderId: string; by: CancelledBy }[]> {
@@ -334,13 +334,13 @@ export class StatusRecords {
     return cancelled;
   }
 
-  /** Whether the order is still queued; then whoever reserves it hears that it is to be cancelled. */
+  /** Whether the order is still queued; then `publish` tells the worker that reserves it. */
   async cancelQueued(orderId: string, by: CancelledBy): Promise<boolean> {
     return (await this.#redis.antreanCancelQueued(this.#keyspace.status(orderId), by)) === 1;
   }
 }
 
-/** How much of each product, whatever the lines: each as its number in `skus`, and the quantity. */
+/** The quantity of each product over all order lines: its number in `skus`, and the quantity. */
 function quantities(items: Arrival['items'], skus: Map<string, number>): number[] {
   const sums = new Map<string, number>();
   for (const { sku, quantity } of items) sums.set(sku, (sums.get(sku) ?? 0) + quantity);
@@ -352,7 +352,7 @@ function quantities(items: Arrival['items'], skus: Map<string, number>): number[
   return flat;
 }
 
-/** Undefined where it is no whole record. */
+/** Undefined where the text is no record. */
 function parse(text: string): ParsedRecord | undefined {
   const [, version, ticket, , storefrontId = '', fingerprint = '', json = ''] = RECORD.exec(text) ?? [];
   if (version === undefined) return undefined;
@@ -365,10 +365,10 @@ function parse(text: string): ParsedRecord | undefined {
   }
 }
 
-function placed({ record, ticket }: ParsedRecord, line: LineState): PlacedRecord {
+function placed({ record, ticket }: ParsedRecord, line: WaitingLineState): PlacedRecord {
   return { ...record, place: record.version === 0 ? ticketOf(ticket, line) : undefined };
 }
 
-function ticketOf(ticket: number, line: LineState): Ticket {
+function ticketOf(ticket: number, line: WaitingLineState): Ticket {
   return { ticket, ...placeOf(ticket, line) };
 }

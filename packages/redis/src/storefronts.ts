@@ -4,7 +4,7 @@ import type { Keyspace } from './keyspace.ts';
 
 /**
  * What a key may be used for: place orders, read them, change them (cancel, another way to pay, a proof of transfer),
- * and say that they were shipped. Whoever has the token of an order reads and changes that order without a key.
+ * and say that they were shipped. The holder of an order's token reads and changes that order without a key.
  */
 export const SCOPES = ['place', 'read', 'change', 'ship'] as const;
 export type Scope = (typeof SCOPES)[number];
@@ -39,7 +39,7 @@ export interface Storefronts {
   limits: ReadonlyMap<string, StorefrontLimits>;
 }
 
-/** Puts keys and limits, and takes out what is revoked; every API has it within a second. */
+/** Adds keys and limits, and removes revoked keys; every API process has the change within a second. */
 export async function projectStorefronts(
   redis: Redis,
   keyspace: Keyspace,
@@ -64,7 +64,7 @@ export async function projectStorefronts(
       new Map(limits.map((each) => [each.storefrontId, JSON.stringify(each.limits)])),
     );
   }
-  // Never one of before, also where Redis has lost its data.
+  // Never an earlier value, even after Redis has lost its data.
   transaction.set(keyspace.storefrontRevision, randomUUID());
   await transaction.exec();
 }
@@ -78,7 +78,7 @@ export async function readStorefronts(redis: Redis, keyspace: Keyspace): Promise
   return { keys: parsed<StorefrontKey>(keys), limits: parsed<StorefrontLimits>(limits) };
 }
 
-/** One that was put a moment ago. */
+/** A key that was added a moment ago. */
 export async function findStorefrontKey(
   redis: Redis,
   keyspace: Keyspace,

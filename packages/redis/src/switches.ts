@@ -3,13 +3,13 @@ import type { Redis } from './connections.ts';
 import type { Keyspace } from './keyspace.ts';
 
 /**
- * maintenance: the shop is closed; only orders that were accepted are still answered for. read_only: what there is can
- * be read, and nothing be ordered or changed.
+ * maintenance: the shop is closed; only the status of accepted orders is answered. read_only: everything can be read, and
+ * nothing ordered or changed.
  */
 export const SWITCHES = ['maintenance', 'read_only'] as const;
 export type Switch = (typeof SWITCHES)[number];
 
-/** What everybody is told, in both languages. */
+/** A message to all clients, in both languages. */
 export interface Notice {
   id: string;
   en: string;
@@ -31,7 +31,7 @@ export interface SwitchChange {
   changedAt: string;
 }
 
-/** Sets a switch; PostgreSQL is not asked, and the audit follows when it can. */
+/** Sets a switch in Redis; the sweeper writes its audit row to PostgreSQL later. */
 export async function setSwitch(
   redis: Redis,
   keyspace: Keyspace,
@@ -67,7 +67,7 @@ export async function readSwitches(redis: Redis, keyspace: Keyspace): Promise<Sw
 
 const AT_ONCE = 100;
 
-/** Hands the changes that are not written down yet to `write`, and forgets them; written twice, each counts once. */
+/** Passes the changes that PostgreSQL lacks to `write`, then removes them. After a crash it passes them again. */
 export async function drainSwitchChanges(
   redis: Redis,
   keyspace: Keyspace,

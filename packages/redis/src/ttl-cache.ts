@@ -1,4 +1,4 @@
-/** What was seen lately, in a memory that does not grow: all of it is forgotten when it is old, or too much. */
+/** A bounded cache: all entries are dropped when they are old, or too many. */
 export class TtlCache<V> {
   readonly #forMs: number;
   readonly #most: number;

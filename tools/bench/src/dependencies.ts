@@ -31,8 +31,8 @@ export async function openDependencies(
   const now = () => new Date();
   // Formatted as in production, written nowhere.
   const log = createLog('bench', 'info', { write: () => undefined });
-  const marks = new AvailabilitySnapshots(redis, keyspace);
-  const stock = startAvailabilityPublisher({ db, marks, now, log });
+  const availability = new AvailabilitySnapshots(redis, keyspace);
+  const stock = startAvailabilityPublisher({ db, availability, now, log });
   const deps: JobDependencies = {
     db,
     records: new StatusRecords(redis, keyspace),

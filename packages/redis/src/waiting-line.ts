@@ -2,8 +2,8 @@ import type { Redis } from './connections.ts';
 import type { Keyspace } from './keyspace.ts';
 
 /**
- * How fast the line moves, as it is told to those who wait. While anybody is queued it only rises, so that nobody's
- * estimate grows; but one that has become twice too good is a lie, and is put right.
+ * Measures the rate by which waits are estimated. While orders are queued it only rises, so that no estimate grows, unless
+ * it has become twice the measured rate: then it is corrected.
  */
 const MEASURE = `
 local time = redis.call('TIME')
@@ -15,7 +15,7 @@ if elapsed < tonumber(ARGV[4]) then return end
 local waiting = tonumber(ARGV[1])
 local unfinished = tonumber(ARGV[6])
 local done = served - tonumber(was[2] or 0)
--- Some wait for a worker, or workers hold many, and more than they have done since: that is all that can be done.
+-- Workers do all that they can: orders wait, or workers hold many, and more than they have done since.
 local isBusy = waiting > 0 and tonumber(was[3] or 0) > 0 or math.min(unfinished, tonumber(was[6] or 0)) > math.max(done, tonumber(ARGV[7]))
 if was[1] and isBusy and elapsed < 10 * tonumber(ARGV[4]) then
   local measured = done * 1000 / elapsed
@@ -24,8 +24,8 @@ if was[1] and isBusy and elapsed < 10 * tonumber(ARGV[4]) then
   if average > rate or average < rate / 2 then rate = average end
   redis.call('HSET', KEYS[3], 'average', average, 'rate', rate)
 end
--- Nothing waits or runs, and nobody has come since that was seen: the rate may fall, and tickets whose orders were lost on
--- the way are written off, and count no more if they come after all.
+-- No order waits or runs, and none has come since that was seen: the rate may fall, and the tickets of lost orders are
+-- written off, and do not count when their orders come after all.
 if ARGV[2] == '1' and (redis.call('GET', KEYS[1]) or '0') == ARGV[3] then
   if was[4] then redis.call('HSET', KEYS[3], 'rate', was[4]) end
   redis.call('SET', KEYS[2], ARGV[3])
@@ -37,20 +37,20 @@ redis.call('HSET', KEYS[3], 'at', now, 'served', served, 'waiting', waiting, 'un
 const INTERVAL_MS = 1_000;
 /** For the estimate until workers have measured their own rate, in orders a second. */
 const ASSUMED_RATE = 200;
-/** In the hands of workers: fewer may be slow for reasons of their own. */
+/** Orders in progress: fewer may be slow for reasons of their own. */
 const MANY = 50;
-/** Below it an estimate would be of no use to anybody. */
+/** A lower rate would make useless estimates. */
 const LOWEST_RATE = 0.5;
 
 type ScriptedRedis = Redis & {
   antreanMeasure(keyCount: number, ...args: (string | number)[]): Promise<unknown>;
 };
 
-/** How far the line has come, and how fast it moves. */
-export interface LineState {
-  /** Tickets served: whoever has a later one waits. */
+/** How far the waiting line has come, and how fast it moves. */
+export interface WaitingLineState {
+  /** Tickets served: orders with later ones wait. */
   served: number;
-  /** As last measured while some waited. */
+  /** As last measured while orders waited. */
   ordersPerSecond: number;
 }
 
@@ -60,8 +60,8 @@ export interface Place {
   estimatedWaitMs: number;
 }
 
-/** The line in which queued orders wait. */
-export class Line {
+/** The waiting line of queued orders. */
+export class WaitingLine {
   readonly #redis: ScriptedRedis;
   readonly #keyspace: Keyspace;
 
@@ -71,7 +71,7 @@ export class Line {
     this.#keyspace = keyspace;
   }
 
-  /** For a worker, about once a second; several do it no more often than one. */
+  /** Called by each worker, about once a second; several together measure no more often. */
   async measure(backlog: () => Promise<{ waiting: number; active: number }>): Promise<void> {
     const { lineTickets, lineServed, lineDrain } = this.#keyspace;
     const given = (await this.#redis.get(lineTickets)) ?? '0';
@@ -89,27 +89,27 @@ export class Line {
     await this.#redis.antreanMeasure(3, lineTickets, lineServed, lineDrain, ...args);
   }
 
-  async read(): Promise<LineState> {
+  async read(): Promise<WaitingLineState> {
     const { lineServed, lineDrain } = this.#keyspace;
     const [served, rate] = await Promise.all([
       this.#redis.get(lineServed),
       this.#redis.hget(lineDrain, 'rate'),
     ]);
-    return lineStateOf(served, rate);
+    return waitingLineStateOf(served, rate);
   }
 }
 
-/** Of a ticket, as the line is. */
-export function placeOf(ticket: number, { served, ordersPerSecond }: LineState): Place {
+/** The place of a ticket. */
+export function placeOf(ticket: number, { served, ordersPerSecond }: WaitingLineState): Place {
   const position = Math.max(ticket - served, 1);
   return { position, estimatedWaitMs: Math.ceil((position * 1_000) / ordersPerSecond) };
 }
 
-/** From what Redis holds of it: nothing, or an empty text, before the first order. */
-export function lineStateOf(
+/** From what Redis holds of it: null, or an empty text, before the first order. */
+export function waitingLineStateOf(
   served: string | number | null | undefined,
   rate: string | number | null | undefined,
-): LineState {
+): WaitingLineState {
   const isMeasured = rate !== null && rate !== undefined && rate !== '';
   return {
     served: Number(served ?? 0),

@@ -1,7 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { redisUrl } from '@antrean/testing/vitest';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Keyspace, Line, openRequestRedis, type Redis, StatusRecords, waitForRedis } from '@antrean/redis';
+import {
+  Keyspace,
+  WaitingLine,
+  openRequestRedis,
+  type Redis,
+  StatusRecords,
+  waitForRedis,
+} from '@antrean/redis';
 
 let redis: Redis;
 beforeAll(async () => {
@@ -11,11 +18,11 @@ beforeAll(async () => {
 afterAll(() => redis.disconnect());
 
 let keyspace: Keyspace;
-let line: Line;
+let line: WaitingLine;
 let records: StatusRecords;
 beforeEach(() => {
   keyspace = new Keyspace(`test-${randomBytes(6).toString('hex')}`);
-  line = new Line(redis, keyspace);
+  line = new WaitingLine(redis, keyspace);
   records = new StatusRecords(redis, keyspace);
 });
 
