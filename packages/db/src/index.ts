@@ -113,26 +113,28 @@ export {
   takeTransferAmount,
 } from './transfers.ts';
 
-// Money that must be put right, and the ledger of all of it.
+// Refunds, exceptions that a person has to put right, and the ledger of all money.
 export {
-  scheduleRefundStatusChecks,
-  paymentExceptionsById,
   claimRefund,
   claimRefundsDue,
   type EndedRefund,
   endRefunds,
   insertRefunds,
   lockRefunds,
-  movePaymentExceptions,
-  type NewPaymentException,
   recordRefundProgress,
-  openPaymentExceptions,
-  type OpenedException,
-  type PaymentException,
   type Refund,
   refundById,
-  unresolvedPaymentExceptions,
+  scheduleRefundStatusChecks,
 } from './refunds.ts';
+export {
+  movePaymentExceptions,
+  type NewPaymentException,
+  type OpenedException,
+  openPaymentExceptions,
+  type PaymentException,
+  paymentExceptionsById,
+  unresolvedPaymentExceptions,
+} from './payment-exceptions.ts';
 export { auditMoney, type MoneyDifference, moveMoney, recordFees, soldOf } from './money.ts';
 
 export {

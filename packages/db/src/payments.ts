@@ -1,11 +1,5 @@
-import { type Kysely, sql, type Transaction } from 'kysely';
-import {
-  type AttemptState,
-  attemptStatesBefore,
-  type GatewayName,
-  type OnlineGateway,
-  type PaymentOutcome,
-} from '@antrean/domain';
+import { type Kysely, type Selectable, sql, type Transaction } from 'kysely';
+import { attemptStatesBefore, type OnlineGateway, type PaymentOutcome } from '@antrean/domain';
 import type { Database, TransferAccount } from './schema.ts';
 
 type Queryable = Kysely<Database>;
@@ -35,31 +29,7 @@ const COLUMNS = [
   'proofReference',
 ] as const;
 
-export interface PaymentAttempt {
-  id: string;
-  orderId: string;
-  number: number;
-  gateway: GatewayName;
-  state: AttemptState;
-  amountRupiah: number;
-  url: string | null;
-  gatewayRef: string | null;
-  transactionId: string | null;
-  method: string | null;
-  expiresAt: Date;
-  createdAt: Date;
-  stateSince: Date;
-  /** Which call to the gateway this is: the answer of an older one is discarded. */
-  callNo: number;
-  outcome: PaymentOutcome | null;
-  receivedRupiah: number | null;
-  returnedRupiah: number;
-  takenBackRupiah: number;
-  timesUndone: number;
-  disputedAt: Date | null;
-  transferAccount: TransferAccount | null;
-  proofReference: string | null;
-}
+export type PaymentAttempt = Pick<Selectable<Database['paymentAttempts']>, (typeof COLUMNS)[number]>;
 
 export async function attemptsOfOrders(
   db: Queryable,

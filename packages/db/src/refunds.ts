@@ -1,116 +1,7 @@
-import { type Kysely, sql, type Transaction } from 'kysely';
-import type { GatewayName, PaymentExceptionKind, PaymentExceptionState, RefundState } from '@antrean/domain';
+import { type Kysely, type Selectable, sql, type Transaction } from 'kysely';
 import type { Database } from './schema.ts';
 
-export interface NewPaymentException {
-  kind: PaymentExceptionKind;
-  /** What it is about; told again, it opens no second case of its kind. */
-  subject: string;
-  orderId: string | null;
-  attemptId: string | null;
-  gateway: GatewayName;
-  amountRupiah: number | null;
-  detail: string;
-}
-
-/** Opens the exceptions that are not there yet, and returns their ids by subject. */
-export async function openPaymentExceptions(
-  db: Kysely<Database>,
-  exceptions: readonly NewPaymentException[],
-): Promise<{ id: number; kind: PaymentExceptionKind; subject: string }[]> {
-  if (exceptions.length === 0) return [];
-  return db
-    .insertInto('paymentExceptions')
-    .values([...exceptions])
-    .onConflict((conflict) => conflict.columns(['kind', 'subject']).doNothing())
-    .returning(['id', 'kind', 'subject'])
-    .execute();
-}
-
-export interface PaymentException extends NewPaymentException {
-  id: number;
-  state: PaymentExceptionState;
-  openedAt: Date;
-}
-
-export interface OpenedException {
-  id: number;
-  state: PaymentExceptionState;
-  attemptId: string | null;
-}
-
-export async function paymentExceptionsById(
-  db: Kysely<Database>,
-  ids: readonly number[],
-): Promise<OpenedException[]> {
-  if (ids.length === 0) return [];
-  return db
-    .selectFrom('paymentExceptions')
-    .select(['id', 'state', 'attemptId'])
-    .where('id', 'in', ids)
-    .execute();
-}
-
-/** The exceptions that are not resolved: those that wait for a person first, then the oldest. */
-export async function unresolvedPaymentExceptions(
-  db: Kysely<Database>,
-  limit: number,
-): Promise<PaymentException[]> {
-  return db
-    .selectFrom('paymentExceptions')
-    .select([
-      'id',
-      'kind',
-      'state',
-      'subject',
-      'orderId',
-      'attemptId',
-      'gateway',
-      'amountRupiah',
-      'detail',
-      'openedAt',
-    ])
-    .where('state', '<>', 'resolved')
-    .orderBy(sql`state = 'refunding'`)
-    .orderBy('openedAt')
-    .limit(limit)
-    .execute();
-}
-
-/** Moves exceptions that are not resolved. */
-export async function movePaymentExceptions(
-  trx: Kysely<Database>,
-  moves: readonly { id: number; to: PaymentExceptionState; actor: string; resolution: string }[],
-): Promise<number> {
-  if (moves.length === 0) return 0;
-  const { rows } = await sql`
-    update payment_exceptions c
-    set state = m.state, resolved_at = case when m.state = 'resolved' then now() end,
-        resolved_by = case when m.state = 'resolved' then m.actor end,
-        resolution = case when m.state = 'resolved' then m.resolution end
-    from unnest(${moves.map(({ id }) => id)}::bigint[], ${moves.map(({ to }) => to)}::text[],
-                ${moves.map(({ actor }) => actor)}::text[], ${moves.map(({ resolution }) => resolution)}::text[])
-         as m (id, state, actor, resolution)
-    where c.id = m.id and c.state <> 'resolved' returning c.id`.execute(trx);
-  return rows.length;
-}
-
-export interface Refund {
-  id: string;
-  attemptId: string;
-  exceptionId: number | null;
-  amountRupiah: number;
-  reason: string;
-  requestedBy: string;
-  state: RefundState;
-  gatewayRef: string | null;
-  /** Of one that was paid out by hand. */
-  payoutReference: string | null;
-  callNo: number;
-  createdAt: Date;
-}
-
-const REFUND_COLUMNS = [
+const COLUMNS = [
   'id',
   'attemptId',
   'exceptionId',
@@ -124,8 +15,10 @@ const REFUND_COLUMNS = [
   'createdAt',
 ] as const;
 
+export type Refund = Pick<Selectable<Database['refunds']>, (typeof COLUMNS)[number]>;
+
 export async function refundById(db: Kysely<Database>, id: string): Promise<Refund | undefined> {
-  return db.selectFrom('refunds').select(REFUND_COLUMNS).where('id', '=', id).executeTakeFirst();
+  return db.selectFrom('refunds').select(COLUMNS).where('id', '=', id).executeTakeFirst();
 }
 
 /** Locks the refunds of these orders: one that is just being claimed for sending is waited for. */
@@ -134,8 +27,7 @@ export async function lockRefunds(
   orderIds: readonly string[],
 ): Promise<Refund[]> {
   const { rows } = await sql<Refund>`
-    select r.id, r.attempt_id, r.exception_id, r.amount_rupiah, r.reason, r.requested_by, r.state, r.gateway_ref,
-           r.payout_reference, r.call_no, r.created_at
+    select ${sql.join(COLUMNS.map((column) => sql.ref(`r.${column}`)))}
     from refunds r join payment_attempts a on a.id = r.attempt_id
     where a.order_id = any(${orderIds}::uuid[]) order by r.id for update of r`.execute(trx);
   return rows;
@@ -192,7 +84,7 @@ export async function claimRefund(db: Kysely<Database>, id: string): Promise<Ref
     .set((eb) => ({ state: 'sent', callNo: eb('callNo', '+', 1), updatedAt: new Date() }))
     .where('id', '=', id)
     .where('state', 'in', ['requested', 'sent', 'unknown'])
-    .returning(REFUND_COLUMNS)
+    .returning(COLUMNS)
     .executeTakeFirst();
 }
 

@@ -157,6 +157,7 @@ export interface Database {
     transactionId: string | null;
     method: string | null;
     failureCode: string | null;
+    /** Which call to the gateway this is: the answer of an older one is discarded. */
     callNo: Generated<number>;
     calledBy: string;
     /** What the money that came meant for the order; null while none has come. */

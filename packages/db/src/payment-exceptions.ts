@@ -1,0 +1,96 @@
+import { type Kysely, sql } from 'kysely';
+import type { GatewayName, PaymentExceptionKind, PaymentExceptionState } from '@antrean/domain';
+import type { Database } from './schema.ts';
+
+export interface NewPaymentException {
+  kind: PaymentExceptionKind;
+  /** What it is about; told again, it opens no second exception of its kind. */
+  subject: string;
+  orderId: string | null;
+  attemptId: string | null;
+  gateway: GatewayName;
+  amountRupiah: number | null;
+  detail: string;
+}
+
+/** Opens the exceptions that are not there yet, and returns their ids by subject. */
+export async function openPaymentExceptions(
+  db: Kysely<Database>,
+  exceptions: readonly NewPaymentException[],
+): Promise<{ id: number; kind: PaymentExceptionKind; subject: string }[]> {
+  if (exceptions.length === 0) return [];
+  return db
+    .insertInto('paymentExceptions')
+    .values([...exceptions])
+    .onConflict((conflict) => conflict.columns(['kind', 'subject']).doNothing())
+    .returning(['id', 'kind', 'subject'])
+    .execute();
+}
+
+export interface PaymentException extends NewPaymentException {
+  id: number;
+  state: PaymentExceptionState;
+  openedAt: Date;
+}
+
+export interface OpenedException {
+  id: number;
+  state: PaymentExceptionState;
+  attemptId: string | null;
+}
+
+export async function paymentExceptionsById(
+  db: Kysely<Database>,
+  ids: readonly number[],
+): Promise<OpenedException[]> {
+  if (ids.length === 0) return [];
+  return db
+    .selectFrom('paymentExceptions')
+    .select(['id', 'state', 'attemptId'])
+    .where('id', 'in', ids)
+    .execute();
+}
+
+/** The exceptions that are not resolved: those that wait for a person first, then the oldest. */
+export async function unresolvedPaymentExceptions(
+  db: Kysely<Database>,
+  limit: number,
+): Promise<PaymentException[]> {
+  return db
+    .selectFrom('paymentExceptions')
+    .select([
+      'id',
+      'kind',
+      'state',
+      'subject',
+      'orderId',
+      'attemptId',
+      'gateway',
+      'amountRupiah',
+      'detail',
+      'openedAt',
+    ])
+    .where('state', '<>', 'resolved')
+    .orderBy(sql`state = 'refunding'`)
+    .orderBy('openedAt')
+    .limit(limit)
+    .execute();
+}
+
+/** Moves exceptions that are not resolved. */
+export async function movePaymentExceptions(
+  trx: Kysely<Database>,
+  moves: readonly { id: number; to: PaymentExceptionState; actor: string; resolution: string }[],
+): Promise<number> {
+  if (moves.length === 0) return 0;
+  const { rows } = await sql`
+    update payment_exceptions c
+    set state = m.state, resolved_at = case when m.state = 'resolved' then now() end,
+        resolved_by = case when m.state = 'resolved' then m.actor end,
+        resolution = case when m.state = 'resolved' then m.resolution end
+    from unnest(${moves.map(({ id }) => id)}::bigint[], ${moves.map(({ to }) => to)}::text[],
+                ${moves.map(({ actor }) => actor)}::text[], ${moves.map(({ resolution }) => resolution)}::text[])
+         as m (id, state, actor, resolution)
+    where c.id = m.id and c.state <> 'resolved' returning c.id`.execute(trx);
+  return rows.length;
+}
