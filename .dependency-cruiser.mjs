@@ -23,6 +23,14 @@ export default {
       to: { pathNot: '^packages/domain/src/' },
     },
     {
+      name: 'no-job-imports-a-job',
+      comment:
+        'Move what both do to a use case in apps/worker/src/orders or payments, and call it from each; only handlers.ts names the jobs.',
+      severity: 'error',
+      from: { path: '^apps/worker/src/', pathNot: '^apps/worker/src/handlers\\.ts$' },
+      to: { path: '^apps/worker/src/jobs/' },
+    },
+    {
       name: 'only-queue-imports-bullmq',
       comment: 'Use the producer and workers of @antrean/queue, or add there what is missing.',
       severity: 'error',

@@ -15,32 +15,23 @@ import {
   type StoredOrder,
 } from '@antrean/db';
 import { isLiveAttempt, REFUNDED_BY_ITSELF } from '@antrean/domain';
-import { type JobName, type JobPayload, JOBS, type Producer, RetryLaterError } from '@antrean/queue';
 import {
-  applyPaymentEvent,
-  applyRefundEvent,
+  type Handlers,
+  type JobName,
+  type JobPayload,
+  JOBS,
+  type Producer,
+  RetryLaterError,
+} from '@antrean/queue';
+import {
   applyOrderCommands,
-  attachTransferProof,
-  cancelOrder,
-  expireOrder,
-  MicroBatcher,
-  confirmTransfer,
-  createPayment,
+  createHandlers,
   type JobDependencies,
+  MicroBatcher,
   PaymentNotReadyError,
-  reconcilePayment,
-  recordPayout,
-  rejectTransfer,
-  releaseHold,
-  releaseOrder,
-  requestRefund,
   reserveBatch,
-  sendRefund,
-  shipOrder,
   sweepOrders,
   sweepPayments,
-  changePaymentMethod,
-  voidOrder,
 } from '@antrean/worker';
 import pino from 'pino';
 import {
@@ -135,6 +126,8 @@ class CrashError extends Error {
   readonly code = 'crash';
 }
 
+/** Jobs that nothing in this model adds. */
+const NEVER_ADDED: readonly JobName[] = ['reserve-order', 'receive-stock', 'settlement-report'];
 const PRICE_RUPIAH = 50_000;
 const START = Date.parse('2030-01-01T00:00:00Z');
 const SECOND = 1_000;
@@ -249,6 +242,7 @@ class World {
   readonly #db: Kysely<Database>;
   readonly #counts: ModelCounts;
   readonly #deps: JobDependencies;
+  readonly #handlers: Handlers;
   readonly #producer: Pick<Producer, 'add' | 'addAll' | 'waitingCount'>;
   readonly #gateways: readonly SimulatedGateway[];
 
@@ -351,6 +345,10 @@ class World {
       now: () => new Date(this.nowMs),
       log: pino({ level: 'silent' }),
     };
+    this.#handlers = createHandlers(this.#deps, {
+      gate: { through: (work) => work() },
+      reservations: { submit: () => Promise.reject(new ViolationError('Orders are placed by #place.')) },
+    });
   }
 
   async play(schedule: Schedule): Promise<void> {
@@ -850,47 +848,13 @@ class World {
   }
 
   #handle(job: Job): Promise<void> {
-    const deps = this.#deps;
+    if (NEVER_ADDED.includes(job.name)) throw new ViolationError(`Nobody should add ${job.name} here.`);
     // #add and #ask pair a name with its payload.
-    const payload = job.payload as never;
-    switch (job.name) {
-      case 'create-payment':
-        return createPayment(deps, payload, job.id);
-      case 'expire-order':
-        return expireOrder(deps, payload);
-      case 'cancel-order':
-        return cancelOrder(deps, payload);
-      case 'release-hold':
-        return releaseHold(deps, payload);
-      case 'change-payment-method':
-        return changePaymentMethod(deps, payload);
-      case 'attach-transfer-proof':
-        return attachTransferProof(deps, payload);
-      case 'confirm-transfer':
-        return confirmTransfer(deps, payload);
-      case 'reject-transfer':
-        return rejectTransfer(deps, payload);
-      case 'apply-payment-event':
-        return applyPaymentEvent(deps, payload);
-      case 'apply-refund-event':
-        return applyRefundEvent(deps, payload);
-      case 'reconcile-payment':
-        return reconcilePayment(deps, payload);
-      case 'send-refund':
-        return sendRefund(deps, payload);
-      case 'request-refund':
-        return requestRefund(deps, payload);
-      case 'record-payout':
-        return recordPayout(deps, payload);
-      case 'void-order':
-        return voidOrder(deps, payload);
-      case 'release-order':
-        return releaseOrder(deps, payload);
-      case 'ship-order':
-        return shipOrder(deps, payload);
-      default:
-        throw new ViolationError(`Nobody should add ${job.name} here.`);
-    }
+    const handle = this.#handlers[job.name] as (
+      payload: unknown,
+      context: { jobId: string; attempt: number },
+    ) => Promise<void>;
+    return handle(job.payload, { jobId: job.id, attempt: 1 });
   }
 
   #failed(job: Job, error: unknown): void {

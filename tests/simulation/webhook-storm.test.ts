@@ -9,18 +9,13 @@ import {
   openDatabase,
   readOrders,
 } from '@antrean/db';
-import type { JobPayload, Producer } from '@antrean/queue';
+import type { JobName, JobPayload, Producer } from '@antrean/queue';
 import {
-  applyPaymentEvent,
-  expireOrder,
   batchOrderCommands,
-  createPayment,
+  createHandlers,
   type JobDependencies,
   PaymentNotReadyError,
-  reconcilePayment,
-  releaseHold,
   reserveBatch,
-  sendRefund,
   sweepOrders,
   sweepPayments,
 } from '@antrean/worker';
@@ -35,6 +30,10 @@ const COPIES = 10;
 const SEED = 20_261_124;
 const MINUTE_MS = 60_000;
 const AT_ONCE = 10;
+/** Jobs that are added after an event. */
+const ADDED: readonly JobName[] = [
+  ...(['create-payment', 'expire-order', 'release-hold', 'reconcile-payment', 'send-refund'] as const),
+];
 
 let database: TestDatabase;
 let db: Kysely<Database>;
@@ -66,18 +65,14 @@ it('final states equal what the gateways have, whatever becomes of the webhooks'
   const snap = createSnap(world);
   const xendit = createXendit({ ...world, nextFault: () => 'none' });
   const jobs: (() => Promise<void>)[] = [];
-  const run = (name: string, payload: never, jobId: string) => {
-    if (name === 'create-payment') return createPayment(deps, payload, jobId);
-    if (name === 'expire-order') return expireOrder(deps, payload);
-    if (name === 'release-hold') return releaseHold(deps, payload);
-    if (name === 'reconcile-payment') return reconcilePayment(deps, payload);
-    if (name === 'send-refund') return sendRefund(deps, payload);
-    throw new Error(`Nobody should add ${name} here.`);
+  const run = (name: JobName, payload: unknown, jobId: string) => {
+    if (!ADDED.includes(name)) throw new Error(`Nobody should add ${name} here.`);
+    return handlers[name](payload as never, { jobId, attempt: 1 });
   };
   const producer: JobDependencies['producer'] & Pick<Producer, 'waitingCount'> = {
-    add: async (name, payload, jobId) => void jobs.push(() => run(name, payload as never, jobId)),
+    add: async (name, payload, jobId) => void jobs.push(() => run(name, payload, jobId)),
     addAll: async (name, added) => {
-      for (const { payload, jobId } of added) jobs.push(() => run(name, payload as never, jobId));
+      for (const { payload, jobId } of added) jobs.push(() => run(name, payload, jobId));
     },
     waitingCount: () => Promise.resolve(0),
   };
@@ -89,6 +84,12 @@ it('final states equal what the gateways have, whatever becomes of the webhooks'
     stock: { touch: () => undefined },
     orderCommands: batchOrderCommands(db, { maxBatchSize: 100, now }),
   };
+  const handlers = createHandlers(deps, {
+    gate: { through: (work) => work() },
+    reservations: { submit: () => Promise.reject(new Error('No order is placed here.')) },
+  });
+  const apply = (event: Webhook) => () =>
+    handlers['apply-payment-event'](jobOf(event), { jobId: 'event', attempt: 1 });
   const workOff = async () => {
     while (jobs.length > 0) await allOf(jobs.splice(0));
   };
@@ -132,9 +133,7 @@ it('final states equal what the gateways have, whatever becomes of the webhooks'
     if (index % 5 === 3) at.visit(ref, 2);
   }
   // Some are heard of at once.
-  await allOf(
-    webhooks.filter(() => random() < 0.3).map((event) => () => applyPaymentEvent(deps, jobOf(event))),
-  );
+  await allOf(webhooks.filter(() => random() < 0.3).map(apply));
   nowMs += 2 * MINUTE_MS;
   // The banks take back what they may, after it was announced as paid.
   for (const [index, payment] of snap.ledger.entries()) if (index % 2 === 0) snap.reverse(payment);
@@ -159,7 +158,7 @@ it('final states equal what the gateways have, whatever becomes of the webhooks'
     [...told, ...forged].flatMap((event) => Array.from({ length: COPIES }, () => event)),
     random,
   );
-  await allOf(storm.map((event) => () => applyPaymentEvent(deps, jobOf(event))));
+  await allOf(storm.map(apply));
   expect(await statesOf(db, [...paidIds])).not.toContain('expired');
 
   // A reconciler minds the events that were lost, holds end, and unpaid orders reach their deadline.

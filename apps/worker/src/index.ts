@@ -1,38 +1,21 @@
-// For tests that run a worker in their own process.
+// A worker in the process of a test.
 export { readConfig, type WorkerConfig } from './config.ts';
 export { type RunningWorker, startWorker } from './worker.ts';
 
-// For benchmarks of the parts.
-export { MicroBatcher } from './micro-batcher.ts';
+// Its parts: for benchmarks, and for the simulation, which runs the jobs itself.
 export { DatabaseGate } from './database-gate.ts';
-export type { JobDependencies } from './dependencies.ts';
-export { batchReservations, reserveBatch, reserveOrder, reserveOrders } from './jobs/reserve-order.ts';
-
-// For tests of what jobs do to each other.
-export { applyPaymentEvent } from './jobs/apply-payment-event.ts';
-export { applyRefundEvent } from './jobs/apply-refund-event.ts';
-export { attachTransferProof } from './jobs/attach-transfer-proof.ts';
-export { cancelOrder } from './jobs/cancel-order.ts';
-export { expireOrder } from './jobs/expire-order.ts';
-export { confirmTransfer } from './jobs/confirm-transfer.ts';
-export { createPayment } from './jobs/create-payment.ts';
-export { reconcilePayment } from './jobs/reconcile-payment.ts';
-export { recordPayout } from './jobs/record-payout.ts';
-export { rejectTransfer } from './jobs/reject-transfer.ts';
-export { releaseHold } from './jobs/release-hold.ts';
-export { releaseOrder } from './jobs/release-order.ts';
-export { requestRefund } from './jobs/request-refund.ts';
-export { sendRefund } from './jobs/send-refund.ts';
-export { shipOrder } from './jobs/ship-order.ts';
-export { changePaymentMethod } from './jobs/change-payment-method.ts';
-export { voidOrder } from './jobs/void-order.ts';
-export { PaymentNotReadyError, applyPaymentStatus } from './apply-payment-status.ts';
-export { sweepOrders, sweepPayments } from './sweeper.ts';
-export type { OrderCommand } from './unit-of-work.ts';
-export { applyOrderCommands, batchOrderCommands } from './order-commands.ts';
 export { startAvailabilityPublisher } from './availability-publisher.ts';
+export type { JobDependencies } from './dependencies.ts';
+export { createHandlers } from './handlers.ts';
+export { MicroBatcher } from './micro-batcher.ts';
+export { applyOrderCommands, batchOrderCommands } from './order-commands.ts';
+export type { OrderCommand } from './unit-of-work.ts';
+export { batchReservations, reserveBatch, reserveOrders } from './orders/reserve-orders.ts';
+export { applyPaymentStatus } from './payments/apply-payment-status.ts';
+export { PaymentNotReadyError } from './payments/gateway-calls.ts';
+export { sweepOrders, sweepPayments } from './sweeper.ts';
 
-// For tests of what operators do.
+// Operators' commands.
 export { COMMANDS } from './commands/index.ts';
 export { type CommandContext, Refused } from './commands/command.ts';
 

@@ -1,6 +1,6 @@
 import { openDatabase } from '@antrean/db';
 import { startHealthServer } from '@antrean/process';
-import { createProducer, JOBS, startWorkers } from '@antrean/queue';
+import { createProducer, startWorkers } from '@antrean/queue';
 import {
   Keyspace,
   WaitingLine,
@@ -15,26 +15,9 @@ import type { WorkerConfig } from './config.ts';
 import { DatabaseGate } from './database-gate.ts';
 import type { JobDependencies } from './dependencies.ts';
 import { openGateways } from './gateways.ts';
-import { applyPaymentEvent } from './jobs/apply-payment-event.ts';
-import { applyRefundEvent } from './jobs/apply-refund-event.ts';
-import { attachTransferProof } from './jobs/attach-transfer-proof.ts';
-import { cancelOrder } from './jobs/cancel-order.ts';
-import { expireOrder } from './jobs/expire-order.ts';
-import { confirmTransfer } from './jobs/confirm-transfer.ts';
-import { createPayment } from './jobs/create-payment.ts';
-import { receiveStock } from './jobs/receive-stock.ts';
-import { recordPayout } from './jobs/record-payout.ts';
-import { reconcilePayment } from './jobs/reconcile-payment.ts';
-import { rejectTransfer } from './jobs/reject-transfer.ts';
-import { releaseHold } from './jobs/release-hold.ts';
-import { releaseOrder } from './jobs/release-order.ts';
-import { requestRefund } from './jobs/request-refund.ts';
-import { batchReservations, reserveOrder } from './jobs/reserve-order.ts';
-import { sendRefund } from './jobs/send-refund.ts';
-import { settlementReport } from './jobs/settlement-report.ts';
-import { shipOrder } from './jobs/ship-order.ts';
-import { changePaymentMethod } from './jobs/change-payment-method.ts';
-import { voidOrder } from './jobs/void-order.ts';
+import { createHandlers } from './handlers.ts';
+import { batchReservations } from './orders/reserve-orders.ts';
+
 import { batchOrderCommands } from './order-commands.ts';
 import { startAvailabilityPublisher } from './availability-publisher.ts';
 import { startSweeper } from './sweeper.ts';
@@ -82,31 +65,7 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Ru
       reconciliation: 10,
       fulfilment: 20,
     },
-    handlers: {
-      'reserve-order': (order, { attempt }) => reserveOrder(deps, reservations, order, attempt),
-      'create-payment': (job, { jobId }) => gate.through(() => createPayment(deps, job, jobId)),
-      'expire-order': (job) => gate.through(() => expireOrder(deps, job)),
-      'cancel-order': (job) => gate.through(() => cancelOrder(deps, job)),
-      'release-hold': (job) => gate.through(() => releaseHold(deps, job)),
-      'change-payment-method': (job) => gate.through(() => changePaymentMethod(deps, job)),
-      'attach-transfer-proof': (job) => gate.through(() => attachTransferProof(deps, job)),
-      'confirm-transfer': (job) => gate.through(() => confirmTransfer(deps, job)),
-      'reject-transfer': (job) => gate.through(() => rejectTransfer(deps, job)),
-      'request-refund': (job) => gate.through(() => requestRefund(deps, job)),
-      'record-payout': (job) => gate.through(() => recordPayout(deps, job)),
-      'void-order': (job) => gate.through(() => voidOrder(deps, job)),
-      'release-order': (job) => gate.through(() => releaseOrder(deps, job)),
-      'apply-refund-event': (event) => gate.through(() => applyRefundEvent(deps, event)),
-      'reconcile-payment': (job) => gate.through(() => reconcilePayment(deps, job)),
-      'send-refund': (job) => gate.through(() => sendRefund(deps, job)),
-      'settlement-report': (job) => gate.through(() => settlementReport(deps, job)),
-      'apply-payment-event': (event, { attempt }) => {
-        const isLastTry = attempt >= JOBS['apply-payment-event'].attempts;
-        return gate.through(() => applyPaymentEvent(deps, event, isLastTry));
-      },
-      'ship-order': (job) => gate.through(() => shipOrder(deps, job)),
-      'receive-stock': (job) => gate.through(() => receiveStock(deps, job)),
-    },
+    handlers: createHandlers(deps, { gate, reservations }),
     onFailed: ({ error, ...failure }) =>
       log[failure.final ? 'error' : 'warn']({ ...failure, reason: error.message }, 'job failed'),
     onError: (error) => log.warn({ reason: error.message }, 'queue connection error'),

@@ -13,16 +13,6 @@ import {
 } from '@antrean/db';
 import { type AcceptedOrder, createProducer } from '@antrean/queue';
 import { openRequestRedis, StatusRecords, waitForRedis, Keyspace } from '@antrean/redis';
-import {
-  applyOrderCommands,
-  cancelOrder,
-  expireOrder,
-  batchOrderCommands,
-  type JobDependencies,
-  reserveBatch,
-  applyPaymentStatus,
-  type OrderCommand,
-} from '@antrean/worker';
 import { buyerKeysOf } from '@antrean/domain';
 import fc from 'fast-check';
 import pg from 'pg';
@@ -30,6 +20,13 @@ import pino from 'pino';
 import { redisUrl, testDatabase } from '@antrean/testing/vitest';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type TestDatabase } from '@antrean/testing';
+import type { JobDependencies } from '../src/dependencies.ts';
+import { cancelOrder } from '../src/jobs/cancel-order.ts';
+import { expireOrder } from '../src/jobs/expire-order.ts';
+import { applyOrderCommands, batchOrderCommands } from '../src/order-commands.ts';
+import { reserveBatch } from '../src/orders/reserve-orders.ts';
+import { applyPaymentStatus } from '../src/payments/apply-payment-status.ts';
+import type { OrderCommand } from '../src/unit-of-work.ts';
 
 const PRICE_RUPIAH = 10_000;
 const SALE_PRICE_RUPIAH = 7_000;

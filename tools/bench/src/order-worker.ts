@@ -1,7 +1,13 @@
 // One process that works the orders of a benchmark. Its arguments: mode, DATABASE_URL, REDIS_URL.
-import { type AcceptedOrder, type Handlers, JOBS, startWorkers } from '@antrean/queue';
+import { type AcceptedOrder, startWorkers } from '@antrean/queue';
 import { openBlockingRedis } from '@antrean/redis';
-import { MicroBatcher, batchReservations, DatabaseGate, reserveOrder, reserveOrders } from '@antrean/worker';
+import {
+  batchReservations,
+  createHandlers,
+  DatabaseGate,
+  MicroBatcher,
+  reserveOrders,
+} from '@antrean/worker';
 import { type Job, Worker } from 'bullmq';
 import pg from 'pg';
 import { openDependencies } from './dependencies.ts';
@@ -31,16 +37,11 @@ async function startFull(): Promise<() => Promise<OrderReport>> {
   const probe = () => deps.db.selectNoFrom((eb) => eb.lit(1).as('one')).execute();
   const gate = new DatabaseGate({ probe, log: deps.log });
   const reservations = batchReservations(deps, gate, { maxBatchSize: config.RESERVE_BATCH_SIZE });
-  const notWorked = () => Promise.reject(new Error('The benchmark works no job but reserve-order.'));
-  const handlers = {
-    ...Object.fromEntries(Object.keys(JOBS).map((name) => [name, notWorked])),
-    'reserve-order': (order, { attempt }) => reserveOrder(deps, reservations, order, attempt),
-  } satisfies Partial<Handlers> as unknown as Handlers;
   const workers = await startWorkers({
     redisUrl,
     keyspace,
     concurrency: { only: { orders: config.RESERVE_CONCURRENCY } },
-    handlers,
+    handlers: createHandlers(deps, { gate, reservations }),
     onFailed: ({ error }) => countFailure(error),
     onError: () => undefined,
   });

@@ -11,7 +11,7 @@ import {
   sql,
   storePaymentEvent,
 } from '@antrean/db';
-import { applyOrderCommands, cancelOrder, reserveOrders, type OrderCommand } from '@antrean/worker';
+import { applyOrderCommands, createHandlers, reserveOrders, type OrderCommand } from '@antrean/worker';
 import { openDependencies } from './dependencies.ts';
 import { serve } from './processes.ts';
 import { skuOf } from './shop.ts';
@@ -34,6 +34,10 @@ const { deps } = await openDependencies(databaseUrl, redisUrl, [
   },
 ]);
 const { db } = deps;
+const handlers = createHandlers(deps, {
+  gate: { through: (work) => work() },
+  reservations: { submit: notHere },
+});
 
 serve(async () => {
   const done = goEveryWay();
@@ -77,7 +81,8 @@ async function goEveryWay(): Promise<void> {
   const delivery = { sku: skuOf(0), quantity: 1, reference: randomUUID(), actor: 'bench', reason: 'bench' };
   await applyOrderCommands(db, [{ kind: 'receive', ...delivery }]);
   for (const orderId of ids.slice(EACH, 2 * EACH)) {
-    await cancelOrder(deps, { orderId, requestId: 'bench', requestedBy: 'customer' });
+    const cancel = { orderId, requestId: 'bench', requestedBy: 'customer' } as const;
+    await handlers['cancel-order'](cancel, { jobId: `cancel-${orderId}`, attempt: 1 });
   }
   const asked = await askAboutSome(paid.map((orderId) => `${orderId}-1`));
   if (asked < EACH) throw new Error(`Only ${asked} of ${EACH} payments are asked about.`);

@@ -9,7 +9,8 @@ import type { PaymentExceptionKind } from '@antrean/domain';
 import { paymentClaimOf } from '@antrean/payments';
 import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
-import { gatewayOf, PaymentNotReadyError, applyPaymentStatus } from '../apply-payment-status.ts';
+import { applyPaymentStatus } from '../payments/apply-payment-status.ts';
+import { gatewayOf, PaymentNotReadyError } from '../payments/gateway-calls.ts';
 
 type PaymentEvent = JobPayload<'apply-payment-event'>;
 
@@ -52,8 +53,8 @@ export async function applyPaymentEvent(
 }
 
 /**
- * An event about a payment that we did not ask for there. If it is a success, and the gateway says so too, somebody's
- * money has come and nobody knows for what: a case. A gateway's test notification is about a payment that is not there.
+ * An event about a payment that we did not ask that gateway for. If it is a success, and the gateway confirms it, money
+ * has come and it is not known for what: a payment exception. A gateway's test notification is about no payment at all.
  */
 async function strayOutcome(
   deps: JobDependencies,
@@ -93,7 +94,7 @@ async function open(
   what: Pick<NewPaymentException, 'orderId' | 'amountRupiah' | 'detail'> & { kind: PaymentExceptionKind },
 ): Promise<void> {
   await openPaymentExceptions(deps.db, [{ ...what, subject: `${gateway} ${attemptId}`, attemptId, gateway }]);
-  deps.log.error({ attemptId, gateway, kind: what.kind }, 'a payment case was opened');
+  deps.log.error({ attemptId, gateway, kind: what.kind }, 'a payment exception was opened');
 }
 
 /** What the event says of money; nothing is moved by it. */

@@ -7,7 +7,7 @@ import {
 } from '@antrean/db';
 import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
-import { followRefund } from './send-refund.ts';
+import { followRefund } from '../payments/follow-refund.ts';
 
 /** A webhook about a refund: stored once, then the gateway is asked. Run twice, it asks twice. */
 export async function applyRefundEvent(

@@ -1,6 +1,7 @@
 import { attachProof, attemptById, lockOrders, recordChange } from '@antrean/db';
 import type { JobPayload } from '@antrean/queue';
-import { type JobDependencies, publishOrders } from '../dependencies.ts';
+import type { JobDependencies } from '../dependencies.ts';
+import { publishOrders } from '../orders/publish-orders.ts';
 
 /** An admin has this long before the order is brought up again. */
 const REVIEW_WITHIN_MS = 24 * 3_600_000;

@@ -1,13 +1,17 @@
 import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
 import { submitOrderCommand } from '../order-commands.ts';
+import type { CommandOutcomes } from '../unit-of-work.ts';
 
-/** Puts a delivery on the shelf. Run twice, it finds the delivery's reference in the ledger and adds nothing. */
-export async function receiveStock(deps: JobDependencies, job: JobPayload<'receive-stock'>): Promise<void> {
-  const { requestedBy: actor, ...delivery } = job;
-  const outcome = await submitOrderCommand(deps.orderCommands, { kind: 'receive', actor, ...delivery });
-  const { sku, quantity, reference } = job;
+/** Puts received goods on the shelf. Run twice, it finds the receipt's reference in the ledger and adds nothing. */
+export async function receiveStock(
+  deps: JobDependencies,
+  { requestedBy: actor, ...receipt }: JobPayload<'receive-stock'>,
+): Promise<CommandOutcomes['receive']> {
+  const outcome = await submitOrderCommand(deps.orderCommands, { kind: 'receive', actor, ...receipt });
+  const { sku, quantity, reference } = receipt;
   if (outcome === 'unknown_product')
-    deps.log.error({ sku, reference }, 'a delivery of a product that nobody knows');
-  else deps.log.info({ sku, quantity, reference, outcome }, 'delivery handled');
+    deps.log.error({ sku, reference }, 'goods received of an unknown product');
+  else deps.log.info({ sku, quantity, reference, outcome }, 'goods receipt handled');
+  return outcome;
 }

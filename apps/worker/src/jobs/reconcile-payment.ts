@@ -1,20 +1,20 @@
-import { scheduleStatusCheck, attemptById, endAttempts, type PaymentAttempt, readOrders } from '@antrean/db';
+import { attemptById, endAttempts, type PaymentAttempt, readOrders, scheduleStatusCheck } from '@antrean/db';
 import { nextStatusCheckInMs } from '@antrean/domain';
 import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
+import { applyPaymentStatus } from '../payments/apply-payment-status.ts';
 import {
-  isAnnouncedAsPaid,
   gatewayOf,
-  paymentReferenceOf,
+  isAnnouncedAsPaid,
   PaymentNotReadyError,
-  applyPaymentStatus,
-} from '../apply-payment-status.ts';
-import { replaceOpenPayment } from './change-payment-method.ts';
+  paymentReferenceOf,
+} from '../payments/gateway-calls.ts';
+import { replaceOpenPayment } from '../payments/replace-open-payment.ts';
 
 /**
- * Asks the gateway about an attempt, as no webhook may have come: one that is out each minute, one that ended now and
- * then for two days. An instrument of an order that is paid or ended is closed; one that its gateway has closed makes
- * way for another. Run twice, it asks twice.
+ * Asks the gateway about an attempt, as no webhook may have come: about an open payment each minute, about one that ended
+ * now and then for two days. The open payment of an order that is paid or ended is closed; one that its gateway has
+ * closed makes way for another. Run twice, it asks twice.
  */
 export async function reconcilePayment(
   deps: JobDependencies,
@@ -22,7 +22,7 @@ export async function reconcilePayment(
 ): Promise<void> {
   const attempt = await attemptById(deps.db, attemptId);
   if (attempt === undefined) return;
-  // Nobody can be asked about a transfer; it would come back every minute.
+  // No gateway can be asked about a transfer; it would come back every minute.
   if (attempt.gateway === 'bank_transfer') return scheduleStatusCheck(deps.db, attempt, null);
   try {
     if (attempt.state === 'active') await reconcileActive(deps, attempt);
@@ -53,15 +53,15 @@ async function reconcileActive(deps: JobDependencies, attempt: PaymentAttempt): 
   if (outcome !== 'closed' || !isWanted) return;
   // The gateway announced money that it has not confirmed yet: another link could be a second payment.
   if (await isAnnouncedAsPaid(deps, attempt.id)) return;
-  // Ended at the gateway while its order waits, as when somebody cancelled it there. After a `deny` the same page can
-  // still be paid, so that it is closed like any other.
+  // It ended at the gateway while its order waits, as when it was cancelled there. After a `deny` the same page can still
+  // be paid, so that it is closed like any other.
   const closed = await gatewayOf(deps, attempt.gateway).close(paymentReferenceOf(attempt), 'routine');
   if (closed.kind !== 'closed') return;
   const why = { actor: attempt.gateway, reason: `${attempt.id} was closed at the gateway` };
   await replaceOpenPayment(deps, attempt, { orderId: attempt.orderId, why });
 }
 
-/** An instrument beside one that was paid, seen closed. */
+/** An open payment beside one that was paid is confirmed closed. */
 async function endSurplus(deps: JobDependencies, { id }: PaymentAttempt): Promise<void> {
   const nextPollAt = new Date(deps.now().getTime() + (nextStatusCheckInMs('closed', 0) ?? 0));
   await deps.db.transaction().execute((trx) => endAttempts(trx, [id], 'closed', nextPollAt));
@@ -69,7 +69,7 @@ async function endSurplus(deps: JobDependencies, { id }: PaymentAttempt): Promis
 
 async function reconcileEnded(deps: JobDependencies, attempt: PaymentAttempt): Promise<void> {
   const outcome = await applyPaymentStatus(deps, attempt, { urgency: 'routine' });
-  // The link reached nobody, but need not stay payable either.
+  // No customer has the link, but it need not stay payable either.
   if (attempt.state === 'abandoned' && (outcome === 'pending' || outcome === 'not_started'))
     await gatewayOf(deps, attempt.gateway).close(paymentReferenceOf(attempt), 'routine');
 }

@@ -1,28 +1,31 @@
 import { attemptById, refundById } from '@antrean/db';
 import type { JobPayload } from '@antrean/queue';
-import { type JobDependencies, publishOrders } from '../dependencies.ts';
+import type { JobDependencies } from '../dependencies.ts';
+import { publishOrders } from '../orders/publish-orders.ts';
 import { submitOrderCommand } from '../order-commands.ts';
+import type { CommandOutcomes } from '../unit-of-work.ts';
 
-/** Money that no gateway sends back was paid out by hand. Run twice, it finds the refund ended. */
-export async function recordPayout(deps: JobDependencies, job: JobPayload<'record-payout'>): Promise<void> {
+/**
+ * An admin has paid out by hand what no gateway sends back. Run twice, it finds the refund ended. `not_awaited` when
+ * there is no such refund, or none that waits for a payout.
+ */
+export async function recordPayout(
+  deps: JobDependencies,
+  job: JobPayload<'record-payout'>,
+): Promise<CommandOutcomes['end_refund'] | 'not_awaited'> {
   const { refundId, reference: payoutReference, requestedBy: actor } = job;
   const refund = await refundById(deps.db, refundId);
   const attempt = refund && (await attemptById(deps.db, refund.attemptId));
-  // Refused: its money was taken back before the payout was entered, and it has gone all the same.
+  // A bank took the money of a refused one back before the payout was entered: it was paid out all the same.
   const mayBePaidOut = refund?.state === 'manual_payout' || refund?.state === 'refused';
   if (refund === undefined || !mayBePaidOut || attempt === undefined) {
     deps.log.error({ refundId, state: refund?.state, actor }, 'a payout of what waits for none');
-    return;
+    return 'not_awaited';
   }
   const { orderId } = attempt;
-  const change = {
-    kind: 'end_refund',
-    outcome: 'succeeded',
-    orderId,
-    refundId,
-    payoutReference,
-    actor,
-  } as const;
-  await submitOrderCommand(deps.orderCommands, change);
+  const outcome = await submitOrderCommand(deps.orderCommands, {
+    ...{ kind: 'end_refund', outcome: 'succeeded', orderId, refundId, payoutReference, actor },
+  });
   await publishOrders(deps, [orderId]);
+  return outcome;
 }

@@ -1,26 +1,23 @@
 import { attemptById, dropProof, lockOrders, recordChange } from '@antrean/db';
 import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
-import { closeOrder } from './expire-order.ts';
+import { closeOrder } from '../orders/close-order.ts';
 
 /** An admin has found no such transfer: the order ends as not paid. Run twice, it finds the order ended. */
 export async function rejectTransfer(
   deps: JobDependencies,
-  job: JobPayload<'reject-transfer'>,
-): Promise<void> {
-  const { attemptId, reason, requestedBy } = job;
+  { attemptId, reason, requestedBy }: JobPayload<'reject-transfer'>,
+): Promise<'rejected' | 'not_awaited'> {
   const attempt = await attemptById(deps.db, attemptId);
   if (attempt?.gateway !== 'bank_transfer') throw new Error(`There is no bank transfer ${attemptId}.`);
-  if (attempt.state !== 'active') return;
+  if (attempt.state !== 'active') return 'not_awaited';
+  const why = { actor: requestedBy, reason: `transfer not found: ${reason}` };
   await deps.db.transaction().execute(async (trx) => {
     const [order] = await lockOrders(trx, [attempt.orderId]);
     if (order === undefined) return;
     await dropProof(trx, attemptId);
-    await recordChange(trx, order, { actor: requestedBy, reason: `transfer not found: ${reason}` });
+    await recordChange(trx, order, why);
   });
-  await closeOrder(deps, attempt.orderId, {
-    as: 'not_paid_in_time',
-    actor: requestedBy,
-    reason: `transfer not found: ${reason}`,
-  });
+  await closeOrder(deps, attempt.orderId, { as: 'not_paid_in_time', ...why });
+  return 'rejected';
 }

@@ -1,7 +1,8 @@
 import { attemptsOfOrders, postpone, readOrders } from '@antrean/db';
 import type { JobPayload } from '@antrean/queue';
-import { type JobDependencies, publishOrders } from '../dependencies.ts';
-import { applyPaymentStatus } from '../apply-payment-status.ts';
+import type { JobDependencies } from '../dependencies.ts';
+import { publishOrders } from '../orders/publish-orders.ts';
+import { applyPaymentStatus } from '../payments/apply-payment-status.ts';
 import { submitOrderCommand } from '../order-commands.ts';
 
 /**

@@ -1,23 +1,29 @@
 import { attemptById } from '@antrean/db';
 import type { JobPayload } from '@antrean/queue';
-import { type JobDependencies, publishOrders } from '../dependencies.ts';
+import type { JobDependencies } from '../dependencies.ts';
+import { publishOrders } from '../orders/publish-orders.ts';
 import { submitOrderCommand } from '../order-commands.ts';
+import type { CommandOutcomes } from '../unit-of-work.ts';
 
 /**
  * An admin asks for money to go back: never more than came, and an order that is paid back in full is held at once. The
  * sweeper sends it. Run twice, it finds the refund there.
  */
-export async function requestRefund(deps: JobDependencies, job: JobPayload<'request-refund'>): Promise<void> {
-  const { attemptId, refundId, requestedBy: actor } = job;
+export async function requestRefund(
+  deps: JobDependencies,
+  job: JobPayload<'request-refund'>,
+): Promise<CommandOutcomes['request_refund']> {
+  const { attemptId, refundId, amountRupiah, exceptionId, reason, requestedBy: actor } = job;
   const attempt = await attemptById(deps.db, attemptId);
   if (attempt === undefined) throw new Error(`There is no payment attempt ${attemptId}.`);
   const { orderId } = attempt;
-  const { amountRupiah, exceptionId, reason } = job;
-  const change = { orderId, attemptId, refundId, amountRupiah, exceptionId, reason, actor };
-  const outcome = await submitOrderCommand(deps.orderCommands, { kind: 'request_refund', ...change });
+  const outcome = await submitOrderCommand(deps.orderCommands, {
+    ...{ kind: 'request_refund', orderId, attemptId, refundId, amountRupiah, exceptionId, reason, actor },
+  });
   deps.log[outcome === 'requested' ? 'info' : 'error'](
     { refundId, attemptId, outcome, actor },
     'refund asked for',
   );
   await publishOrders(deps, [orderId]);
+  return outcome;
 }

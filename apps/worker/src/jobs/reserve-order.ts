@@ -1,21 +1,8 @@
-import {
-  existingOrderIds,
-  insertAllotted,
-  lockOpenSaleItems,
-  lockStock,
-  moveStock,
-  pipelinedTransaction,
-  readOrders,
-  storedOrders,
-  type StoredOrder,
-  type StockMovement,
-} from '@antrean/db';
-import { type Allotment, allot, buyerKeysOf, ORDER_LIFECYCLE, PAYMENT_WINDOW_MS } from '@antrean/domain';
-import { type AcceptedOrder, JOBS, orderJobId, RetryLaterError } from '@antrean/queue';
-import { MicroBatcher, MicroBatcherClosedError } from '../micro-batcher.ts';
-import type { DatabaseGate } from '../database-gate.ts';
-import { type JobDependencies, publishOrders, recordOf } from '../dependencies.ts';
-import { isFaultOfOneInput, isRetryable, retryingTransaction } from '../retries.ts';
+import { type AcceptedOrder, JOBS, RetryLaterError } from '@antrean/queue';
+import type { JobDependencies } from '../dependencies.ts';
+import { MicroBatcherClosedError } from '../micro-batcher.ts';
+import { rejectUnreservable, type Reservations } from '../orders/reserve-orders.ts';
+import { isRetryable } from '../retries.ts';
 
 /** An order that cannot be reserved for this long ends as `rejected: internal_error`. */
 const ACCEPTANCE_DEADLINE_MS = 15 * 60_000;
@@ -31,7 +18,7 @@ const SLOW_RETRY_MS = 30_000;
  */
 export async function reserveOrder(
   deps: JobDependencies,
-  reservations: Reservations,
+  reservations: Pick<Reservations, 'submit'>,
   order: AcceptedOrder,
   attempt: number,
 ): Promise<void> {
@@ -51,183 +38,4 @@ export async function reserveOrder(
       throw new RetryLaterError('The order could not be ended; it is tried again.', SLOW_RETRY_MS, cause);
     });
   }
-}
-
-export type Reservations = MicroBatcher<AcceptedOrder, void>;
-
-export function batchReservations(
-  deps: JobDependencies,
-  gate: DatabaseGate,
-  { maxBatchSize }: { maxBatchSize: number },
-): Reservations {
-  return new MicroBatcher({
-    // A batch waits as one, and later ones wait for it: orders keep their places.
-    run: (batch) => gate.through(() => reserveBatch(deps, batch)),
-    maxBatchSize,
-    maxWaitMs: 3,
-    isFaultOfOneInput,
-  });
-}
-
-/**
- * Reserves a batch in one transaction. What follows, publishing what became of each order and adding its next job,
- * goes on while the next batch is reserved: the answers are promises of it.
- */
-export async function reserveBatch(
-  deps: JobDependencies,
-  batch: readonly AcceptedOrder[],
-): Promise<Promise<void>[]> {
-  const orders = await reserveOrders(deps.db, batch, deps.now());
-  // Also of those that were rejected: the gate may not know it.
-  deps.stock.touch({ skus: batch.flatMap(({ items }) => items.map(({ sku }) => sku)) });
-  const done = publishReserved(deps, batch, orders);
-  return batch.map(() => done);
-}
-
-async function publishReserved(
-  { log, producer, records }: JobDependencies,
-  batch: readonly AcceptedOrder[],
-  orders: readonly StoredOrder[],
-): Promise<void> {
-  const next = orders
-    .filter(({ state }) => state === 'reserved')
-    .map(({ orderId, requestId, version, sweepRound }) => ({
-      payload: { orderId, requestId },
-      jobId: orderJobId('create-payment', { orderId, version, sweepRound }),
-    }));
-  const stored = new Map(orders.map((order) => [order.orderId, order]));
-  const [cancelled] = await Promise.all([
-    records.publish(orders.map(recordOf)),
-    producer.addAll('create-payment', next),
-  ]);
-  await producer.addAll(
-    'cancel-order',
-    cancelled.flatMap(({ orderId, by: requestedBy }) => {
-      const order = stored.get(orderId);
-      if (order?.state !== 'reserved') return [];
-      const { requestId } = order;
-      return [{ payload: { orderId, requestId, requestedBy }, jobId: orderJobId('cancel-order', order) }];
-    }),
-  );
-  for (const { orderId, requestId, fingerprint } of batch) {
-    const order = stored.get(orderId);
-    log.info(
-      { orderId, requestId, state: order?.state, reason: order?.reason ?? undefined },
-      'order handled',
-    );
-    if (order !== undefined && order.fingerprint !== fingerprint) {
-      log.error(
-        { orderId, requestId },
-        'an Idempotency-Key came again with another body long after; the first order stands',
-      );
-    }
-  }
-}
-
-/**
- * Reserves or rejects each order of the batch that is not there yet, in one transaction. Answers all of them as they
- * are now, those that were there before too.
- */
-export async function reserveOrders(
-  db: JobDependencies['db'],
-  batch: readonly AcceptedOrder[],
-  now = new Date(),
-): Promise<StoredOrder[]> {
-  const { fresh, known } = await retryingTransaction(() =>
-    pipelinedTransaction(db, (trx) => reserveInTransaction(trx, batch, now)),
-  );
-  return known.length === 0 ? fresh : [...fresh, ...(await readOrders(db, known))];
-}
-
-const NOWAIT = { nowait: true } as const;
-
-async function reserveInTransaction(
-  trx: Parameters<typeof lockStock>[0],
-  batch: readonly AcceptedOrder[],
-  now: Date,
-): Promise<{ result: { fresh: StoredOrder[]; known: string[] }; writes: Promise<unknown>[] }> {
-  const ids = batch.map(({ orderId }) => orderId);
-  const skus = [...new Set(batch.flatMap((order) => order.items.map((item) => item.sku)))];
-  const accepted = batch.map(({ acceptedAtMs }) => acceptedAtMs);
-  const window = { from: new Date(Math.min(...accepted)), to: new Date(Math.max(...accepted)) };
-  const buyers = new Map(batch.map((order) => [order.orderId, buyerKeysOf(order)]));
-  const [stock, saleItems, existing] = await Promise.all([
-    lockStock(trx, { skus }, NOWAIT),
-    lockOpenSaleItems(trx, skus, window, [...new Set([...buyers.values()].flat())], NOWAIT),
-    // After the locks: whoever reserved one of these orders has committed by now.
-    existingOrderIds(trx, ids),
-  ]);
-  // Two jobs of one order may be in one batch; orders that are there already stay as they are.
-  const orders = new Map<string, AcceptedOrder>();
-  for (const order of batch.toSorted((a, b) => a.acceptedAtMs - b.acceptedAtMs)) {
-    if (!existing.has(order.orderId) && !orders.has(order.orderId)) orders.set(order.orderId, order);
-  }
-  const toAllot = [...orders.values()].map((order) => ({
-    ...order,
-    acceptedAt: new Date(order.acceptedAtMs),
-    buyerKeys: buyers.get(order.orderId) ?? [],
-  }));
-  const allotments = allot(toAllot, stock, saleItems);
-  const allotted = toAllot.map((order, index) => ({ order, allotment: allotments[index] as Allotment }));
-  const times = {
-    now,
-    payBefore: new Date(now.getTime() + PAYMENT_WINDOW_MS),
-    dueAt: new Date(now.getTime() + ORDER_LIFECYCLE.reserved.overdueAfterMs),
-  };
-  return {
-    result: { fresh: storedOrders(allotted, times), known: [...existing] },
-    writes: [insertAllotted(trx, allotted, times), moveStock(trx, allotted.flatMap(movementsOf), stock)],
-  };
-}
-
-/** One movement a product, whatever the lines. */
-function movementsOf({
-  order: { orderId, buyerKeys },
-  allotment,
-}: {
-  order: { orderId: string; buyerKeys: readonly string[] };
-  allotment: Allotment;
-}): StockMovement[] {
-  if (allotment.kind === 'rejected') return [];
-  const movements = new Map<number, StockMovement>();
-  for (const { productId, quantity, flashSaleItemId } of allotment.lines) {
-    const sum = quantity + (movements.get(productId)?.quantity ?? 0);
-    const why = { actor: 'worker', reason: 'order reserved' };
-    movements.set(productId, {
-      ...{ productId, orderId, kind: 'reserve', quantity: sum, flashSaleItemId },
-      buyerKeys: flashSaleItemId === null ? [] : buyerKeys,
-      ...why,
-    });
-  }
-  return [...movements.values()];
-}
-
-/** U+0000 and lone surrogates are taken out, as PostgreSQL cannot store them. */
-async function rejectUnreservable(deps: JobDependencies, order: AcceptedOrder): Promise<void> {
-  const storable = JSON.parse(JSON.stringify(order), (_key, value: unknown) =>
-    typeof value === 'string' ? value.replaceAll('\0', '').toWellFormed() : value,
-  ) as AcceptedOrder;
-  const { orderId } = order;
-  await deps.db.transaction().execute(async (trx) => {
-    if ((await existingOrderIds(trx, [orderId])).has(orderId)) return;
-    const lines = storable.items.map((item) => ({
-      ...item,
-      productId: null,
-      name: null,
-      unitPriceRupiah: null,
-      flashSaleItemId: null,
-    }));
-    const acceptedAt = new Date(order.acceptedAtMs);
-    await insertAllotted(
-      trx,
-      [
-        {
-          order: { ...storable, acceptedAt, buyerKeys: [] },
-          allotment: { kind: 'rejected', orderId, reason: 'internal_error', totalRupiah: null, lines },
-        },
-      ],
-      { now: new Date(), payBefore: acceptedAt, dueAt: acceptedAt },
-    );
-  });
-  await publishOrders(deps, [orderId]);
 }

@@ -3,7 +3,7 @@ import { compareSettlement, moneyMovement, type OnlineGateway, wibDayBounds } fr
 import type { ListedPayment } from '@antrean/payments';
 import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
-import { gatewayOf, paymentReferenceOf, PaymentNotReadyError } from '../apply-payment-status.ts';
+import { gatewayOf, paymentReferenceOf, PaymentNotReadyError } from '../payments/gateway-calls.ts';
 
 /**
  * Compares what we have entered as paid on a day with what the gateway says, and names each difference. A gateway without

@@ -1,6 +1,8 @@
 import type { JobPayload } from '@antrean/queue';
-import { type JobDependencies, publishOrders } from '../dependencies.ts';
+import type { JobDependencies } from '../dependencies.ts';
 import { submitOrderCommand } from '../order-commands.ts';
+import { publishOrders } from '../orders/publish-orders.ts';
+import type { CommandOutcomes } from '../unit-of-work.ts';
 
 /**
  * An admin ends a held order whose money was taken back: it is cancelled, and its stock is free again. Run twice, it finds
@@ -9,8 +11,9 @@ import { submitOrderCommand } from '../order-commands.ts';
 export async function voidOrder(
   deps: JobDependencies,
   { orderId, reason, requestedBy: actor }: JobPayload<'void-order'>,
-): Promise<void> {
+): Promise<CommandOutcomes['void']> {
   const outcome = await submitOrderCommand(deps.orderCommands, { kind: 'void', orderId, actor, reason });
   deps.log.info({ orderId, outcome, actor }, 'end of a held order');
   await publishOrders(deps, [orderId]);
+  return outcome;
 }

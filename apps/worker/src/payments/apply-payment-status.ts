@@ -1,27 +1,24 @@
-import { openPaymentEvents, scheduleRefundStatusChecks, type PaymentAttempt } from '@antrean/db';
-import type { GatewayName, PaymentOutcome } from '@antrean/domain';
-import {
-  type GatewayStatus,
-  paymentClaimOf,
-  type PaymentGateway,
-  type PaymentReference,
-  type Urgency,
-} from '@antrean/payments';
-import { type JobDependencies, publishOrders } from './dependencies.ts';
-import { submitOrderCommand } from './order-commands.ts';
-
-/** The gateway could not be reached or did not answer clearly: the job is tried again, then swept. */
-export class PaymentNotReadyError extends Error {
-  readonly code = 'payment_not_ready';
-}
+import { scheduleRefundStatusChecks, type PaymentAttempt } from '@antrean/db';
+import type { PaymentOutcome } from '@antrean/domain';
+import type { GatewayStatus, Urgency } from '@antrean/payments';
+import type { JobDependencies } from '../dependencies.ts';
+import { publishOrders } from '../orders/publish-orders.ts';
+import { submitOrderCommand } from '../order-commands.ts';
+import { gatewayOf, PaymentNotReadyError, paymentReferenceOf } from './gateway-calls.ts';
 
 /** What asking the gateway about an attempt came to. */
-export type Outcome = PaymentOutcome | 'pending' | 'not_started' | 'closed' | 'undone' | 'returned';
+export type PaymentCheckOutcome =
+  | PaymentOutcome
+  | 'pending'
+  | 'not_started'
+  | 'closed'
+  | 'undone'
+  | 'returned';
 
 /**
- * Asks the gateway what became of an attempt, and moves attempt, order, stock and money by its word, in one
- * transaction: paid, or paid and taken back. Money that does not make its order paid opens a case. Run twice, it answers
- * the same. Throws PaymentNotReadyError when the gateway does not answer.
+ * Asks the gateway what became of an attempt, and moves attempt, order, stock and money by its answer, in one
+ * transaction: paid, or paid and taken back. Money that does not pay its order opens a payment exception. Run twice, it
+ * answers the same. Throws PaymentNotReadyError when the gateway does not answer.
  */
 export async function applyPaymentStatus(
   deps: JobDependencies,
@@ -29,7 +26,7 @@ export async function applyPaymentStatus(
   { urgency, transactionId }: { urgency: Urgency; transactionId?: string | undefined } = {
     urgency: 'customer',
   },
-): Promise<Outcome> {
+): Promise<PaymentCheckOutcome> {
   const truth = await gatewayOf(deps, attempt.gateway).status(
     paymentReferenceOf(attempt, transactionId),
     urgency,
@@ -43,9 +40,9 @@ export async function applyPaymentStatus(
     case 'not_started':
       return truth.kind;
     case 'closed':
-      return attempt.state === 'paid' && truth.reversesPayment ? reverse(deps, attempt) : 'closed';
+      return attempt.state === 'paid' && truth.reversesPayment ? reversePayment(deps, attempt) : 'closed';
     case 'paid':
-      return receive(deps, attempt, truth);
+      return enterPayment(deps, attempt, truth);
     case 'returned':
       return recordReturn(deps, attempt, truth);
   }
@@ -53,7 +50,7 @@ export async function applyPaymentStatus(
 }
 
 /** Enters money that has come for an attempt, and says what it meant for the order. */
-export async function receive(
+export async function enterPayment(
   deps: JobDependencies,
   attempt: Pick<PaymentAttempt, 'id' | 'orderId' | 'gateway'>,
   received: Extract<GatewayStatus, { kind: 'paid' }>,
@@ -68,7 +65,7 @@ export async function receive(
   return outcome;
 }
 
-async function reverse(deps: JobDependencies, attempt: PaymentAttempt): Promise<'undone'> {
+async function reversePayment(deps: JobDependencies, attempt: PaymentAttempt): Promise<'undone'> {
   const { id: attemptId, orderId, gateway: actor } = attempt;
   await submitOrderCommand(deps.orderCommands, { kind: 'undo', orderId, attemptId, how: 'reversal', actor });
   deps.log.error({ attemptId, orderId }, 'a payment was reversed');
@@ -76,28 +73,23 @@ async function reverse(deps: JobDependencies, attempt: PaymentAttempt): Promise<
   return 'undone';
 }
 
-/** Money that came and went back: through the payer's bank, by our own refund, or by one made elsewhere. */
+/** Money that came and went back: by the payer's bank, by our own refund, or by one made elsewhere. */
 async function recordReturn(
   deps: JobDependencies,
   attempt: PaymentAttempt,
   truth: Extract<GatewayStatus, { kind: 'returned' }>,
-): Promise<Outcome> {
+): Promise<PaymentCheckOutcome> {
   const { id: attemptId, orderId, gateway: actor } = attempt;
   const received = { ...truth, kind: 'paid', mayReverse: false } as const;
   const { how } = truth;
   const isRefund = how === 'refund' || how === 'partial_refund';
   const wasUndone = attempt.state === 'reversed' || attempt.state === 'charged_back';
   const isNews = attempt.outcome === null || (wasUndone && isRefund);
-  const outcome = isNews ? await receive(deps, attempt, received) : (attempt.outcome ?? 'paid');
+  const outcome = isNews ? await enterPayment(deps, attempt, received) : (attempt.outcome ?? 'paid');
   if (!isRefund) {
-    const undone = await submitOrderCommand(deps.orderCommands, {
-      kind: 'undo',
-      orderId,
-      attemptId,
-      how,
-      actor,
-    });
-    if (undone === 'undone') deps.log.error({ attemptId, orderId, how }, 'a chargeback');
+    const undo = { kind: 'undo', orderId, attemptId, how, actor } as const;
+    if ((await submitOrderCommand(deps.orderCommands, undo)) === 'undone')
+      deps.log.error({ attemptId, orderId, how }, 'a chargeback');
     await publishOrders(deps, [orderId]);
     return 'undone';
   }
@@ -109,31 +101,4 @@ async function recordReturn(
     await publishOrders(deps, [orderId]);
   }
   return outcome === 'paid' ? 'returned' : outcome;
-}
-
-export function gatewayOf(
-  { gateways }: Pick<JobDependencies, 'gateways'>,
-  name: GatewayName,
-): PaymentGateway {
-  const gateway = gateways.find((one) => one.name === name);
-  if (gateway === undefined) throw new Error(`No gateway is called ${name}.`);
-  return gateway;
-}
-
-export function paymentReferenceOf(
-  { id, gatewayRef, transactionId }: PaymentAttempt,
-  announced?: string,
-): PaymentReference {
-  const known = transactionId ?? announced ?? null;
-  return {
-    attemptId: id,
-    ...(gatewayRef === null ? {} : { gatewayRef }),
-    ...(known === null ? {} : { transactionId: known }),
-  };
-}
-
-/** Whether a webhook says that this attempt is paid and the gateway has not confirmed that yet. */
-export async function isAnnouncedAsPaid({ db }: JobDependencies, attemptId: string): Promise<boolean> {
-  const open = await openPaymentEvents(db, attemptId);
-  return open.some(({ gateway, payload }) => paymentClaimOf(gateway, payload).claimsPaid);
 }

@@ -1,0 +1,128 @@
+import {
+  attemptsOfOrders,
+  lockOrders,
+  moveOrders,
+  type PaymentAttempt,
+  postpone,
+  readOrders,
+} from '@antrean/db';
+import { type ClosingReason, ORDER_LIFECYCLE, type OrderState } from '@antrean/domain';
+import type { Urgency } from '@antrean/payments';
+import type { JobDependencies } from '../dependencies.ts';
+import { publishOrders } from './publish-orders.ts';
+import { submitOrderCommand } from '../order-commands.ts';
+import { applyPaymentStatus, type PaymentCheckOutcome } from '../payments/apply-payment-status.ts';
+import {
+  gatewayOf,
+  isAnnouncedAsPaid,
+  PaymentNotReadyError,
+  paymentReferenceOf,
+} from '../payments/gateway-calls.ts';
+import { awaitsReview, mustBeClosed } from '../unit-of-work.ts';
+
+/** A payment made in the last second before the deadline has this long to reach us. */
+const CLOSE_GRACE_MS = ORDER_LIFECYCLE.closing.overdueAfterMs;
+/** How long past its deadline an unpaid order holds its stock at most, while its gateway is down or undecided. */
+const MAX_CLOSE_GRACE_MS = 3_600_000;
+/** How often an order is looked at, and logged, while its proof of transfer waits for an admin. */
+const REVIEW_REMINDER_MS = 6 * 3_600_000;
+
+/** Closes an order past its deadline, and goes on with one that is closing already. */
+export async function closeOverdueOrder(deps: JobDependencies, orderId: string): Promise<void> {
+  const [order] = await readOrders(deps.db, [orderId]);
+  if (order?.payBefore == null) return;
+  const isDue = order.payBefore.getTime() <= deps.now().getTime();
+  const why = { as: 'not_paid_in_time', actor: 'worker', reason: 'not paid in time' } as const;
+  await closeOrder(deps, orderId, isDue ? why : undefined);
+}
+
+/**
+ * Ends an unpaid order: closes its open payment at the gateway, and releases the stock only when the gateway has
+ * confirmed that. Without `why` it only goes on with an order that is closing already. An order keeps the reason it
+ * was given first. Returns the state that the order is in afterwards.
+ */
+export async function closeOrder(
+  deps: JobDependencies,
+  orderId: string,
+  why: { as: ClosingReason; actor: string; reason: string } | undefined,
+): Promise<OrderState | undefined> {
+  const { db } = deps;
+  const now = deps.now().getTime();
+  const closing = await db.transaction().execute(async (trx) => {
+    const [locked] = await lockOrders(trx, [orderId]);
+    if (locked === undefined) return undefined;
+    const { state: from, version } = locked;
+    const closingReason = from === 'closing' ? locked.closingReason : why?.as;
+    if (closingReason == null) return undefined;
+    if (from !== 'closing' && from !== 'reserved' && from !== 'awaiting_payment') return undefined;
+    const attempts = await attemptsOfOrders(trx, [orderId]);
+    if (attempts.some((attempt) => awaitsReview(attempt, closingReason))) {
+      deps.log.warn({ orderId }, 'a proof of transfer waits to be looked at; its order does not expire');
+      await postpone(trx, orderId, new Date(now + REVIEW_REMINDER_MS));
+      return undefined;
+    }
+    if (from !== 'closing' && why !== undefined) {
+      const { actor, reason } = why;
+      const dueAt = new Date(now + CLOSE_GRACE_MS);
+      await moveOrders(trx, [{ orderId, from, version, to: 'closing', actor, reason, closingReason, dueAt }]);
+    }
+    return { ...locked, closingReason };
+  });
+  const [seen] = await publishOrders(deps, [orderId]);
+  if (closing?.payBefore == null) return seen?.state;
+  const { closingReason, payBefore } = closing;
+
+  const open = (await attemptsOfOrders(db, [orderId])).find(mustBeClosed);
+  const lateMs = now - payBefore.getTime();
+  // A customer waits for a cancellation; expiries come by the thousand after a sale, and no one waits for them.
+  const urgency = closingReason === 'cancelled' ? 'customer' : 'routine';
+  if (open !== undefined && !(await canBePaidNoMore(deps, open, lateMs, urgency))) return seen?.state;
+  if (closingReason === 'not_paid_in_time' && lateMs < CLOSE_GRACE_MS) return seen?.state;
+
+  await submitOrderCommand(deps.orderCommands, { kind: 'close', orderId, closedAttemptId: open?.id });
+  const [closed] = await publishOrders(deps, [orderId]);
+  return closed?.state;
+}
+
+/** Closes the open payment. Also true when the order has waited long enough for its gateway to confirm that. */
+async function canBePaidNoMore(
+  deps: JobDependencies,
+  attempt: PaymentAttempt,
+  lateMs: number,
+  urgency: Urgency,
+): Promise<boolean> {
+  const patienceIsOver = lateMs > MAX_CLOSE_GRACE_MS;
+  const closed = await gatewayOf(deps, attempt.gateway).close(paymentReferenceOf(attempt), urgency);
+  let outcome: PaymentCheckOutcome | 'unknown' = 'closed';
+  if (closed.kind !== 'closed') {
+    try {
+      outcome = await applyPaymentStatus(deps, attempt, { urgency });
+    } catch (error) {
+      if (!patienceIsOver || !(error instanceof PaymentNotReadyError)) throw error;
+      outcome = 'unknown';
+    }
+  }
+  if (outcome === 'paid' || outcome === 'returned') return false;
+  // Its money came and did not pay the order: the link is used up.
+  const isUsed =
+    outcome !== 'closed' && outcome !== 'not_started' && outcome !== 'pending' && outcome !== 'unknown';
+  // The gateway was given the order's deadline: past it, a link on which no payment was begun has ended by itself.
+  const isOver =
+    closed.kind === 'closed' ||
+    isUsed ||
+    (lateMs >= 0 && (outcome === 'closed' || outcome === 'not_started'));
+  if (isOver && !(await isAnnouncedAsPaid(deps, attempt.id))) return true;
+  if (patienceIsOver) {
+    deps.log.error(
+      { attemptId: attempt.id, outcome },
+      'an order lets its stock go although its gateway does not call its payment over',
+    );
+    return true;
+  }
+  if (closed.kind === 'unknown') {
+    throw new PaymentNotReadyError(
+      `${attempt.gateway} does not say whether ${attempt.id} is closed (${closed.code}).`,
+    );
+  }
+  return false;
+}

@@ -1,0 +1,95 @@
+import { type PaymentAttempt, recordRefundProgress, type Refund } from '@antrean/db';
+import type { RefundOutcome, RefundStatus, Urgency } from '@antrean/payments';
+import type { JobDependencies } from '../dependencies.ts';
+import { publishOrders } from '../orders/publish-orders.ts';
+import { submitOrderCommand } from '../order-commands.ts';
+import { gatewayOf, paymentReferenceOf } from './gateway-calls.ts';
+
+const LOOK_AGAIN_MS = 60_000;
+/** After this, a refund without an outcome is for a person to look at. */
+const ALARM_AFTER_MS = 24 * 3_600_000;
+
+/** Asks the gateway what became of a refund, and writes it down. */
+export async function followRefund(
+  deps: JobDependencies,
+  refund: Refund,
+  attempt: PaymentAttempt,
+  urgency: Urgency,
+): Promise<void> {
+  return concludeRefund(deps, refund, attempt, await askRefund(deps, refund, attempt, urgency));
+}
+
+export function askRefund(
+  deps: JobDependencies,
+  { id: refundId }: Refund,
+  attempt: PaymentAttempt,
+  urgency: Urgency,
+): Promise<RefundStatus> {
+  return gatewayOf(deps, attempt.gateway).refundStatus({ ...paymentReferenceOf(attempt), refundId }, urgency);
+}
+
+const ENDS: ReadonlySet<string> = new Set(['succeeded', 'refused', 'not_refundable']);
+
+/** Writes down what a call came to: the refund has ended, or is asked about again. */
+export async function concludeRefund(
+  deps: JobDependencies,
+  refund: Refund,
+  attempt: PaymentAttempt,
+  outcome: RefundOutcome | RefundStatus,
+): Promise<void> {
+  const { id: refundId, amountRupiah } = refund;
+  const { orderId, gateway: actor } = attempt;
+  const end = { kind: 'end_refund', orderId, refundId, actor } as const;
+  const now = deps.now().getTime();
+  // Refunds take from seconds to days.
+  const againMs = Math.min(Math.max(LOOK_AGAIN_MS, (now - refund.createdAt.getTime()) / 4), 3_600_000);
+  const dueAt = new Date(now + againMs);
+  if (!ENDS.has(outcome.kind) && now - refund.createdAt.getTime() > ALARM_AFTER_MS)
+    deps.log.error(
+      { refundId, amountRupiah, outcome: outcome.kind },
+      'a refund has had no outcome for a day',
+    );
+  switch (outcome.kind) {
+    case 'succeeded': {
+      const { kind: _, ...more } = outcome;
+      await submitOrderCommand(deps.orderCommands, { ...end, ...more, outcome: 'succeeded' });
+      break;
+    }
+    case 'refused':
+      await submitOrderCommand(deps.orderCommands, { ...end, outcome: 'refused', failureCode: outcome.code });
+      deps.log.error({ refundId, amountRupiah, code: outcome.code }, 'the gateway refused a refund');
+      break;
+    case 'not_refundable': {
+      const { code } = outcome;
+      const change = { ...end, outcome: 'manual_payout', failureCode: code } as const;
+      const ended = await submitOrderCommand(deps.orderCommands, change);
+      if (ended === 'refused')
+        deps.log.error(
+          { refundId, amountRupiah, code },
+          'a refund cannot be sent, and its payment was taken back meanwhile',
+        );
+      if (ended === 'manual_payout')
+        deps.log.warn({ refundId, amountRupiah, code }, 'a refund must be paid out by hand');
+      break;
+    }
+    case 'pending':
+      await recordRefundProgress(deps.db, refund, {
+        state: 'pending',
+        gatewayRef: outcome.gatewayRef,
+        dueAt,
+      });
+      return;
+    case 'none':
+      // The gateway had taken it and does not have it: it is sent again, under the same id.
+      await recordRefundProgress(deps.db, refund, { state: 'unknown', failureCode: 'not_found', dueAt });
+      return;
+    case 'not_sent':
+    case 'unknown': {
+      const isTaken = refund.state === 'pending';
+      const state = isTaken ? 'pending' : outcome.kind === 'not_sent' ? 'requested' : 'unknown';
+      await recordRefundProgress(deps.db, refund, { state, failureCode: outcome.code, dueAt });
+      return;
+    }
+  }
+  await publishOrders(deps, [orderId]);
+}

@@ -1,0 +1,162 @@
+import {
+  attemptsOfOrders,
+  claimAttempt,
+  endCall,
+  insertAttempt,
+  lockOrders,
+  moveOrders,
+  type PaymentAttempt,
+} from '@antrean/db';
+import {
+  ABANDON_UNKNOWN_AFTER_MS,
+  nextStatusCheckInMs,
+  isLiveAttempt,
+  mayFallBackFrom,
+  type OnlineGateway,
+} from '@antrean/domain';
+import type { PaymentGateway } from '@antrean/payments';
+import { RetryLaterError } from '@antrean/queue';
+import type { JobDependencies } from '../dependencies.ts';
+import { publishOrders } from '../orders/publish-orders.ts';
+import { PaymentNotReadyError } from './gateway-calls.ts';
+import { awaitPayment, LOOK_AGAIN_MS, nextNumber, type OrderToPay } from './open-payment.ts';
+
+/**
+ * Makes a payment link at the first gateway that takes the order, and gives it to the customer. The attempt's row is
+ * committed before the call. An attempt that is unfinished is resumed, under the same id. Another gateway is tried only
+ * after an attempt that left nothing payable in a customer's hands.
+ */
+export async function makePaymentLink(
+  deps: JobDependencies,
+  order: OrderToPay,
+  jobId: string,
+): Promise<void> {
+  const { db, log } = deps;
+  const { orderId, requestId, totalRupiah, payBefore } = order;
+  const attempts = await attemptsOfOrders(db, [orderId]);
+  const unfinished = attempts.find(({ state }) => isLiveAttempt(state));
+  const resumed = unfinished && (await claim(deps, unfinished, jobId));
+
+  const codes = new Set<string>();
+  for (const gateway of inOrder(deps.gateways, attempts, resumed)) {
+    const isResumed = gateway.name === resumed?.gateway;
+    const attempt = isResumed ? resumed : await newAttempt(deps, order, attempts, gateway.name, jobId);
+    if (attempt === undefined) {
+      await publishOrders(deps, [orderId]);
+      return;
+    }
+    const outcome = await gateway.create({
+      attemptId: attempt.id,
+      amountRupiah: totalRupiah,
+      expiresAt: payBefore,
+      customer: order.customer,
+      description: `Pesanan ${orderId}`,
+    });
+    log.info(
+      { orderId, requestId, attemptId: attempt.id, gateway: gateway.name, outcome: outcome.kind },
+      'payment asked for',
+    );
+    if (outcome.kind === 'active') {
+      return handOut(deps, attempt, { url: outcome.url, gatewayRef: outcome.gatewayRef });
+    }
+    codes.add(outcome.code);
+    const now = deps.now().getTime();
+    const isOld = now - attempt.createdAt.getTime() > ABANDON_UNKNOWN_AFTER_MS;
+    // `abandoned` is safe: no customer has the link of a call whose outcome is unknown, and a late answer finds the
+    // row changed. An attempt that was not sent this time may have been sent the time before.
+    const ended =
+      (outcome.kind === 'unknown' && isOld) || (outcome.kind === 'not_sent' && isResumed)
+        ? 'abandoned'
+        : outcome.kind;
+    const askInMs = nextStatusCheckInMs(ended, 0);
+    const nextPollAt = askInMs === null ? null : new Date(now + askInMs);
+    if (!(await endCall(db, attempt, ended, { failureCode: outcome.code, nextPollAt }))) return;
+    if (ended === 'unknown') {
+      throw new PaymentNotReadyError(
+        `${gateway.name} did not answer clearly (${outcome.code}); the same attempt is tried again.`,
+      );
+    }
+  }
+  const message = 'No gateway took the payment; the order keeps its stock and is tried again.';
+  // A rate limit is no failure of the job.
+  if (codes.has('rate_limited') || codes.has('http_429')) throw new RetryLaterError(message, LOOK_AGAIN_MS);
+  throw new PaymentNotReadyError(message);
+}
+
+/** The gateway of the unfinished attempt first; last a gateway whose link was closed, as the customer gave it up. */
+function inOrder(
+  gateways: readonly PaymentGateway[],
+  attempts: readonly PaymentAttempt[],
+  resumed: PaymentAttempt | undefined,
+): PaymentGateway[] {
+  const lastState = (name: string) => attempts.findLast(({ gateway }) => gateway === name)?.state;
+  const rank = ({ name }: PaymentGateway) => {
+    if (name === resumed?.gateway) return 0;
+    return lastState(name) === 'closed' ? 2 : 1;
+  };
+  return gateways
+    .filter(({ name }) => name === resumed?.gateway || lastState(name) !== 'declined')
+    .toSorted((a, b) => rank(a) - rank(b));
+}
+
+async function claim(deps: JobDependencies, attempt: PaymentAttempt, jobId: string): Promise<PaymentAttempt> {
+  const claimed = await claimAttempt(deps.db, attempt.id, jobId, deps.now());
+  if (claimed === undefined) {
+    throw new RetryLaterError(`Another call for ${attempt.id} may be under way.`, LOOK_AGAIN_MS);
+  }
+  return claimed;
+}
+
+/**
+ * A new attempt at this gateway; one that never reached it is sent again. Undefined when the order has moved on, as when
+ * it was cancelled meanwhile. The row is made under the order's lock, so that closing the order finds it.
+ */
+async function newAttempt(
+  deps: JobDependencies,
+  { orderId, totalRupiah, payBefore }: OrderToPay,
+  attempts: PaymentAttempt[],
+  gateway: OnlineGateway,
+  jobId: string,
+): Promise<PaymentAttempt | undefined> {
+  const earlier = attempts.findLast((attempt) => attempt.gateway === gateway);
+  const isUsedUp = earlier?.outcome === 'wrong_amount';
+  if (earlier !== undefined && !mayFallBackFrom(earlier.state) && !isUsedUp) {
+    // Mostly it was paid since the order was read; the next run finds the order paid.
+    throw new RetryLaterError(
+      `${earlier.id} is ${earlier.state}: no other attempt follows it.`,
+      LOOK_AGAIN_MS,
+    );
+  }
+  const attempt = await deps.db.transaction().execute(async (trx) => {
+    const [order] = await lockOrders(trx, [orderId]);
+    if (order?.state !== 'reserved' || order.paymentMethod !== 'online') return undefined;
+    if (earlier?.state === 'not_sent') return claim({ ...deps, db: trx }, earlier, jobId);
+    const number = nextNumber(attempts);
+    const id = `${orderId}-${number}`;
+    const expiresAt = payBefore;
+    const row = { id, orderId, number, gateway, amountRupiah: totalRupiah, expiresAt, createdAt: deps.now() };
+    return insertAttempt(trx, row, jobId);
+  });
+  if (attempt !== undefined) attempts.push(attempt);
+  return attempt;
+}
+
+/**
+ * Makes the link the order's open payment, and shows it. If the order has moved on, as when it was cancelled meanwhile or
+ * is to be paid in another way, no customer gets the link.
+ */
+async function handOut(
+  deps: JobDependencies,
+  attempt: PaymentAttempt,
+  link: { url: string; gatewayRef: string },
+): Promise<void> {
+  await deps.db.transaction().execute(async (trx) => {
+    const [order] = await lockOrders(trx, [attempt.orderId]);
+    const isWanted = order?.state === 'reserved' && order.paymentMethod === 'online';
+    const to = isWanted ? 'active' : 'abandoned';
+    const nextPollAt = new Date(deps.now().getTime() + (nextStatusCheckInMs(to, 0) ?? 0));
+    if (!(await endCall(trx, attempt, to, { ...link, nextPollAt })) || !isWanted) return;
+    await moveOrders(trx, [awaitPayment(attempt, order.version)]);
+  });
+  await publishOrders(deps, [attempt.orderId]);
+}

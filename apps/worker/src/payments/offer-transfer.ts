@@ -1,0 +1,50 @@
+import {
+  attemptsOfOrders,
+  endAttempts,
+  endCall,
+  insertAttempt,
+  lockOrders,
+  moveOrders,
+  takeTransferAmount,
+} from '@antrean/db';
+import { isLiveAttempt, nextStatusCheckInMs } from '@antrean/domain';
+import { RetryLaterError } from '@antrean/queue';
+import type { JobDependencies } from '../dependencies.ts';
+import { publishOrders } from '../orders/publish-orders.ts';
+import { awaitPayment, LOOK_AGAIN_MS, nextNumber, type OrderToPay } from './open-payment.ts';
+
+/** Opens a bank transfer: an account, and an amount that tells this order's transfer from all others. */
+export async function offerTransfer(deps: JobDependencies, order: OrderToPay, jobId: string): Promise<void> {
+  const { orderId, totalRupiah, payBefore } = order;
+  await deps.db.transaction().execute(async (trx) => {
+    const [locked] = await lockOrders(trx, [orderId]);
+    if (locked?.state !== 'reserved' || locked.paymentMethod !== 'bank_transfer') return;
+    const now = deps.now();
+    const attempts = await attemptsOfOrders(trx, [orderId]);
+    const nextPollAt = new Date(now.getTime() + (nextStatusCheckInMs('abandoned', 0) ?? 0));
+    // No customer has the link of an unfinished attempt; the late answer to its call finds the row changed.
+    const unfinished = attempts.filter(({ state }) => isLiveAttempt(state)).map(({ id }) => id);
+    await endAttempts(trx, unfinished, 'abandoned', nextPollAt);
+    const number = nextNumber(attempts);
+    const id = `${orderId}-${number}`;
+    const accounts = deps.transferAccounts;
+    const taken = await takeTransferAmount(trx, { attemptId: id, totalRupiah, accounts, now });
+    if (taken === undefined) {
+      throw new RetryLaterError(
+        'No transfer amount is free at any of the bank accounts.',
+        10 * LOOK_AGAIN_MS,
+      );
+    }
+    const attempt = await insertAttempt(
+      trx,
+      {
+        ...{ id, orderId, number, gateway: 'bank_transfer', amountRupiah: taken.amountRupiah },
+        ...{ transferAccount: taken.account, expiresAt: payBefore, createdAt: now },
+      },
+      jobId,
+    );
+    await endCall(trx, attempt, 'active');
+    await moveOrders(trx, [awaitPayment(attempt, locked.version)]);
+  });
+  await publishOrders(deps, [orderId]);
+}

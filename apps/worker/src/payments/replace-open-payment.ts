@@ -1,0 +1,82 @@
+import {
+  attemptById,
+  attemptsOfOrders,
+  type Database,
+  endAttempts,
+  freeTransferAmounts,
+  lockOrders,
+  moveOrders,
+  type PaymentAttempt,
+  recordChange,
+  type Transaction,
+} from '@antrean/db';
+import {
+  nextStatusCheckInMs,
+  isLiveAttempt,
+  ORDER_LIFECYCLE,
+  type PaymentMethod,
+  TRANSFER_AMOUNT_RESTS_MS,
+} from '@antrean/domain';
+import { orderJobId } from '@antrean/queue';
+import type { JobDependencies } from '../dependencies.ts';
+import { publishOrders } from '../orders/publish-orders.ts';
+
+/**
+ * Takes the order back to `reserved`, to have another payment opened by this method: its open payment is confirmed closed,
+ * or it has none yet. Nothing happens when the order has moved on meanwhile.
+ */
+export async function replaceOpenPayment(
+  deps: JobDependencies,
+  closed: PaymentAttempt | undefined,
+  to: { orderId: string; method?: PaymentMethod; why: { actor: string; reason: string } },
+): Promise<void> {
+  const { orderId, method, why } = to;
+  await deps.db.transaction().execute(async (trx) => {
+    const [order] = await lockOrders(trx, [orderId]);
+    const now = deps.now();
+    if (order?.state === 'reserved' && closed === undefined) {
+      if (method !== undefined && method !== order.paymentMethod)
+        await recordChange(trx, order, { ...why, paymentMethod: method });
+      return;
+    }
+    if (order?.state !== 'awaiting_payment') return;
+    if (closed === undefined) {
+      // Its link was used up, by a payment of another amount.
+      const attempts = await attemptsOfOrders(trx, [orderId]);
+      if (attempts.some(({ state }) => isLiveAttempt(state))) return;
+    } else if (!(await endClosed(trx, closed, now))) {
+      return;
+    }
+    const dueAt = new Date(now.getTime() + ORDER_LIFECYCLE.reserved.overdueAfterMs);
+    await moveOrders(trx, [
+      {
+        ...{ orderId, from: 'awaiting_payment', version: order.version, to: 'reserved', dueAt, ...why },
+        ...(method === undefined ? {} : { paymentMethod: method }),
+      },
+    ]);
+  });
+  await askForPayment(deps, orderId);
+}
+
+/** Ends the attempt as closed. False when it is in another state by now, or its proof is being looked at. */
+async function endClosed(
+  trx: Transaction<Database>,
+  { id, gateway }: PaymentAttempt,
+  now: Date,
+): Promise<boolean> {
+  const { proofReference = null } = (await attemptById(trx, id)) ?? {};
+  if (proofReference !== null) return false;
+  const nextPollAt = new Date(now.getTime() + (nextStatusCheckInMs('closed', 0) ?? 0));
+  const ended = await endAttempts(trx, [id], 'closed', nextPollAt);
+  const restsUntil = new Date(now.getTime() + TRANSFER_AMOUNT_RESTS_MS);
+  if (ended.length > 0 && gateway === 'bank_transfer') await freeTransferAmounts(trx, [id], restsUntil);
+  return ended.length > 0;
+}
+
+/** Shows the order, and adds the job that opens a payment if it is to have one. */
+export async function askForPayment(deps: JobDependencies, orderId: string): Promise<void> {
+  const [order] = await publishOrders(deps, [orderId]);
+  if (order?.state !== 'reserved') return;
+  const { requestId } = order;
+  await deps.producer.add('create-payment', { orderId, requestId }, orderJobId('create-payment', order));
+}
