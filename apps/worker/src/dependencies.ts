@@ -1,10 +1,19 @@
-import type { Database, Kysely, TransferAccount } from '@antrean/db';
+import { type Database, type Kysely, openDatabase, type TransferAccount } from '@antrean/db';
 import type { PaymentGateway } from '@antrean/payments';
-import type { Producer } from '@antrean/queue';
-import type { StatusRecords } from '@antrean/redis';
+import { createProducer, type Producer } from '@antrean/queue';
+import {
+  AvailabilitySnapshots,
+  Keyspace,
+  openWorkerRedis,
+  type Redis,
+  StatusRecords,
+  waitForRedis,
+} from '@antrean/redis';
 import type { Logger } from 'pino';
-import type { OrderCommands } from './order-commands.ts';
-import type { AvailabilityPublisher } from './availability-publisher.ts';
+import { type AvailabilityPublisher, startAvailabilityPublisher } from './availability-publisher.ts';
+import type { WorkerConfig } from './config.ts';
+import { openGateways } from './gateways.ts';
+import { batchOrderCommands, type OrderCommands } from './order-commands.ts';
 
 /** What job handlers work with. */
 export interface JobDependencies {
@@ -19,4 +28,62 @@ export interface JobDependencies {
   orderCommands: OrderCommands;
   now: () => Date;
   log: Logger;
+}
+
+/** What tests and benchmarks put in the place of the real thing. */
+export interface DependencyOverrides {
+  gateways?: readonly PaymentGateway[];
+  now?: () => Date;
+}
+
+export interface OpenDependencies {
+  deps: JobDependencies;
+  redis: Redis;
+  keyspace: Keyspace;
+  producer: Producer;
+  /** Resolves when PostgreSQL answers. */
+  pingDatabase: () => Promise<unknown>;
+  /** Commands and publications under way end first. */
+  close(): Promise<void>;
+}
+
+/** Opens the connections of a worker process, and what its jobs share. */
+export async function openDependencies(
+  config: WorkerConfig,
+  log: Logger,
+  overrides: DependencyOverrides = {},
+): Promise<OpenDependencies> {
+  const keyspace = new Keyspace(config.QUEUE_PREFIX);
+  const db = openDatabase({ url: config.DATABASE_URL, maxConnections: 10 });
+  const redis = openWorkerRedis(config.REDIS_URL);
+  await waitForRedis(redis, 10_000);
+  const { now = () => new Date() } = overrides;
+  const records = new StatusRecords(redis, keyspace);
+  const producer = createProducer(redis, keyspace);
+  const { gateways, stop: stopGateways } =
+    overrides.gateways === undefined
+      ? openGateways(config, { db, redis, keyspace, log })
+      : { gateways: overrides.gateways, stop: () => undefined };
+  const availability = new AvailabilitySnapshots(redis, keyspace);
+  const stock = startAvailabilityPublisher({ db, availability, now, log });
+  const orderCommands = batchOrderCommands(db, {
+    touch: (touched) => stock.touch(touched),
+    maxBatchSize: config.ORDER_COMMAND_BATCH_SIZE,
+    refundByItself: config.REFUND_BY_ITSELF === 'true',
+    now,
+  });
+  const transferAccounts = config.BANK_ACCOUNTS;
+  return {
+    deps: { db, records, stock, producer, gateways, transferAccounts, orderCommands, now, log },
+    ...{ redis, keyspace, producer },
+    pingDatabase: () => db.selectNoFrom((eb) => eb.lit(1).as('one')).execute(),
+    async close() {
+      await orderCommands.close();
+      await stock.stop();
+      stopGateways();
+      await producer.close();
+      redis.disconnect();
+      await db.destroy();
+    },
+  };
 }

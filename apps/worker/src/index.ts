@@ -4,8 +4,7 @@ export { type RunningWorker, startWorker } from './worker.ts';
 
 // Its parts: for benchmarks, and for the simulation, which runs the jobs itself.
 export { DatabaseGate } from './database-gate.ts';
-export { startAvailabilityPublisher } from './availability-publisher.ts';
-export type { JobDependencies } from './dependencies.ts';
+export { type JobDependencies, openDependencies } from './dependencies.ts';
 export { createHandlers } from './handlers.ts';
 export { MicroBatcher } from './micro-batcher.ts';
 export { applyOrderCommands, batchOrderCommands } from './order-commands.ts';
