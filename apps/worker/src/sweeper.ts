@@ -9,7 +9,7 @@ import {
   missingReports,
   pruneGatewayApiLog,
 } from '@antrean/db';
-import { lifecycleOf, ONLINE_GATEWAYS, wibDay } from '@antrean/domain';
+import { ONLINE_GATEWAYS, orderJobOf, wibDay } from '@antrean/domain';
 import { orderJobId, type Producer } from '@antrean/queue';
 import { drainSwitchChanges, type Keyspace, type Redis } from '@antrean/redis';
 import type { Logger } from 'pino';
@@ -52,7 +52,7 @@ export async function sweepOrders({
   const limit = Math.min(BATCH, MAX_WAITING_EXPIRIES - expiries, MAX_WAITING_PAYMENTS - payments);
   if (limit <= 0) return;
   for (const order of await claimOverdue(db, { limit, now: at, nextDueAt })) {
-    const { job } = lifecycleOf(order.state);
+    const job = orderJobOf(order.state);
     if (job === undefined || job === 'reserve-order') continue;
     await producer.add(job, { orderId: order.orderId, requestId: order.requestId }, orderJobId(job, order));
     log.info(

@@ -14,6 +14,7 @@ import * as intake from './migrations/0009-intake.ts';
 import * as standardTerms from './migrations/0010-standard-terms.ts';
 import * as paymentEventsOfAttempt from './migrations/0011-payment-events-of-attempt.ts';
 import * as gatewayAccounts from './migrations/0012-gateway-accounts.ts';
+import * as lifecycles from './migrations/0013-lifecycles.ts';
 import type { Database } from './schema.ts';
 
 /** Each file of `migrations/` under its name, oldest first. `npm run migration` adds one. */
@@ -30,6 +31,7 @@ export const MIGRATIONS = {
   '0010-standard-terms': standardTerms,
   '0011-payment-events-of-attempt': paymentEventsOfAttempt,
   '0012-gateway-accounts': gatewayAccounts,
+  '0013-lifecycles': lifecycles,
 };
 
 /**

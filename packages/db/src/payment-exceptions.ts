@@ -1,5 +1,11 @@
 import { type Kysely, sql } from 'kysely';
-import type { GatewayName, PaymentExceptionKind, PaymentExceptionState } from '@antrean/domain';
+import {
+  type GatewayName,
+  PAYMENT_EXCEPTION_LIFECYCLE,
+  type PaymentExceptionKind,
+  type PaymentExceptionState,
+  statesBefore,
+} from '@antrean/domain';
 import type { Database } from './schema.ts';
 
 export interface NewPaymentException {
@@ -77,7 +83,10 @@ export async function unresolvedPaymentExceptions(
     .execute();
 }
 
-/** Moves exceptions that are not resolved. */
+/** Until it is resolved, an exception may come into every state. */
+const UNRESOLVED = statesBefore(PAYMENT_EXCEPTION_LIFECYCLE, 'resolved');
+
+/** Moves exceptions, and says how many: one that is resolved stays. */
 export async function movePaymentExceptions(
   trx: Kysely<Database>,
   moves: readonly { id: number; to: PaymentExceptionState; actor: string; resolution: string }[],
@@ -91,6 +100,6 @@ export async function movePaymentExceptions(
     from unnest(${moves.map(({ id }) => id)}::bigint[], ${moves.map(({ to }) => to)}::text[],
                 ${moves.map(({ actor }) => actor)}::text[], ${moves.map(({ resolution }) => resolution)}::text[])
          as m (id, state, actor, resolution)
-    where c.id = m.id and c.state <> 'resolved' returning c.id`.execute(trx);
+    where c.id = m.id and c.state = any(${UNRESOLVED}) returning c.id`.execute(trx);
   return rows.length;
 }

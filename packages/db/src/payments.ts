@@ -1,5 +1,5 @@
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely';
-import { attemptStatesBefore, type OnlineGateway, type PaymentOutcome } from '@antrean/domain';
+import { ATTEMPT_LIFECYCLE, type OnlineGateway, type PaymentOutcome, statesBefore } from '@antrean/domain';
 import type { Database, TransferAccount } from './schema.ts';
 
 type Queryable = Kysely<Database>;
@@ -77,12 +77,6 @@ export async function insertAttempt(
 }
 
 /**
- * Longer than a job can take from claiming an attempt to its gateway's answer, waiting for its turn included, so that
- * an older `sent` belongs to nobody any more.
- */
-const CALL_LEASE_MS = 45_000;
-
-/**
  * Claims an attempt for another call to its gateway. Undefined while another job's call may be under way: two calls at
  * once would make Snap withdraw the link that the other has just handed out. A job that runs again, as its worker
  * died, takes over its own call at once.
@@ -93,6 +87,7 @@ export async function claimAttempt(
   jobId: string,
   now = new Date(),
 ): Promise<PaymentAttempt | undefined> {
+  const leaseEnded = new Date(now.getTime() - ATTEMPT_LIFECYCLE.sent.overdueAfterMs);
   return db
     .updateTable('paymentAttempts')
     .set((eb) => ({ state: 'sent', calledBy: jobId, callNo: eb('callNo', '+', 1), updatedAt: now }))
@@ -102,7 +97,7 @@ export async function claimAttempt(
         eb('state', 'in', ['unknown', 'not_sent']),
         eb.and([
           eb('state', '=', 'sent'),
-          eb.or([eb('calledBy', '=', jobId), eb('updatedAt', '<', new Date(now.getTime() - CALL_LEASE_MS))]),
+          eb.or([eb('calledBy', '=', jobId), eb('updatedAt', '<', leaseEnded)]),
         ]),
       ]),
     )
@@ -142,7 +137,7 @@ export async function endAttempts(
     .updateTable('paymentAttempts')
     .set({ state: to, nextPollAt, updatedAt: new Date() })
     .where('id', '=', sql<string>`any(${ids})`)
-    .where('state', 'in', attemptStatesBefore(to))
+    .where('state', 'in', statesBefore(ATTEMPT_LIFECYCLE, to))
     .returning('id')
     .execute();
   return ended.map(({ id }) => id);

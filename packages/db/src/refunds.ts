@@ -1,4 +1,5 @@
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely';
+import { REFUND_LIFECYCLE, statesBefore, stepsOf } from '@antrean/domain';
 import type { Database } from './schema.ts';
 
 const COLUMNS = [
@@ -83,24 +84,25 @@ export async function claimRefund(db: Kysely<Database>, id: string): Promise<Ref
     .updateTable('refunds')
     .set((eb) => ({ state: 'sent', callNo: eb('callNo', '+', 1), updatedAt: new Date() }))
     .where('id', '=', id)
-    .where('state', 'in', ['requested', 'sent', 'unknown'])
+    .where('state', 'in', statesBefore(REFUND_LIFECYCLE, 'sent'))
     .returning(COLUMNS)
     .executeTakeFirst();
 }
 
-/** Where a refund stands after a call that has not ended it. */
+/** Where a refund stands after a call that has not ended it. False when it has ended, or another call has taken over. */
 export async function recordRefundProgress(
   db: Kysely<Database>,
   { id, callNo }: Pick<Refund, 'id' | 'callNo'>,
   set: { state: 'requested' | 'pending' | 'unknown'; gatewayRef?: string; failureCode?: string; dueAt: Date },
-): Promise<void> {
-  await db
+): Promise<boolean> {
+  const { numUpdatedRows } = await db
     .updateTable('refunds')
     .set({ ...set, updatedAt: new Date() })
     .where('id', '=', id)
     .where('callNo', '=', callNo)
-    .where('state', 'in', ['sent', 'pending'])
-    .execute();
+    .where('state', 'in', statesBefore(REFUND_LIFECYCLE, set.state))
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
 }
 
 export interface EndedRefund {
@@ -111,10 +113,13 @@ export interface EndedRefund {
   payoutReference: string | null;
 }
 
+const STEPS = stepsOf(REFUND_LIFECYCLE).map(({ from, to }) => `${from} ${to}`);
+
+/** The caller has locked the refunds: one that cannot come into its state is a bug and throws. */
 export async function endRefunds(trx: Transaction<Database>, ended: readonly EndedRefund[]): Promise<void> {
   if (ended.length === 0) return;
   const column = <T>(value: (row: EndedRefund) => T): T[] => ended.map(value);
-  await sql`
+  const { rows } = await sql`
     update refunds r set state = m.state, gateway_ref = coalesce(m.gateway_ref, r.gateway_ref),
                          failure_code = m.failure_code, payout_reference = m.payout_reference, due_at = null,
                          updated_at = now()
@@ -122,5 +127,7 @@ export async function endRefunds(trx: Transaction<Database>, ended: readonly End
                 ${column(({ gatewayRef }) => gatewayRef)}::text[], ${column(({ failureCode }) => failureCode)}::text[],
                 ${column(({ payoutReference }) => payoutReference)}::text[])
          as m (id, state, gateway_ref, failure_code, payout_reference)
-    where r.id = m.id`.execute(trx);
+    where r.id = m.id and (r.state || ' ' || m.state) = any(${STEPS}) returning r.id`.execute(trx);
+  if (rows.length !== ended.length)
+    throw new Error(`Of the refunds ${ended.map(({ id }) => id).join(', ')} only ${rows.length} could end.`);
 }

@@ -8,8 +8,7 @@ import {
   sql,
   unresolvedPaymentExceptions,
 } from '@antrean/db';
-import { ATTEMPT_LIFECYCLE, ATTEMPT_STATES } from '@antrean/domain';
-import { emptyDatabase, testDatabase } from '@antrean/testing/vitest';
+import { emptyDatabase } from '@antrean/testing/vitest';
 import { expect, it } from 'vitest';
 
 it('brings a database of the first version to the newest with its orders and its ledger', async () => {
@@ -129,22 +128,6 @@ it('keeps the payments of before: each with its money, its case, and its time to
         ids.rows.map(({ id }) => id),
       ),
     ).toHaveLength(7);
-  } finally {
-    await db.destroy();
-    await database.drop();
-  }
-});
-
-it('lets an attempt take exactly the steps that the domain has', async () => {
-  const database = await testDatabase();
-  const db = openDatabase({ url: database.url, maxConnections: 1 });
-  try {
-    const { rows } = await sql<{ step: string }>`
-      select from_state || ' -> ' || to_state as step from payment_attempt_steps`.execute(db);
-    const steps = ATTEMPT_STATES.flatMap((from) =>
-      ATTEMPT_LIFECYCLE[from].next.map((to) => `${from} -> ${to}`),
-    );
-    expect(rows.map(({ step }) => step).toSorted()).toEqual(steps.toSorted());
   } finally {
     await db.destroy();
     await database.drop();

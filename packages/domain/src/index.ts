@@ -1,32 +1,31 @@
-// The order's lifecycle: states, allowed moves, jobs, deadlines.
+// The four lifecycles are tables of one shape: allowed steps, who moves it on, deadlines.
+export { type Lifecycle, mayStep, statesBefore, statesOf, stepsOf } from './lifecycle.ts';
+
+// The order's lifecycle.
 export {
   CLOSED_STATE,
   type ClosingReason,
   isCancellable,
   isFinal,
   isSettled,
-  lifecycleOf,
   mayMove,
   ORDER_LIFECYCLE,
   ORDER_STATES,
+  orderJobOf,
   PAYMENT_WINDOW_MS,
   REVERSAL_HOLD_MS,
-  type LifecycleRow,
   type OrderState,
   type RejectionReason,
   REJECTION_REASONS,
 } from './order-lifecycle.ts';
 
-// A payment attempt: its states, what each may become, and when its gateway is asked again.
+// A payment attempt: its lifecycle, what its money meant, and when its gateway is asked again.
 export {
-  ABANDON_UNKNOWN_AFTER_MS,
   nextStatusCheckInMs,
   ATTEMPT_LIFECYCLE,
   ATTEMPT_STATES,
-  attemptStatesBefore,
   type AttemptState,
   isLiveAttempt,
-  mayAttemptMove,
   mayFallBackFrom,
   type PaymentOutcome,
   PAYMENT_OUTCOMES,
@@ -42,16 +41,18 @@ export {
   type PaymentMethod,
 } from './gateways.ts';
 
-// Money: the accounts between which it moves, refunds, and the exceptions that somebody has to put right.
+// Refunds, and the exceptions that somebody has to put right.
+export { REFUND_LIFECYCLE, REFUND_STATES, type RefundState } from './refund.ts';
 export {
+  PAYMENT_EXCEPTION_LIFECYCLE,
+  PAYMENT_EXCEPTION_STATES,
   type PaymentExceptionKind,
   type PaymentExceptionState,
-  moneyMovement,
-  type MoneyMovement,
-  type MoneyMovementKind,
   REFUNDED_BY_ITSELF,
-  type RefundState,
-} from './money.ts';
+} from './payment-exception.ts';
+
+// Money: the accounts between which it moves.
+export { moneyMovement, type MoneyMovement, type MoneyMovementKind } from './money.ts';
 
 // The settlement report: two lists of a day's payments compared.
 export { compareSettlement, type Difference, wibDay, wibDayBounds } from './settlement-report.ts';

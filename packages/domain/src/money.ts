@@ -1,5 +1,4 @@
 import { accountOf, type GatewayAccount, type GatewayName } from './gateways.ts';
-import type { PaymentOutcome } from './payment-attempt.ts';
 
 /** Where money is, or whose it is. `customer` is what this order's customer owes; below zero, what is owed to them. */
 type Account = 'customer' | 'sales' | 'transfer_codes' | 'fees' | GatewayAccount;
@@ -51,39 +50,3 @@ export function moneyMovement(
   )[kind];
   return { orderId, kind, debit, credit, amountRupiah, reference, actor };
 }
-
-/** A case is money or an order that a person, or a refund, has to put right. */
-export type PaymentExceptionKind =
-  | Exclude<PaymentOutcome, 'paid'>
-  | 'unconfirmed_payment' // announced, and the gateway does not confirm it
-  | 'unknown_order' // paid, and nobody knows for what
-  | 'wrong_gateway' // announced by a gateway that was not asked
-  | 'reversal' // undone by the bank after the order was let go to fulfilment
-  | 'chargeback'
-  | 'partial_chargeback' // of which no gateway says how much
-  | 'paid_back_twice' // by our refund, and by the payer's bank
-  | 'operator_refund' // an admin asked for it
-  | 'external_refund'; // sent back, and not by us
-
-/** open → refunding → resolved; a method that no gateway refunds: manual_payout → resolved. */
-export type PaymentExceptionState = 'open' | 'refunding' | 'manual_payout' | 'resolved';
-
-/** Cases whose money goes back by itself: the shop has no claim to it. */
-export const REFUNDED_BY_ITSELF: readonly PaymentExceptionKind[] = [
-  'second_payment',
-  'paid_too_late',
-  'paid_after_cancel',
-];
-
-/**
- * requested → sent → succeeded | pending | unknown | refused | manual_payout. pending: the gateway has taken it.
- * unknown: it may have; it is sent again under the same id. refused: nothing went, and the case is open again.
- */
-export type RefundState =
-  | 'requested'
-  | 'sent'
-  | 'pending'
-  | 'unknown'
-  | 'succeeded'
-  | 'refused'
-  | 'manual_payout';

@@ -1,7 +1,5 @@
-/**
- * The lifecycle of an order: each state, the states it may move to, the job that moves it next, and how
- * long it may stay before the sweeper adds that job again. An order moves along this table and in no other way.
- */
+import { type Lifecycle, type LifecycleRow, mayStep } from './lifecycle.ts';
+
 export const ORDER_STATES = [
   'queued',
   'rejected',
@@ -38,51 +36,53 @@ export const CLOSED_STATE = {
   cancelled: 'cancelled',
 } as const satisfies Readonly<Record<ClosingReason, OrderState>>;
 
-export interface LifecycleRow {
-  readonly next: readonly OrderState[];
-  /** The job that moves an order out of this state; absent where only the shop does, or nobody. */
-  readonly job?: 'reserve-order' | 'create-payment' | 'expire-order' | 'release-hold';
-  /** The sweeper adds `job` again when the order has been in this state for longer than this. */
-  readonly overdueAfterMs?: number;
-}
+/** The jobs that move orders on. */
+type OrderJob = 'reserve-order' | 'create-payment' | 'expire-order' | 'release-hold';
 
 export const ORDER_LIFECYCLE = {
-  queued: { next: ['rejected', 'reserved'], job: 'reserve-order' },
-  rejected: { next: [] },
-  reserved: { next: ['awaiting_payment', 'closing'], job: 'create-payment', overdueAfterMs: 10_000 },
-  // Back to `reserved` when its instrument is closed for another one to take its place.
-  awaiting_payment: { next: ['reserved', 'paid', 'payment_hold', 'closing'], job: 'expire-order' },
+  queued: { next: ['rejected', 'reserved'], movedBy: 'reserve-order' },
+  rejected: { next: [], movedBy: 'nobody' },
+  reserved: {
+    next: ['awaiting_payment', 'closing'],
+    movedBy: 'create-payment',
+    overdueAfterMs: 10_000,
+  },
+  // Back to `reserved` when its open payment is closed to make way for another.
+  awaiting_payment: { next: ['reserved', 'paid', 'payment_hold', 'closing'], movedBy: 'expire-order' },
   closing: {
     next: ['paid', 'payment_hold', 'expired', 'cancelled'],
-    job: 'expire-order',
+    movedBy: 'expire-order',
     overdueAfterMs: 60_000,
   },
   // Paid by a method that may be undone within minutes, or disputed, or about to be paid back.
-  payment_hold: { next: ['paid', 'cancelled', 'refunded'], job: 'release-hold' },
-  paid: { next: ['shipped', 'payment_hold'] },
-  shipped: { next: ['refunded'] },
+  payment_hold: { next: ['paid', 'cancelled', 'refunded'], movedBy: 'release-hold' },
+  paid: { next: ['shipped', 'payment_hold'], movedBy: 'admin' },
+  shipped: { next: ['refunded'], movedBy: 'admin' },
   // A payment that comes late reinstates the order if there is still enough of everything.
-  expired: { next: ['paid', 'payment_hold'] },
-  cancelled: { next: [] },
-  refunded: { next: [] },
-} as const satisfies Readonly<Record<OrderState, LifecycleRow>>;
+  expired: { next: ['paid', 'payment_hold'], movedBy: 'gateway' },
+  cancelled: { next: [], movedBy: 'nobody' },
+  refunded: { next: [], movedBy: 'nobody' },
+} as const satisfies Lifecycle<OrderState>;
 
-/** The row of a state, with every field a state may have. */
-export function lifecycleOf(state: OrderState): LifecycleRow {
-  return ORDER_LIFECYCLE[state];
-}
+const rowOf = (state: OrderState): LifecycleRow<OrderState> => ORDER_LIFECYCLE[state];
 
 export function mayMove(from: OrderState, to: OrderState): boolean {
-  return lifecycleOf(from).next.includes(to);
+  return mayStep(ORDER_LIFECYCLE, from, to);
 }
 
 export function isFinal(state: OrderState): boolean {
-  return lifecycleOf(state).next.length === 0;
+  return rowOf(state).next.length === 0;
+}
+
+/** The job that moves an order out of this state; undefined where only people, a gateway or nobody does. */
+export function orderJobOf(state: OrderState): OrderJob | undefined {
+  const { movedBy } = ORDER_LIFECYCLE[state];
+  return movedBy === 'admin' || movedBy === 'gateway' || movedBy === 'nobody' ? undefined : movedBy;
 }
 
 /** Whether the customer's wait is over: paid, or ended. */
 export function isSettled(state: OrderState): boolean {
-  return lifecycleOf(state).job === undefined || state === 'payment_hold';
+  return orderJobOf(state) === undefined || state === 'payment_hold';
 }
 
 /** Whether an order may be cancelled: once it is reserved, if it is queued. */

@@ -1,23 +1,16 @@
 import { describe, expect, it } from 'vitest';
+import { mayStep, statesBefore } from './lifecycle.ts';
 import {
   POLL_ENDED_FOR_MS,
   nextStatusCheckInMs,
   ATTEMPT_LIFECYCLE,
   ATTEMPT_STATES,
   type AttemptState,
-  attemptStatesBefore,
   isLiveAttempt,
-  mayAttemptMove,
   mayFallBackFrom,
 } from './payment-attempt.ts';
 
 describe('the lifecycle of a payment attempt', () => {
-  it('reaches every state from created', () => {
-    const seen = new Set<AttemptState>(['created']);
-    for (const state of seen) for (const next of ATTEMPT_LIFECYCLE[state].next) seen.add(next);
-    expect([...seen].toSorted()).toEqual(ATTEMPT_STATES.toSorted());
-  });
-
   it('has a way out of being live, from every live state', () => {
     for (const state of ATTEMPT_STATES.filter(isLiveAttempt)) {
       const seen = new Set<AttemptState>([state]);
@@ -31,7 +24,7 @@ describe('the lifecycle of a payment attempt', () => {
 
   it('takes money from every state: what a gateway confirms is never dropped', () => {
     for (const state of ATTEMPT_STATES)
-      expect(state === 'paid' || mayAttemptMove(state, 'paid'), state).toBe(true);
+      expect(state === 'paid' || mayStep(ATTEMPT_LIFECYCLE, state, 'paid'), state).toBe(true);
   });
 
   it('lets another gateway be tried only after what left nothing payable in a customer’s hands', () => {
@@ -40,14 +33,14 @@ describe('the lifecycle of a payment attempt', () => {
   });
 
   it('closes only what was handed out, and abandons only what was not', () => {
-    expect(attemptStatesBefore('closed')).toEqual(['active']);
-    expect(attemptStatesBefore('abandoned')).toEqual(['created', 'sent', 'unknown']);
-    expect(attemptStatesBefore('active')).toEqual(['sent']);
+    expect(statesBefore(ATTEMPT_LIFECYCLE, 'closed')).toEqual(['active']);
+    expect(statesBefore(ATTEMPT_LIFECYCLE, 'abandoned')).toEqual(['created', 'sent', 'unknown']);
+    expect(statesBefore(ATTEMPT_LIFECYCLE, 'active')).toEqual(['sent']);
   });
 
   it('undoes only what was paid', () => {
-    expect(attemptStatesBefore('reversed')).toEqual(['paid']);
-    expect(attemptStatesBefore('charged_back')).toEqual(['paid']);
+    expect(statesBefore(ATTEMPT_LIFECYCLE, 'reversed')).toEqual(['paid']);
+    expect(statesBefore(ATTEMPT_LIFECYCLE, 'charged_back')).toEqual(['paid']);
   });
 });
 

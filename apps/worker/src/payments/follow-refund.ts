@@ -1,11 +1,11 @@
 import { type PaymentAttempt, recordRefundProgress, type Refund } from '@antrean/db';
+import { REFUND_LIFECYCLE } from '@antrean/domain';
 import type { RefundOutcome, RefundStatus, Urgency } from '@antrean/payments';
 import type { JobDependencies } from '../dependencies.ts';
 import { publishOrders } from '../orders/publish-orders.ts';
 import { submitOrderCommand } from '../order-commands.ts';
 import { gatewayOf, paymentReferenceOf } from './gateway-calls.ts';
 
-const LOOK_AGAIN_MS = 60_000;
 /** After this, a refund without an outcome is for a person to look at. */
 const ALARM_AFTER_MS = 24 * 3_600_000;
 
@@ -42,13 +42,23 @@ export async function concludeRefund(
   const end = { kind: 'end_refund', orderId, refundId, actor } as const;
   const now = deps.now().getTime();
   // Refunds take from seconds to days.
-  const againMs = Math.min(Math.max(LOOK_AGAIN_MS, (now - refund.createdAt.getTime()) / 4), 3_600_000);
+  const againMs = Math.min(
+    Math.max(REFUND_LIFECYCLE.sent.overdueAfterMs, (now - refund.createdAt.getTime()) / 4),
+    3_600_000,
+  );
   const dueAt = new Date(now + againMs);
   if (!ENDS.has(outcome.kind) && now - refund.createdAt.getTime() > ALARM_AFTER_MS)
     deps.log.error(
       { refundId, amountRupiah, outcome: outcome.kind },
       'a refund has had no outcome for a day',
     );
+  const keep = async (progress: Parameters<typeof recordRefundProgress>[2]) => {
+    if (!(await recordRefundProgress(deps.db, refund, progress)))
+      deps.log.info(
+        { refundId, outcome: outcome.kind },
+        'a later call, or its end, has overtaken this answer',
+      );
+  };
   switch (outcome.kind) {
     case 'succeeded': {
       const { kind: _, ...more } = outcome;
@@ -73,21 +83,17 @@ export async function concludeRefund(
       break;
     }
     case 'pending':
-      await recordRefundProgress(deps.db, refund, {
-        state: 'pending',
-        gatewayRef: outcome.gatewayRef,
-        dueAt,
-      });
+      await keep({ state: 'pending', gatewayRef: outcome.gatewayRef, dueAt });
       return;
     case 'none':
       // The gateway had taken it and does not have it: it is sent again, under the same id.
-      await recordRefundProgress(deps.db, refund, { state: 'unknown', failureCode: 'not_found', dueAt });
+      await keep({ state: 'unknown', failureCode: 'not_found', dueAt });
       return;
     case 'not_sent':
     case 'unknown': {
       const isTaken = refund.state === 'pending';
       const state = isTaken ? 'pending' : outcome.kind === 'not_sent' ? 'requested' : 'unknown';
-      await recordRefundProgress(deps.db, refund, { state, failureCode: outcome.code, dueAt });
+      await keep({ state, failureCode: outcome.code, dueAt });
       return;
     }
   }

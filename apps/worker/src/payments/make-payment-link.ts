@@ -8,7 +8,7 @@ import {
   type PaymentAttempt,
 } from '@antrean/db';
 import {
-  ABANDON_UNKNOWN_AFTER_MS,
+  ATTEMPT_LIFECYCLE,
   nextStatusCheckInMs,
   isLiveAttempt,
   mayFallBackFrom,
@@ -61,7 +61,7 @@ export async function makePaymentLink(
     }
     codes.add(outcome.code);
     const now = deps.now().getTime();
-    const isOld = now - attempt.createdAt.getTime() > ABANDON_UNKNOWN_AFTER_MS;
+    const isOld = now - attempt.createdAt.getTime() > ATTEMPT_LIFECYCLE.unknown.overdueAfterMs;
     // `abandoned` is safe: no customer has the link of a call whose outcome is unknown, and a late answer finds the
     // row changed. An attempt that was not sent this time may have been sent the time before.
     const ended =

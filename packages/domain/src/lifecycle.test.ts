@@ -1,0 +1,148 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { type Lifecycle, mayStep, statesBefore, statesOf, stepsOf } from './lifecycle.ts';
+import { ORDER_LIFECYCLE, ORDER_STATES } from './order-lifecycle.ts';
+import { ATTEMPT_LIFECYCLE, ATTEMPT_STATES } from './payment-attempt.ts';
+import { PAYMENT_EXCEPTION_LIFECYCLE, PAYMENT_EXCEPTION_STATES } from './payment-exception.ts';
+import { REFUND_LIFECYCLE, REFUND_STATES } from './refund.ts';
+
+interface Case {
+  table: Lifecycle<string>;
+  states: readonly string[];
+  /** In which a row is made. */
+  begins: readonly string[];
+  /** After which nothing has to happen any more. */
+  ends: readonly string[];
+  drawnIn: { page: string; under: string };
+}
+
+const LIFECYCLES: Readonly<Record<string, Case>> = {
+  order: {
+    table: ORDER_LIFECYCLE,
+    states: ORDER_STATES,
+    begins: ['queued'],
+    ends: ['rejected', 'shipped', 'expired', 'cancelled', 'refunded'],
+    drawnIn: { page: 'architecture', under: 'Order states' },
+  },
+  'payment attempt': {
+    table: ATTEMPT_LIFECYCLE,
+    states: ATTEMPT_STATES,
+    begins: ['created', 'sent'],
+    // Money may come in each of them.
+    ends: ['declined', 'not_sent', 'paid', 'closed', 'abandoned', 'reversed', 'charged_back'],
+    drawnIn: { page: 'payments', under: 'An attempt' },
+  },
+  refund: {
+    table: REFUND_LIFECYCLE,
+    states: REFUND_STATES,
+    // The third is a refund that was made elsewhere.
+    begins: ['requested', 'manual_payout', 'succeeded'],
+    ends: ['succeeded', 'refused'],
+    drawnIn: { page: 'payments', under: 'Refunds' },
+  },
+  'payment exception': {
+    table: PAYMENT_EXCEPTION_LIFECYCLE,
+    states: PAYMENT_EXCEPTION_STATES,
+    begins: ['open'],
+    ends: ['resolved'],
+    drawnIn: { page: 'payments', under: 'Payment exceptions' },
+  },
+};
+
+/** The states that are reached from these, themselves included. */
+function reachedFrom(table: Lifecycle<string>, starts: readonly string[]): string[] {
+  const seen = new Set(starts);
+  for (const state of seen) for (const next of table[state]?.next ?? []) seen.add(next);
+  return [...seen];
+}
+
+/** The arrows of the first diagram below this heading; a label after the arrow is not looked at. */
+function drawn({ page, under }: Case['drawnIn']): string[] {
+  const text = readFileSync(new URL(`../../../docs/${page}.md`, import.meta.url), 'utf8');
+  const section = text.split(/^## /m).find((part) => part.startsWith(`${under}\n`)) ?? '';
+  const diagram = /```mermaid\n(.*?)```/s.exec(section)?.[1] ?? '';
+  return [...diagram.matchAll(/^ *(\S+) --> ([^\s:]+)(:.*)?$/gm)].map(([, from, to]) => `${from} -> ${to}`);
+}
+
+describe.each(Object.entries(LIFECYCLES))(
+  'the lifecycle of a %s',
+  (_, { table, states, begins, ends, drawnIn }) => {
+    it('has a row for every state', () => {
+      expect(statesOf(table).toSorted()).toEqual(states.toSorted());
+    });
+
+    it('reaches every state from those in which it begins', () => {
+      expect(reachedFrom(table, begins).toSorted()).toEqual(states.toSorted());
+    });
+
+    it('has a way to an end from every state', () => {
+      for (const state of states)
+        expect(
+          reachedFrom(table, [state]).some((reached) => ends.includes(reached)),
+          state,
+        ).toBe(true);
+    });
+
+    it('leaves no state that is no end to nobody, and moves nothing that is final', () => {
+      for (const state of states) {
+        const isFinal = table[state]?.next.length === 0;
+        expect(table[state]?.movedBy === 'nobody', state).toBe(isFinal);
+        if (isFinal) expect(ends).toContain(state);
+      }
+    });
+
+    it('has a deadline only where something can follow', () => {
+      for (const state of states)
+        if (table[state]?.overdueAfterMs !== undefined)
+          expect(
+            table[state].next.some((next) => next !== state),
+            state,
+          ).toBe(true);
+    });
+
+    it('is drawn in the documentation as it is', () => {
+      const steps = stepsOf(table).map(({ from, to }) => `${from} -> ${to}`);
+      const first = begins.map((state) => `[*] -> ${state}`);
+      const last = states
+        .filter((state) => table[state]?.next.length === 0)
+        .map((state) => `${state} -> [*]`);
+      expect(drawn(drawnIn).toSorted()).toEqual([...steps, ...first, ...last].toSorted());
+    });
+  },
+);
+
+describe('the lifecycle of a refund', () => {
+  it('takes the word that money has gone in every state: it is never denied', () => {
+    for (const state of REFUND_STATES)
+      expect(state === 'succeeded' || mayStep(REFUND_LIFECYCLE, state, 'succeeded'), state).toBe(true);
+  });
+
+  it('is sent only while nothing is known to have gone and the gateway does not have it', () => {
+    expect(statesBefore(REFUND_LIFECYCLE, 'sent')).toEqual(['requested', 'sent', 'unknown']);
+  });
+
+  it('is not paid out by a person once the gateway has refused it', () => {
+    expect(statesBefore(REFUND_LIFECYCLE, 'manual_payout')).toEqual([
+      'requested',
+      'sent',
+      'pending',
+      'unknown',
+    ]);
+  });
+
+  it('looks again at every refund that its gateway has not decided', () => {
+    const undecided = REFUND_STATES.filter((state) => 'overdueAfterMs' in REFUND_LIFECYCLE[state]);
+    expect(undecided).toEqual(['requested', 'sent', 'pending', 'unknown']);
+  });
+});
+
+describe('the lifecycle of a payment exception', () => {
+  it('is resolved from every state, and never opened again', () => {
+    expect(statesBefore(PAYMENT_EXCEPTION_LIFECYCLE, 'resolved')).toEqual([
+      'open',
+      'refunding',
+      'manual_payout',
+    ]);
+    expect(PAYMENT_EXCEPTION_LIFECYCLE.resolved.next).toEqual([]);
+  });
+});
