@@ -8,7 +8,6 @@ export { type JobDependencies, openDependencies } from './dependencies.ts';
 export { createHandlers } from './handlers.ts';
 export { MicroBatcher } from './micro-batcher.ts';
 export { applyOrderCommands, batchOrderCommands } from './order-commands.ts';
-export type { OrderCommand } from './unit-of-work.ts';
 export { batchReservations, reserveBatch, reserveOrders } from './orders/reserve-orders.ts';
 export { applyPaymentStatus } from './payments/apply-payment-status.ts';
 export { PaymentNotReadyError } from './payments/gateway-calls.ts';

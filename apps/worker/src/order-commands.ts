@@ -1,7 +1,6 @@
 import {
   allowancesUsed,
   attemptsOfOrders,
-  paymentExceptionsById,
   type Database,
   knownGoodsReceipts,
   type Kysely,
@@ -11,24 +10,37 @@ import {
   lockRefunds,
   lockSaleItems,
   lockStock,
+  paymentExceptionsById,
   pipelinedTransaction,
   productsOfOrders,
   soldOf,
+  type Transaction,
 } from '@antrean/db';
-import { MicroBatcher } from './micro-batcher.ts';
-import { type CommandOutcomes, UnitOfWork, type OrderCommand } from './unit-of-work.ts';
-import { isFaultOfOneInput, retryingTransaction } from './retries.ts';
+import {
+  type CommandOf,
+  type CommandOutcomes,
+  decideOrderCommands,
+  type HeldProduct,
+  isAboutReturns,
+  type LoadedState,
+  type OrderCommand,
+  roundsOf,
+} from '@antrean/domain';
 import type { Touched } from './availability-publisher.ts';
+import { MicroBatcher } from './micro-batcher.ts';
+import { isFaultOfOneInput, retryingTransaction } from './retries.ts';
+import { writeEffects } from './write-effects.ts';
 
-export type OrderCommands = MicroBatcher<OrderCommand, CommandOutcomes[OrderCommand['kind']]>;
+type AnyOutcome = CommandOutcomes[OrderCommand['kind']];
+export type OrderCommands = MicroBatcher<OrderCommand, AnyOutcome>;
 
-/** Makes a change together with whatever else waits. */
+/** Applies a command together with whatever else waits. */
 export async function submitOrderCommand<K extends OrderCommand['kind']>(
-  changes: OrderCommands,
-  change: Extract<OrderCommand, { kind: K }>,
+  commands: OrderCommands,
+  command: CommandOf<K>,
 ): Promise<CommandOutcomes[K]> {
-  // A change is answered with an outcome of its own kind.
-  return (await changes.submit(change)) as CommandOutcomes[K];
+  // A command is answered with an outcome of its own kind.
+  return (await commands.submit(command)) as CommandOutcomes[K];
 }
 
 export interface OrderCommandOptions {
@@ -50,9 +62,9 @@ export function batchOrderCommands(db: Kysely<Database>, options: OrderCommandOp
 }
 
 /**
- * Makes a batch of changes in one transaction, those of an order in their order. Takes the locks that reservations take,
- * in the same order, and then those of the orders; it waits for them, as money that has arrived must not starve behind a
- * stampede that tries again and again.
+ * Applies a batch of commands in one transaction, those of an order in their order: loads under locks, lets the domain
+ * decide, writes. It takes the locks that reservations take, in the same order, and then those of the orders; it waits
+ * for them, as money that has arrived must not starve behind reservations that try again and again.
  */
 export async function applyOrderCommands(
   db: Kysely<Database>,
@@ -62,102 +74,94 @@ export async function applyOrderCommands(
     now = () => new Date(),
     touch = () => undefined,
   }: Omit<OrderCommandOptions, 'maxBatchSize'> = {},
-): Promise<CommandOutcomes[OrderCommand['kind']][]> {
-  const orderIds = [...new Set(batch.flatMap((change) => ('orderId' in change ? [change.orderId] : [])))];
-  const held = await productsOfOrders(db, orderIds);
-  const skus = batch.flatMap((change) => (change.kind === 'receive' ? [change.sku] : []));
-  // By id: a product may have another SKU by now.
-  const productIds = [...new Set(held.map(({ productId }) => productId))];
-  const saleItemIds = held.flatMap(({ flashSaleItemId }) => flashSaleItemId ?? []);
-  const withRefunds = batch.some(({ kind }) => OF_REFUNDS.includes(kind));
-  const exceptionIds = batch.flatMap((change) =>
-    change.kind === 'request_refund' ? (change.exceptionId ?? []) : [],
-  );
+): Promise<AnyOutcome[]> {
+  const scope = await scopeOf(db, batch);
   const outcomes = await retryingTransaction(() =>
     pipelinedTransaction(db, async (trx) => {
-      const result: CommandOutcomes[OrderCommand['kind']][] = [];
+      const result: AnyOutcome[] = [];
       for (const round of roundsOf(batch)) {
-        const [, stock, saleItems, orders, attempts, refunds, sold, exceptions] = await Promise.all([
-          limitLockWait(trx),
-          lockStock(trx, { skus, productIds }, { nowait: false }),
-          lockSaleItems(trx, [...new Set(saleItemIds)]),
-          lockOrders(trx, orderIds),
-          attemptsOfOrders(trx, orderIds),
-          withRefunds ? lockRefunds(trx, orderIds) : [],
-          withRefunds ? soldOf(trx, orderIds) : [],
-          paymentExceptionsById(trx, exceptionIds),
-        ]);
-        // Only a payment that comes after the order has expired takes anything anew; it may expire in this batch.
-        const expired = new Set(
-          orders
-            .filter(({ state }) => state === 'expired' || state === 'closing')
-            .map(({ orderId }) => orderId),
-        );
-        const [known, allowances] = await Promise.all([
-          knownGoodsReceipts(trx, goodsReceiptsOf(batch, stock)),
-          allowancesUsed(trx, allowancesOf(held.filter(({ orderId }) => expired.has(orderId)))),
-        ]);
-        const found = { stock, saleItems, allowances, orders, attempts, refunds, sold, exceptions, held };
-        const plan = new UnitOfWork({ ...found, knownGoodsReceipts: known }, { now: now(), refundByItself });
-        for (const place of round) result[place] = plan.add(batch[place] as OrderCommand);
-        await plan.write(trx);
+        const { stock, ...loaded } = await loadRound(trx, scope);
+        const options = { now: now(), refundByItself };
+        const commands = round.map((place) => batch[place] as OrderCommand);
+        const decided = decideOrderCommands({ stock, ...loaded }, commands, options);
+        for (const [index, place] of round.entries()) result[place] = decided.outcomes[index] as AnyOutcome;
+        await writeEffects(trx, decided.effects, { stock, now: options.now });
       }
       return { result, writes: [] };
     }),
   );
-  touch({ skus, productIds });
+  touch(scope);
   return outcomes;
 }
 
-/** Changes that depend on what was or is to be sent back. */
-const OF_REFUNDS: readonly OrderCommand['kind'][] = [
-  'request_refund',
-  'end_refund',
-  'undo',
-  'void',
-  'record_external_refund',
-];
-
-/**
- * By round, the places of its changes in the batch. A change comes in the round after an earlier one of its order where
- * one of the two is about what goes back: a plan writes each refund, case and attempt once, so what the first one leaves
- * is read again. All is locked in the first round.
- */
-function roundsOf(batch: readonly OrderCommand[]): number[][] {
-  const rounds: number[][] = [[]];
-  /** By order, the round of its last change, and whether one in that round is about what goes back. */
-  const seen = new Map<string, { round: number; isOfRefunds: boolean }>();
-  for (const [place, change] of batch.entries()) {
-    let round = 0;
-    if ('orderId' in change) {
-      const before = seen.get(change.orderId) ?? { round: 0, isOfRefunds: false };
-      const isOfRefunds = OF_REFUNDS.includes(change.kind);
-      const isApart = seen.has(change.orderId) && (isOfRefunds || before.isOfRefunds);
-      round = isApart ? before.round + 1 : before.round;
-      seen.set(change.orderId, { round, isOfRefunds: isOfRefunds || (!isApart && before.isOfRefunds) });
-    }
-    (rounds[round] ??= []).push(place);
-  }
-  return rounds;
+/** What a batch is about. It locks all of it in its first round. */
+interface Scope {
+  orderIds: string[];
+  /** It never changes once an order is there. */
+  held: HeldProduct[];
+  skus: string[];
+  /** By id: a product may have another SKU by now. */
+  productIds: number[];
+  saleItemIds: number[];
+  exceptionIds: number[];
+  goodsReceipts: CommandOf<'receive'>[];
+  withReturns: boolean;
 }
 
-function allowancesOf(
-  held: readonly { flashSaleItemId: number | null; buyerKeys: readonly string[] }[],
-): { flashSaleItemId: number; buyerKey: string }[] {
-  return held.flatMap(({ flashSaleItemId, buyerKeys }) =>
-    flashSaleItemId === null ? [] : buyerKeys.map((buyerKey) => ({ flashSaleItemId, buyerKey })),
+async function scopeOf(db: Kysely<Database>, batch: readonly OrderCommand[]): Promise<Scope> {
+  const orderIds = [...new Set(batch.flatMap((command) => ('orderId' in command ? [command.orderId] : [])))];
+  const held = await productsOfOrders(db, orderIds);
+  const goodsReceipts = batch.filter((command) => command.kind === 'receive');
+  return {
+    ...{ orderIds, held, goodsReceipts },
+    skus: goodsReceipts.map(({ sku }) => sku),
+    productIds: [...new Set(held.map(({ productId }) => productId))],
+    saleItemIds: [...new Set(held.flatMap(({ flashSaleItemId }) => flashSaleItemId ?? []))],
+    exceptionIds: batch.flatMap((command) =>
+      command.kind === 'request_refund' ? (command.exceptionId ?? []) : [],
+    ),
+    withReturns: batch.some(isAboutReturns),
+  };
+}
+
+async function loadRound(
+  trx: Transaction<Database>,
+  { orderIds, held, skus, productIds, saleItemIds, exceptionIds, goodsReceipts, withReturns }: Scope,
+): Promise<LoadedState & { stock: LockedStock[] }> {
+  const [, stock, saleItems, orders, attempts, refunds, sold, exceptions] = await Promise.all([
+    limitLockWait(trx),
+    lockStock(trx, { skus, productIds }, { nowait: false }),
+    lockSaleItems(trx, saleItemIds),
+    lockOrders(trx, orderIds),
+    attemptsOfOrders(trx, orderIds),
+    withReturns ? lockRefunds(trx, orderIds) : [],
+    withReturns ? soldOf(trx, orderIds) : [],
+    paymentExceptionsById(trx, exceptionIds),
+  ]);
+  // Only a payment that comes after the order has expired takes anything anew; it may expire in this batch.
+  const late = new Set(
+    orders.filter(({ state }) => state === 'expired' || state === 'closing').map(({ orderId }) => orderId),
   );
-}
-
-function goodsReceiptsOf(
-  batch: readonly OrderCommand[],
-  stock: readonly LockedStock[],
-): { productId: number; reference: string }[] {
   const ids = new Map(stock.map(({ sku, productId }) => [sku, productId]));
-  return batch.flatMap((change) => {
-    const productId = change.kind === 'receive' ? ids.get(change.sku) : undefined;
-    return change.kind === 'receive' && productId !== undefined
-      ? [{ productId, reference: change.reference }]
-      : [];
-  });
+  const [receipts, allowances] = await Promise.all([
+    knownGoodsReceipts(
+      trx,
+      goodsReceipts.flatMap(({ sku, reference }) => {
+        const productId = ids.get(sku);
+        return productId === undefined ? [] : [{ productId, reference }];
+      }),
+    ),
+    allowancesUsed(
+      trx,
+      held
+        .filter(({ orderId }) => late.has(orderId))
+        .flatMap(({ flashSaleItemId, buyerKeys }) =>
+          flashSaleItemId === null ? [] : buyerKeys.map((buyerKey) => ({ flashSaleItemId, buyerKey })),
+        ),
+    ),
+  ]);
+  return {
+    ...{ stock, saleItems, allowances, orders, attempts, refunds, sold, exceptions, held },
+    knownGoodsReceipts: receipts,
+  };
 }

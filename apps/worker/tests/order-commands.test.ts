@@ -20,9 +20,9 @@ import {
   claimRefund,
   refundById,
 } from '@antrean/db';
+import type { OrderCommand } from '@antrean/domain';
 import { applyOrderCommands } from '../src/order-commands.ts';
 import { reserveOrders } from '../src/orders/reserve-orders.ts';
-import type { OrderCommand } from '../src/unit-of-work.ts';
 
 const PRICE = 50_000;
 let database: Awaited<ReturnType<typeof testDatabase>>;

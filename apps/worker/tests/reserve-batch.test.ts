@@ -13,7 +13,7 @@ import {
 } from '@antrean/db';
 import { type AcceptedOrder, createProducer } from '@antrean/queue';
 import { openRequestRedis, StatusRecords, waitForRedis, Keyspace } from '@antrean/redis';
-import { buyerKeysOf } from '@antrean/domain';
+import { buyerKeysOf, type OrderCommand } from '@antrean/domain';
 import fc from 'fast-check';
 import pg from 'pg';
 import pino from 'pino';
@@ -26,7 +26,6 @@ import { expireOrder } from '../src/jobs/expire-order.ts';
 import { applyOrderCommands, batchOrderCommands } from '../src/order-commands.ts';
 import { reserveBatch } from '../src/orders/reserve-orders.ts';
 import { applyPaymentStatus } from '../src/payments/apply-payment-status.ts';
-import type { OrderCommand } from '../src/unit-of-work.ts';
 
 const PRICE_RUPIAH = 10_000;
 const SALE_PRICE_RUPIAH = 7_000;

@@ -1,5 +1,5 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
-import type { LedgerEntry, LockedSaleItem, Movement } from '@antrean/domain';
+import type { LedgerEntry, LockedSaleItem, StockMovement } from '@antrean/domain';
 import type { LockOptions } from './locks.ts';
 import type { Database } from './schema.ts';
 
@@ -150,17 +150,10 @@ export async function allowancesUsed(
   return rows;
 }
 
-export interface QuotaMovement extends Movement {
-  /** Null at the ordinary price. */
-  flashSaleItemId: number | null;
-  /** Empty without a sale. */
-  buyerKeys: readonly string[];
-}
-
 /** Moves quotas and buyers' allowances along with the stock: one statement a table, and none without a sale. */
 export async function moveQuotas(
   trx: Transaction<Database>,
-  entries: readonly LedgerEntry<QuotaMovement>[],
+  entries: readonly LedgerEntry<StockMovement>[],
 ): Promise<void> {
   const items = new Map<number, { reserved: number; sold: number }>();
   const buyers = new Map<string, { itemId: number; key: string; quantity: number }>();

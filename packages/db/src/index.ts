@@ -28,7 +28,6 @@ export {
   lockStock,
   moveStock,
   readStock,
-  type StockMovement,
 } from './stock.ts';
 
 // Storefronts, their keys, and the changes of switches.
@@ -58,7 +57,6 @@ export {
 export {
   claimOverdue,
   existingOrderIds,
-  type HeldProduct,
   insertAllotted,
   insertShipments,
   type LockedOrder,
@@ -66,7 +64,6 @@ export {
   moveOrders,
   recordChange,
   type NewOrder,
-  type OrderMove,
   productsOfOrders,
   postpone,
   readOrders,
@@ -93,12 +90,10 @@ export {
   markAttemptsPaid,
   type NewAttempt,
   openPaymentEvents,
-  type PaidAttempt,
   type PaymentAttempt,
   recordEventOutcome,
   storePaymentEvent,
   undoAttempts,
-  type UndoneAttempt,
 } from './payments.ts';
 export { type GatewayApiLogEntry, pruneGatewayApiLog, logGatewayApiCall } from './gateway-api-log.ts';
 
@@ -117,7 +112,6 @@ export {
 export {
   claimRefund,
   claimRefundsDue,
-  type EndedRefund,
   endRefunds,
   insertRefunds,
   lockRefunds,
@@ -128,8 +122,6 @@ export {
 } from './refunds.ts';
 export {
   movePaymentExceptions,
-  type NewPaymentException,
-  type OpenedException,
   openPaymentExceptions,
   type PaymentException,
   paymentExceptionsById,

@@ -2,10 +2,13 @@ import { type Kysely, sql, type Transaction } from 'kysely';
 import {
   type Allotment,
   type ClosingReason,
+  type HeldProduct,
   mayMove,
+  type OrderMove,
   type OrderState,
   type OrderView,
   type PaymentMethod,
+  type Shipment,
 } from '@antrean/domain';
 import type { Database } from './schema.ts';
 
@@ -190,21 +193,6 @@ export async function lockOrders(
   return rows;
 }
 
-export interface OrderMove {
-  orderId: string;
-  from: OrderState;
-  /** The order's version before this move; the move raises it by one. */
-  version: number;
-  to: OrderState;
-  actor: string;
-  reason: string;
-  dueAt: Date | null;
-  /** A move to `closing` needs it, and the order keeps it. */
-  closingReason?: ClosingReason;
-  /** How the order is to be paid from now on. */
-  paymentMethod?: PaymentMethod;
-}
-
 /**
  * Moves orders from one state to another, raises their versions and writes down who did it and why: one statement,
  * also where an order makes several moves, one after the other. The caller holds the orders' rows; an order that is
@@ -281,16 +269,6 @@ export async function postpone(
   await trx.updateTable('orders').set({ dueAt }).where('id', '=', orderId).execute();
 }
 
-export interface HeldProduct {
-  orderId: string;
-  productId: number;
-  sku: string;
-  quantity: number;
-  flashSaleItemId: number | null;
-  /** Empty without a sale. */
-  buyerKeys: string[];
-}
-
 /** What orders hold of each product. It never changes once an order is there. */
 export async function productsOfOrders(db: Queryable, orderIds: readonly string[]): Promise<HeldProduct[]> {
   const { rows } = await sql<HeldProduct>`
@@ -305,9 +283,13 @@ export async function productsOfOrders(db: Queryable, orderIds: readonly string[
 /** Writes down with whom orders were sent, for orders that have no shipment yet. */
 export async function insertShipments(
   trx: Transaction<Database>,
-  shipments: readonly { orderId: string; carrier: string; trackingNumber: string; shippedBy: string }[],
+  shipments: readonly Shipment[],
 ): Promise<void> {
-  if (shipments.length > 0) await trx.insertInto('shipments').values(shipments).execute();
+  if (shipments.length > 0)
+    await trx
+      .insertInto('shipments')
+      .values([...shipments])
+      .execute();
 }
 
 /**

@@ -1,23 +1,14 @@
 import { type Kysely, sql } from 'kysely';
 import {
-  type GatewayName,
+  type ExceptionRow,
+  type NewPaymentException,
   PAYMENT_EXCEPTION_LIFECYCLE,
   type PaymentExceptionKind,
+  type PaymentExceptionMove,
   type PaymentExceptionState,
   statesBefore,
 } from '@antrean/domain';
 import type { Database } from './schema.ts';
-
-export interface NewPaymentException {
-  kind: PaymentExceptionKind;
-  /** What it is about; told again, it opens no second exception of its kind. */
-  subject: string;
-  orderId: string | null;
-  attemptId: string | null;
-  gateway: GatewayName;
-  amountRupiah: number | null;
-  detail: string;
-}
 
 /** Opens the exceptions that are not there yet, and returns their ids by subject. */
 export async function openPaymentExceptions(
@@ -39,16 +30,10 @@ export interface PaymentException extends NewPaymentException {
   openedAt: Date;
 }
 
-export interface OpenedException {
-  id: number;
-  state: PaymentExceptionState;
-  attemptId: string | null;
-}
-
 export async function paymentExceptionsById(
   db: Kysely<Database>,
   ids: readonly number[],
-): Promise<OpenedException[]> {
+): Promise<ExceptionRow[]> {
   if (ids.length === 0) return [];
   return db
     .selectFrom('paymentExceptions')
@@ -89,7 +74,7 @@ const UNRESOLVED = statesBefore(PAYMENT_EXCEPTION_LIFECYCLE, 'resolved');
 /** Moves exceptions, and says how many: one that is resolved stays. */
 export async function movePaymentExceptions(
   trx: Kysely<Database>,
-  moves: readonly { id: number; to: PaymentExceptionState; actor: string; resolution: string }[],
+  moves: readonly PaymentExceptionMove[],
 ): Promise<number> {
   if (moves.length === 0) return 0;
   const { rows } = await sql`

@@ -1,5 +1,11 @@
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely';
-import { ATTEMPT_LIFECYCLE, type OnlineGateway, type PaymentOutcome, statesBefore } from '@antrean/domain';
+import {
+  ATTEMPT_LIFECYCLE,
+  type OnlineGateway,
+  type PaidAttempt,
+  statesBefore,
+  type UndoneAttempt,
+} from '@antrean/domain';
 import type { Database, TransferAccount } from './schema.ts';
 
 type Queryable = Kysely<Database>;
@@ -125,12 +131,12 @@ export async function endCall(
   return result.numUpdatedRows === 1n;
 }
 
-/** Ends attempts that nobody can pay any more. Those that cannot come into that state stay as they are. */
+/** Ends attempts that can be paid no more. Those that cannot come into that state stay as they are. */
 export async function endAttempts(
   trx: Transaction<Database>,
   ids: readonly string[],
   to: 'closed' | 'abandoned',
-  nextPollAt: Date,
+  nextPollAt: Date | null,
 ): Promise<string[]> {
   if (ids.length === 0) return [];
   const ended = await trx
@@ -143,17 +149,7 @@ export async function endAttempts(
   return ended.map(({ id }) => id);
 }
 
-export interface PaidAttempt {
-  id: string;
-  transactionId: string;
-  method: string | null;
-  outcome: PaymentOutcome;
-  receivedRupiah: number;
-  paidAt: Date;
-  nextPollAt: Date;
-}
-
-/** Whatever we had made of the attempts: their money has come, and this is what it means for their orders. */
+/** Their money has come, whatever state they were in, and this is what it means for their orders. */
 export async function markAttemptsPaid(
   trx: Transaction<Database>,
   paid: readonly PaidAttempt[],
@@ -173,12 +169,6 @@ export async function markAttemptsPaid(
     where a.id = m.id`.execute(trx);
 }
 
-export interface UndoneAttempt {
-  id: string;
-  to: 'reversed' | 'charged_back';
-  takenBackRupiah: number;
-}
-
 /** Their money has been taken back by a bank. */
 export async function undoAttempts(
   trx: Transaction<Database>,
@@ -193,7 +183,7 @@ export async function undoAttempts(
     where a.id = m.id`.execute(trx);
 }
 
-/** A part of their money is disputed, of which nobody says how much. */
+/** A part of their money is disputed; the gateway does not say how much. */
 export async function disputeAttempts(
   trx: Transaction<Database>,
   ids: readonly string[],
@@ -236,7 +226,7 @@ export async function claimDueStatusChecks(
   { limit, now, nextPollAfter }: { limit: number; now: Date; nextPollAfter: Date },
 ): Promise<string[]> {
   const claimed: string[] = [];
-  // A quarter is kept for those that ended: a late payment must not wait until nothing is out any more.
+  // A quarter is kept for those that ended: a late payment must not wait until no payment is open any more.
   for (const [isActive, most] of [
     [true, Math.ceil(limit * 0.75)],
     [false, limit],

@@ -1,5 +1,5 @@
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely';
-import { REFUND_LIFECYCLE, statesBefore, stepsOf } from '@antrean/domain';
+import { type EndedRefund, type NewRefund, REFUND_LIFECYCLE, statesBefore, stepsOf } from '@antrean/domain';
 import type { Database } from './schema.ts';
 
 const COLUMNS = [
@@ -37,13 +37,7 @@ export async function lockRefunds(
 /** Writes down refunds that are to be made. */
 export async function insertRefunds(
   trx: Transaction<Database>,
-  refunds: readonly (Pick<
-    Refund,
-    'id' | 'attemptId' | 'exceptionId' | 'amountRupiah' | 'reason' | 'requestedBy'
-  > & {
-    state: 'requested' | 'manual_payout' | 'succeeded';
-    dueAt: Date | null;
-  })[],
+  refunds: readonly (NewRefund & { exceptionId: number })[],
 ): Promise<void> {
   if (refunds.length > 0)
     await trx
@@ -64,7 +58,7 @@ export async function claimRefundsDue(
   return rows.map(({ id }) => id);
 }
 
-/** Asks about the refunds of this attempt that the gateway has taken at the next occasion: something has become of one. */
+/** Asks about this attempt's refunds that the gateway has taken at the next occasion: it has moved one of them on. */
 export async function scheduleRefundStatusChecks(
   db: Kysely<Database>,
   attemptId: string,
@@ -103,14 +97,6 @@ export async function recordRefundProgress(
     .where('state', 'in', statesBefore(REFUND_LIFECYCLE, set.state))
     .executeTakeFirst();
   return numUpdatedRows === 1n;
-}
-
-export interface EndedRefund {
-  id: string;
-  state: 'succeeded' | 'refused' | 'manual_payout';
-  gatewayRef: string | null;
-  failureCode: string | null;
-  payoutReference: string | null;
 }
 
 const STEPS = stepsOf(REFUND_LIFECYCLE).map(({ from, to }) => `${from} ${to}`);

@@ -1,6 +1,6 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
-import { ledgerEntries, type LockedProduct, type StockCounters } from '@antrean/domain';
-import { moveQuotas, type QuotaMovement } from './flash-sales.ts';
+import { ledgerEntries, type LockedProduct, type StockCounters, type StockMovement } from '@antrean/domain';
+import { moveQuotas } from './flash-sales.ts';
 import type { LockOptions } from './locks.ts';
 import type { Database } from './schema.ts';
 
@@ -24,15 +24,6 @@ export async function lockStock(
     order by s.product_id
     for update of s ${nowait ? sql`nowait` : sql``}`.execute(trx);
   return rows;
-}
-
-/** A movement of stock and, where it is at a sale's price, of that sale's quota and its buyer's allowance. */
-export interface StockMovement extends QuotaMovement {
-  orderId: string | null;
-  actor: string;
-  reason: string;
-  /** Of a delivery: entered twice, it counts once. */
-  reference?: string;
 }
 
 /**

@@ -123,8 +123,8 @@ export async function openTransfers(db: Kysely<Database>, limit: number): Promis
 }
 
 /**
- * For what this line of the bank's statement was entered: an attempt, or the subject of a case. Undefined while it was
- * for nothing.
+ * For what this line of the bank's statement was entered: an attempt, or the subject of a payment exception. Undefined for
+ * a line that was not entered.
  */
 export async function attemptOfTransferLine(
   db: Kysely<Database>,

@@ -20,10 +20,9 @@ import {
   pipelinedTransaction,
   recordEventOutcome,
   sql,
-  type StockMovement,
   storePaymentEvent,
 } from '@antrean/db';
-import { allot } from '@antrean/domain';
+import { allot, type StockMovement } from '@antrean/domain';
 import { testDatabase } from '@antrean/testing/vitest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type TestDatabase } from '@antrean/testing';

@@ -21,12 +21,12 @@ export {
 
 // A payment attempt: its lifecycle, what its money meant, and when its gateway is asked again.
 export {
-  nextStatusCheckInMs,
   ATTEMPT_LIFECYCLE,
   ATTEMPT_STATES,
   type AttemptState,
   isLiveAttempt,
   mayFallBackFrom,
+  nextStatusCheckAt,
   type PaymentOutcome,
   PAYMENT_OUTCOMES,
   TRANSFER_AMOUNT_RESTS_MS,
@@ -70,6 +70,39 @@ export {
 
 // Buyers: what counts as one and the same.
 export { buyerKeysOf } from './buyer.ts';
+
+// Order commands: what payments, reversals, refunds, closing and fulfilment do to an order, its stock and its money.
+export { awaitsReview, mustBeClosed } from './order-commands/closing.ts';
+export type {
+  CommandOf,
+  CommandOutcomes,
+  OrderCommand,
+  ReceivedPayment,
+} from './order-commands/commands.ts';
+export { decideOrderCommand, decideOrderCommands } from './order-commands/decide.ts';
+export type {
+  EffectRows,
+  Effects,
+  EndedRefund,
+  NewPaymentException,
+  NewRefund,
+  OrderMove,
+  PaidAttempt,
+  PaymentExceptionMove,
+  Shipment,
+  StockMovement,
+  UndoneAttempt,
+} from './order-commands/effects.ts';
+export { isAboutReturns, roundsOf } from './order-commands/rounds.ts';
+export type {
+  AttemptRow,
+  ExceptionRow,
+  HeldProduct,
+  LoadedState,
+  OrderAggregate,
+  OrderRow,
+  RefundRow,
+} from './order-commands/state.ts';
 
 // The ledger: every movement of stock, from what to what.
 export {

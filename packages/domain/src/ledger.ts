@@ -30,6 +30,15 @@ export interface Movement {
   readonly quantity: number;
 }
 
+export function moveCounters(from: StockCounters, kind: MovementKind, quantity: number): StockCounters {
+  const effect = EFFECT[kind];
+  return {
+    onHand: from.onHand + effect.onHand * quantity,
+    reserved: from.reserved + effect.reserved * quantity,
+    committed: from.committed + effect.committed * quantity,
+  };
+}
+
 /** A movement with the counters before and after it. */
 export type LedgerEntry<M extends Movement = Movement> = M & {
   readonly from: StockCounters;
@@ -51,12 +60,7 @@ export function ledgerEntries<M extends Movement>(
     const { productId, kind, quantity } = movement;
     const from = counters.get(productId);
     if (from === undefined) throw new Error(`Stock of product ${productId} was not locked.`);
-    const effect = EFFECT[kind];
-    const to = {
-      onHand: from.onHand + effect.onHand * quantity,
-      reserved: from.reserved + effect.reserved * quantity,
-      committed: from.committed + effect.committed * quantity,
-    };
+    const to = moveCounters(from, kind, quantity);
     counters.set(productId, to);
     return { ...movement, from, to };
   });

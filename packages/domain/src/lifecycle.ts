@@ -5,7 +5,7 @@
 export interface LifecycleRow<State extends string = string> {
   /** The states that it may come into from here. */
   readonly next: readonly State[];
-  /** Who moves it on. A job is named as in the queue; the gateway's word is asked for, or comes as a webhook. */
+  /** Who moves it on; null in a final state. A job has its name in the queue, a gateway is asked or sends a webhook. */
   readonly movedBy:
     | 'reserve-order'
     | 'create-payment'
@@ -14,7 +14,7 @@ export interface LifecycleRow<State extends string = string> {
     | 'send-refund'
     | 'gateway'
     | 'admin'
-    | 'nobody';
+    | null;
   /** After this long in the state, the sweeper adds the job again, or the gateway is asked. */
   readonly overdueAfterMs?: number;
 }

@@ -21,7 +21,7 @@ export const REJECTION_REASONS = [
   'out_of_stock', // too few left
   'price_changed', // another total than the buyer was shown
   'limit_exceeded', // above a sale's limit per buyer
-  'sale_closed', // sale quota gone
+  'sale_closed', // the quota of the sale is used up
   'unknown_product', // no such SKU
   'internal_error', // could not be processed
 ] as const;
@@ -41,7 +41,7 @@ type OrderJob = 'reserve-order' | 'create-payment' | 'expire-order' | 'release-h
 
 export const ORDER_LIFECYCLE = {
   queued: { next: ['rejected', 'reserved'], movedBy: 'reserve-order' },
-  rejected: { next: [], movedBy: 'nobody' },
+  rejected: { next: [], movedBy: null },
   reserved: {
     next: ['awaiting_payment', 'closing'],
     movedBy: 'create-payment',
@@ -60,8 +60,8 @@ export const ORDER_LIFECYCLE = {
   shipped: { next: ['refunded'], movedBy: 'admin' },
   // A payment that comes late reinstates the order if there is still enough of everything.
   expired: { next: ['paid', 'payment_hold'], movedBy: 'gateway' },
-  cancelled: { next: [], movedBy: 'nobody' },
-  refunded: { next: [], movedBy: 'nobody' },
+  cancelled: { next: [], movedBy: null },
+  refunded: { next: [], movedBy: null },
 } as const satisfies Lifecycle<OrderState>;
 
 const rowOf = (state: OrderState): LifecycleRow<OrderState> => ORDER_LIFECYCLE[state];
@@ -74,10 +74,10 @@ export function isFinal(state: OrderState): boolean {
   return rowOf(state).next.length === 0;
 }
 
-/** The job that moves an order out of this state; undefined where only people, a gateway or nobody does. */
+/** The job that moves an order out of this state; undefined where an admin or a gateway does, and in a final state. */
 export function orderJobOf(state: OrderState): OrderJob | undefined {
   const { movedBy } = ORDER_LIFECYCLE[state];
-  return movedBy === 'admin' || movedBy === 'gateway' || movedBy === 'nobody' ? undefined : movedBy;
+  return movedBy === null || movedBy === 'admin' || movedBy === 'gateway' ? undefined : movedBy;
 }
 
 /** Whether the customer's wait is over: paid, or ended. */

@@ -57,7 +57,7 @@ export interface OrderView {
   readonly paymentMethod: PaymentMethod;
   /** When the customer must have paid. */
   readonly payBefore: Date | null;
-  /** The attempt whose instrument is out, or the one that was paid. */
+  /** The attempt that is the open payment, or the one that was paid. */
   readonly payment: {
     readonly attemptId: string;
     readonly isPaid: boolean;

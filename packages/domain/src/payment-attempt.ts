@@ -90,6 +90,12 @@ const HOUR = 60 * MINUTE;
 /** After this, an attempt that ended is asked about no more. */
 export const POLL_ENDED_FOR_MS = 48 * HOUR;
 
+/** When the gateway is asked next about an attempt that has been in its state for `ageMs`; null for never again. */
+export function nextStatusCheckAt(state: AttemptState, now: Date, ageMs = 0): Date | null {
+  const inMs = nextStatusCheckInMs(state, ageMs);
+  return inMs === null ? null : new Date(now.getTime() + inMs);
+}
+
 /**
  * In how long the gateway is to be asked again about an attempt that has been in its state for `ageMs`; null for never
  * again. One that ended is asked about less and less often.

@@ -35,5 +35,5 @@ export const PAYMENT_EXCEPTION_LIFECYCLE = {
   open: { next: ['refunding', 'manual_payout', 'resolved'], movedBy: 'admin' },
   refunding: { next: ['open', 'manual_payout', 'resolved'], movedBy: 'send-refund' },
   manual_payout: { next: ['open', 'refunding', 'resolved'], movedBy: 'admin' },
-  resolved: { next: [], movedBy: 'nobody' },
+  resolved: { next: [], movedBy: null },
 } as const satisfies Lifecycle<PaymentExceptionState>;

@@ -39,7 +39,7 @@ export const REFUND_LIFECYCLE = {
     movedBy: 'send-refund',
     overdueAfterMs: AGAIN_AFTER_MS,
   },
-  succeeded: { next: [], movedBy: 'nobody' },
+  succeeded: { next: [], movedBy: null },
   // A payout that was made before a bank took the payment back, or the gateway's late word.
   refused: { next: ['succeeded'], movedBy: 'admin' },
   manual_payout: { next: ['succeeded', 'refused'], movedBy: 'admin' },

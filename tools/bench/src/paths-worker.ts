@@ -11,7 +11,7 @@ import {
   sql,
   storePaymentEvent,
 } from '@antrean/db';
-import { applyOrderCommands, createHandlers, reserveOrders, type OrderCommand } from '@antrean/worker';
+import { applyOrderCommands, createHandlers, reserveOrders } from '@antrean/worker';
 import { openDependencies } from './dependencies.ts';
 import { serve } from './processes.ts';
 import { skuOf } from './shop.ts';
@@ -67,14 +67,14 @@ async function goEveryWay(): Promise<void> {
   }
   const paid = ids.slice(0, EACH);
   const changes = [
-    ...paid.map((orderId): OrderCommand => {
+    ...paid.map((orderId) => {
       const attemptId = `${orderId}-1`;
       const amountRupiah = totals.get(orderId) ?? 0;
       const received = { amountRupiah, currency: 'IDR', transactionId: attemptId, mayReverse: false };
-      return { kind: 'pay', orderId, attemptId, received, actor: 'midtrans' };
+      return { kind: 'pay', orderId, attemptId, received, actor: 'midtrans' } as const;
     }),
-    ...paid.map((orderId): OrderCommand => {
-      return { kind: 'ship', orderId, carrier: 'JNE', trackingNumber: orderId, actor: 'bench' };
+    ...paid.map((orderId) => {
+      return { kind: 'ship', orderId, carrier: 'JNE', trackingNumber: orderId, actor: 'bench' } as const;
     }),
   ];
   await applyOrderCommands(db, changes);

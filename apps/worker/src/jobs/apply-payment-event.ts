@@ -1,11 +1,5 @@
-import {
-  attemptById,
-  type NewPaymentException,
-  openPaymentExceptions,
-  recordEventOutcome,
-  storePaymentEvent,
-} from '@antrean/db';
-import type { PaymentExceptionKind } from '@antrean/domain';
+import { attemptById, openPaymentExceptions, recordEventOutcome, storePaymentEvent } from '@antrean/db';
+import type { NewPaymentException, PaymentExceptionKind } from '@antrean/domain';
 import { paymentClaimOf } from '@antrean/payments';
 import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
@@ -65,8 +59,8 @@ async function strayOutcome(
   deps.log.warn({ attemptId, gateway, requestId, kind }, 'a payment event for nothing that we know');
   const { claimsPaid, claimedRupiah } = claimOf(event);
   if (!claimsPaid) return kind;
-  const instrument = { attemptId, ...(transactionId === undefined ? {} : { transactionId }) };
-  const truth = await gatewayOf(deps, gateway).status(instrument, 'webhook');
+  const reference = { attemptId, ...(transactionId === undefined ? {} : { transactionId }) };
+  const truth = await gatewayOf(deps, gateway).status(reference, 'webhook');
   // An id of another form than ours cannot be asked about, and some answers are about something else.
   const cannotBeAsked = truth.kind === 'unknown' && NO_ANSWER.has(truth.code);
   if (truth.kind === 'unknown' && !cannotBeAsked)

@@ -1,4 +1,5 @@
 import { attemptsOfOrders, type PaymentAttempt } from '@antrean/db';
+import { mustBeClosed } from '@antrean/domain';
 import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
 import { applyPaymentStatus } from '../payments/apply-payment-status.ts';
@@ -9,7 +10,6 @@ import {
   paymentReferenceOf,
 } from '../payments/gateway-calls.ts';
 import { askForPayment, replaceOpenPayment } from '../payments/replace-open-payment.ts';
-import { mustBeClosed } from '../unit-of-work.ts';
 
 /**
  * A customer asks for another way to pay: the open payment is closed at its gateway, and only when that is confirmed is

@@ -1,7 +1,7 @@
+import type { CommandOutcomes } from '@antrean/domain';
 import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
 import { submitOrderCommand } from '../order-commands.ts';
-import type { CommandOutcomes } from '../unit-of-work.ts';
 
 /** Puts received goods on the shelf. Run twice, it finds the receipt's reference in the ledger and adds nothing. */
 export async function receiveStock(

@@ -1,5 +1,5 @@
 import { attemptById, endAttempts, type PaymentAttempt, readOrders, scheduleStatusCheck } from '@antrean/db';
-import { nextStatusCheckInMs } from '@antrean/domain';
+import { nextStatusCheckAt } from '@antrean/domain';
 import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
 import { applyPaymentStatus } from '../payments/apply-payment-status.ts';
@@ -35,8 +35,7 @@ export async function reconcilePayment(
   const now = await attemptById(deps.db, attemptId);
   if (now === undefined || now.state !== attempt.state) return;
   const ageMs = deps.now().getTime() - now.stateSince.getTime();
-  const inMs = nextStatusCheckInMs(now.state, ageMs);
-  await scheduleStatusCheck(deps.db, now, inMs === null ? null : new Date(deps.now().getTime() + inMs));
+  await scheduleStatusCheck(deps.db, now, nextStatusCheckAt(now.state, deps.now(), ageMs));
 }
 
 async function reconcileActive(deps: JobDependencies, attempt: PaymentAttempt): Promise<void> {
@@ -63,7 +62,7 @@ async function reconcileActive(deps: JobDependencies, attempt: PaymentAttempt): 
 
 /** An open payment beside one that was paid is confirmed closed. */
 async function endSurplus(deps: JobDependencies, { id }: PaymentAttempt): Promise<void> {
-  const nextPollAt = new Date(deps.now().getTime() + (nextStatusCheckInMs('closed', 0) ?? 0));
+  const nextPollAt = nextStatusCheckAt('closed', deps.now());
   await deps.db.transaction().execute((trx) => endAttempts(trx, [id], 'closed', nextPollAt));
 }
 

@@ -1,9 +1,9 @@
 import { attemptById, refundById } from '@antrean/db';
+import type { CommandOutcomes } from '@antrean/domain';
 import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
 import { publishOrders } from '../orders/publish-orders.ts';
 import { submitOrderCommand } from '../order-commands.ts';
-import type { CommandOutcomes } from '../unit-of-work.ts';
 
 /**
  * An admin has paid out by hand what no gateway sends back. Run twice, it finds the refund ended. `not_awaited` when

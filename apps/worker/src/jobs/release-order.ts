@@ -1,8 +1,8 @@
+import type { CommandOutcomes } from '@antrean/domain';
 import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
 import { publishOrders } from '../orders/publish-orders.ts';
 import { submitOrderCommand } from '../order-commands.ts';
-import type { CommandOutcomes } from '../unit-of-work.ts';
 
 /** An admin lets an order that is held go to fulfilment, if its money is there. Run twice, it finds the order paid. */
 export async function releaseOrder(

@@ -1,9 +1,9 @@
 import { attemptById } from '@antrean/db';
+import type { CommandOutcomes } from '@antrean/domain';
 import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
 import { publishOrders } from '../orders/publish-orders.ts';
 import { submitOrderCommand } from '../order-commands.ts';
-import type { CommandOutcomes } from '../unit-of-work.ts';
 
 /**
  * An admin asks for money to go back: never more than came, and an order that is paid back in full is held at once. The

@@ -1,8 +1,8 @@
+import type { CommandOutcomes } from '@antrean/domain';
 import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
 import { publishOrders } from '../orders/publish-orders.ts';
 import { submitOrderCommand } from '../order-commands.ts';
-import type { CommandOutcomes } from '../unit-of-work.ts';
 
 /**
  * Sends a paid order on its way: it becomes `shipped`, and its units leave the shelf. Run twice, it finds the order

@@ -1,8 +1,8 @@
+import type { CommandOutcomes } from '@antrean/domain';
 import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
 import { submitOrderCommand } from '../order-commands.ts';
 import { publishOrders } from '../orders/publish-orders.ts';
-import type { CommandOutcomes } from '../unit-of-work.ts';
 
 /**
  * An admin ends a held order whose money was taken back: it is cancelled, and its stock is free again. Run twice, it finds

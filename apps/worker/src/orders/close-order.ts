@@ -6,7 +6,13 @@ import {
   postpone,
   readOrders,
 } from '@antrean/db';
-import { type ClosingReason, ORDER_LIFECYCLE, type OrderState } from '@antrean/domain';
+import {
+  awaitsReview,
+  type ClosingReason,
+  mustBeClosed,
+  ORDER_LIFECYCLE,
+  type OrderState,
+} from '@antrean/domain';
 import type { Urgency } from '@antrean/payments';
 import type { JobDependencies } from '../dependencies.ts';
 import { publishOrders } from './publish-orders.ts';
@@ -18,7 +24,6 @@ import {
   PaymentNotReadyError,
   paymentReferenceOf,
 } from '../payments/gateway-calls.ts';
-import { awaitsReview, mustBeClosed } from '../unit-of-work.ts';
 
 /** A payment made in the last second before the deadline has this long to reach us. */
 const CLOSE_GRACE_MS = ORDER_LIFECYCLE.closing.overdueAfterMs;

@@ -8,9 +8,15 @@ import {
   readOrders,
   storedOrders,
   type StoredOrder,
-  type StockMovement,
 } from '@antrean/db';
-import { type Allotment, allot, buyerKeysOf, ORDER_LIFECYCLE, PAYMENT_WINDOW_MS } from '@antrean/domain';
+import {
+  type Allotment,
+  allot,
+  buyerKeysOf,
+  ORDER_LIFECYCLE,
+  PAYMENT_WINDOW_MS,
+  type StockMovement,
+} from '@antrean/domain';
 import { type AcceptedOrder, orderJobId } from '@antrean/queue';
 import { MicroBatcher } from '../micro-batcher.ts';
 import type { DatabaseGate } from '../database-gate.ts';
@@ -119,7 +125,7 @@ async function reserveInTransaction(
   const [stock, saleItems, existing] = await Promise.all([
     lockStock(trx, { skus }, NOWAIT),
     lockOpenSaleItems(trx, skus, window, [...new Set([...buyers.values()].flat())], NOWAIT),
-    // After the locks: whoever reserved one of these orders has committed by now.
+    // After the locks: another worker that reserved one of these orders has committed by now.
     existingOrderIds(trx, ids),
   ]);
   // Two jobs of one order may be in one batch; orders that are there already stay as they are.

@@ -9,7 +9,7 @@ import {
 } from '@antrean/db';
 import {
   ATTEMPT_LIFECYCLE,
-  nextStatusCheckInMs,
+  nextStatusCheckAt,
   isLiveAttempt,
   mayFallBackFrom,
   type OnlineGateway,
@@ -60,16 +60,15 @@ export async function makePaymentLink(
       return handOut(deps, attempt, { url: outcome.url, gatewayRef: outcome.gatewayRef });
     }
     codes.add(outcome.code);
-    const now = deps.now().getTime();
-    const isOld = now - attempt.createdAt.getTime() > ATTEMPT_LIFECYCLE.unknown.overdueAfterMs;
+    const now = deps.now();
+    const isOld = now.getTime() - attempt.createdAt.getTime() > ATTEMPT_LIFECYCLE.unknown.overdueAfterMs;
     // `abandoned` is safe: no customer has the link of a call whose outcome is unknown, and a late answer finds the
     // row changed. An attempt that was not sent this time may have been sent the time before.
     const ended =
       (outcome.kind === 'unknown' && isOld) || (outcome.kind === 'not_sent' && isResumed)
         ? 'abandoned'
         : outcome.kind;
-    const askInMs = nextStatusCheckInMs(ended, 0);
-    const nextPollAt = askInMs === null ? null : new Date(now + askInMs);
+    const nextPollAt = nextStatusCheckAt(ended, now);
     if (!(await endCall(db, attempt, ended, { failureCode: outcome.code, nextPollAt }))) return;
     if (ended === 'unknown') {
       throw new PaymentNotReadyError(
@@ -154,7 +153,7 @@ async function handOut(
     const [order] = await lockOrders(trx, [attempt.orderId]);
     const isWanted = order?.state === 'reserved' && order.paymentMethod === 'online';
     const to = isWanted ? 'active' : 'abandoned';
-    const nextPollAt = new Date(deps.now().getTime() + (nextStatusCheckInMs(to, 0) ?? 0));
+    const nextPollAt = nextStatusCheckAt(to, deps.now());
     if (!(await endCall(trx, attempt, to, { ...link, nextPollAt })) || !isWanted) return;
     await moveOrders(trx, [awaitPayment(attempt, order.version)]);
   });

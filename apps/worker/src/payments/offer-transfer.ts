@@ -7,7 +7,7 @@ import {
   moveOrders,
   takeTransferAmount,
 } from '@antrean/db';
-import { isLiveAttempt, nextStatusCheckInMs } from '@antrean/domain';
+import { isLiveAttempt, nextStatusCheckAt } from '@antrean/domain';
 import { RetryLaterError } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
 import { publishOrders } from '../orders/publish-orders.ts';
@@ -21,10 +21,9 @@ export async function offerTransfer(deps: JobDependencies, order: OrderToPay, jo
     if (locked?.state !== 'reserved' || locked.paymentMethod !== 'bank_transfer') return;
     const now = deps.now();
     const attempts = await attemptsOfOrders(trx, [orderId]);
-    const nextPollAt = new Date(now.getTime() + (nextStatusCheckInMs('abandoned', 0) ?? 0));
     // No customer has the link of an unfinished attempt; the late answer to its call finds the row changed.
     const unfinished = attempts.filter(({ state }) => isLiveAttempt(state)).map(({ id }) => id);
-    await endAttempts(trx, unfinished, 'abandoned', nextPollAt);
+    await endAttempts(trx, unfinished, 'abandoned', nextStatusCheckAt('abandoned', now));
     const number = nextNumber(attempts);
     const id = `${orderId}-${number}`;
     const accounts = deps.transferAccounts;

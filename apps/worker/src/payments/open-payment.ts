@@ -1,4 +1,5 @@
-import { type OrderMove, type PaymentAttempt, type StoredOrder } from '@antrean/db';
+import type { PaymentAttempt, StoredOrder } from '@antrean/db';
+import type { OrderMove } from '@antrean/domain';
 
 /** While another job's call may be under way, or a gateway's rate limit is used up. */
 export const LOOK_AGAIN_MS = 3_000;

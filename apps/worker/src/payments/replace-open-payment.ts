@@ -11,7 +11,7 @@ import {
   type Transaction,
 } from '@antrean/db';
 import {
-  nextStatusCheckInMs,
+  nextStatusCheckAt,
   isLiveAttempt,
   ORDER_LIFECYCLE,
   type PaymentMethod,
@@ -66,8 +66,7 @@ async function endClosed(
 ): Promise<boolean> {
   const { proofReference = null } = (await attemptById(trx, id)) ?? {};
   if (proofReference !== null) return false;
-  const nextPollAt = new Date(now.getTime() + (nextStatusCheckInMs('closed', 0) ?? 0));
-  const ended = await endAttempts(trx, [id], 'closed', nextPollAt);
+  const ended = await endAttempts(trx, [id], 'closed', nextStatusCheckAt('closed', now));
   const restsUntil = new Date(now.getTime() + TRANSFER_AMOUNT_RESTS_MS);
   if (ended.length > 0 && gateway === 'bank_transfer') await freeTransferAmounts(trx, [id], restsUntil);
   return ended.length > 0;

@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import { answerOf, attempt, decide, order, pathOf, stockOf } from '../../tests/aggregate.ts';
+import { ORDER_STATES } from '../order-lifecycle.ts';
+import { ATTEMPT_STATES } from '../payment-attempt.ts';
+import { awaitsReview, mustBeClosed } from './closing.ts';
+import type { OrderAggregate } from './state.ts';
+
+const close = (aggregate: OrderAggregate, closedAttemptId?: string) =>
+  decide(aggregate, { kind: 'close', orderId: 'o', closedAttemptId });
+const TRANSFER = { gateway: 'bank_transfer', proofReference: 'proof' } as const;
+
+describe('a closing order', () => {
+  it.each([
+    ['not_paid_in_time', 'expired', 'not paid in time'],
+    ['cancelled', 'cancelled', 'cancelled'],
+  ] as const)('that is %s ends as %s, and its stock is released', (closingReason, to, reason) => {
+    const decision = close(order('closing', { closingReason }));
+    expect(decision.outcome).toBe('closed');
+    expect(decision.effects.orderMoves).toMatchObject([{ from: 'closing', to, reason, dueAt: null }]);
+    expect(stockOf(decision)).toEqual(['release 2 of 1']);
+    expect(answerOf(close(decision.next))).toEqual({ outcome: 'kept', effects: {} });
+  });
+
+  it.each(ORDER_STATES.filter((state) => state !== 'closing'))('is none while it is %s', (state) => {
+    expect(answerOf(close(order(state, { closingReason: 'cancelled' })))).toEqual({
+      outcome: 'kept',
+      effects: {},
+    });
+  });
+
+  it('without a reason is kept', () => {
+    expect(close(order('closing')).outcome).toBe('kept');
+  });
+
+  it('ends its attempts: the open one is confirmed closed, no customer has the link of others', () => {
+    const attempts = ATTEMPT_STATES.map((state) => attempt({ id: state, state }));
+    const { effects } = close(order('closing', { closingReason: 'cancelled', attempts }), 'active');
+    expect(effects.closedAttempts).toEqual(['active']);
+    expect(effects.abandonedAttempts).toEqual(['created', 'sent', 'unknown']);
+    expect(effects.freedTransferAmounts).toBeUndefined();
+  });
+
+  it('is kept while a link that was not confirmed closed can be paid', () => {
+    const attempts = [attempt(), attempt({ id: 'o-2', state: 'closed' })];
+    const aggregate = order('closing', { closingReason: 'not_paid_in_time', attempts });
+    for (const closed of [undefined, 'o-2'])
+      expect(answerOf(close(aggregate, closed))).toEqual({ outcome: 'kept', effects: {} });
+    expect(close(aggregate, 'o-1').outcome).toBe('closed');
+  });
+
+  it('is kept while the proof of a transfer is looked at, unless it is cancelled', () => {
+    const attempts = [attempt(TRANSFER)];
+    expect(close(order('closing', { closingReason: 'not_paid_in_time', attempts })).outcome).toBe('kept');
+    const cancelled = close(order('closing', { closingReason: 'cancelled', attempts }));
+    expect(pathOf(cancelled)).toEqual(['closing -> cancelled']);
+    expect(cancelled.effects.closedAttempts).toEqual(['o-1']);
+    expect(cancelled.effects.freedTransferAmounts).toEqual(['o-1']);
+    const without = [attempt({ ...TRANSFER, proofReference: null })];
+    expect(close(order('closing', { closingReason: 'not_paid_in_time', attempts: without })).outcome).toBe(
+      'closed',
+    );
+  });
+});
+
+it('must close what a customer can pay at a gateway, and nothing else', () => {
+  const open = ATTEMPT_STATES.filter((state) => mustBeClosed(attempt({ state })));
+  expect(open).toEqual(['active']);
+  expect(mustBeClosed(attempt({ gateway: 'bank_transfer' }))).toBe(false);
+});
+
+it('waits for an admin only with a proof of a transfer that is awaited', () => {
+  expect(awaitsReview(attempt(TRANSFER), 'not_paid_in_time')).toBe(true);
+  expect(awaitsReview(attempt(TRANSFER), 'cancelled')).toBe(false);
+  expect(awaitsReview(attempt({ ...TRANSFER, state: 'closed' }), 'not_paid_in_time')).toBe(false);
+  expect(awaitsReview(attempt({ proofReference: 'proof' }), 'not_paid_in_time')).toBe(false);
+});

@@ -1,0 +1,100 @@
+import { closeOrder } from './closing.ts';
+import type { CommandOutcomes, OrderCommand } from './commands.ts';
+import { type DecisionContext, Draft } from './draft.ts';
+import { append, type EffectLists, type EffectRows, type Effects } from './effects.ts';
+import { shipOrder } from './fulfilment.ts';
+import { receiveGoods } from './goods-receipt.ts';
+import { releaseHold, voidOrder } from './hold.ts';
+import { receivePayment } from './payment-received.ts';
+import { endRefund, recordExternalRefund, requestRefund } from './refund.ts';
+import { undoPayment } from './reversal.ts';
+import { Shelves } from './shelves.ts';
+import { aggregatesOf, type LoadedState, type OrderAggregate } from './state.ts';
+
+type CommandOfAnOrder = Exclude<OrderCommand, { kind: 'receive' }>;
+type Outcome = CommandOutcomes[OrderCommand['kind']];
+
+interface Decision {
+  outcome: Outcome;
+  effects: Effects;
+  /** The order as it is afterwards. */
+  next: OrderAggregate;
+}
+
+/** Decides one command from what is known of its order. Pure: the order that it was given stays as it was. */
+export function decideOrderCommand(
+  aggregate: OrderAggregate,
+  command: CommandOfAnOrder,
+  context: DecisionContext,
+): Decision {
+  const draft = new Draft(aggregate, context);
+  const outcome = decide(draft, command);
+  return { outcome, effects: draft.effects, next: draft.aggregate };
+}
+
+function decide(draft: Draft, command: CommandOfAnOrder): Outcome {
+  switch (command.kind) {
+    case 'pay':
+      return receivePayment(draft, command);
+    case 'undo':
+      return undoPayment(draft, command);
+    case 'record_external_refund':
+      return recordExternalRefund(draft, command);
+    case 'void':
+      return voidOrder(draft, command);
+    case 'release_hold':
+      return releaseHold(draft, command);
+    case 'close':
+      return closeOrder(draft, command);
+    case 'request_refund':
+      return requestRefund(draft, command);
+    case 'end_refund':
+      return endRefund(draft, command);
+    case 'ship':
+      return shipOrder(draft, command);
+  }
+  return command satisfies never;
+}
+
+/**
+ * Decides the commands of a round in the order given, each from what those before it left. Pure and deterministic; what
+ * is to be written is the effects of all of them.
+ */
+export function decideOrderCommands(
+  loaded: LoadedState,
+  commands: readonly OrderCommand[],
+  options: Pick<DecisionContext, 'now' | 'refundByItself'>,
+): { outcomes: Outcome[]; effects: Effects } {
+  const aggregates = aggregatesOf(loaded);
+  const shelves = new Shelves(loaded);
+  const exceptions = new Map(loaded.exceptions.map((exception) => [exception.id, exception]));
+  const context = { ...options, exceptions, shelves };
+  const all: Effects[] = [];
+  const outcomes = commands.map((command) => {
+    const { outcome, effects } =
+      command.kind === 'receive' ? receiveGoods(shelves, command) : decideNext(aggregates, command, context);
+    shelves.move(effects.stockMovements ?? []);
+    all.push(effects);
+    return outcome;
+  });
+  return { outcomes, effects: joined(all) };
+}
+
+function decideNext(
+  aggregates: Map<string, OrderAggregate>,
+  command: CommandOfAnOrder,
+  context: DecisionContext,
+): Decision {
+  const aggregate = aggregates.get(command.orderId);
+  if (aggregate === undefined) throw new Error(`Order ${command.orderId} is not in the database.`);
+  const decision = decideOrderCommand(aggregate, command, context);
+  aggregates.set(command.orderId, decision.next);
+  return decision;
+}
+
+function joined(all: readonly Effects[]): Effects {
+  const sum: EffectLists = {};
+  for (const effects of all)
+    for (const list of Object.keys(effects) as (keyof EffectRows)[]) append(sum, list, effects[list] ?? []);
+  return sum;
+}

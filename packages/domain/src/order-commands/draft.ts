@@ -1,0 +1,120 @@
+import type { MovementKind } from '../ledger.ts';
+import { type MoneyMovement, moneyMovement, type MoneyMovementKind } from '../money.ts';
+import type { OrderState } from '../order-lifecycle.ts';
+import type { PaymentExceptionKind } from '../payment-exception.ts';
+import { append, type EffectLists, type EffectRows, type Effects, type NewRefund } from './effects.ts';
+import type { Shelves } from './shelves.ts';
+import { advance, type AttemptRow, type ExceptionRow, type OrderAggregate, type OrderRow } from './state.ts';
+
+/** What a decision knows besides its order. */
+export interface DecisionContext {
+  readonly now: Date;
+  /** Whether money to which the shop has no claim goes back without an admin. */
+  readonly refundByItself: boolean;
+  /** The exceptions that commands name, by id. */
+  readonly exceptions: ReadonlyMap<number, ExceptionRow>;
+  readonly shelves: Pick<Shelves, 'covers'>;
+}
+
+/** Who did it, and why: kept with each move. */
+export interface Why {
+  readonly actor: string;
+  readonly reason: string;
+}
+
+/**
+ * A decision in the making. Each effect that it records moves `aggregate` on, so that the next step of the same decision
+ * sees the order as it will be.
+ */
+export class Draft {
+  readonly context: DecisionContext;
+  readonly #effects: EffectLists = {};
+  #aggregate: OrderAggregate;
+
+  constructor(aggregate: OrderAggregate, context: DecisionContext) {
+    this.#aggregate = aggregate;
+    this.context = context;
+  }
+
+  get aggregate(): OrderAggregate {
+    return this.#aggregate;
+  }
+
+  get effects(): Effects {
+    return this.#effects;
+  }
+
+  get order(): OrderRow {
+    return this.#aggregate.order;
+  }
+
+  attempt(id: string): AttemptRow {
+    const attempt = this.#aggregate.attempts.find((one) => one.id === id);
+    if (attempt === undefined) throw new Error(`There is no attempt ${id}.`);
+    return attempt;
+  }
+
+  record<K extends keyof EffectRows>(list: K, row: EffectRows[K]): void {
+    append(this.#effects, list, [row]);
+    this.#aggregate = advance(this.#aggregate, list, row);
+  }
+
+  moveOrder(to: OrderState, { actor, reason }: Why, dueAt: Date | null = null): void {
+    const { orderId, state: from, version } = this.order;
+    this.record('orderMoves', { orderId, from, version, to, dueAt, actor, reason });
+  }
+
+  /** Keeps a paid order from being sent until a person, or a refund, has decided. */
+  holdOrder(why: Why): void {
+    const { orderId, state } = this.order;
+    if (state === 'paid') this.moveOrder('payment_hold', why);
+    else if (state === 'payment_hold') this.record('heldOrders', orderId);
+  }
+
+  /** Moves all that the order holds. */
+  moveStock(kind: MovementKind, { actor, reason }: Why): void {
+    for (const { orderId, productId, quantity, flashSaleItemId, buyerKeys } of this.#aggregate.held) {
+      const movement = { orderId, productId, quantity, flashSaleItemId, buyerKeys };
+      this.record('stockMovements', { ...movement, kind, actor, reason });
+    }
+  }
+
+  /** Enters money in the ledger, once for each kind and reference; nothing for no money. */
+  book(kind: MoneyMovementKind, rupiah: number, at: Booking): void {
+    const movement = movementOf(kind, rupiah, at);
+    if (movement !== null) this.record('moneyMovements', movement);
+  }
+
+  /** A gateway may tell a fee more than once, and the settlement report before it. */
+  bookFee(rupiah: number | undefined, at: Booking): void {
+    const fee = movementOf('fee', rupiah ?? 0, at);
+    if (fee !== null) this.record('fees', fee);
+  }
+
+  openException(
+    kind: PaymentExceptionKind,
+    { orderId, id: attemptId, gateway }: AttemptRow,
+    about: { subject: string; amountRupiah: number | null; detail: string; refund?: NewRefund },
+  ): void {
+    this.record('newExceptions', { kind, orderId, attemptId, gateway, ...about });
+  }
+
+  /** `ms` from now. */
+  after(ms: number): Date {
+    return new Date(this.context.now.getTime() + ms);
+  }
+}
+
+interface Booking {
+  readonly attempt: Pick<AttemptRow, 'orderId' | 'gateway'>;
+  readonly reference: string;
+  readonly actor: string;
+}
+
+function movementOf(
+  kind: MoneyMovementKind,
+  rupiah: number,
+  { attempt: { orderId, gateway }, reference, actor }: Booking,
+): MoneyMovement | null {
+  return moneyMovement(kind, rupiah, { orderId, gateway, reference, actor });
+}

@@ -1,0 +1,90 @@
+import { describe, expect, it } from 'vitest';
+import {
+  answerOf,
+  decide,
+  moneyOf,
+  NOW,
+  order,
+  paid,
+  pathOf,
+  PRICE,
+  refund,
+  soldOrder,
+  stockOf,
+} from '../../tests/aggregate.ts';
+import { ORDER_STATES } from '../order-lifecycle.ts';
+import type { OrderAggregate } from './state.ts';
+
+const voided = (aggregate: OrderAggregate) =>
+  decide(aggregate, { kind: 'void', orderId: 'o', actor: 'admin', reason: 'gone' });
+const release = (aggregate: OrderAggregate, unlessDisputed = false) =>
+  decide(aggregate, { kind: 'release_hold', orderId: 'o', actor: 'admin', reason: 'won', unlessDisputed });
+const OTHERS = ORDER_STATES.filter((state) => state !== 'payment_hold');
+
+describe('the end of a held order', () => {
+  it.each(['reversed', 'charged_back'] as const)('comes where its payment was %s', (state) => {
+    const decision = voided(soldOrder('payment_hold', { attempts: [paid({ state })] }));
+    expect(decision.outcome).toBe('voided');
+    expect(pathOf(decision)).toEqual(['payment_hold -> cancelled']);
+    expect(stockOf(decision)).toEqual(['revoke 2 of 1']);
+    expect(moneyOf(decision)).toEqual({ sale_undone: PRICE });
+    expect(answerOf(voided(decision.next))).toEqual({ outcome: 'kept', effects: {} });
+  });
+
+  it('comes as refunded where its payment was won back after all of it had been refunded', () => {
+    const refunds = [refund({ state: 'succeeded', amountRupiah: PRICE })];
+    const attempts = [paid({ returnedRupiah: PRICE })];
+    const decision = voided(order('payment_hold', { attempts, refunds }));
+    expect(decision.outcome).toBe('voided');
+    expect(pathOf(decision)).toEqual(['payment_hold -> refunded']);
+    expect(stockOf(decision)).toEqual(['revoke 2 of 1']);
+    expect(moneyOf(decision)).toEqual({});
+  });
+
+  it('does not come while its money is there', () => {
+    expect(answerOf(voided(soldOrder('payment_hold')))).toEqual({ outcome: 'kept', effects: {} });
+  });
+
+  it.each(OTHERS)('does not come to an order that is %s', (state) => {
+    const attempts = [paid({ state: 'charged_back' })];
+    expect(answerOf(voided(order(state, { attempts })))).toEqual({ outcome: 'kept', effects: {} });
+  });
+
+  it('does not come to an order that no attempt has paid', () => {
+    expect(voided(order('payment_hold', { attempts: [paid({ outcome: 'second_payment' })] })).outcome).toBe(
+      'kept',
+    );
+  });
+});
+
+describe('the release of a held order', () => {
+  it('lets it go to fulfilment when its money is there', () => {
+    const decision = release(soldOrder('payment_hold'));
+    expect(decision.outcome).toBe('released');
+    expect(pathOf(decision)).toEqual(['payment_hold -> paid']);
+    expect(Object.keys(decision.effects)).toEqual(['orderMoves']);
+    expect(answerOf(release(decision.next))).toEqual({ outcome: 'kept', effects: {} });
+  });
+
+  it.each(OTHERS)('finds an order that is %s', (state) => {
+    expect(answerOf(release(order(state, { attempts: [paid()] })))).toEqual({ outcome: 'kept', effects: {} });
+  });
+
+  it('keeps one whose money was taken back, or is all on its way back', () => {
+    for (const change of [
+      { state: 'reversed' },
+      { state: 'charged_back' },
+      { returnedRupiah: PRICE },
+    ] as const)
+      expect(release(soldOrder('payment_hold', { attempts: [paid(change)] })).outcome).toBe('kept');
+    expect(release(order('payment_hold')).outcome).toBe('kept');
+    const partly = [paid({ returnedRupiah: PRICE - 1 })];
+    expect(release(soldOrder('payment_hold', { attempts: partly })).outcome).toBe('released');
+  });
+
+  it('of a disputed payment is left to an admin', () => {
+    const disputed = soldOrder('payment_hold', { attempts: [paid({ disputedAt: NOW })] });
+    expect(release(disputed, true).outcome).toBe('kept');
+    expect(release(disputed, false).outcome).toBe('released');
+  });
+});

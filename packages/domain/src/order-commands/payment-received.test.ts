@@ -1,0 +1,236 @@
+import { describe, expect, it } from 'vitest';
+import {
+  answerOf,
+  after,
+  attempt,
+  decide,
+  HELD,
+  moneyOf,
+  NOW,
+  openedBy,
+  order,
+  paid,
+  pathOf,
+  PRICE,
+  soldOrder,
+  stockOf,
+} from '../../tests/aggregate.ts';
+import { type OrderState, REVERSAL_HOLD_MS } from '../order-lifecycle.ts';
+import type { ReceivedPayment } from './commands.ts';
+import type { OrderAggregate } from './state.ts';
+
+const received = (change: Partial<ReceivedPayment> = {}): ReceivedPayment => ({
+  ...{ amountRupiah: PRICE, currency: 'IDR', transactionId: 'tx', mayReverse: false },
+  ...change,
+});
+const pay = (aggregate: OrderAggregate, more: Partial<ReceivedPayment> = {}, context = {}) =>
+  decide(
+    aggregate,
+    { kind: 'pay', orderId: 'o', attemptId: 'o-1', received: received(more), actor: 'midtrans' },
+    context,
+  );
+const TRANSFER = { gateway: 'bank_transfer', amountRupiah: PRICE + 123 } as const;
+
+describe('a payment of the amount that was asked for', () => {
+  it.each<[OrderState, string[], string]>([
+    ['reserved', ['reserved -> awaiting_payment', 'awaiting_payment -> paid'], 'commit 2 of 1'],
+    ['awaiting_payment', ['awaiting_payment -> paid'], 'commit 2 of 1'],
+    ['closing', ['closing -> paid'], 'commit 2 of 1'],
+    ['expired', ['expired -> paid'], 'reinstate 2 of 1'],
+  ])('pays an order that is %s', (state, path, movement) => {
+    const decision = pay(order(state, { attempts: [attempt()] }), { feeRupiah: 700, method: 'qris' });
+    expect(decision.outcome).toBe('paid');
+    expect(pathOf(decision)).toEqual(path);
+    expect(stockOf(decision)).toEqual([movement]);
+    expect(decision.effects.stockMovements?.[0]).toMatchObject({ flashSaleItemId: 3, buyerKeys: ['siti'] });
+    expect(moneyOf(decision)).toEqual({ payment: PRICE, sale: PRICE });
+    expect(decision.effects.fees).toMatchObject([{ kind: 'fee', amountRupiah: 700, reference: 'o-1' }]);
+    expect(decision.effects.paidAttempts).toMatchObject([
+      {
+        ...{ id: 'o-1', outcome: 'paid', receivedRupiah: PRICE, transactionId: 'tx', method: 'qris' },
+        ...{ paidAt: NOW, nextPollAt: after(2 * 60_000) },
+      },
+    ]);
+    expect(decision.next).toMatchObject({
+      order: { state: 'paid' },
+      attempts: [{ state: 'paid', outcome: 'paid', receivedRupiah: PRICE }],
+      sold: { saleRupiah: PRICE, codeRupiah: 0 },
+    });
+    expect(decision.effects.newExceptions).toBeUndefined();
+  });
+
+  it.each<[OrderState, string]>([
+    ['paid', 'second_payment'],
+    ['payment_hold', 'second_payment'],
+    ['shipped', 'second_payment'],
+    ['refunded', 'second_payment'],
+    ['cancelled', 'paid_after_cancel'],
+  ])('that finds its order %s goes back by itself', (state, outcome) => {
+    const decision = pay(order(state, { attempts: [attempt(), paid({ id: 'o-2' })] }));
+    expect(decision.outcome).toBe(outcome);
+    expect(pathOf(decision)).toEqual([]);
+    expect(stockOf(decision)).toEqual([]);
+    expect(moneyOf(decision)).toEqual({ payment: PRICE });
+    expect(decision.effects.paidAttempts).toMatchObject([{ id: 'o-1', outcome, receivedRupiah: PRICE }]);
+    expect(openedBy(decision)).toEqual([[outcome, 'o-1', PRICE]]);
+    expect(decision.effects.newExceptions?.[0]?.refund).toEqual({
+      ...{ id: 'rf-o-1', attemptId: 'o-1', amountRupiah: PRICE, reason: outcome, requestedBy: 'worker' },
+      ...{ state: 'requested', dueAt: NOW },
+    });
+    expect(decision.effects.refundedTotals).toEqual([{ id: 'o-1', rupiah: PRICE }]);
+  });
+
+  it('goes back where there is not enough left to reinstate its order', () => {
+    const decision = pay(order('expired', { attempts: [attempt()] }), {}, { isCovered: false });
+    expect(decision.outcome).toBe('paid_too_late');
+    expect(pathOf(decision)).toEqual([]);
+    expect(openedBy(decision)).toEqual([['paid_too_late', 'o-1', PRICE]]);
+    expect(decision.next.refunds).toMatchObject([{ id: 'rf-o-1', state: 'requested' }]);
+  });
+
+  it.each<OrderState>(['queued', 'rejected'])('is a bug of an order that is %s', (state) => {
+    expect(() => pay(order(state, { attempts: [attempt()] }))).toThrow(
+      `is ${state} and has a payment attempt`,
+    );
+  });
+
+  it('of an attempt that is not there is a bug', () => {
+    expect(() => pay(order('reserved'))).toThrow('There is no attempt o-1.');
+  });
+
+  it('that its bank may undo holds its order, and what goes back of it, for that time', () => {
+    const decision = pay(order('awaiting_payment', { attempts: [attempt()] }), { mayReverse: true });
+    expect(decision.effects.orderMoves).toMatchObject([
+      { to: 'payment_hold', dueAt: after(REVERSAL_HOLD_MS), version: 5 },
+    ]);
+    const second = pay(order('paid', { attempts: [attempt()] }), { mayReverse: true });
+    expect(second.effects.newExceptions?.[0]?.refund?.dueAt).toEqual(after(REVERSAL_HOLD_MS));
+  });
+
+  it('is left to an admin where refunds do not go by themselves', () => {
+    const decision = pay(order('cancelled', { attempts: [attempt()] }), {}, { refundByItself: false });
+    expect(openedBy(decision)).toEqual([['paid_after_cancel', 'o-1', PRICE]]);
+    expect(decision.effects.newExceptions?.[0]).not.toHaveProperty('refund');
+    expect(decision.effects.refundedTotals).toBeUndefined();
+  });
+
+  it('ends the other attempts of its order, each in its way', () => {
+    const others = (['created', 'sent', 'unknown', 'active', 'declined', 'closed'] as const).map((state) =>
+      attempt({ id: state, state }),
+    );
+    const transfer = attempt({ id: 'transfer', ...TRANSFER });
+    const { effects } = pay(order('awaiting_payment', { attempts: [...others, attempt(), transfer] }));
+    expect(effects.abandonedAttempts).toEqual(['created', 'sent', 'unknown']);
+    // Its link must be closed at the gateway.
+    expect(effects.statusChecks).toEqual(['active']);
+    expect(effects.closedAttempts).toEqual(['transfer']);
+    expect(effects.freedTransferAmounts).toEqual(['transfer']);
+  });
+});
+
+describe('a payment that is not what was asked for', () => {
+  it.each<OrderState>(['awaiting_payment', 'paid', 'cancelled', 'expired'])(
+    'does not pay its order, %s, and does not go back by itself',
+    (state) => {
+      const decision = pay(order(state, { attempts: [attempt()] }), { amountRupiah: PRICE - 1 });
+      expect(decision.outcome).toBe('wrong_amount');
+      expect(moneyOf(decision)).toEqual({ payment: PRICE - 1 });
+      expect(openedBy(decision)).toEqual([['wrong_amount', 'o-1', PRICE - 1]]);
+      expect(decision.effects.newExceptions?.[0]).not.toHaveProperty('refund');
+      expect(pathOf(decision)).toEqual([]);
+    },
+  );
+
+  it('is booked nowhere in another currency: a person counts it', () => {
+    const decision = pay(order('awaiting_payment', { attempts: [attempt()] }), { currency: 'USD' });
+    expect(decision.outcome).toBe('wrong_amount');
+    expect(Object.keys(decision.effects)).toEqual(['newExceptions']);
+    expect(openedBy(decision)).toEqual([['wrong_amount', 'o-1', null]]);
+  });
+});
+
+describe('a bank transfer', () => {
+  it('pays its order and sells the code above its price', () => {
+    const aggregate = order('awaiting_payment', { attempts: [attempt(TRANSFER)] });
+    const decision = pay(aggregate, { amountRupiah: TRANSFER.amountRupiah });
+    expect(moneyOf(decision)).toEqual({ payment: PRICE + 123, sale: PRICE, transfer_code: 123 });
+    expect(decision.next.sold).toEqual({ saleRupiah: PRICE, codeRupiah: 123 });
+    expect(decision.effects.freedTransferAmounts).toEqual(['o-1']);
+  });
+
+  it('that another payment has taken the place of is a late one', () => {
+    const closed = attempt({ ...TRANSFER, state: 'closed' });
+    for (const state of ['reserved', 'awaiting_payment', 'closing'] as const) {
+      const decision = pay(order(state, { attempts: [closed] }), { amountRupiah: TRANSFER.amountRupiah });
+      expect(decision.outcome).toBe('late_transfer');
+      expect(openedBy(decision)).toEqual([['late_transfer', 'o-1', TRANSFER.amountRupiah]]);
+      expect(pathOf(decision)).toEqual([]);
+    }
+    // An expired order has no other payment.
+    const late = pay(order('expired', { attempts: [closed] }), { amountRupiah: TRANSFER.amountRupiah });
+    expect(late.outcome).toBe('paid');
+  });
+
+  it('never goes back by itself, as no gateway sends it', () => {
+    const decision = pay(order('cancelled', { attempts: [attempt(TRANSFER)] }), {
+      amountRupiah: TRANSFER.amountRupiah,
+    });
+    expect(decision.outcome).toBe('paid_after_cancel');
+    expect(decision.effects.newExceptions?.[0]).not.toHaveProperty('refund');
+  });
+
+  it('that the customer sent twice is for a person to count', () => {
+    const entered = paid({ ...TRANSFER, receivedRupiah: TRANSFER.amountRupiah, transactionId: 'line-1' });
+    const aggregate = soldOrder('paid', { attempts: [entered] });
+    expect(pay(aggregate, { transactionId: 'line-1' }).effects).toEqual({});
+    const twice = pay(aggregate, { transactionId: 'line-2' });
+    expect(twice.outcome).toBe('second_payment');
+    expect(openedBy(twice)).toEqual([['second_payment', 'o-1 line-2', PRICE]]);
+    expect(Object.keys(twice.effects)).toEqual(['newExceptions']);
+  });
+});
+
+describe('a payment that is told again', () => {
+  it('has the outcome that it had, and no effect', () => {
+    for (const outcome of ['paid', 'second_payment', 'paid_too_late', 'wrong_amount'] as const) {
+      const again = pay(soldOrder('shipped', { attempts: [paid({ outcome })] }));
+      expect(answerOf(again)).toEqual({ outcome, effects: {} });
+    }
+  });
+
+  it.each(['reversed', 'charged_back'] as const)('after it was %s is won back', (state) => {
+    const undone = paid({ state, takenBackRupiah: 40_000, timesUndone: 2, method: 'card' });
+    const decision = pay(soldOrder('payment_hold', { attempts: [undone] }), { transactionId: 'tx-2' });
+    expect(decision.outcome).toBe('paid');
+    expect(moneyOf(decision)).toEqual({ payment: 40_000 });
+    expect(decision.effects.moneyMovements?.[0]?.reference).toBe('o-1/2');
+    expect(decision.effects.paidAttempts).toMatchObject([
+      { id: 'o-1', outcome: 'paid', receivedRupiah: PRICE, transactionId: 'tx-2', method: 'card' },
+    ]);
+    expect(decision.next.attempts).toMatchObject([{ state: 'paid', takenBackRupiah: 0 }]);
+    expect(decision.effects.newExceptions).toBeUndefined();
+  });
+
+  it.each<OrderState>(['cancelled', 'refunded'])(
+    'and won back after its order was %s opens an exception',
+    (state) => {
+      const undone = paid({ state: 'charged_back', takenBackRupiah: PRICE, timesUndone: 1 });
+      expect(openedBy(pay(order(state, { attempts: [undone] })))).toEqual([
+        ['paid_after_cancel', 'o-1/1', PRICE],
+      ]);
+    },
+  );
+
+  it('in another currency wins nothing back', () => {
+    const undone = paid({ state: 'charged_back', takenBackRupiah: PRICE, timesUndone: 1 });
+    const decision = pay(soldOrder('payment_hold', { attempts: [undone] }), { currency: 'USD' });
+    expect(answerOf(decision)).toEqual({ outcome: 'paid', effects: {} });
+  });
+});
+
+it('leaves the order that it was decided from as it was', () => {
+  const before = order('awaiting_payment', { attempts: [attempt()] });
+  pay(before);
+  expect(before).toEqual(order('awaiting_payment', { attempts: [attempt()] }));
+  expect(before.held).toEqual([HELD]);
+});

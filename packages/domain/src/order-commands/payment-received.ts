@@ -1,0 +1,156 @@
+import { REVERSAL_HOLD_MS } from '../order-lifecycle.ts';
+import { nextStatusCheckAt, type PaymentOutcome } from '../payment-attempt.ts';
+import { REFUNDED_BY_ITSELF } from '../payment-exception.ts';
+import { abandonIfUnfinished, closeAttempt } from './closing.ts';
+import type { CommandOf, ReceivedPayment } from './commands.ts';
+import type { Draft, Why } from './draft.ts';
+import { newRefund } from './refund.ts';
+import type { AttemptRow } from './state.ts';
+
+/** Enters money that has come for an attempt, and decides what it means for the order. */
+export function receivePayment(
+  draft: Draft,
+  { attemptId, received, actor }: CommandOf<'pay'>,
+): PaymentOutcome {
+  const attempt = draft.attempt(attemptId);
+  if (attempt.outcome !== null) return receiveAgain(draft, attempt, attempt.outcome, received, actor);
+  const outcome = outcomeOf(draft, attempt, received);
+  if (isCountable(received)) enter(draft, attempt, outcome, received, actor);
+  if (outcome === 'paid')
+    settle(draft, attempt, received, { actor, reason: `${actor} confirmed ${attemptId}` });
+  else setAside(draft, attempt, outcome, received);
+  return outcome;
+}
+
+/** Money of another currency is for a person to count. */
+const isCountable = ({ currency }: ReceivedPayment): boolean => currency === 'IDR';
+
+function outcomeOf(draft: Draft, attempt: AttemptRow, received: ReceivedPayment): PaymentOutcome {
+  const { orderId, state } = draft.order;
+  if (!isCountable(received) || received.amountRupiah !== attempt.amountRupiah) return 'wrong_amount';
+  switch (state) {
+    case 'paid':
+    case 'payment_hold':
+    case 'shipped':
+    case 'refunded':
+      return 'second_payment';
+    case 'cancelled':
+      return 'paid_after_cancel';
+    case 'expired':
+      return draft.context.shelves.covers(draft.aggregate.held) ? 'paid' : 'paid_too_late';
+    case 'reserved':
+    case 'awaiting_payment':
+    case 'closing':
+      // A transfer cannot be closed at a bank, and another payment has taken the place of this one.
+      return attempt.gateway === 'bank_transfer' && attempt.state === 'closed' ? 'late_transfer' : 'paid';
+    case 'queued':
+    case 'rejected':
+      throw new Error(`Order ${orderId} is ${state} and has a payment attempt.`);
+  }
+  return state satisfies never;
+}
+
+function enter(
+  draft: Draft,
+  attempt: AttemptRow,
+  outcome: PaymentOutcome,
+  received: ReceivedPayment,
+  actor: string,
+): void {
+  const { id } = attempt;
+  const { amountRupiah, transactionId, method = null, paidAt = draft.context.now, feeRupiah } = received;
+  const nextPollAt = nextStatusCheckAt('paid', draft.context.now);
+  draft.record('paidAttempts', {
+    ...{ id, transactionId, method, outcome, receivedRupiah: amountRupiah, paidAt, nextPollAt },
+  });
+  if (attempt.gateway === 'bank_transfer') draft.record('freedTransferAmounts', id);
+  draft.book('payment', amountRupiah, { attempt, reference: id, actor });
+  draft.bookFee(feeRupiah, { attempt, reference: id, actor });
+}
+
+/** The order is paid: its stock is committed, its price is sold, its other attempts end. */
+function settle(draft: Draft, attempt: AttemptRow, { mayReverse }: ReceivedPayment, why: Why): void {
+  const { state, totalRupiah } = draft.order;
+  const total = totalRupiah ?? 0;
+  // The payment may come before the answer to our own call: the order passes through awaiting_payment.
+  if (state === 'reserved') draft.moveOrder('awaiting_payment', why);
+  if (mayReverse) draft.moveOrder('payment_hold', why, draft.after(REVERSAL_HOLD_MS));
+  else draft.moveOrder('paid', why);
+  draft.moveStock(state === 'expired' ? 'reinstate' : 'commit', why);
+  const booking = { attempt, reference: attempt.id, actor: why.actor };
+  draft.book('sale', total, booking);
+  if (attempt.gateway === 'bank_transfer') draft.book('transfer_code', attempt.amountRupiah - total, booking);
+  for (const other of draft.aggregate.attempts) {
+    if (other.id === attempt.id) continue;
+    // A transfer cannot be closed; one that comes opens an exception. A link must be closed at its gateway at once.
+    if (other.state === 'active' && other.gateway === 'bank_transfer') closeAttempt(draft, other);
+    else if (other.state === 'active') draft.record('statusChecks', other.id);
+    else abandonIfUnfinished(draft, other);
+  }
+}
+
+/** Money that does not pay its order opens an exception, and goes back by itself where the shop has no claim to it. */
+function setAside(
+  draft: Draft,
+  attempt: AttemptRow,
+  outcome: Exclude<PaymentOutcome, 'paid'>,
+  received: ReceivedPayment,
+): void {
+  const { id, gateway } = attempt;
+  const { amountRupiah, currency, mayReverse } = received;
+  const goesBackByItself =
+    draft.context.refundByItself && REFUNDED_BY_ITSELF.includes(outcome) && gateway !== 'bank_transfer';
+  // What may still be undone is not sent back before that time is over.
+  const dueAt = draft.after(mayReverse ? REVERSAL_HOLD_MS : 0);
+  const refund = { id: `rf-${id}`, amountRupiah, reason: outcome, requestedBy: 'worker', dueAt };
+  draft.openException(outcome, attempt, {
+    subject: id,
+    amountRupiah: isCountable(received) ? amountRupiah : null,
+    detail: `${amountRupiah} ${currency} came for ${id} (${attempt.amountRupiah} asked for), and the order was ${draft.order.state}.`,
+    ...(goesBackByItself ? { refund: newRefund(draft, attempt, refund) } : {}),
+  });
+}
+
+/** Money of an attempt that has had money: told again, won back from its bank, or sent twice by the customer. */
+function receiveAgain(
+  draft: Draft,
+  attempt: AttemptRow,
+  outcome: PaymentOutcome,
+  received: ReceivedPayment,
+  actor: string,
+): PaymentOutcome {
+  const { id, gateway, state, transactionId: entered } = attempt;
+  if (state === 'reversed' || state === 'charged_back') reinstate(draft, attempt, outcome, received, actor);
+  const { amountRupiah, transactionId } = received;
+  if (gateway !== 'bank_transfer' || transactionId === entered) return outcome;
+  // Another line of the bank's statement. An attempt holds one payment, so that a person counts this one.
+  draft.openException('second_payment', attempt, {
+    ...{ subject: `${id} ${transactionId}`, amountRupiah },
+    detail: `${amountRupiah} IDR came for ${id} as ${transactionId}, after ${entered}; it is not booked.`,
+  });
+  return 'second_payment';
+}
+
+/** A dispute was won, or a reversal withdrawn. */
+function reinstate(
+  draft: Draft,
+  attempt: AttemptRow,
+  outcome: PaymentOutcome,
+  received: ReceivedPayment,
+  actor: string,
+): void {
+  const { id, method, receivedRupiah, takenBackRupiah: rupiah } = attempt;
+  if (receivedRupiah === null || !isCountable(received)) return;
+  const { transactionId } = received;
+  const nextPollAt = nextStatusCheckAt('paid', draft.context.now);
+  draft.record('paidAttempts', {
+    ...{ id, transactionId, method, outcome, receivedRupiah, paidAt: draft.context.now, nextPollAt },
+  });
+  const reference = `${id}/${attempt.timesUndone}`;
+  draft.book('payment', rupiah, { attempt, reference, actor });
+  const { state } = draft.order;
+  if (state === 'cancelled' || state === 'refunded') {
+    const detail = `${rupiah} IDR of ${id} came back after the order was ${state}.`;
+    draft.openException('paid_after_cancel', attempt, { subject: reference, amountRupiah: rupiah, detail });
+  }
+}

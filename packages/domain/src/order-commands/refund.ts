@@ -1,0 +1,182 @@
+import type { PaymentExceptionState } from '../payment-exception.ts';
+import type { CommandOf, CommandOutcomes } from './commands.ts';
+import type { Draft, Why } from './draft.ts';
+import type { NewRefund } from './effects.ts';
+import { sellLess } from './sale.ts';
+import type { AttemptRow, RefundRow } from './state.ts';
+
+/** Money of an attempt is to go back, never more than came. */
+export function requestRefund(
+  draft: Draft,
+  command: CommandOf<'request_refund'>,
+): CommandOutcomes['request_refund'] {
+  const { attemptId, refundId, amountRupiah, exceptionId, reason, actor } = command;
+  const known = draft.aggregate.refunds.find(({ id }) => id === refundId);
+  if (known !== undefined) {
+    const isSame = known.attemptId === attemptId && known.amountRupiah === amountRupiah;
+    return isSame ? 'requested' : 'other_refund';
+  }
+  const named = exceptionId === null ? undefined : draft.context.exceptions.get(exceptionId);
+  if (exceptionId !== null && (named?.attemptId !== attemptId || named.state === 'resolved'))
+    return 'wrong_exception';
+  const attempt = draft.attempt(attemptId);
+  if (attempt.state !== 'paid' || attempt.receivedRupiah === null) return 'not_paid';
+  const leftRupiah = attempt.receivedRupiah - attempt.returnedRupiah;
+  if (amountRupiah > leftRupiah) return 'too_much';
+  const dueAt = draft.context.now;
+  const refund = newRefund(draft, attempt, { id: refundId, amountRupiah, reason, requestedBy: actor, dueAt });
+  if (exceptionId === null) {
+    const detail = `${actor} asked for ${amountRupiah} IDR of ${attemptId} to go back: ${reason}.`;
+    draft.openException('operator_refund', attempt, { subject: refundId, amountRupiah, detail, refund });
+  } else {
+    draft.record('newRefunds', { ...refund, exceptionId });
+  }
+  // An order that is to be paid back in full must not be sent meanwhile.
+  if (amountRupiah === leftRupiah && attempt.outcome === 'paid')
+    draft.holdOrder({ actor, reason: `refund ${refundId} was asked for` });
+  return 'requested';
+}
+
+/**
+ * A refund to be recorded, which counts as returned from now on. What a gateway sends is due at `dueAt`; a bank transfer
+ * goes back by hand, and waits for that.
+ */
+export function newRefund(
+  draft: Draft,
+  { id: attemptId, gateway }: AttemptRow,
+  { id, amountRupiah, reason, requestedBy, dueAt }: Omit<NewRefund, 'attemptId' | 'state'>,
+): NewRefund {
+  draft.record('refundedTotals', { id: attemptId, rupiah: amountRupiah });
+  const isByHand = gateway === 'bank_transfer';
+  return {
+    ...{ id, attemptId, amountRupiah, reason, requestedBy },
+    state: isByHand ? 'manual_payout' : 'requested',
+    dueAt: isByHand ? null : dueAt,
+  };
+}
+
+/** What became of a refund, by its gateway's word or a payout by hand. */
+export function endRefund(draft: Draft, command: CommandOf<'end_refund'>): CommandOutcomes['end_refund'] {
+  const { refundId, payoutReference = null } = command;
+  const refund = draft.aggregate.refunds.find(({ id }) => id === refundId);
+  if (refund === undefined) throw new Error(`There is no refund ${refundId}.`);
+  const attempt = draft.attempt(refund.attemptId);
+  // What no gateway sends is paid out by hand, but not where a bank took the payment back meanwhile.
+  const needsNoPayout = command.outcome === 'manual_payout' && attempt.state !== 'paid';
+  const outcome = needsNoPayout ? 'refused' : command.outcome;
+  const isPayout = payoutReference !== null;
+  if (refund.state === 'succeeded' || refund.state === outcome) return 'known';
+  // One that was refused, or given up, may have gone all the same.
+  if (refund.state === 'refused' && outcome !== 'succeeded') return 'known';
+  if (isPayout && refund.state !== 'manual_payout' && refund.state !== 'refused') return 'known';
+  draft.record('endedRefunds', {
+    ...{ id: refundId, state: outcome, payoutReference },
+    gatewayRef: command.gatewayRef ?? null,
+    failureCode: needsNoPayout ? `payment_${attempt.state}` : (command.failureCode ?? null),
+  });
+  if (outcome === 'manual_payout') moveException(draft, refund, 'manual_payout', command.actor);
+  if (outcome === 'refused') {
+    draft.record('refundedTotals', { id: attempt.id, rupiah: -refund.amountRupiah });
+    moveException(draft, refund, 'open', command.actor);
+  }
+  if (outcome === 'succeeded') enterSucceeded(draft, refund, attempt, command);
+  return outcome;
+}
+
+/** The money of a refund has gone. `refund` and `attempt` are as they were before. */
+function enterSucceeded(
+  draft: Draft,
+  refund: RefundRow,
+  attempt: AttemptRow,
+  { actor, feeRupiah, payoutReference }: CommandOf<'end_refund'>,
+): void {
+  const { id, amountRupiah } = refund;
+  const isPayout = payoutReference !== undefined;
+  const from = isPayout ? { ...attempt, gateway: 'bank_transfer' as const } : attempt;
+  draft.book('refund', amountRupiah, { attempt: from, reference: id, actor });
+  draft.bookFee(feeRupiah, { attempt, reference: id, actor });
+  const resolution = isPayout ? `paid out as ${payoutReference}` : `refund ${id}`;
+  moveException(draft, refund, 'resolved', actor, resolution);
+  const wasRefused = refund.state === 'refused';
+  if (wasRefused) {
+    // It counted as returned no more. Others may have been asked for since: together never more than came.
+    const leftRupiah = (attempt.receivedRupiah ?? 0) - attempt.returnedRupiah;
+    const rupiah = Math.min(amountRupiah, Math.max(leftRupiah, 0));
+    draft.record('refundedTotals', { id: attempt.id, rupiah });
+  }
+  if (wasRefused || attempt.state !== 'paid') {
+    const when = wasRefused ? ' after it was refused' : '';
+    const detail = `Refund ${id} of ${amountRupiah} IDR has gone${when}; ${attempt.id} was ${attempt.state}.`;
+    draft.openException('paid_back_twice', attempt, { subject: id, amountRupiah, detail });
+  }
+  sellLess(draft, attempt, refund, { actor, reason: `refund ${id}` });
+}
+
+/** What was not sent yet is not sent any more: its money is gone. */
+export function refuseUnsentRefunds(draft: Draft, attempt: AttemptRow, { actor, reason }: Why): void {
+  for (const refund of draft.aggregate.refunds) {
+    const { id, attemptId, state, amountRupiah } = refund;
+    if (attemptId !== attempt.id || (state !== 'requested' && state !== 'manual_payout')) continue;
+    const without = { gatewayRef: null, payoutReference: null };
+    draft.record('endedRefunds', { id, state: 'refused', failureCode: reason, ...without });
+    draft.record('refundedTotals', { id: attemptId, rupiah: -amountRupiah });
+    moveException(draft, refund, 'resolved', actor, reason);
+  }
+}
+
+/**
+ * The gateway says how much has gone back. What goes beyond our own refunds was made elsewhere: it counts like one of
+ * ours, and a person hears of it.
+ */
+export function recordExternalRefund(
+  draft: Draft,
+  { attemptId, backRupiah, actor }: CommandOf<'record_external_refund'>,
+): CommandOutcomes['record_external_refund'] {
+  const attempt = draft.attempt(attemptId);
+  const received = attempt.receivedRupiah ?? 0;
+  const ofAttempt = draft.aggregate.refunds.filter((refund) => refund.attemptId === attemptId);
+  const elsewhere = Math.min(backRupiah, received) - (attempt.returnedRupiah - byHand(ofAttempt));
+  if (attempt.state !== 'paid' || elsewhere <= 0) return 'ours';
+  const id = `out-${attemptId}-${ofAttempt.length + 1}`;
+  const why = { actor, reason: `refund ${id}` };
+  const detail = `${actor} says that ${backRupiah} IDR of ${attemptId} went back; of ${elsewhere} we knew nothing. The order was ${draft.order.state}.`;
+  if (elsewhere > received - attempt.returnedRupiah) refuseUnsentRefunds(draft, attempt, why);
+  const entered = Math.min(elsewhere, received - draft.attempt(attemptId).returnedRupiah);
+  if (entered < elsewhere) {
+    // Told again, it is the same amount that went back, and the same exception.
+    const about = { subject: `${attemptId}/${backRupiah}`, amountRupiah: elsewhere - entered, detail };
+    draft.openException('paid_back_twice', attempt, about);
+  }
+  if (entered <= 0) return 'elsewhere';
+  draft.record('refundedTotals', { id: attemptId, rupiah: entered });
+  draft.openException('external_refund', attempt, {
+    ...{ subject: id, amountRupiah: entered, detail },
+    refund: {
+      ...{ id, attemptId, amountRupiah: entered, reason: 'made elsewhere', requestedBy: actor },
+      ...{ state: 'succeeded', dueAt: null },
+    },
+  });
+  draft.book('refund', entered, { attempt, reference: id, actor });
+  sellLess(draft, attempt, { id, amountRupiah: entered }, why);
+  // With what was asked for it is all: an order that is paid back in full must not be sent meanwhile.
+  if (draft.attempt(attemptId).returnedRupiah >= received && attempt.outcome === 'paid') draft.holdOrder(why);
+  return 'elsewhere';
+}
+
+/** What was or will be paid out by hand: the gateway does not count it. */
+function byHand(refunds: readonly RefundRow[]): number {
+  return refunds
+    .filter(({ state, payoutReference }) => state === 'manual_payout' || payoutReference !== null)
+    .filter(({ state }) => state !== 'refused')
+    .reduce((sum, { amountRupiah }) => sum + amountRupiah, 0);
+}
+
+function moveException(
+  draft: Draft,
+  { exceptionId: id }: RefundRow,
+  to: PaymentExceptionState,
+  actor: string,
+  resolution = '',
+): void {
+  if (id !== null) draft.record('exceptionMoves', { id, to, actor, resolution });
+}

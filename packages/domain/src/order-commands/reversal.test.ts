@@ -1,0 +1,134 @@
+import { describe, expect, it } from 'vitest';
+import {
+  answerOf,
+  attempt,
+  decide,
+  moneyOf,
+  NOW,
+  openedBy,
+  order,
+  paid,
+  pathOf,
+  PRICE,
+  refund,
+  soldOrder,
+  stockOf,
+} from '../../tests/aggregate.ts';
+import type { AttemptState } from '../payment-attempt.ts';
+import { ATTEMPT_STATES } from '../payment-attempt.ts';
+import type { CommandOf } from './commands.ts';
+import type { OrderAggregate } from './state.ts';
+
+const undo = (aggregate: OrderAggregate, how: CommandOf<'undo'>['how']) =>
+  decide(aggregate, { kind: 'undo', orderId: 'o', attemptId: 'o-1', how, actor: 'midtrans' });
+
+describe('a payment that a bank takes back', () => {
+  it.each(ATTEMPT_STATES.filter((state) => state !== 'paid'))(
+    'is none while its attempt is %s',
+    (state: AttemptState) => {
+      const attempts = [attempt({ state, outcome: 'paid', receivedRupiah: PRICE })];
+      const aggregate = order('awaiting_payment', { attempts });
+      for (const how of ['reversal', 'chargeback', 'partial_chargeback'] as const)
+        expect(answerOf(undo(aggregate, how))).toEqual({ outcome: 'known', effects: {} });
+    },
+  );
+
+  it.each([
+    ['reversal', 'reversed'],
+    ['chargeback', 'charged_back'],
+  ] as const)('by a %s holds its paid order and opens an exception', (how, to) => {
+    const decision = undo(soldOrder('paid', { attempts: [paid({ timesUndone: 1 })] }), how);
+    expect(decision.outcome).toBe('undone');
+    expect(decision.effects.undoneAttempts).toEqual([{ id: 'o-1', to, takenBackRupiah: PRICE }]);
+    expect(decision.next.attempts).toMatchObject([{ state: to, takenBackRupiah: PRICE, timesUndone: 2 }]);
+    expect(moneyOf(decision)).toEqual({ [how]: PRICE });
+    expect(decision.effects.moneyMovements?.[0]?.reference).toBe('o-1/2');
+    expect(pathOf(decision)).toEqual(['paid -> payment_hold']);
+    expect(stockOf(decision)).toEqual([]);
+    expect(openedBy(decision)).toEqual([[how, 'o-1/2', PRICE]]);
+  });
+
+  it('by a reversal while its order is held back ends that order, and asks no person', () => {
+    const decision = undo(soldOrder('payment_hold'), 'reversal');
+    expect(pathOf(decision)).toEqual(['payment_hold -> cancelled']);
+    expect(stockOf(decision)).toEqual(['revoke 2 of 1']);
+    expect(moneyOf(decision)).toEqual({ reversal: PRICE, sale_undone: PRICE });
+    expect(decision.next.sold).toEqual({ saleRupiah: 0, codeRupiah: 0 });
+    expect(decision.effects.newExceptions).toBeUndefined();
+  });
+
+  it('by a chargeback while its order is held keeps it for a person', () => {
+    const decision = undo(soldOrder('payment_hold'), 'chargeback');
+    expect(pathOf(decision)).toEqual([]);
+    expect(decision.effects.heldOrders).toEqual(['o']);
+    expect(openedBy(decision)).toEqual([['chargeback', 'o-1/1', PRICE]]);
+  });
+
+  it('leaves an order that was sent as it is', () => {
+    const decision = undo(soldOrder('shipped'), 'chargeback');
+    expect(pathOf(decision)).toEqual([]);
+    expect(decision.effects.heldOrders).toBeUndefined();
+    expect(openedBy(decision)).toEqual([['chargeback', 'o-1/1', PRICE]]);
+  });
+
+  it('holds no order that another attempt pays', () => {
+    const second = paid({ outcome: 'second_payment' });
+    for (const how of ['reversal', 'partial_chargeback'] as const) {
+      const decision = undo(soldOrder('payment_hold', { attempts: [second, paid({ id: 'o-2' })] }), how);
+      expect(pathOf(decision)).toEqual([]);
+      expect(decision.effects.heldOrders).toBeUndefined();
+      expect(decision.effects.newExceptions).toHaveLength(1);
+    }
+  });
+
+  it('takes what refunds have left, and refuses those that were not sent', () => {
+    const refunds = [
+      refund({ id: 'gone', state: 'succeeded', amountRupiah: 10_000 }),
+      refund({ id: 'asked', state: 'requested', amountRupiah: 5_000, exceptionId: 8 }),
+      refund({ id: 'by-hand', state: 'manual_payout', amountRupiah: 4_000, exceptionId: null }),
+      refund({ id: 'sent', state: 'sent', amountRupiah: 3_000 }),
+      refund({ id: 'other', attemptId: 'o-2', state: 'requested' }),
+    ];
+    const attempts = [paid({ returnedRupiah: 22_000 }), paid({ id: 'o-2', outcome: 'second_payment' })];
+    const decision = undo(soldOrder('paid', { attempts, refunds }), 'chargeback');
+    expect(moneyOf(decision)).toEqual({ chargeback: 40_000 });
+    expect(decision.effects.endedRefunds).toMatchObject([
+      { id: 'asked', state: 'refused', failureCode: 'chargeback of o-1' },
+      { id: 'by-hand', state: 'refused' },
+    ]);
+    expect(decision.next.attempts[0]?.returnedRupiah).toBe(13_000);
+    expect(decision.effects.exceptionMoves).toEqual([
+      { id: 8, to: 'resolved', actor: 'midtrans', resolution: 'chargeback of o-1' },
+    ]);
+  });
+
+  it('after all of it had gone back was paid back twice, though no one says how much', () => {
+    for (const amountRupiah of [PRICE, PRICE + 10_000]) {
+      const refunds = [refund({ state: 'succeeded', amountRupiah })];
+      const decision = undo(order('refunded', { attempts: [paid()], refunds }), 'chargeback');
+      expect(decision.effects.undoneAttempts).toMatchObject([{ takenBackRupiah: 0 }]);
+      expect(moneyOf(decision)).toEqual({});
+      expect(openedBy(decision)).toEqual([['paid_back_twice', 'o-1/1', null]]);
+    }
+  });
+});
+
+describe('a chargeback of a part', () => {
+  it('books nothing, holds the order, and opens an exception, once', () => {
+    const decision = undo(soldOrder('paid'), 'partial_chargeback');
+    expect(decision.outcome).toBe('undone');
+    expect(decision.effects.disputedAttempts).toEqual([{ id: 'o-1', disputedAt: NOW }]);
+    expect(moneyOf(decision)).toEqual({});
+    expect(pathOf(decision)).toEqual(['paid -> payment_hold']);
+    expect(openedBy(decision)).toEqual([['partial_chargeback', 'o-1', null]]);
+    expect(answerOf(undo(decision.next, 'partial_chargeback'))).toEqual({ outcome: 'known', effects: {} });
+  });
+
+  it('refuses no refund', () => {
+    const { effects } = undo(
+      soldOrder('paid', { attempts: [paid()], refunds: [refund()] }),
+      'partial_chargeback',
+    );
+    expect(effects.endedRefunds).toBeUndefined();
+  });
+});

@@ -1,0 +1,42 @@
+import { mayMove } from '../order-lifecycle.ts';
+import type { Draft, Why } from './draft.ts';
+import { type AttemptRow, refundedOf } from './state.ts';
+
+/** Undoes what is sold of the order, as far as it is: the price first, then the code of a transfer above it. */
+function undoSale(draft: Draft, attempt: AttemptRow, rupiah: number, reference: string, actor: string): void {
+  const { saleRupiah, codeRupiah } = draft.aggregate.sold;
+  const ofSale = Math.min(rupiah, saleRupiah);
+  const ofCode = Math.min(rupiah - ofSale, codeRupiah);
+  draft.book('sale_undone', ofSale, { attempt, reference, actor });
+  draft.book('transfer_code_undone', ofCode, { attempt, reference, actor });
+}
+
+/**
+ * A part or all of the order's price has gone back by a refund: so much less is sold, and an order that was paid back in
+ * full ends as refunded. Returns whether it ended.
+ */
+export function sellLess(
+  draft: Draft,
+  attempt: AttemptRow,
+  refund: { id: string; amountRupiah: number },
+  why: Why,
+): boolean {
+  if (attempt.outcome !== 'paid') return false;
+  undoSale(draft, attempt, refund.amountRupiah, refund.id, why.actor);
+  const { state: attemptState, receivedRupiah } = draft.attempt(attempt.id);
+  if (attemptState !== 'paid' || refundedOf(draft.aggregate, attempt.id) < (receivedRupiah ?? 0))
+    return false;
+  if (draft.order.state === 'paid') draft.moveOrder('payment_hold', why);
+  const { state } = draft.order;
+  if (!mayMove(state, 'refunded')) return false;
+  draft.moveOrder('refunded', why);
+  if (state === 'payment_hold') draft.moveStock('revoke', why);
+  return true;
+}
+
+/** A held order whose money was taken back ends before it is sent: what is left of its price is not sold after all. */
+export function endUnsent(draft: Draft, attempt: AttemptRow, why: Why): void {
+  undoSale(draft, attempt, Infinity, `${attempt.id}/end`, why.actor);
+  draft.moveOrder('cancelled', why);
+  draft.moveStock('revoke', why);
+}

@@ -1,0 +1,214 @@
+import type { GatewayName } from '../gateways.ts';
+import type { StockCounters } from '../ledger.ts';
+import type { ClosingReason, OrderState } from '../order-lifecycle.ts';
+import type { AttemptState, PaymentOutcome } from '../payment-attempt.ts';
+import type { PaymentExceptionState } from '../payment-exception.ts';
+import type { RefundState } from '../refund.ts';
+import type { EffectRows, NewRefund } from './effects.ts';
+
+/** What a round of commands finds, under the locks of its orders, their stock and their sale items. */
+export interface LoadedState {
+  readonly orders: readonly OrderRow[];
+  readonly attempts: readonly AttemptRow[];
+  readonly refunds: readonly RefundRow[];
+  /** What is sold of an order and not undone: its price, and the code of a transfer above it. */
+  readonly sold: readonly { readonly orderId: string; readonly sale: number; readonly code: number }[];
+  readonly held: readonly HeldProduct[];
+  /** The exceptions that refunds of the round name. */
+  readonly exceptions: readonly ExceptionRow[];
+  readonly stock: readonly ({ readonly productId: number; readonly sku: string } & StockCounters)[];
+  readonly saleItems: readonly {
+    readonly flashSaleItemId: number;
+    readonly quotaLeft: number;
+    readonly limitPerBuyer: number | null;
+  }[];
+  /** What buyers of orders that are closing or expired hold of sale items. */
+  readonly allowances: readonly {
+    readonly flashSaleItemId: number;
+    readonly buyerKey: string;
+    readonly quantity: number;
+  }[];
+  readonly knownGoodsReceipts: readonly { readonly productId: number; readonly reference: string }[];
+}
+
+export interface OrderRow {
+  readonly orderId: string;
+  readonly state: OrderState;
+  readonly closingReason: ClosingReason | null;
+  readonly version: number;
+  readonly totalRupiah: number | null;
+}
+
+export interface AttemptRow {
+  readonly id: string;
+  readonly orderId: string;
+  readonly gateway: GatewayName;
+  readonly state: AttemptState;
+  readonly amountRupiah: number;
+  readonly transactionId: string | null;
+  readonly method: string | null;
+  readonly outcome: PaymentOutcome | null;
+  readonly receivedRupiah: number | null;
+  /** Gone back by refunds, or asked to. */
+  readonly returnedRupiah: number;
+  /** By the payer's bank, as it stands. */
+  readonly takenBackRupiah: number;
+  readonly timesUndone: number;
+  readonly disputedAt: Date | null;
+  readonly proofReference: string | null;
+}
+
+export interface RefundRow {
+  readonly id: string;
+  readonly attemptId: string;
+  readonly exceptionId: number | null;
+  readonly amountRupiah: number;
+  readonly state: RefundState;
+  /** Of one that a person has paid out. */
+  readonly payoutReference: string | null;
+}
+
+export interface ExceptionRow {
+  readonly id: number;
+  readonly state: PaymentExceptionState;
+  readonly attemptId: string | null;
+}
+
+/** What an order holds of a product. */
+export interface HeldProduct {
+  readonly orderId: string;
+  readonly productId: number;
+  readonly sku: string;
+  readonly quantity: number;
+  /** Null at the ordinary price. */
+  readonly flashSaleItemId: number | null;
+  /** Empty without a sale. */
+  readonly buyerKeys: readonly string[];
+}
+
+/** An order and all that belongs to it. A value: a decision makes another of it. */
+export interface OrderAggregate {
+  readonly order: OrderRow;
+  readonly attempts: readonly AttemptRow[];
+  readonly refunds: readonly RefundRow[];
+  readonly held: readonly HeldProduct[];
+  readonly sold: { readonly saleRupiah: number; readonly codeRupiah: number };
+}
+
+export function aggregatesOf(loaded: LoadedState): Map<string, OrderAggregate> {
+  const attempts = Map.groupBy(loaded.attempts, ({ orderId }) => orderId);
+  const orderOf = new Map(loaded.attempts.map(({ id, orderId }) => [id, orderId]));
+  const refunds = Map.groupBy(loaded.refunds, ({ attemptId }) => orderOf.get(attemptId));
+  const held = Map.groupBy(loaded.held, ({ orderId }) => orderId);
+  const sold = new Map(loaded.sold.map((row) => [row.orderId, row]));
+  const aggregates = loaded.orders.map((order): OrderAggregate => {
+    const { orderId } = order;
+    const { sale = 0, code = 0 } = sold.get(orderId) ?? {};
+    return {
+      order,
+      attempts: attempts.get(orderId) ?? [],
+      refunds: refunds.get(orderId) ?? [],
+      held: held.get(orderId) ?? [],
+      sold: { saleRupiah: sale, codeRupiah: code },
+    };
+  });
+  return new Map(aggregates.map((aggregate) => [aggregate.order.orderId, aggregate]));
+}
+
+/** The attempt that pays the order, or did. */
+export function payingAttemptOf({ attempts }: OrderAggregate): AttemptRow | undefined {
+  return attempts.find(({ outcome }) => outcome === 'paid');
+}
+
+/** What refunds of this attempt have sent back. */
+export function refundedOf({ refunds }: OrderAggregate, attemptId: string): number {
+  return refunds
+    .filter((refund) => refund.attemptId === attemptId && refund.state === 'succeeded')
+    .reduce((sum, { amountRupiah }) => sum + amountRupiah, 0);
+}
+
+/** What each effect makes of the order that it is about: the same as PostgreSQL will say once it is written. */
+const ADVANCE: {
+  readonly [K in keyof EffectRows]: (before: OrderAggregate, row: EffectRows[K]) => OrderAggregate;
+} = {
+  orderMoves: (before, { to, version }) => ({
+    ...before,
+    order: { ...before.order, state: to, version: version + 1 },
+  }),
+  paidAttempts: (before, { id, outcome, receivedRupiah, transactionId, method }) =>
+    withAttempt(before, id, () => ({
+      ...{ state: 'paid', outcome, receivedRupiah, transactionId, method, takenBackRupiah: 0 },
+    })),
+  undoneAttempts: (before, { id, to, takenBackRupiah }) =>
+    withAttempt(before, id, ({ timesUndone }) => ({
+      ...{ state: to, takenBackRupiah, timesUndone: timesUndone + 1 },
+    })),
+  disputedAttempts: (before, { id, disputedAt }) => withAttempt(before, id, () => ({ disputedAt })),
+  closedAttempts: (before, id) => withAttempt(before, id, () => ({ state: 'closed' })),
+  abandonedAttempts: (before, id) => withAttempt(before, id, () => ({ state: 'abandoned' })),
+  refundedTotals: (before, { id, rupiah }) =>
+    withAttempt(before, id, ({ returnedRupiah }) => ({ returnedRupiah: returnedRupiah + rupiah })),
+  newRefunds: (before, refund) => withRefund(before, refund, refund.exceptionId),
+  // Its exception has no id before it is written.
+  newExceptions: (before, { refund }) => (refund === undefined ? before : withRefund(before, refund, null)),
+  endedRefunds: (before, { id, state, payoutReference }) => ({
+    ...before,
+    refunds: before.refunds.map((refund) =>
+      refund.id === id ? { ...refund, state, payoutReference } : refund,
+    ),
+  }),
+  moneyMovements: (before, { kind, amountRupiah }) => {
+    const { saleRupiah, codeRupiah } = before.sold;
+    switch (kind) {
+      case 'sale':
+        return { ...before, sold: { saleRupiah: saleRupiah + amountRupiah, codeRupiah } };
+      case 'sale_undone':
+        return { ...before, sold: { saleRupiah: saleRupiah - amountRupiah, codeRupiah } };
+      case 'transfer_code':
+        return { ...before, sold: { saleRupiah, codeRupiah: codeRupiah + amountRupiah } };
+      case 'transfer_code_undone':
+        return { ...before, sold: { saleRupiah, codeRupiah: codeRupiah - amountRupiah } };
+      default:
+        return before;
+    }
+  },
+  heldOrders: unchanged,
+  shipments: unchanged,
+  stockMovements: unchanged,
+  statusChecks: unchanged,
+  freedTransferAmounts: unchanged,
+  exceptionMoves: unchanged,
+  fees: unchanged,
+};
+
+export function advance<K extends keyof EffectRows>(
+  before: OrderAggregate,
+  list: K,
+  row: EffectRows[K],
+): OrderAggregate {
+  return ADVANCE[list](before, row);
+}
+
+function unchanged(before: OrderAggregate): OrderAggregate {
+  return before;
+}
+
+function withAttempt(
+  before: OrderAggregate,
+  id: string,
+  change: (attempt: AttemptRow) => Partial<AttemptRow>,
+): OrderAggregate {
+  const attempts = before.attempts.map((attempt) =>
+    attempt.id === id ? { ...attempt, ...change(attempt) } : attempt,
+  );
+  return { ...before, attempts };
+}
+
+function withRefund(
+  before: OrderAggregate,
+  { id, attemptId, amountRupiah, state }: NewRefund,
+  exceptionId: number | null,
+): OrderAggregate {
+  const refund = { id, attemptId, exceptionId, amountRupiah, state, payoutReference: null };
+  return { ...before, refunds: [...before.refunds, refund] };
+}

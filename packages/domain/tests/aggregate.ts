@@ -1,0 +1,90 @@
+import type {
+  AttemptRow,
+  HeldProduct,
+  OrderAggregate,
+  OrderCommand,
+  OrderRow,
+  OrderState,
+  RefundRow,
+} from '../src/index.ts';
+import { decideOrderCommand } from '../src/index.ts';
+
+export const NOW = new Date('2030-01-01T00:00:00Z');
+export const PRICE = 50_000;
+export const after = (ms: number): Date => new Date(NOW.getTime() + ms);
+
+/** The open payment of order `o`, a link at Midtrans. */
+export const attempt = (change: Partial<AttemptRow> = {}): AttemptRow => ({
+  ...{ id: 'o-1', orderId: 'o', gateway: 'midtrans', state: 'active', amountRupiah: PRICE },
+  ...{ transactionId: null, method: null, outcome: null, receivedRupiah: null, returnedRupiah: 0 },
+  ...{ takenBackRupiah: 0, timesUndone: 0, disputedAt: null, proofReference: null },
+  ...change,
+});
+
+/** The payment of order `o`, which has come. */
+export const paid = (change: Partial<AttemptRow> = {}): AttemptRow =>
+  attempt({ state: 'paid', outcome: 'paid', receivedRupiah: PRICE, transactionId: 'tx', ...change });
+
+export const refund = (change: Partial<RefundRow> = {}): RefundRow => ({
+  ...{ id: 'rf', attemptId: 'o-1', exceptionId: 7, amountRupiah: 20_000, state: 'requested' },
+  payoutReference: null,
+  ...change,
+});
+
+export const HELD: HeldProduct = {
+  ...{ orderId: 'o', productId: 1, sku: 'KOPI', quantity: 2, flashSaleItemId: 3, buyerKeys: ['siti'] },
+};
+
+/** Order `o` in this state, of two units of KOPI, with what belongs to it. */
+export function order(
+  state: OrderState,
+  { attempts = [], refunds = [], sold, ...row }: Partial<Omit<OrderAggregate, 'order'> & OrderRow> = {},
+): OrderAggregate {
+  return {
+    order: { orderId: 'o', state, closingReason: null, version: 5, totalRupiah: PRICE, ...row },
+    ...{ attempts, refunds, held: [HELD] },
+    sold: sold ?? { saleRupiah: 0, codeRupiah: 0 },
+  };
+}
+
+/** A paid order: held, sent or to be sent. */
+export const soldOrder = (
+  state: OrderState,
+  change: Parameters<typeof order>[1] = { attempts: [paid()] },
+): OrderAggregate => order(state, { sold: { saleRupiah: PRICE, codeRupiah: 0 }, ...change });
+
+/** A decision; of its order there is enough left on the shelves, unless it is said otherwise. */
+export function decide(
+  aggregate: OrderAggregate,
+  command: Exclude<OrderCommand, { kind: 'receive' }>,
+  context: {
+    isCovered?: boolean;
+    refundByItself?: boolean;
+    exceptions?: Parameters<typeof decideOrderCommand>[2]['exceptions'];
+  } = {},
+): ReturnType<typeof decideOrderCommand> {
+  const { isCovered = true, refundByItself = true, exceptions = new Map() } = context;
+  const shelves = { covers: () => isCovered };
+  return decideOrderCommand(aggregate, command, { now: NOW, refundByItself, exceptions, shelves });
+}
+
+/** The states that an order goes through by its moves. */
+export const pathOf = ({ effects }: ReturnType<typeof decide>): string[] =>
+  (effects.orderMoves ?? []).map(({ from, to }) => `${from} -> ${to}`);
+
+/** Money by kind. */
+export const moneyOf = ({ effects }: ReturnType<typeof decide>): Record<string, number> =>
+  Object.fromEntries((effects.moneyMovements ?? []).map(({ kind, amountRupiah }) => [kind, amountRupiah]));
+
+/** What moves on the shelves. */
+export const stockOf = ({ effects }: ReturnType<typeof decide>): string[] =>
+  (effects.stockMovements ?? []).map(
+    ({ kind, quantity, productId }) => `${kind} ${quantity} of ${productId}`,
+  );
+
+/** Exceptions that are opened: their kind, subject and amount. */
+export const openedBy = ({ effects }: ReturnType<typeof decide>): unknown[] =>
+  (effects.newExceptions ?? []).map(({ kind, subject, amountRupiah }) => [kind, subject, amountRupiah]);
+
+/** All that a command came to, but for the order as it is afterwards. */
+export const answerOf = ({ outcome, effects }: ReturnType<typeof decide>) => ({ outcome, effects });
