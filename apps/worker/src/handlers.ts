@@ -1,4 +1,13 @@
-import { type Handler, type Handlers, type JobName, type JobPayload, JOBS } from '@antrean/queue';
+import {
+  type AwaitedJob,
+  type Handler,
+  type Handlers,
+  type JobName,
+  type JobOutcomes,
+  type JobPayload,
+  JOBS,
+} from '@antrean/queue';
+import { answered } from './answered.ts';
 import type { DatabaseGate } from './database-gate.ts';
 import type { JobDependencies } from './dependencies.ts';
 import { applyPaymentEvent } from './jobs/apply-payment-event.ts';
@@ -9,6 +18,7 @@ import { changePaymentMethod } from './jobs/change-payment-method.ts';
 import { confirmTransfer } from './jobs/confirm-transfer.ts';
 import { createPayment } from './jobs/create-payment.ts';
 import { expireOrder } from './jobs/expire-order.ts';
+import { openException } from './jobs/open-exception.ts';
 import { receiveStock } from './jobs/receive-stock.ts';
 import { reconcilePayment } from './jobs/reconcile-payment.ts';
 import { recordPayout } from './jobs/record-payout.ts';
@@ -17,6 +27,7 @@ import { releaseHold } from './jobs/release-hold.ts';
 import { releaseOrder } from './jobs/release-order.ts';
 import { requestRefund } from './jobs/request-refund.ts';
 import { reserveOrder } from './jobs/reserve-order.ts';
+import { resolveException } from './jobs/resolve-exception.ts';
 import { sendRefund } from './jobs/send-refund.ts';
 import { settlementReport } from './jobs/settlement-report.ts';
 import { shipOrder } from './jobs/ship-order.ts';
@@ -40,20 +51,29 @@ export function createHandlers(
     async (payload, { jobId }) => {
       await gate.through(() => job(deps, payload, jobId));
     };
+  const answering = <N extends AwaitedJob>(
+    name: N,
+    job: (deps: JobDependencies, payload: JobPayload<N>) => Promise<JobOutcomes[N]>,
+  ): Handler<N> => answered({ db: deps.db, gate }, name, (payload) => job(deps, payload));
   return {
     'reserve-order': (order, { attempt }) => reserveOrder(deps, reservations, order, attempt),
     'create-payment': gated(createPayment),
     'expire-order': gated(expireOrder),
-    'cancel-order': gated(cancelOrder),
+    'cancel-order': answering(
+      'cancel-order',
+      async (...job) => (await cancelOrder(...job)) ?? 'unknown_order',
+    ),
     'release-hold': gated(releaseHold),
     'change-payment-method': gated(changePaymentMethod),
     'attach-transfer-proof': gated(attachTransferProof),
-    'confirm-transfer': gated(confirmTransfer),
-    'reject-transfer': gated(rejectTransfer),
-    'request-refund': gated(requestRefund),
-    'record-payout': gated(recordPayout),
-    'void-order': gated(voidOrder),
-    'release-order': gated(releaseOrder),
+    'confirm-transfer': answering('confirm-transfer', confirmTransfer),
+    'reject-transfer': answering('reject-transfer', rejectTransfer),
+    'request-refund': answering('request-refund', requestRefund),
+    'record-payout': answering('record-payout', recordPayout),
+    'void-order': answering('void-order', voidOrder),
+    'release-order': answering('release-order', releaseOrder),
+    'open-exception': answering('open-exception', openException),
+    'resolve-exception': answering('resolve-exception', resolveException),
     'apply-payment-event': (event, { attempt }) => {
       const isLastTry = attempt >= JOBS['apply-payment-event'].attempts;
       return gate.through(() => applyPaymentEvent(deps, event, isLastTry));
@@ -62,7 +82,7 @@ export function createHandlers(
     'reconcile-payment': gated(reconcilePayment),
     'send-refund': gated(sendRefund),
     'settlement-report': gated(settlementReport),
-    'ship-order': gated(shipOrder),
-    'receive-stock': gated(receiveStock),
+    'ship-order': answering('ship-order', shipOrder),
+    'receive-stock': answering('receive-stock', receiveStock),
   };
 }

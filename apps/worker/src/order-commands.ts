@@ -26,18 +26,21 @@ import {
   type OrderCommand,
   roundsOf,
 } from '@antrean/domain';
+import { answerAll, type AnswerTo } from './answered.ts';
 import type { Touched } from './availability-publisher.ts';
 import { MicroBatcher } from './micro-batcher.ts';
 import { isFaultOfOneInput, retryingTransaction } from './retries.ts';
 import { writeEffects } from './write-effects.ts';
 
+/** An order command, and the operator's command that waits for its outcome. */
+type SubmittedCommand = OrderCommand & { answerTo?: AnswerTo };
 type AnyOutcome = CommandOutcomes[OrderCommand['kind']];
-export type OrderCommands = MicroBatcher<OrderCommand, AnyOutcome>;
+export type OrderCommands = MicroBatcher<SubmittedCommand, AnyOutcome>;
 
 /** Applies a command together with whatever else waits. */
 export async function submitOrderCommand<K extends OrderCommand['kind']>(
   commands: OrderCommands,
-  command: CommandOf<K>,
+  command: CommandOf<K> & { answerTo?: AnswerTo },
 ): Promise<CommandOutcomes[K]> {
   // A command is answered with an outcome of its own kind.
   return (await commands.submit(command)) as CommandOutcomes[K];
@@ -68,7 +71,7 @@ export function batchOrderCommands(db: Kysely<Database>, options: OrderCommandOp
  */
 export async function applyOrderCommands(
   db: Kysely<Database>,
-  batch: readonly OrderCommand[],
+  batch: readonly SubmittedCommand[],
   {
     refundByItself = true,
     now = () => new Date(),
@@ -86,6 +89,10 @@ export async function applyOrderCommands(
         const decided = decideOrderCommands({ stock, ...loaded }, commands, options);
         for (const [index, place] of round.entries()) result[place] = decided.outcomes[index] as AnyOutcome;
         await writeEffects(trx, decided.effects, { stock, now: options.now });
+        await answerAll(
+          trx,
+          round.map((place) => ({ to: batch[place]?.answerTo, kind: result[place] })),
+        );
       }
       return { result, writes: [] };
     }),

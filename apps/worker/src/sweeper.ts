@@ -7,6 +7,7 @@ import {
   type Database,
   type Kysely,
   missingReports,
+  pruneCommandOutcomes,
   pruneGatewayApiLog,
 } from '@antrean/db';
 import { ONLINE_GATEWAYS, orderJobOf, wibDay } from '@antrean/domain';
@@ -123,6 +124,7 @@ async function sweepHourly({ db, producer, log, now }: SweeperDependencies): Pro
   if (sumRupiah !== 0) log.error({ sumRupiah }, 'the money ledger does not sum to zero');
   for (const difference of differences) log.error(difference, 'the money of an order does not add up');
   await pruneGatewayApiLog(db);
+  await pruneCommandOutcomes(db);
 }
 
 export function startSweeper(deps: SweeperDependencies, intervalMs: number): Sweeper {

@@ -138,5 +138,13 @@ export {
   settlementReportOf,
 } from './settlement-report.ts';
 
+// What became of the jobs that operators' commands wait for.
+export {
+  type CommandOutcome,
+  findCommandOutcome,
+  pruneCommandOutcomes,
+  saveCommandOutcome,
+} from './command-outcomes.ts';
+
 // What callers need to own a transaction or to ask a question of their own.
 export { type Kysely, sql, type Transaction } from 'kysely';

@@ -15,6 +15,7 @@ import * as standardTerms from './migrations/0010-standard-terms.ts';
 import * as paymentEventsOfAttempt from './migrations/0011-payment-events-of-attempt.ts';
 import * as gatewayAccounts from './migrations/0012-gateway-accounts.ts';
 import * as lifecycles from './migrations/0013-lifecycles.ts';
+import * as commandOutcomes from './migrations/0014-command-outcomes.ts';
 import type { Database } from './schema.ts';
 
 /** Each file of `migrations/` under its name, oldest first. `npm run migration` adds one. */
@@ -32,6 +33,7 @@ export const MIGRATIONS = {
   '0011-payment-events-of-attempt': paymentEventsOfAttempt,
   '0012-gateway-accounts': gatewayAccounts,
   '0013-lifecycles': lifecycles,
+  '0014-command-outcomes': commandOutcomes,
 };
 
 /**

@@ -33,11 +33,11 @@ export interface PaymentException extends NewPaymentException {
 export async function paymentExceptionsById(
   db: Kysely<Database>,
   ids: readonly number[],
-): Promise<ExceptionRow[]> {
+): Promise<(ExceptionRow & { orderId: string | null })[]> {
   if (ids.length === 0) return [];
   return db
     .selectFrom('paymentExceptions')
-    .select(['id', 'state', 'attemptId'])
+    .select(['id', 'state', 'orderId', 'attemptId'])
     .where('id', 'in', ids)
     .execute();
 }

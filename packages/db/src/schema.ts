@@ -260,6 +260,14 @@ export interface Database {
     differences: JSONColumnType<object[]>;
     madeAt: Generated<Date>;
   };
+  /** What became of the jobs that an operator's command waits for. */
+  commandOutcomes: {
+    requestId: string;
+    job: string;
+    fingerprint: string;
+    outcome: JSONColumnType<{ kind: string; code?: string }>;
+    at: Generated<Date>;
+  };
   storefronts: {
     id: string;
     ordersPerAddress: number;

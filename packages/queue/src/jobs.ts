@@ -1,4 +1,4 @@
-import { ONLINE_GATEWAYS } from '@antrean/domain';
+import { type CommandOutcomes, ONLINE_GATEWAYS, type OrderState } from '@antrean/domain';
 import { z } from 'zod';
 
 // Unknown fields are ignored: during a deploy, an older worker gets the jobs of a newer API.
@@ -28,16 +28,27 @@ export type AcceptedOrder = z.infer<typeof acceptedOrderSchema>;
 
 const orderJobSchema = z.object({ orderId: z.uuid(), requestId: z.string().min(1) });
 
+/**
+ * Of a job whose outcome an operator's command waits for. A worker writes the outcome under the request id when there is
+ * a fingerprint of what was asked; other requests have no fingerprint, and older jobs neither of the two.
+ */
+const awaited = { requestId: z.string().min(1).optional(), fingerprint: z.string().min(1).optional() };
+
 /** A customer has the order's token, a storefront its own key. */
-const cancelOrderSchema = orderJobSchema.extend({ requestedBy: z.enum(['customer', 'storefront']) });
+const cancelOrderSchema = orderJobSchema.extend({
+  fingerprint: awaited.fingerprint,
+  requestedBy: z.enum(['customer', 'storefront']),
+});
 
 const shipOrderSchema = orderJobSchema.extend({
+  fingerprint: awaited.fingerprint,
   carrier: z.string().min(1),
   trackingNumber: z.string().min(1),
   requestedBy: z.string().min(1),
 });
 
 const receiveStockSchema = z.object({
+  ...awaited,
   sku: z.string().min(1),
   quantity: z.int().positive(),
   /** Of the goods receipt: entered twice, it counts once. */
@@ -67,14 +78,14 @@ const confirmTransferSchema = z.object({
   amountRupiah: z.int().positive(),
   /** Of the entry on the bank's statement: it counts once. */
   bankReference: z.string().min(1),
-  requestId: z.string().min(1),
+  ...awaited,
   requestedBy: z.string().min(1),
 });
 
 const rejectTransferSchema = z.object({
   attemptId: z.string().min(1),
   reason: z.string().min(1),
-  requestId: z.string().min(1),
+  ...awaited,
   requestedBy: z.string().min(1),
 });
 
@@ -85,6 +96,7 @@ const requestRefundSchema = z.object({
   amountRupiah: z.int().positive(),
   exceptionId: z.int().positive().nullable(),
   reason: z.string().min(1),
+  ...awaited,
   requestedBy: z.string().min(1),
 });
 
@@ -93,6 +105,7 @@ const recordPayoutSchema = z.object({
   refundId: z.string().min(1),
   /** The bank's reference of that payment. */
   reference: z.string().min(1),
+  ...awaited,
   requestedBy: z.string().min(1),
 });
 
@@ -100,6 +113,24 @@ const recordPayoutSchema = z.object({
 const heldOrderSchema = z.object({
   orderId: z.uuid(),
   reason: z.string().min(1),
+  ...awaited,
+  requestedBy: z.string().min(1),
+});
+
+/** An admin found money at the bank that belongs to no known transfer. */
+const openExceptionSchema = z.object({
+  amountRupiah: z.int().positive(),
+  /** Of the entry on the bank's statement: it counts once. */
+  bankReference: z.string().min(1),
+  note: z.string().min(1),
+  ...awaited,
+  requestedBy: z.string().min(1),
+});
+
+const resolveExceptionSchema = z.object({
+  exceptionId: z.int().positive(),
+  resolution: z.string().min(1),
+  ...awaited,
   requestedBy: z.string().min(1),
 });
 
@@ -163,6 +194,8 @@ export const JOBS = {
   'record-payout': { queue: 'admin', payload: recordPayoutSchema, attempts: 8, backoffMs: 1_000 },
   'void-order': { queue: 'admin', payload: heldOrderSchema, attempts: 8, backoffMs: 1_000 },
   'release-order': { queue: 'admin', payload: heldOrderSchema, attempts: 8, backoffMs: 1_000 },
+  'open-exception': { queue: 'admin', payload: openExceptionSchema, attempts: 8, backoffMs: 1_000 },
+  'resolve-exception': { queue: 'admin', payload: resolveExceptionSchema, attempts: 8, backoffMs: 1_000 },
   'apply-payment-event': {
     queue: 'payment-events',
     payload: paymentEventSchema,
@@ -189,6 +222,28 @@ export const JOBS = {
 
 export type JobName = keyof typeof JOBS;
 export type JobPayload<N extends JobName> = z.infer<(typeof JOBS)[N]['payload']>;
+
+/** What becomes of the jobs that a command may wait for. Run twice, a job answers the same. */
+export interface JobOutcomes {
+  /** What the money meant for its order. `line_used`: that line was entered for something else. */
+  'confirm-transfer': CommandOutcomes['pay'] | 'line_used';
+  /** `not_awaited`: it came, or its order has ended. */
+  'reject-transfer': 'rejected' | 'not_awaited';
+  'request-refund': CommandOutcomes['request_refund'];
+  /** `not_awaited`: there is no such refund, or it waits for no payout. */
+  'record-payout': CommandOutcomes['end_refund'] | 'not_awaited';
+  'void-order': CommandOutcomes['void'];
+  'release-order': CommandOutcomes['release_hold'];
+  /** `known`: it was opened before. `line_used`: that line was entered for something else. */
+  'open-exception': 'opened' | 'known' | 'line_used';
+  'resolve-exception': 'resolved' | 'refund_under_way' | 'payout_awaited' | 'not_open';
+  'receive-stock': CommandOutcomes['receive'];
+  'ship-order': CommandOutcomes['ship'];
+  /** The state of the order: `closing` while its gateway has not confirmed that the payment is closed. */
+  'cancel-order': OrderState | 'unknown_order';
+}
+export type AwaitedJob = keyof JobOutcomes;
+
 export type QueueName = (typeof JOBS)[JobName]['queue'];
 /** Every queue that a job is in. */
 export const QUEUES: readonly QueueName[] = [...new Set(Object.values(JOBS).map(({ queue }) => queue))];

@@ -1,6 +1,7 @@
 import { attemptById, refundById } from '@antrean/db';
 import type { CommandOutcomes } from '@antrean/domain';
 import type { JobPayload } from '@antrean/queue';
+import { answerTo } from '../answered.ts';
 import type { JobDependencies } from '../dependencies.ts';
 import { publishOrders } from '../orders/publish-orders.ts';
 import { submitOrderCommand } from '../order-commands.ts';
@@ -25,6 +26,7 @@ export async function recordPayout(
   const { orderId } = attempt;
   const outcome = await submitOrderCommand(deps.orderCommands, {
     ...{ kind: 'end_refund', outcome: 'succeeded', orderId, refundId, payoutReference, actor },
+    answerTo: answerTo('record-payout', job),
   });
   await publishOrders(deps, [orderId]);
   return outcome;

@@ -1,6 +1,7 @@
 import { attemptById } from '@antrean/db';
 import type { CommandOutcomes } from '@antrean/domain';
 import type { JobPayload } from '@antrean/queue';
+import { answerTo } from '../answered.ts';
 import type { JobDependencies } from '../dependencies.ts';
 import { publishOrders } from '../orders/publish-orders.ts';
 import { submitOrderCommand } from '../order-commands.ts';
@@ -19,6 +20,7 @@ export async function requestRefund(
   const { orderId } = attempt;
   const outcome = await submitOrderCommand(deps.orderCommands, {
     ...{ kind: 'request_refund', orderId, attemptId, refundId, amountRupiah, exceptionId, reason, actor },
+    answerTo: answerTo('request-refund', job),
   });
   deps.log[outcome === 'requested' ? 'info' : 'error'](
     { refundId, attemptId, outcome, actor },

@@ -1,5 +1,6 @@
 import type { CommandOutcomes } from '@antrean/domain';
 import type { JobPayload } from '@antrean/queue';
+import { answerTo } from '../answered.ts';
 import type { JobDependencies } from '../dependencies.ts';
 import { submitOrderCommand } from '../order-commands.ts';
 import { publishOrders } from '../orders/publish-orders.ts';
@@ -10,9 +11,13 @@ import { publishOrders } from '../orders/publish-orders.ts';
  */
 export async function voidOrder(
   deps: JobDependencies,
-  { orderId, reason, requestedBy: actor }: JobPayload<'void-order'>,
+  job: JobPayload<'void-order'>,
 ): Promise<CommandOutcomes['void']> {
-  const outcome = await submitOrderCommand(deps.orderCommands, { kind: 'void', orderId, actor, reason });
+  const { orderId, reason, requestedBy: actor } = job;
+  const outcome = await submitOrderCommand(deps.orderCommands, {
+    ...{ kind: 'void', orderId, actor, reason },
+    answerTo: answerTo('void-order', job),
+  });
   deps.log.info({ orderId, outcome, actor }, 'end of a held order');
   await publishOrders(deps, [orderId]);
   return outcome;

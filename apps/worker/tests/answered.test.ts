@@ -1,0 +1,166 @@
+import { addProducts, findCommandOutcome, openDatabase, openPaymentExceptions } from '@antrean/db';
+import { JOBS, RetryLaterError } from '@antrean/queue';
+import { testDatabase } from '@antrean/testing/vitest';
+import pino from 'pino';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { answered, answerTo } from '../src/answered.ts';
+import { openException } from '../src/jobs/open-exception.ts';
+import { resolveException } from '../src/jobs/resolve-exception.ts';
+import { applyOrderCommands } from '../src/order-commands.ts';
+
+let database: Awaited<ReturnType<typeof testDatabase>>;
+let db: ReturnType<typeof openDatabase>;
+beforeAll(async () => {
+  database = await testDatabase();
+  db = openDatabase({ url: database.url, maxConnections: 2 });
+});
+afterAll(async () => {
+  await db.destroy();
+  await database.drop();
+});
+
+const log = pino({ level: 'silent' });
+const gate = { through: <T>(work: () => Promise<T>) => work() };
+const held = { orderId: '019ae0d1-0000-7000-8000-000000000000', reason: 'x', requestedBy: 'operator test' };
+const { attempts } = JOBS['release-order'];
+const outcomeOf = async (requestId: string) => (await findCommandOutcome(db, requestId))?.outcome;
+
+/** The handler of `release-order` with another function in place of the job. */
+const releasing = (run: () => Promise<'released' | 'kept'>) => answered({ db, gate }, 'release-order', run);
+const failing = (error: Error) =>
+  releasing(async () => {
+    throw error;
+  });
+
+describe('a handler that answers', () => {
+  it('writes the outcome of its job under the request id, once', async () => {
+    const job = { ...held, requestId: 'once', fingerprint: 'f' };
+    await releasing(async () => 'released')(job, { jobId: 'j', attempt: 1 });
+    // As after a crash before the job was marked as done.
+    await releasing(async () => 'kept')(job, { jobId: 'j', attempt: 1 });
+    expect(await findCommandOutcome(db, 'once')).toMatchObject({
+      ...{ job: 'release-order', fingerprint: 'f', outcome: { kind: 'released' } },
+    });
+  });
+
+  it('writes nothing where nobody waits for it', async () => {
+    await releasing(async () => 'released')({ ...held, requestId: 'traced' }, { jobId: 'j', attempt: 1 });
+    expect(await outcomeOf('traced')).toBeUndefined();
+  });
+
+  it('says that its job failed once no attempt is left, by its code and without its message', async () => {
+    const job = { ...held, requestId: 'failing', fingerprint: 'f' };
+    const error = Object.assign(new Error('siti@example.test'), { code: 'payment_not_ready' });
+    const handler = failing(error);
+    await expect(handler(job, { jobId: 'j', attempt: attempts - 1 })).rejects.toThrow(error);
+    expect(await outcomeOf('failing')).toBeUndefined();
+    await expect(handler(job, { jobId: 'j', attempt: attempts })).rejects.toThrow(error);
+    expect(await outcomeOf('failing')).toEqual({ kind: 'failed', code: 'payment_not_ready' });
+    // An operator has it run again.
+    await releasing(async () => 'released')(job, { jobId: 'j', attempt: attempts + 1 });
+    expect(await outcomeOf('failing')).toEqual({ kind: 'released' });
+  });
+
+  it('says nothing of a job that only goes back, and names no code that an error has not', async () => {
+    const job = { ...held, requestId: 'going-back', fingerprint: 'f' };
+    const back = new RetryLaterError('PostgreSQL is away', 0);
+    await expect(failing(back)(job, { jobId: 'j', attempt: attempts })).rejects.toThrow(back);
+    expect(await outcomeOf('going-back')).toBeUndefined();
+    await expect(failing(new Error('bug'))(job, { jobId: 'j', attempt: attempts })).rejects.toThrow('bug');
+    expect(await outcomeOf('going-back')).toEqual({ kind: 'failed', code: 'internal_error' });
+  });
+});
+
+describe('an order command', () => {
+  it('is answered in its own transaction, so that a second run does not answer otherwise', async () => {
+    await addProducts(db, [{ sku: 'KOPI', name: 'Kopi', description: '', priceRupiah: 1, onHand: 0 }]);
+    const to = answerTo('receive-stock', { requestId: 'receive-1', fingerprint: 'f' });
+    const goods = { sku: 'KOPI', quantity: 4, reference: 'DELIVERY-1', actor: 'operator test', reason: 'x' };
+    const command = { kind: 'receive', ...goods, answerTo: to } as const;
+    expect(await applyOrderCommands(db, [command])).toEqual(['received']);
+    expect(await applyOrderCommands(db, [command])).toEqual(['known']);
+    expect(await outcomeOf('receive-1')).toEqual({ kind: 'received' });
+  });
+
+  it('that is undone with its batch is not answered', async () => {
+    const to = answerTo('void-order', { requestId: 'void-1', fingerprint: 'f' });
+    const nowhere = { kind: 'void', orderId: held.orderId, actor: 'operator test', reason: 'x' } as const;
+    await expect(applyOrderCommands(db, [{ ...nowhere, answerTo: to }])).rejects.toThrow(
+      'not in the database',
+    );
+    expect(await outcomeOf('void-1')).toBeUndefined();
+  });
+});
+
+describe('payment exceptions', () => {
+  const requestedBy = 'operator test';
+  const stray = { amountRupiah: 5_000, bankReference: 'LINE 1', note: 'no such order', requestedBy };
+  const stateOf = (subject: string) =>
+    db
+      .selectFrom('paymentExceptions')
+      .select(['id', 'state', 'resolvedBy', 'resolution', 'amountRupiah', 'detail'])
+      .where('subject', '=', subject)
+      .execute();
+
+  it('are opened once for a line, and a run after a crash answers as the first did', async () => {
+    const job = { ...stray, requestId: 'open-1', fingerprint: 'f' };
+    expect(await openException({ db, log }, job)).toBe('opened');
+    const again = answered({ db, gate }, 'open-exception', (payload) => openException({ db, log }, payload));
+    await again(job, { jobId: 'j', attempt: 1 });
+    expect(await outcomeOf('open-1')).toEqual({ kind: 'opened' });
+    expect(await openException({ db, log }, { ...stray, amountRupiah: 6_000 })).toBe('known');
+    expect(await stateOf('line LINE 1')).toMatchObject([
+      {
+        ...{ state: 'open', amountRupiah: 5_000 },
+        detail: '5000 IDR came to the bank as LINE 1, said operator test: no such order.',
+      },
+    ]);
+  });
+
+  it('are not opened for a line that was entered for a transfer', async () => {
+    const twice = {
+      kind: 'second_payment',
+      subject: 'attempt-1 LINE 2',
+      gateway: 'bank_transfer',
+      ...{ orderId: null, attemptId: null, amountRupiah: 5_000, detail: '' },
+    } as const;
+    await openPaymentExceptions(db, [twice]);
+    expect(await openException({ db, log }, { ...stray, bankReference: 'LINE 2' })).toBe('line_used');
+    expect(await stateOf('line LINE 2')).toEqual([]);
+  });
+
+  it('are resolved once, and a run after a crash answers as the first did', async () => {
+    await openException({ db, log }, { ...stray, bankReference: 'LINE 3' });
+    const [opened] = await stateOf('line LINE 3');
+    const resolution = { exceptionId: opened?.id ?? 0, resolution: 'sent back', requestedBy };
+    const job = { ...resolution, requestId: 'resolve-1', fingerprint: 'f' };
+    expect(await resolveException({ db, log }, job)).toBe('resolved');
+    const again = answered({ db, gate }, 'resolve-exception', (payload) =>
+      resolveException({ db, log }, payload),
+    );
+    await again(job, { jobId: 'j', attempt: 1 });
+    expect(await outcomeOf('resolve-1')).toEqual({ kind: 'resolved' });
+    expect(await resolveException({ db, log }, { ...resolution, resolution: 'kept' })).toBe('not_open');
+    expect(await stateOf('line LINE 3')).toMatchObject([
+      { state: 'resolved', resolvedBy: requestedBy, resolution: 'sent back' },
+    ]);
+  });
+
+  it('are not resolved while a refund or a payout puts them right', async () => {
+    for (const [state, answer] of [
+      ['refunding', 'refund_under_way'],
+      ['manual_payout', 'payout_awaited'],
+    ] as const) {
+      const bankReference = `LINE ${state}`;
+      await openException({ db, log }, { ...stray, bankReference });
+      const [opened] = await stateOf(`line ${bankReference}`);
+      const exceptionId = opened?.id ?? 0;
+      await db.updateTable('paymentExceptions').set({ state }).where('id', '=', exceptionId).execute();
+      const job = { exceptionId, resolution: 'x', requestedBy };
+      expect(await resolveException({ db, log }, job), state).toBe(answer);
+      expect(await stateOf(`line ${bankReference}`)).toMatchObject([{ state, resolution: null }]);
+    }
+    const none = { exceptionId: 1_000_000, resolution: 'x', requestedBy };
+    expect(await resolveException({ db, log }, none)).toBe('not_open');
+  });
+});
