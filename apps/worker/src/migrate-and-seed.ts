@@ -1,6 +1,7 @@
 // The release step: runs once before the processes of a release start. Migrates the database and moves what waits in
 // Redis (see upgrade.ts). Where a demo key is given, it also adds the demo catalogue and lets that key place orders.
 // Running it again changes nothing.
+import { projectAllStorefronts } from '@antrean/backoffice';
 import {
   addStorefrontKey,
   liveStorefronts,
@@ -19,7 +20,6 @@ import {
   waitForRedis,
 } from '@antrean/redis';
 import { z } from 'zod';
-import { projectAllStorefronts } from './storefronts.ts';
 import { StillRunningError, upgrade } from './upgrade.ts';
 
 const schema = z.object({

@@ -1,3 +1,4 @@
+import { projectAllStorefronts } from '@antrean/backoffice';
 import {
   addSwitchChanges,
   auditMoney,
@@ -14,7 +15,6 @@ import { ONLINE_GATEWAYS, orderJobOf, wibDay } from '@antrean/domain';
 import { orderJobId, type Producer } from '@antrean/queue';
 import { drainSwitchChanges, type Keyspace, type Redis } from '@antrean/redis';
 import type { Logger } from 'pino';
-import { projectAllStorefronts } from './storefronts.ts';
 
 const BATCH = 500;
 const NEXT_LOOK_MS = 30_000;

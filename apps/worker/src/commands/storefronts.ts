@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import { projectAllStorefronts } from '@antrean/backoffice';
 import { addStorefrontKey, listStorefrontKeys, putStorefront, revokeStorefrontKey } from '@antrean/db';
 import { DEFAULT_LIMITS, digestOfKey, SCOPES } from '@antrean/redis';
 import { z } from 'zod';
-import { projectAllStorefronts } from '../storefronts.ts';
 import { checked, type CommandContext, type Command, Refused, text } from './command.ts';
 
 const storefrontId = z

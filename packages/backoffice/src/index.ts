@@ -1,0 +1,85 @@
+// What every use case takes, and what those answer that a job carries out.
+export type { BackofficeContext } from './context.ts';
+export {
+  type CommandRequest,
+  JobNotConfirmedError,
+  type KnownOutcome,
+  readOutcome,
+  requestIdSchema,
+  type Unanswered,
+} from './command.ts';
+
+// Refunds, bank transfers, payment exceptions.
+export {
+  payoutInput,
+  type PayoutAnswer,
+  recordPayout,
+  type RefundAnswer,
+  refundInput,
+  requestRefund,
+} from './refunds.ts';
+export {
+  confirmTransfer,
+  type ConfirmTransferAnswer,
+  listTransfers,
+  rejectTransfer,
+  type RejectTransferAnswer,
+  rejectTransferInput,
+  transferInput,
+} from './transfers.ts';
+export {
+  listExceptions,
+  reportStrayTransfer,
+  resolveException,
+  type ResolveExceptionAnswer,
+  resolveExceptionInput,
+  type StrayTransferAnswer,
+  strayTransferInput,
+} from './exceptions.ts';
+
+// Orders that are held, and stock.
+export {
+  heldOrderInput,
+  releaseOrder,
+  type ReleaseOrderAnswer,
+  voidOrder,
+  type VoidOrderAnswer,
+} from './orders.ts';
+export { type GoodsReceiptAnswer, goodsReceiptInput, receiveStock } from './stock.ts';
+
+// The catalogue.
+export { createFlashSale, type FlashSaleAnswer, flashSaleInput, listFlashSales } from './flash-sales.ts';
+export { type ProductsAnswer, productsInput, saveProducts } from './products.ts';
+
+// Storefronts, switches and the notice.
+export {
+  type CreateKeyAnswer,
+  createStorefrontKey,
+  listKeys,
+  projectAllStorefronts,
+  putStorefront,
+  revokeKey,
+  type RevokeKeyAnswer,
+  storefrontInput,
+  storefrontKeyInput,
+} from './storefronts.ts';
+export {
+  noticeInput,
+  readSwitches,
+  setNotice,
+  setSwitch,
+  type SwitchesNow,
+  switchInput,
+} from './switches.ts';
+
+// Money.
+export {
+  auditMoney,
+  compareSettlementExport,
+  type ComparedExport,
+  type MoneyAudit,
+  moneyAuditInput,
+  readSettlementReport,
+  type SettlementAnswer,
+  settlementInput,
+} from './money.ts';

@@ -1,0 +1,75 @@
+import {
+  auditMoney as audit,
+  type MoneyDifference,
+  paymentsBetween,
+  type SettlementReport,
+  settlementReportOf,
+} from '@antrean/db';
+import { compareSettlement, type Difference, ONLINE_GATEWAYS, wibDay, wibDayBounds } from '@antrean/domain';
+import { GATEWAYS } from '@antrean/payments';
+import { z } from 'zod';
+import type { BackofficeContext } from './context.ts';
+
+export const moneyAuditInput = z.object({ orderId: z.uuid().optional() });
+
+export interface MoneyAudit {
+  /** `differs`: an order does not add up, or the ledger does not sum to zero. */
+  kind: 'balanced' | 'differs';
+  differences: MoneyDifference[];
+  sumRupiah: number;
+}
+
+/** Compares the money ledger with payments and refunds, of one order or of all. */
+export async function auditMoney(
+  { db }: BackofficeContext,
+  { orderId }: z.output<typeof moneyAuditInput>,
+): Promise<MoneyAudit> {
+  const found = await audit(db, orderId === undefined ? {} : { orderId });
+  const isBalanced = found.differences.length === 0 && found.sumRupiah === 0;
+  return { kind: isBalanced ? 'balanced' : 'differs', ...found };
+}
+
+export const settlementInput = z.object({
+  gateway: z.enum(ONLINE_GATEWAYS),
+  /** In Western Indonesia Time; yesterday without one. */
+  day: z.iso.date().optional(),
+});
+
+export type SettlementAnswer =
+  | { kind: 'report'; report: SettlementReport }
+  | { kind: 'no_report'; gateway: string; day: string };
+
+/** The report of a day that a worker has made: our payments beside the gateway's. */
+export async function readSettlementReport(
+  context: BackofficeContext,
+  { gateway, day = yesterday(context) }: z.output<typeof settlementInput>,
+): Promise<SettlementAnswer> {
+  const report = await settlementReportOf(context.db, gateway, day);
+  return report === undefined ? { kind: 'no_report', gateway, day } : { kind: 'report', report };
+}
+
+export type ComparedExport =
+  | { kind: 'same' | 'differs'; payments: number; differences: Difference[] }
+  /** No export of this gateway can be read. */
+  | { kind: 'no_export' }
+  | { kind: 'no_column'; column: string };
+
+/** Compares our payments of a day with what a gateway exported of it, as CSV. */
+export async function compareSettlementExport(
+  context: BackofficeContext,
+  { gateway, day = yesterday(context) }: z.output<typeof settlementInput>,
+  csv: string,
+): Promise<ComparedExport> {
+  const { readExport } = GATEWAYS[gateway];
+  if (readExport === undefined) return { kind: 'no_export' };
+  const exported = readExport(csv);
+  if ('missingColumn' in exported) return { kind: 'no_column', column: exported.missingColumn };
+  const ours = await paymentsBetween(context.db, { gateway, ...wibDayBounds(day) });
+  const differences = compareSettlement(
+    ours.map(({ attemptId, receivedRupiah: amountRupiah }) => ({ attemptId, amountRupiah })),
+    exported,
+  );
+  return { kind: differences.length === 0 ? 'same' : 'differs', payments: ours.length, differences };
+}
+
+const yesterday = ({ now }: BackofficeContext): string => wibDay(new Date(now().getTime() - 24 * 3_600_000));

@@ -1,0 +1,125 @@
+import { hash } from 'node:crypto';
+import { attemptById, attemptsOfOrders, type PaymentAttempt, type Refund, refundById } from '@antrean/db';
+import { z } from 'zod';
+import { type CommandRequest, isUnanswered, runJob, type Unanswered } from './command.ts';
+import type { BackofficeContext } from './context.ts';
+import { line, rupiah } from './input.ts';
+
+export const refundInput = z.object({
+  /** An order, or one of its payment attempts. */
+  payment: line,
+  amountRupiah: z.union([rupiah, z.literal('all')]),
+  reason: line,
+  /** The payment exception that the refund puts right. */
+  exceptionId: z.int().positive().nullable().default(null),
+});
+
+export type RefundAnswer =
+  /** A gateway is asked within seconds; `manual_payout` waits for an operator to pay it out. */
+  | { kind: 'requested'; refund: Refund }
+  | { kind: 'unknown_payment' }
+  /** Its money has not come, or was taken back. */
+  | { kind: 'not_paid'; attemptId: string }
+  /** Of what came, this much has not gone back and was not asked to. */
+  | { kind: 'too_much'; attemptId: string; leftRupiah: number }
+  /** The exception is another payment's, resolved, or not there. */
+  | { kind: 'wrong_exception' }
+  /** Another refund has the id that follows from this request id. */
+  | { kind: 'other_refund'; refundId: string }
+  | Unanswered;
+
+/** Asks for money of a payment to go back. */
+export async function requestRefund(
+  context: BackofficeContext,
+  request: CommandRequest,
+  input: z.output<typeof refundInput>,
+): Promise<RefundAnswer> {
+  const { db } = context;
+  const { payment, amountRupiah, reason, exceptionId } = input;
+  const found = await paymentOf(db, payment);
+  if (found === undefined) return { kind: 'unknown_payment' };
+  const { id: attemptId } = found;
+  const refundId = `rf-${attemptId}-${suffixOf(request.requestId)}`;
+  const answer = await runJob(context, request, {
+    job: 'request-refund',
+    asked: input,
+    async prepare() {
+      if (found.state !== 'paid') return 'not_paid';
+      const leftRupiah = leftOf(found);
+      const wantedRupiah = amountRupiah === 'all' ? leftRupiah : amountRupiah;
+      if (wantedRupiah > leftRupiah || leftRupiah === 0) return 'too_much';
+      return { refundId, attemptId, amountRupiah: wantedRupiah, exceptionId, reason };
+    },
+  });
+  switch (answer.kind) {
+    case 'requested': {
+      const refund = await refundById(db, refundId);
+      if (refund === undefined) throw new Error(`Refund ${refundId} was requested and is not there.`);
+      return { kind: 'requested', refund };
+    }
+    case 'too_much': {
+      const now = await attemptById(db, attemptId);
+      return { kind: 'too_much', attemptId, leftRupiah: now === undefined ? 0 : leftOf(now) };
+    }
+    case 'not_paid':
+      return { kind: 'not_paid', attemptId };
+    case 'other_refund':
+      return { kind: 'other_refund', refundId };
+    default:
+      return answer;
+  }
+}
+
+/** The attempt itself, or the one that paid the order. */
+async function paymentOf(db: BackofficeContext['db'], payment: string): Promise<PaymentAttempt | undefined> {
+  const isOrder = z.uuid().safeParse(payment).success;
+  if (!isOrder) return attemptById(db, payment);
+  return (await attemptsOfOrders(db, [payment])).find(({ outcome }) => outcome === 'paid');
+}
+
+const leftOf = ({ receivedRupiah, returnedRupiah }: PaymentAttempt): number =>
+  (receivedRupiah ?? 0) - returnedRupiah;
+
+const SUFFIX_LENGTH = 4;
+
+/** Gateways take 46 characters at most, of which an attempt's id needs up to 40. */
+const suffixOf = (requestId: string): string =>
+  (Number.parseInt(hash('sha256', requestId).slice(0, 12), 16) % 36 ** SUFFIX_LENGTH)
+    .toString(36)
+    .padStart(SUFFIX_LENGTH, '0');
+
+export const payoutInput = z.object({
+  refundId: line,
+  /** Of the payout, at the bank. */
+  reference: line,
+});
+
+export type PayoutAnswer =
+  | { kind: 'recorded'; refund: Refund }
+  /** The state of the refund; null where there is none of that id. */
+  | { kind: 'not_awaited'; state: Refund['state'] | null }
+  | Unanswered;
+
+/** Writes down that a refund was paid out by hand. */
+export async function recordPayout(
+  context: BackofficeContext,
+  request: CommandRequest,
+  input: z.output<typeof payoutInput>,
+): Promise<PayoutAnswer> {
+  const { db } = context;
+  const { refundId } = input;
+  const answer = await runJob(context, request, {
+    job: 'record-payout',
+    asked: input,
+    async prepare() {
+      const state = (await refundById(db, refundId))?.state;
+      // A refused one may have been paid out before it was refused.
+      return state === 'manual_payout' || state === 'refused' ? input : 'not_awaited';
+    },
+  });
+  if (isUnanswered(answer)) return answer;
+  const refund = await refundById(db, refundId);
+  return answer.kind === 'succeeded' && refund !== undefined
+    ? { kind: 'recorded', refund }
+    : { kind: 'not_awaited', state: refund?.state ?? null };
+}

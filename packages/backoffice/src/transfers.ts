@@ -1,0 +1,84 @@
+import { attemptById, attemptOfTransferLine, type OpenTransfer, openTransfers } from '@antrean/db';
+import type { PaymentOutcome } from '@antrean/domain';
+import { z } from 'zod';
+import { type CommandRequest, isUnanswered, runJob, type Unanswered } from './command.ts';
+import type { BackofficeContext } from './context.ts';
+import { line, rupiah } from './input.ts';
+
+/** The bank transfers that are awaited, those with a proof first. */
+export const listTransfers = ({ db }: BackofficeContext, limit: number): Promise<OpenTransfer[]> =>
+  openTransfers(db, limit);
+
+export const transferInput = z.object({
+  attemptId: line,
+  amountRupiah: rupiah,
+  /** The line on the bank's statement: it counts once. */
+  bankReference: line,
+});
+
+export type ConfirmTransferAnswer =
+  /** `meaning` is what the money meant for the order. */
+  | {
+      kind: 'entered';
+      meaning: PaymentOutcome;
+      attemptId: string;
+      orderId: string;
+      amountRupiah: number;
+      expectedRupiah: number;
+    }
+  | { kind: 'unknown_transfer' }
+  /** That line of the statement was entered for this attempt or payment exception. */
+  | { kind: 'line_used'; enteredFor: string }
+  | Unanswered;
+
+/** Enters a transfer that was found on the bank's statement. */
+export async function confirmTransfer(
+  context: BackofficeContext,
+  request: CommandRequest,
+  input: z.output<typeof transferInput>,
+): Promise<ConfirmTransferAnswer> {
+  const { db } = context;
+  const { attemptId, amountRupiah, bankReference } = input;
+  const attempt = await attemptById(db, attemptId);
+  if (attempt?.gateway !== 'bank_transfer') return { kind: 'unknown_transfer' };
+  const answer = await runJob(context, request, {
+    job: 'confirm-transfer',
+    asked: input,
+    prepare: async () =>
+      (await attemptOfTransferLine(db, bankReference)) === undefined ? input : 'line_used',
+  });
+  if (isUnanswered(answer)) return answer;
+  if (answer.kind === 'line_used') {
+    return {
+      kind: 'line_used',
+      enteredFor: (await attemptOfTransferLine(db, bankReference)) ?? attemptId,
+    };
+  }
+  const { orderId, amountRupiah: expectedRupiah } = attempt;
+  return { kind: 'entered', meaning: answer.kind, attemptId, orderId, amountRupiah, expectedRupiah };
+}
+
+export const rejectTransferInput = z.object({ attemptId: line, reason: line });
+
+export type RejectTransferAnswer =
+  | { kind: 'rejected'; orderId: string }
+  | { kind: 'unknown_transfer' }
+  /** It has come, or its order has ended. */
+  | { kind: 'not_awaited' }
+  | Unanswered;
+
+/** Says that no such transfer has come: its order ends when its time to pay is over. */
+export async function rejectTransfer(
+  context: BackofficeContext,
+  request: CommandRequest,
+  input: z.output<typeof rejectTransferInput>,
+): Promise<RejectTransferAnswer> {
+  const attempt = await attemptById(context.db, input.attemptId);
+  if (attempt?.gateway !== 'bank_transfer') return { kind: 'unknown_transfer' };
+  const answer = await runJob(context, request, {
+    job: 'reject-transfer',
+    asked: input,
+    prepare: async () => (attempt.state === 'active' ? input : 'not_awaited'),
+  });
+  return answer.kind === 'rejected' ? { kind: 'rejected', orderId: attempt.orderId } : answer;
+}

@@ -1,0 +1,118 @@
+import { openDatabase, saveCommandOutcome } from '@antrean/db';
+import { testDatabase } from '@antrean/testing/vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { runJob } from '../src/command.ts';
+import type { BackofficeContext } from '../src/context.ts';
+
+let database: Awaited<ReturnType<typeof testDatabase>>;
+let db: ReturnType<typeof openDatabase>;
+beforeAll(async () => {
+  database = await testDatabase();
+  db = openDatabase({ url: database.url, maxConnections: 2 });
+});
+afterAll(async () => {
+  await db.destroy();
+  await database.drop();
+});
+
+const input = { orderId: '019ae0d1-0000-7000-8000-000000000000', reason: 'x' };
+type Added = { requestId?: string | undefined; fingerprint?: string | undefined; jobId: string };
+
+/** A context whose queue hands its jobs to `work`. */
+const contextOf = (work: (added: Added) => void, more: object = {}) =>
+  ({
+    db,
+    actor: 'operator test',
+    producer: {
+      async add(_: string, payload: Omit<Added, 'jobId'>, jobId: string) {
+        work({ ...payload, jobId });
+      },
+    },
+    ...more,
+  }) as BackofficeContext;
+const voiding = (
+  context: BackofficeContext,
+  request: { requestId: string; waitMs: number },
+  prepare: () => Promise<typeof input | 'kept'> = async () => input,
+) => runJob(context, request, { job: 'void-order', asked: input, prepare });
+const answer = ({ requestId = '', fingerprint = '' }: Added, kind: string) =>
+  saveCommandOutcome(db, { requestId, fingerprint, job: 'void-order', outcome: { kind } });
+
+it('adds a job under an id of its request, and waits for its outcome', async () => {
+  const added: Added[] = [];
+  const context = contextOf((job) => {
+    added.push(job);
+    setTimeout(() => void answer(job, 'voided'), 100);
+  });
+  expect(await voiding(context, { requestId: 'waits', waitMs: 5_000 })).toEqual({ kind: 'voided' });
+  expect(await voiding(context, { requestId: 'waits', waitMs: 5_000 })).toEqual({ kind: 'voided' });
+  expect(added).toMatchObject([{ jobId: 'void-order-waits', requestId: 'waits' }]);
+});
+
+it('waits no longer than it was told to', async () => {
+  const startedAt = performance.now();
+  const request = { requestId: 'bounded', waitMs: 300 };
+  expect(
+    await voiding(
+      contextOf(() => undefined),
+      request,
+    ),
+  ).toEqual({
+    ...{ kind: 'not_known_yet', requestId: 'bounded' },
+  });
+  expect(performance.now() - startedAt).toBeGreaterThanOrEqual(299);
+  expect(performance.now() - startedAt).toBeLessThan(3_000);
+});
+
+it('does not refuse for what its own job has changed', async () => {
+  const request = { requestId: 'raced', waitMs: 5_000 };
+  const jobs: Added[] = [];
+  expect(
+    (
+      await voiding(
+        contextOf((job) => jobs.push(job)),
+        { ...request, waitMs: 0 },
+      )
+    ).kind,
+  ).toBe('not_known_yet');
+  const [job] = jobs;
+  // The job commits between the two looks of the same command, which then sees that there is nothing to do.
+  const again = await voiding(
+    contextOf(() => undefined),
+    request,
+    async () => {
+      if (job !== undefined) await answer(job, 'voided');
+      return 'kept';
+    },
+  );
+  expect(again).toEqual({ kind: 'voided' });
+  expect(
+    await voiding(
+      contextOf(() => undefined),
+      { requestId: 'refused', waitMs: 0 },
+      async () => 'kept',
+    ),
+  ).toEqual({ kind: 'kept' });
+});
+
+it('goes on waiting while PostgreSQL is away, as its job does', async () => {
+  const away = openDatabase({ url: 'postgres://127.0.0.1:9/none', maxConnections: 1 });
+  let isAway = false;
+  let looksAway = 0;
+  const context = contextOf((job) => {
+    isAway = true;
+    setTimeout(() => {
+      isAway = false;
+      void answer(job, 'voided');
+    }, 400);
+  });
+  Object.defineProperty(context, 'db', {
+    get: () => {
+      looksAway += isAway ? 1 : 0;
+      return isAway ? away : db;
+    },
+  });
+  expect(await voiding(context, { requestId: 'away', waitMs: 10_000 })).toEqual({ kind: 'voided' });
+  expect(looksAway).toBeGreaterThan(0);
+  await away.destroy();
+});
