@@ -286,7 +286,7 @@ describe('the operator command', () => {
   // In the background: the APIs run in this process, and a second without a turn would cost them Redis.
   const operate = (...args: string[]) =>
     new Promise<{ status: unknown; stdout: string; stderr: string }>((resolve) => {
-      const command = [path.join(repoRoot, 'apps/worker/src/ops.ts'), ...args];
+      const command = [path.join(repoRoot, 'apps/admin/src/ops.ts'), ...args];
       const env = {
         ...process.env,
         DATABASE_URL: database.url,
@@ -360,7 +360,10 @@ describe('the operator command', () => {
     for (const what of ['name', 'category', 'price', 'colour', 'more']) expect(stderr).toContain(what);
     const product = { sku: 'A', name: 'A', price: 1 };
     expect((await put([product, product])).stderr).toContain('names a SKU twice');
-    expect((await operate('products', '/nowhere')).stderr).toContain('cannot be read as JSON');
+    expect((await operate('products', '/nowhere')).stderr).toContain('cannot be read (');
+    writeFileSync(path.join(directory, 'products.json'), '{');
+    const unclosed = await operate('products', path.join(directory, 'products.json'));
+    expect(unclosed.stderr).toContain('cannot be read as JSON');
   });
 
   it('takes text as the API takes it, so that what is shown can be ordered', async () => {

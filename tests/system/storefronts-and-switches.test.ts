@@ -2,10 +2,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { openDatabase } from '@antrean/db';
-import { digestOfKey, projectStorefronts, type StorefrontKey } from '@antrean/redis';
-import { type CommandContext, COMMANDS, Refused } from '@antrean/worker';
+import { digestOfKey, openRequestRedis, projectStorefronts, type StorefrontKey } from '@antrean/redis';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { repoRoot } from '@antrean/testing/services';
+import { operate } from './operate.ts';
 import { anOrder, openShop } from './shop.ts';
 
 let shop: Awaited<ReturnType<typeof openShop>>;
@@ -14,36 +14,8 @@ beforeAll(async () => {
 });
 afterAll(() => shop.close());
 
-/** Runs an operator's command, in a process of its own or, as it is much faster, in this one. */
-async function operate([command = '', ...args]: readonly string[], differing: Partial<CommandContext> = {}) {
-  const lines: string[] = [];
-  const spies = (['log', 'table'] as const).map((name) =>
-    vi.spyOn(console, name).mockImplementation((...said: unknown[]) => {
-      lines.push(said.map((each) => (typeof each === 'string' ? each : JSON.stringify(each))).join(' '));
-    }),
-  );
-  const desk: CommandContext = {
-    db: shop.db,
-    operator: 'test',
-    add: () => Promise.reject(new Error('No job is added here.')),
-    catalogueChanged: () => Promise.resolve(),
-    withRedis: (work) => work(shop.redis, shop.keyspace),
-    ...differing,
-  };
-  let code = 0;
-  try {
-    await COMMANDS[command]?.(desk, args);
-  } catch (error) {
-    if (!(error instanceof Refused)) throw error;
-    code = 1;
-    lines.push(error.message);
-  } finally {
-    for (const spy of spies) spy.mockRestore();
-  }
-  return { code, output: lines.join('\n') };
-}
 async function operateByHand(args: readonly string[], env: Record<string, string> = {}) {
-  const child = spawn(process.execPath, [path.join(repoRoot, 'apps/worker/src/ops.ts'), ...args], {
+  const child = spawn(process.execPath, [path.join(repoRoot, 'apps/admin/src/ops.ts'), ...args], {
     env: { ...process.env, ...shop.workerEnv, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -62,24 +34,24 @@ const statusWith = async (key: string, headers: Record<string, string> = {}) =>
 
 describe('storefronts and their keys', () => {
   it('are created by command, work at once, and are refused within a second of being revoked', async () => {
-    expect(await operate(['create-key', 'toko-baru', 'secret', 'server'])).toMatchObject({
+    expect(await operate(shop, ['create-key', 'toko-baru', 'secret', 'server'])).toMatchObject({
       code: 1,
       output: expect.stringContaining('There is no storefront toko-baru') as string,
     });
-    expect((await operate(['storefront', 'toko-baru', '250'])).code).toBe(0);
-    const secret = keyIn((await operate(['create-key', 'toko-baru', 'secret', 'server'])).output);
-    const page = await operate(['create-key', 'toko-baru', 'publishable', 'web', 'https://toko.test']);
+    expect((await operate(shop, ['storefront', 'toko-baru', '250'])).code).toBe(0);
+    const secret = keyIn((await operate(shop, ['create-key', 'toko-baru', 'secret', 'server'])).output);
+    const page = await operate(shop, ['create-key', 'toko-baru', 'publishable', 'web', 'https://toko.test']);
     const publishable = keyIn(page.output);
     expect(await statusWith(secret)).toBe(202);
     expect(await statusWith(publishable)).toBe(403);
     expect(await statusWith(publishable, { origin: 'https://toko.test' })).toBe(202);
     // To change a key, a second one is created before the first is revoked.
-    const next = keyIn((await operate(['create-key', 'toko-baru', 'secret', 'server, next'])).output);
+    const next = keyIn((await operate(shop, ['create-key', 'toko-baru', 'secret', 'server, next'])).output);
     expect(await statusWith(next)).toBe(202);
-    const { output } = await operate(['keys']);
+    const { output } = await operate(shop, ['keys']);
     expect(output).not.toContain(secret);
     const id = /key_[0-9a-f]{12}/.exec(output)?.[0] ?? '';
-    expect((await operate(['revoke-key', id])).code).toBe(0);
+    expect((await operate(shop, ['revoke-key', id])).code).toBe(0);
     await vi.waitFor(async () => expect(await statusWith(secret)).toBe(401), { timeout: 2_000 });
     expect(await statusWith(next)).toBe(202);
   }, 60_000);
@@ -91,15 +63,15 @@ describe('storefronts and their keys', () => {
       ['create-key', 'toko-baru', 'secret', 'x', 'all'],
       ['revoke-key', 'key_none'],
     ]) {
-      expect(await operate(args), args.join(' ')).toMatchObject({ code: 1 });
+      expect(await operate(shop, args), args.join(' ')).toMatchObject({ code: 1 });
     }
   }, 60_000);
 
   it('stay revoked where Redis is told something older after that', async () => {
-    const { output } = await operate(['create-key', 'toko-baru', 'secret', 'to be revoked']);
+    const { output } = await operate(shop, ['create-key', 'toko-baru', 'secret', 'to be revoked']);
     const secret = keyIn(output);
     const stored = await shop.redis.hget(shop.keyspace.storefrontKeys, digestOfKey(secret));
-    expect((await operate(['revoke-key', /key_[0-9a-f]{12}/.exec(output)?.[0] ?? ''])).code).toBe(0);
+    expect((await operate(shop, ['revoke-key', /key_[0-9a-f]{12}/.exec(output)?.[0] ?? ''])).code).toBe(0);
     await projectStorefronts(shop.redis, shop.keyspace, {
       keys: [{ digest: digestOfKey(secret), key: JSON.parse(stored ?? '') as StorefrontKey }],
     });
@@ -107,18 +79,18 @@ describe('storefronts and their keys', () => {
   }, 60_000);
 
   it('are revoked for good also while Redis is away: a worker tells it', async () => {
-    const { output } = await operate(['create-key', 'toko-baru', 'secret', 'to be revoked']);
+    const { output } = await operate(shop, ['create-key', 'toko-baru', 'secret', 'to be revoked']);
     const secret = keyIn(output);
     const id = /key_[0-9a-f]{12}/.exec(output)?.[0] ?? '';
-    const away = await operate(['revoke-key', id], {
-      withRedis: () => Promise.reject(new Error('Redis is away')),
-    });
+    const nowhere = openRequestRedis('redis://127.0.0.1:9');
+    const away = await operate(shop, ['revoke-key', id], { redis: nowhere });
+    nowhere.disconnect();
     expect(away).toMatchObject({ code: 0, output: expect.stringContaining('once Redis answers') as string });
     await vi.waitFor(async () => expect(await statusWith(secret)).toBe(401), { timeout: 2_000 });
   }, 60_000);
 
   it('are put back by a worker where Redis has lost them', async () => {
-    const secret = keyIn((await operate(['create-key', 'toko-baru', 'secret', 'kept'])).output);
+    const secret = keyIn((await operate(shop, ['create-key', 'toko-baru', 'secret', 'kept'])).output);
     await shop.redis.del(
       shop.keyspace.storefrontKeys,
       shop.keyspace.storefrontLimits,
@@ -140,12 +112,12 @@ describe('switches', () => {
     const order = async () => (await shop.placeRaw(anOrder('KOPI'))).status;
     expect((await operateByHand(['switch', 'maintenance', 'on', 'moving the shelf'], away)).code).toBe(0);
     await vi.waitFor(async () => expect(await order()).toBe(503), { timeout: 2_000 });
-    expect((await operate(['notice', 'Tutup sebentar.', 'Closed for a moment.'], withoutDatabase)).code).toBe(
-      0,
-    );
-    expect((await operate(['switches'], withoutDatabase)).output).toContain('maintenance: on');
-    expect((await operate(['switch', 'maintenance', 'off', 'done'], withoutDatabase)).code).toBe(0);
-    expect((await operate(['notice', 'off'], withoutDatabase)).code).toBe(0);
+    expect(
+      (await operate(shop, ['notice', 'Tutup sebentar.', 'Closed for a moment.'], withoutDatabase)).code,
+    ).toBe(0);
+    expect((await operate(shop, ['switches'], withoutDatabase)).output).toContain('maintenance: on');
+    expect((await operate(shop, ['switch', 'maintenance', 'off', 'done'], withoutDatabase)).code).toBe(0);
+    expect((await operate(shop, ['notice', 'off'], withoutDatabase)).code).toBe(0);
     await vi.waitFor(async () => expect(await order()).toBe(202), { timeout: 2_000 });
     await vi.waitFor(
       async () => {
@@ -170,7 +142,7 @@ describe('switches', () => {
       ['switch', 'everything', 'on', 'x'],
       ['notice', 'only one'],
     ]) {
-      expect(await operate(args), args.join(' ')).toMatchObject({ code: 1 });
+      expect(await operate(shop, args), args.join(' ')).toMatchObject({ code: 1 });
     }
   }, 60_000);
 });

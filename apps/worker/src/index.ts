@@ -13,9 +13,5 @@ export { applyPaymentStatus } from './payments/apply-payment-status.ts';
 export { PaymentNotReadyError } from './payments/gateway-calls.ts';
 export { sweepOrders, sweepPayments } from './sweeper.ts';
 
-// Operators' commands.
-export { COMMANDS } from './commands/index.ts';
-export { type CommandContext, Refused } from './commands/command.ts';
-
 // For tests of the release step.
 export { StillRunningError, upgrade } from './upgrade.ts';

@@ -7,7 +7,7 @@ import { gatewayOf, paymentReferenceOf, PaymentNotReadyError } from '../payments
 
 /**
  * Compares what we have entered as paid on a day with what the gateway says, and names each difference. A gateway without
- * a list is asked about each payment; its export can be compared with `npm run ops -- settlement`. Run twice, it
+ * a list is asked about each payment; its export can be compared with `./ops settlement`. Run twice, it
  * takes the place of the report before.
  */
 export async function settlementReport(

@@ -1,0 +1,37 @@
+import { flashSale, flashSales, products } from './catalogue.ts';
+import type { Command } from './command.ts';
+import { money, settlement } from './money.ts';
+import { release, voidHeld } from './orders.ts';
+import { outcome } from './outcome.ts';
+import { confirm, exceptions, paidOut, refund, reject, resolve, stray, transfers } from './payments.ts';
+import { receive } from './stock.ts';
+import { createKey, keys, revoke, storefront } from './storefronts.ts';
+import { notice, switches, turnSwitch } from './switches.ts';
+
+/** What operators do, by the word that stands first. */
+export const COMMANDS: Readonly<Record<string, Command>> = {
+  receive,
+  products,
+  'flash-sale': flashSale,
+  'flash-sales': flashSales,
+  transfers,
+  'confirm-transfer': confirm,
+  'reject-transfer': reject,
+  exceptions,
+  'resolve-exception': resolve,
+  refund,
+  'paid-out': paidOut,
+  release,
+  void: voidHeld,
+  'stray-transfer': stray,
+  money,
+  settlement,
+  storefront,
+  'create-key': createKey,
+  keys,
+  'revoke-key': revoke,
+  switch: turnSwitch,
+  notice,
+  switches,
+  outcome,
+};

@@ -1,0 +1,164 @@
+import { randomUUID } from 'node:crypto';
+import { parseArgs } from 'node:util';
+import {
+  type BackofficeContext,
+  type CommandRequest,
+  JobNotConfirmedError,
+  requestIdSchema,
+} from '@antrean/backoffice';
+import { isDatabaseUnavailable } from '@antrean/db';
+import { z } from 'zod';
+import { type Command, EXIT, InvalidInputError, type Reply } from './command.ts';
+import { COMMANDS } from './index.ts';
+
+/** Where a command runs. */
+export interface Surroundings {
+  /** Opens what a command works with, for as long as `work` takes. Throws RedisAwayError when Redis is needed and away. */
+  withContext: <T>(redis: Command['redis'], work: (context: BackofficeContext) => Promise<T>) => Promise<T>;
+  print: (text: string) => void;
+  printError: (text: string) => void;
+}
+
+export class RedisAwayError extends Error {
+  readonly code = 'redis_away';
+}
+
+const OPTIONS = {
+  json: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
+  'request-id': { type: 'string' },
+  wait: { type: 'string', default: '15' },
+} as const;
+
+const OPTIONS_HELP = `Options:
+  --json            prints the answer as JSON
+  --request-id ID   where a worker does it: asked again under the same id, it is done once, and answered again
+  --wait SECONDS    where a worker does it: how long to wait for that (15)
+  --help            explains a command
+Before words that begin with a hyphen put --
+
+Exit codes: 0 done; 1 refused; 2 wrong words; 3 not known: no worker has done it yet, or a store does not answer.`;
+
+/** Runs the command of these words, prints what it answers, and returns the exit code. */
+export async function runCommand(argv: readonly string[], surroundings: Surroundings): Promise<number> {
+  const { print, printError } = surroundings;
+  const parsed = parse(argv);
+  if (parsed.kind === 'message') {
+    (parsed.exit === EXIT.done ? print : printError)(parsed.text);
+    return parsed.exit;
+  }
+  const { exit, answer, text, isResult } = await reply(parsed, surroundings);
+  if (parsed.isJson) print(JSON.stringify(answer, null, 2));
+  if (exit !== EXIT.done && isResult !== true) printError(text);
+  else if (!parsed.isJson) print(text);
+  return exit;
+}
+
+interface Line {
+  kind: 'command';
+  command: Command;
+  words: readonly string[];
+  isJson: boolean;
+  request: Required<CommandRequest>;
+}
+
+/** What is said instead of running a command. */
+interface Message {
+  kind: 'message';
+  exit: 0 | 2;
+  text: string;
+}
+
+const help = (text: string): Message => ({ kind: 'message', exit: EXIT.done, text });
+const misuse = (text: string): Message => ({ kind: 'message', exit: EXIT.usage, text });
+
+function parse(argv: readonly string[]): Line | Message {
+  let line: ReturnType<typeof parseLine>;
+  try {
+    line = parseLine(argv);
+  } catch (error) {
+    return misuse(`${(error as Error).message}\n\n${usage()}`);
+  }
+  const { values, positionals } = line;
+  const [name, ...words] = positionals;
+  const command = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (name === undefined || command === undefined) {
+    if (values.help) return help(usage());
+    const problem = name === undefined ? '' : `There is no command ${name}.\n\n`;
+    return misuse(problem + usage());
+  }
+  if (values.help) return help(helpOf(name, command));
+  const { least, most } = countsOf(command);
+  if (words.length < least || words.length > most) {
+    const expected = least === most ? `${least}` : `${least} to ${most}`;
+    return misuse(`${name} takes ${expected} words.\n\n${helpOf(name, command)}`);
+  }
+  const request = requestSchema.safeParse({ requestId: values['request-id'], waitMs: values.wait });
+  if (!request.success) return misuse(request.error.issues.map(({ message }) => message).join('\n'));
+  return { kind: 'command', command, words, isJson: values.json, request: request.data };
+}
+
+const requestSchema = z.object({
+  requestId: requestIdSchema.default(randomUUID),
+  waitMs: z.coerce
+    .number('--wait takes a number of seconds')
+    .min(0, '--wait takes 0 seconds or more')
+    .max(600, '--wait takes 600 seconds at most')
+    .transform((seconds) => seconds * 1_000),
+});
+
+const parseLine = (argv: readonly string[]) =>
+  parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true });
+
+async function reply(line: Line, { withContext }: Surroundings): Promise<Reply> {
+  const { command, words, request } = line;
+  try {
+    return await withContext(command.redis, (context) => command.run(context, words, request));
+  } catch (error) {
+    return failure(error, command, request.requestId);
+  }
+}
+
+/** What is said of an error that is no bug. */
+function failure(error: unknown, { isJob = false }: Command, requestId: string): Reply {
+  const message = error instanceof Error ? error.message : '';
+  const notKnown = (kind: string, text: string): Reply => ({
+    exit: EXIT.notKnown,
+    answer: isJob ? { kind, requestId } : { kind },
+    text: isJob ? `${text} Ask again with: --request-id ${requestId}` : text,
+  });
+  if (error instanceof InvalidInputError) {
+    return { exit: EXIT.refused, answer: { kind: error.code, message }, text: message };
+  }
+  if (error instanceof RedisAwayError) return notKnown(error.code, `${message} Nothing was done.`);
+  if (error instanceof JobNotConfirmedError) return notKnown(error.code, `${message} It may be queued.`);
+  if (isDatabaseUnavailable(error)) {
+    const text = `PostgreSQL does not answer (${message}): check DATABASE_URL, and look at what was done.`;
+    return notKnown('database_away', text);
+  }
+  throw error;
+}
+
+/** How many words a command takes. */
+function countsOf({ words }: Command): { least: number; most: number } {
+  const all = words.split(' ').filter((word) => word !== '');
+  return { least: all.filter((word) => !word.startsWith('[')).length, most: all.length };
+}
+
+function helpOf(name: string, { words, summary, details }: Command): string {
+  return [
+    `${name} ${words}`.trim(),
+    `  ${summary}`,
+    ...(details === undefined ? [] : ['', details]),
+    '',
+    OPTIONS_HELP,
+  ].join('\n');
+}
+
+function usage(): string {
+  const lines = Object.entries(COMMANDS).map(([name, { words, summary }]) => {
+    const begin = `  ${`${name} ${words}`.trim()}`;
+    return begin.length < 44 ? `${begin.padEnd(44)}${summary}` : `${begin}\n${''.padEnd(44)}${summary}`;
+  });
+  return ['Usage: COMMAND WORDS [OPTIONS]', ...lines, '', OPTIONS_HELP].join('\n');
+}

@@ -1,0 +1,358 @@
+// What operators do, on a shop whose worker can be stopped.
+import { randomUUID } from 'node:crypto';
+import {
+  type BackofficeContext,
+  confirmTransfer,
+  JobNotConfirmedError,
+  receiveStock,
+  recordPayout,
+  rejectTransfer,
+  releaseOrder,
+  reportStrayTransfer,
+  requestRefund,
+  resolveException,
+  voidOrder,
+} from '@antrean/backoffice';
+import { auditMoney, findCommandOutcome, sql } from '@antrean/db';
+import { createProducer, JOBS, type Producer } from '@antrean/queue';
+import { openRequestRedis } from '@antrean/redis';
+import { createHandlers, openDependencies, readConfig } from '@antrean/worker';
+import pino from 'pino';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { operate } from './operate.ts';
+import { anOrder, openShop } from './shop.ts';
+
+const patience = { timeout: 20_000, interval: 20 };
+let shop: Awaited<ReturnType<typeof openShop>>;
+let producer: Producer;
+let context: BackofficeContext;
+beforeAll(async () => {
+  shop = await openShop([{ sku: 'KOPI', name: 'Kopi', description: '', priceRupiah: 50_000, onHand: 1_000 }]);
+  const { db, redis, keyspace } = shop;
+  producer = createProducer(redis, keyspace);
+  context = { db, redis, keyspace, producer, actor: 'operator test', now: () => new Date() };
+});
+afterAll(async () => {
+  await producer.close();
+  await shop.close();
+});
+
+const until = (orderId: string, status: string) =>
+  vi.waitFor(async () => {
+    const order = await shop.read(orderId);
+    expect(order.status).toBe(status);
+    return order;
+  }, patience);
+async function awaitingPayment(paymentMethod = 'online') {
+  const { orderId } = (await (await shop.placeRaw({ ...anOrder('KOPI'), paymentMethod })).json()) as {
+    orderId: string;
+  };
+  const { payment } = await until(orderId, 'awaiting_payment');
+  return { orderId, attemptId: payment?.attemptId ?? '', amount: payment?.transfer?.amount ?? 50_000 };
+}
+async function paid() {
+  const order = await awaitingPayment();
+  await shop.pay(order.attemptId);
+  await until(order.orderId, 'paid');
+  return order;
+}
+/** While no worker runs. */
+async function withoutWorker(work: () => Promise<void>) {
+  await shop.stopWorker();
+  try {
+    await work();
+  } finally {
+    await shop.startWorkerAgain();
+  }
+}
+
+const asked = (waitMs = 15_000) => ({ requestId: randomUUID(), waitMs });
+const refundOf = (payment: string, amountRupiah: number | 'all' = 'all') => ({
+  ...{ payment, amountRupiah, reason: 'broken', exceptionId: null },
+});
+const refundsOf = (attemptId: string) =>
+  shop.db.selectFrom('refunds').select(['id', 'amountRupiah']).where('attemptId', '=', attemptId).execute();
+
+describe('a refund', () => {
+  it('is refused at once above what came, and for what nobody paid', async () => {
+    const { orderId, attemptId } = await paid();
+    expect(await requestRefund(context, asked(), refundOf(orderId, 50_001))).toEqual({
+      ...{ kind: 'too_much', attemptId, leftRupiah: 50_000 },
+    });
+    expect(await requestRefund(context, asked(), refundOf(randomUUID()))).toEqual({
+      kind: 'unknown_payment',
+    });
+    const { attemptId: unpaid } = await awaitingPayment();
+    expect(await requestRefund(context, asked(), refundOf(unpaid))).toEqual({
+      ...{ kind: 'not_paid', attemptId: unpaid },
+    });
+    expect(await refundsOf(attemptId)).toEqual([]);
+  });
+
+  it('is refused by its worker where too much was asked for meanwhile', async () => {
+    const { orderId, attemptId } = await paid();
+    // Both find all of the money there; the worker does one after the other.
+    const answers = await Promise.all([
+      requestRefund(context, asked(), refundOf(orderId, 30_000)),
+      requestRefund(context, asked(), refundOf(orderId, 40_000)),
+    ]);
+    expect(new Set(answers.map(({ kind }) => kind))).toEqual(new Set(['requested', 'too_much']));
+    const [requested] = await refundsOf(attemptId);
+    const leftRupiah = 50_000 - (requested?.amountRupiah ?? 0);
+    expect(answers).toContainEqual({ kind: 'too_much', attemptId, leftRupiah });
+    expect(await requestRefund(context, asked(), refundOf(orderId, leftRupiah))).toMatchObject({
+      ...{ kind: 'requested', refund: { amountRupiah: leftRupiah } },
+    });
+    await until(orderId, 'refunded');
+    expect(await requestRefund(context, asked(), refundOf(orderId))).toMatchObject({
+      ...{ kind: 'too_much', leftRupiah: 0 },
+    });
+  });
+
+  it('is made once under one request id, and answered again when it is asked again', async () => {
+    const { orderId, attemptId } = await paid();
+    const request = asked();
+    const together = await Promise.all([1, 2].map(() => requestRefund(context, request, refundOf(orderId))));
+    const again = await requestRefund(context, request, refundOf(orderId));
+    const [refund, ...more] = await refundsOf(attemptId);
+    expect(more).toEqual([]);
+    for (const answer of [...together, again]) {
+      expect(answer).toMatchObject({ kind: 'requested', refund: { id: refund?.id, amountRupiah: 50_000 } });
+    }
+    const reused = { kind: 'request_id_reused', requestId: request.requestId };
+    expect(await requestRefund(context, request, refundOf(orderId, 1))).toEqual(reused);
+    expect(await requestRefund({ ...context, actor: 'operator other' }, request, refundOf(orderId))).toEqual(
+      reused,
+    );
+    expect(
+      await releaseOrder(context, request, { orderId, reason: 'another command under the same id' }),
+    ).toEqual(reused);
+    await until(orderId, 'refunded');
+  });
+
+  it('by bank transfer waits to be paid out, which is entered once', async () => {
+    const { orderId, attemptId, amount } = await awaitingPayment('bank_transfer');
+    const transfer = { attemptId, amountRupiah: amount, bankReference: 'BACK 1' };
+    expect((await confirmTransfer(context, asked(), transfer)).kind).toBe('entered');
+    const answer = await requestRefund(context, asked(), refundOf(orderId));
+    expect(answer).toMatchObject({ kind: 'requested', refund: { state: 'manual_payout' } });
+    const refundId = answer.kind === 'requested' ? answer.refund.id : '';
+    const request = asked();
+    const payout = { refundId, reference: 'TRF-77' };
+    expect(await recordPayout(context, request, payout)).toMatchObject({
+      ...{ kind: 'recorded', refund: { id: refundId, state: 'succeeded', payoutReference: 'TRF-77' } },
+    });
+    expect((await recordPayout(context, request, payout)).kind).toBe('recorded');
+    expect(await recordPayout(context, asked(), payout)).toEqual({ kind: 'not_awaited', state: 'succeeded' });
+    expect(await recordPayout(context, asked(), { ...payout, refundId: 'rf-none' })).toEqual({
+      ...{ kind: 'not_awaited', state: null },
+    });
+    expect((await auditMoney(shop.db, { orderId })).differences).toEqual([]);
+  });
+});
+
+describe('a bank transfer', () => {
+  it('is confirmed once, and tells what the money meant for the order', async () => {
+    const { orderId, attemptId, amount } = await awaitingPayment('bank_transfer');
+    const transfer = { attemptId, amountRupiah: amount, bankReference: 'LINE 1' };
+    const request = asked();
+    const entered = { kind: 'entered', attemptId, orderId, amountRupiah: amount, expectedRupiah: amount };
+    expect(await confirmTransfer(context, request, transfer)).toEqual({ ...entered, meaning: 'paid' });
+    expect(await confirmTransfer(context, request, transfer)).toEqual({ ...entered, meaning: 'paid' });
+    expect((await shop.read(orderId)).status).toBe('paid');
+    expect(await confirmTransfer(context, asked(), transfer)).toEqual({
+      ...{ kind: 'line_used', enteredFor: attemptId },
+    });
+    const second = { ...transfer, bankReference: 'LINE 2' };
+    expect(await confirmTransfer(context, asked(), second)).toEqual({
+      ...entered,
+      meaning: 'second_payment',
+    });
+    expect(await confirmTransfer(context, asked(), { ...transfer, attemptId: 'none-1' })).toEqual({
+      kind: 'unknown_transfer',
+    });
+    expect(await rejectTransfer(context, asked(), { attemptId, reason: 'no such line' })).toEqual({
+      kind: 'not_awaited',
+    });
+  });
+
+  it('is rejected, and answered again as rejected', async () => {
+    const { orderId, attemptId } = await awaitingPayment('bank_transfer');
+    const request = asked();
+    const rejection = { attemptId, reason: 'no such line' };
+    expect(await rejectTransfer(context, request, rejection)).toEqual({ kind: 'rejected', orderId });
+    expect(await rejectTransfer(context, request, rejection)).toEqual({ kind: 'rejected', orderId });
+  });
+
+  it('that belongs to nothing opens an exception, and only a worker does that', async () => {
+    const stray = { amountRupiah: 5_000, bankReference: 'LINE 9', note: 'no such order' };
+    const [opening, resolving] = [asked(200), asked(200)];
+    const exceptions = () =>
+      shop.db
+        .selectFrom('paymentExceptions')
+        .select(['id', 'state'])
+        .where('subject', '=', 'line LINE 9')
+        .execute();
+    await withoutWorker(async () => {
+      expect((await reportStrayTransfer(context, opening, stray)).kind).toBe('not_known_yet');
+      expect(await exceptions()).toEqual([]);
+    });
+    expect(await reportStrayTransfer(context, { ...opening, waitMs: 15_000 }, stray)).toEqual({
+      kind: 'opened',
+    });
+    expect((await reportStrayTransfer(context, asked(), stray)).kind).toBe('known');
+    const [opened] = await exceptions();
+    const resolution = { exceptionId: opened?.id ?? 0, resolution: 'sent back' };
+    await withoutWorker(async () => {
+      expect((await resolveException(context, resolving, resolution)).kind).toBe('not_known_yet');
+      expect(await exceptions()).toMatchObject([{ state: 'open' }]);
+    });
+    expect(await resolveException(context, { ...resolving, waitMs: 15_000 }, resolution)).toEqual({
+      kind: 'resolved',
+    });
+    expect(await exceptions()).toMatchObject([{ state: 'resolved' }]);
+    expect((await resolveException(context, asked(), resolution)).kind).toBe('not_open');
+  });
+});
+
+describe('a command', () => {
+  it('is not known yet while no worker runs, and known once one does', async () => {
+    const { attemptId } = await paid();
+    const requestId = randomUUID();
+    const words = ['refund', attemptId, '20000', 'broken', '--request-id', requestId];
+    await withoutWorker(async () => {
+      const queued = await operate(shop, [...words, '--wait', '0.2']);
+      expect(queued).toMatchObject({ code: 3, output: expect.stringContaining(`outcome ${requestId}`) });
+      expect(await operate(shop, ['outcome', requestId])).toMatchObject({ code: 3 });
+      // Asked again meanwhile, it is still one refund.
+      const json = await operate(shop, [...words, '--wait', '0', '--json']);
+      expect(json.code).toBe(3);
+      expect(json.output).toContain(`"requestId": "${requestId}"`);
+      expect(await producer.waitingCount('admin')).toBe(1);
+    });
+    await vi.waitFor(
+      async () => expect((await operate(shop, ['outcome', requestId])).code).toBe(0),
+      patience,
+    );
+    expect((await operate(shop, ['outcome', requestId])).output).toContain('request-refund: requested');
+    const [refund, ...more] = await refundsOf(attemptId);
+    expect(more).toEqual([]);
+    const again = await operate(shop, words);
+    expect(again).toEqual({ code: 0, output: `20000 of ${attemptId} go back as ${refund?.id}.` });
+  });
+
+  it('whose job has failed for good says so, and does not wait', async () => {
+    const { orderId, attemptId } = await paid();
+    const opened = await openDependencies(readConfig(shop.workerEnv), pino({ level: 'silent' }));
+    const handlers = createHandlers(opened.deps, {
+      gate: { through: (work) => work() },
+      reservations: { submit: () => Promise.reject(new Error('Nothing is reserved here.')) },
+    });
+    const { attempts } = JOBS['request-refund'];
+    const failures: unknown[] = [];
+    /** A queue whose worker makes the last attempt at once. */
+    const atLast: BackofficeContext['producer'] = {
+      async add(_, payload, jobId) {
+        const refund = JOBS['request-refund'].payload.parse(payload);
+        await handlers['request-refund'](refund, { jobId, attempt: attempts }).catch((error: unknown) =>
+          failures.push(error),
+        );
+      },
+    };
+    const request = asked();
+    const failed = { kind: 'failed', requestId: request.requestId, code: '42P01' };
+    await withoutWorker(async () => {
+      await sql`alter table money_movements rename to away`.execute(shop.db);
+      try {
+        const broken = { ...context, producer: atLast };
+        expect(await requestRefund(broken, request, refundOf(orderId))).toEqual(failed);
+      } finally {
+        await sql`alter table away rename to money_movements`.execute(shop.db);
+        await opened.close();
+      }
+    });
+    expect(failures).toHaveLength(1);
+    const words = ['refund', orderId, 'all', 'broken', '--request-id', request.requestId];
+    expect(await operate(shop, words, { actor: context.actor })).toMatchObject({
+      ...{ code: 1, output: expect.stringContaining('failed for good (42P01)') },
+    });
+    expect(await refundsOf(attemptId)).toEqual([]);
+    expect((await requestRefund(context, asked(), refundOf(orderId))).kind).toBe('requested');
+  });
+
+  it('asks for another try where Redis does not confirm its job', async () => {
+    const { orderId, attemptId } = await paid();
+    const redis = openRequestRedis('redis://127.0.0.1:9');
+    const away = createProducer(redis, shop.keyspace);
+    const request = asked();
+    await expect(
+      requestRefund({ ...context, redis, producer: away }, request, refundOf(orderId)),
+    ).rejects.toThrow(JobNotConfirmedError);
+    redis.disconnect();
+    expect(await refundsOf(attemptId)).toEqual([]);
+    expect((await requestRefund(context, request, refundOf(orderId))).kind).toBe('requested');
+  });
+});
+
+describe('a held order', () => {
+  it('is released or ended where its money permits, and stays as it is otherwise', async () => {
+    const { orderId, attemptId } = await awaitingPayment();
+    await shop.pay(attemptId, { method: 'credit_card' });
+    await until(orderId, 'paid');
+    const decision = { orderId, reason: 'looked at' };
+    expect(await releaseOrder(context, asked(), decision)).toEqual({ kind: 'kept', state: 'paid' });
+    await shop.control('settle', { orderId: attemptId });
+    await shop.control('chargeback', { orderId: attemptId });
+    await until(orderId, 'payment_hold');
+    expect(await releaseOrder(context, asked(), decision)).toEqual({ kind: 'kept', state: 'payment_hold' });
+    const request = asked();
+    expect(await voidOrder(context, request, decision)).toEqual({ kind: 'voided' });
+    expect(await voidOrder(context, request, decision)).toEqual({ kind: 'voided' });
+    expect(await voidOrder(context, asked(), decision)).toEqual({ kind: 'kept', state: 'cancelled' });
+    const unknown = { ...decision, orderId: randomUUID() };
+    expect(await voidOrder(context, asked(), unknown)).toEqual({ kind: 'unknown_order' });
+  });
+});
+
+describe('a job that the API asks for too', () => {
+  it('is answered where a command waits for it', async () => {
+    const { orderId } = await paid();
+    const shipment = { orderId, carrier: 'JNE', trackingNumber: 'JX-1', requestedBy: 'test' };
+    const awaited = { requestId: randomUUID(), fingerprint: 'f' };
+    const cancelling = { orderId, requestedBy: 'storefront', requestId: randomUUID() } as const;
+    await shop.add('ship-order', { ...shipment, ...awaited });
+    await until(orderId, 'shipped');
+    await shop.add('cancel-order', { ...cancelling, fingerprint: 'f' });
+    for (const [requestId, kind] of [
+      [awaited.requestId, 'shipped'],
+      [cancelling.requestId, 'shipped'],
+    ] as const) {
+      await vi.waitFor(
+        async () => expect((await findCommandOutcome(shop.db, requestId))?.outcome).toEqual({ kind }),
+        patience,
+      );
+    }
+    const traced = { ...shipment, requestId: randomUUID() };
+    await shop.done('ship-order', await shop.add('ship-order', traced));
+    expect(await findCommandOutcome(shop.db, traced.requestId)).toBeUndefined();
+  });
+});
+
+describe('a goods receipt', () => {
+  it('counts once under one reference, and without one under its request id', async () => {
+    const onHand = async () => (await shop.audit()).find(({ sku }) => sku === 'KOPI')?.onHand ?? 0;
+    const before = await onHand();
+    const goods = { sku: 'KOPI', quantity: 4, reason: 'from the maker' };
+    const request = asked();
+    const received = { kind: 'received', reference: request.requestId };
+    expect(await receiveStock(context, request, goods)).toEqual(received);
+    expect(await receiveStock(context, request, goods)).toEqual(received);
+    const named = { ...goods, reference: 'PO-1187' };
+    expect((await receiveStock(context, asked(), named)).kind).toBe('received');
+    expect((await receiveStock(context, asked(), named)).kind).toBe('known');
+    expect(await receiveStock(context, asked(), { ...goods, sku: 'NONE' })).toEqual({
+      kind: 'unknown_product',
+    });
+    expect(await onHand()).toBe(before + 8);
+  });
+});

@@ -1,0 +1,28 @@
+import { runCommand } from '@antrean/admin';
+import type { BackofficeContext } from '@antrean/backoffice';
+import { createProducer } from '@antrean/queue';
+
+/** Runs an operator's command in this process, which is much faster than one of its own: what it prints, and its code. */
+export async function operate(
+  { db, redis, keyspace }: Pick<BackofficeContext, 'db' | 'redis' | 'keyspace'>,
+  args: readonly string[],
+  differing: Partial<BackofficeContext> = {},
+): Promise<{ code: number; output: string }> {
+  const lines: string[] = [];
+  const print = (text: string) => void lines.push(text);
+  const producer = createProducer(redis, keyspace);
+  const context: BackofficeContext = {
+    ...{ db, redis, keyspace, producer, actor: 'operator test', now: () => new Date() },
+    ...differing,
+  };
+  try {
+    const code = await runCommand(args, {
+      withContext: (_, work) => work(context),
+      print,
+      printError: print,
+    });
+    return { code, output: lines.join('\n') };
+  } finally {
+    await producer.close();
+  }
+}
