@@ -6,7 +6,7 @@ import { moveLegacyKeys } from '@antrean/queue';
 import { Keyspace, openWorkerRedis, type Redis, waitForRedis } from '@antrean/redis';
 import type { TestDatabase } from '@antrean/testing';
 import { emptyDatabase, redisUrl } from '@antrean/testing/vitest';
-import { StillRunningError, upgrade } from '@antrean/worker';
+import { StillRunningError, upgrade } from '@antrean/admin';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadDatabase, loadRedis, type RedisEntry, legacyRedis } from './legacy-shop.ts';
 

@@ -47,7 +47,7 @@ afterAll(async () => {
 
 function releaseStep() {
   const env = { ...process.env, DATABASE_URL: database.url, REDIS_URL, QUEUE_PREFIX: prefix };
-  const file = path.join(repoRoot, 'apps/worker/src/migrate-and-seed.ts');
+  const file = path.join(repoRoot, 'apps/admin/src/release/migrate-and-seed.ts');
   const child = spawn(process.execPath, [file], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   for (const stream of [child.stdout, child.stderr])

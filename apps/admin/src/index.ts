@@ -4,3 +4,6 @@ export { type RunningAdmin, startAdmin } from './server.ts';
 
 // For tests that run an operator's command in their own process.
 export { runCommand } from './commands/run.ts';
+
+// For tests of the release step.
+export { StillRunningError, upgrade } from './release/upgrade.ts';

@@ -12,6 +12,3 @@ export { batchReservations, reserveBatch, reserveOrders } from './orders/reserve
 export { applyPaymentStatus } from './payments/apply-payment-status.ts';
 export { PaymentNotReadyError } from './payments/gateway-calls.ts';
 export { sweepOrders, sweepPayments } from './sweeper.ts';
-
-// For tests of the release step.
-export { StillRunningError, upgrade } from './upgrade.ts';
