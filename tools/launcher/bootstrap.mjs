@@ -171,7 +171,6 @@ switch (command) {
     code = await run(node24, script(`${command}.ts`), { ipc: true });
     break;
   case 'reset':
-  case 'test-system':
   case 'ops':
     code = await run(node24, script(`${command}.ts`));
     break;
@@ -184,9 +183,12 @@ switch (command) {
   case 'check':
     code = await run(pnpm, ['run', 'check:all']);
     break;
+  case 'test-system':
+    code = await run(path.join(bin, 'vitest'), ['run', '--project', 'system', ...args]);
+    break;
   case 'test':
     if (args.length > 0) {
-      code = await run(path.join(bin, 'vitest'), ['run', '--project', 'main', ...args]);
+      code = await run(path.join(bin, 'vitest'), ['run', '--project', 'unit', '--project', 'main', ...args]);
     } else {
       code = await run(pnpm, ['run', 'check:all']);
       if (code === 0 && !interrupted) code = await run(pnpm, ['run', 'test:all']);

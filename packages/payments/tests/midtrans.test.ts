@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { instrument, json, make, refund, request, route, seen, text } from './wire.ts';
+import { instrument, json, make, refund, request, route, seen, serveTests, text } from './wire.ts';
+
+serveTests();
 
 const tx = '7b0f7c52-3a61-4a57-9a0e-3f8f6e0b1c2d';
 const midtransPaid = {

@@ -12,11 +12,14 @@ import {
   names,
   refund,
   request,
+  type Respond,
   seen,
+  serveTests,
   shortMs,
   text,
-  type Respond,
 } from './wire.ts';
+
+serveTests();
 
 // What the SDKs and the gateways do wrong, over real sockets. The rows are those of the tables of the fact sheet.
 const faults: [string, Respond, 'never answers'?][] = [

@@ -45,21 +45,24 @@ const server = createServer((req, res) => {
   });
 });
 let base = '';
-beforeAll(async () => {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-});
 /** An address of the same server, under which nothing is tested. */
 export const elsewhere = () => `${base}/elsewhere`;
-afterAll(() => {
-  server.closeAllConnections();
-  server.close();
-});
-afterEach(() => {
-  testNumber += 1;
-  seen.length = 0;
-  respond = (res) => res.writeHead(500).end();
-});
+/** Serves the tests of the file that calls it. */
+export function serveTests(): void {
+  beforeAll(async () => {
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+  afterAll(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  afterEach(() => {
+    testNumber += 1;
+    seen.length = 0;
+    respond = (res) => res.writeHead(500).end();
+  });
+}
 
 export const text =
   (body: string, status = 200, headers: Record<string, string> = {}): Respond =>

@@ -1,5 +1,19 @@
 import { describe, expect, it } from 'vitest';
-import { instrument, json, keys, make, range, refund, request, route, seen, text } from './wire.ts';
+import {
+  instrument,
+  json,
+  keys,
+  make,
+  range,
+  refund,
+  request,
+  route,
+  seen,
+  serveTests,
+  text,
+} from './wire.ts';
+
+serveTests();
 
 const invoice = {
   id: 'ref-1',
