@@ -14,55 +14,32 @@ import {
   voidOrder,
 } from '@antrean/backoffice';
 import { auditMoney, findCommandOutcome, sql } from '@antrean/db';
-import { createProducer, JOBS, type Producer } from '@antrean/queue';
+import { createProducer, JOBS } from '@antrean/queue';
 import { openRequestRedis } from '@antrean/redis';
 import { createHandlers, openDependencies, readConfig } from '@antrean/worker';
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { aProduct } from '@antrean/testing';
 import { operate } from './operate.ts';
-import { anOrder, openShop } from './shop.ts';
+import { openShop, type Shop } from './shop.ts';
 
 const patience = { timeout: 20_000, interval: 20 };
-let shop: Awaited<ReturnType<typeof openShop>>;
-let producer: Producer;
+let shop: Shop;
 let context: BackofficeContext;
 beforeAll(async () => {
-  shop = await openShop([{ sku: 'KOPI', name: 'Kopi', description: '', priceRupiah: 50_000, onHand: 1_000 }]);
-  const { db, redis, keyspace } = shop;
-  producer = createProducer(redis, keyspace);
+  shop = await openShop({ products: [aProduct('KOPI', { onHand: 1_000 })] });
+  const { db, redis, keyspace, producer } = shop;
   context = { db, redis, keyspace, producer, actor: 'operator test', now: () => new Date() };
 });
-afterAll(async () => {
-  await producer.close();
-  await shop.close();
-});
+afterAll(() => shop.close());
 
-const until = (orderId: string, status: string) =>
-  vi.waitFor(async () => {
-    const order = await shop.read(orderId);
-    expect(order.status).toBe(status);
-    return order;
-  }, patience);
-async function awaitingPayment(paymentMethod = 'online') {
-  const { orderId } = (await (await shop.placeRaw({ ...anOrder('KOPI'), paymentMethod })).json()) as {
-    orderId: string;
-  };
-  const { payment } = await until(orderId, 'awaiting_payment');
-  return { orderId, attemptId: payment?.attemptId ?? '', amount: payment?.transfer?.amount ?? 50_000 };
-}
-async function paid() {
-  const order = await awaitingPayment();
-  await shop.pay(order.attemptId);
-  await until(order.orderId, 'paid');
-  return order;
-}
 /** While no worker runs. */
 async function withoutWorker(work: () => Promise<void>) {
-  await shop.stopWorker();
+  await shop.stopWorkers();
   try {
     await work();
   } finally {
-    await shop.startWorkerAgain();
+    await shop.startWorker();
   }
 }
 
@@ -75,14 +52,14 @@ const refundsOf = (attemptId: string) =>
 
 describe('a refund', () => {
   it('is refused at once above what came, and for what nobody paid', async () => {
-    const { orderId, attemptId } = await paid();
+    const { orderId, attemptId } = await shop.paid();
     expect(await requestRefund(context, asked(), refundOf(orderId, 50_001))).toEqual({
       ...{ kind: 'too_much', attemptId, leftRupiah: 50_000 },
     });
     expect(await requestRefund(context, asked(), refundOf(randomUUID()))).toEqual({
       kind: 'unknown_payment',
     });
-    const { attemptId: unpaid } = await awaitingPayment();
+    const { attemptId: unpaid } = await shop.awaitingPayment();
     expect(await requestRefund(context, asked(), refundOf(unpaid))).toEqual({
       ...{ kind: 'not_paid', attemptId: unpaid },
     });
@@ -90,7 +67,7 @@ describe('a refund', () => {
   });
 
   it('is refused by its worker where too much was asked for meanwhile', async () => {
-    const { orderId, attemptId } = await paid();
+    const { orderId, attemptId } = await shop.paid();
     // Both find all of the money there; the worker does one after the other.
     const answers = await Promise.all([
       requestRefund(context, asked(), refundOf(orderId, 30_000)),
@@ -103,14 +80,14 @@ describe('a refund', () => {
     expect(await requestRefund(context, asked(), refundOf(orderId, leftRupiah))).toMatchObject({
       ...{ kind: 'requested', refund: { amountRupiah: leftRupiah } },
     });
-    await until(orderId, 'refunded');
+    await shop.until(orderId, 'refunded');
     expect(await requestRefund(context, asked(), refundOf(orderId))).toMatchObject({
       ...{ kind: 'too_much', leftRupiah: 0 },
     });
   });
 
   it('is made once under one request id, and answered again when it is asked again', async () => {
-    const { orderId, attemptId } = await paid();
+    const { orderId, attemptId } = await shop.paid();
     const request = asked();
     const together = await Promise.all([1, 2].map(() => requestRefund(context, request, refundOf(orderId))));
     const again = await requestRefund(context, request, refundOf(orderId));
@@ -127,11 +104,11 @@ describe('a refund', () => {
     expect(
       await releaseOrder(context, request, { orderId, reason: 'another command under the same id' }),
     ).toEqual(reused);
-    await until(orderId, 'refunded');
+    await shop.until(orderId, 'refunded');
   });
 
   it('by bank transfer waits to be paid out, which is entered once', async () => {
-    const { orderId, attemptId, amount } = await awaitingPayment('bank_transfer');
+    const { orderId, attemptId, amount } = await shop.awaitingTransfer();
     const transfer = { attemptId, amountRupiah: amount, bankReference: 'BACK 1' };
     expect((await confirmTransfer(context, asked(), transfer)).kind).toBe('entered');
     const answer = await requestRefund(context, asked(), refundOf(orderId));
@@ -153,7 +130,7 @@ describe('a refund', () => {
 
 describe('a bank transfer', () => {
   it('is confirmed once, and tells what the money meant for the order', async () => {
-    const { orderId, attemptId, amount } = await awaitingPayment('bank_transfer');
+    const { orderId, attemptId, amount } = await shop.awaitingTransfer();
     const transfer = { attemptId, amountRupiah: amount, bankReference: 'LINE 1' };
     const request = asked();
     const entered = { kind: 'entered', attemptId, orderId, amountRupiah: amount, expectedRupiah: amount };
@@ -177,7 +154,7 @@ describe('a bank transfer', () => {
   });
 
   it('is rejected, and answered again as rejected', async () => {
-    const { orderId, attemptId } = await awaitingPayment('bank_transfer');
+    const { orderId, attemptId } = await shop.awaitingTransfer();
     const request = asked();
     const rejection = { attemptId, reason: 'no such line' };
     expect(await rejectTransfer(context, request, rejection)).toEqual({ kind: 'rejected', orderId });
@@ -217,7 +194,7 @@ describe('a bank transfer', () => {
 
 describe('a command', () => {
   it('is not known yet while no worker runs, and known once one does', async () => {
-    const { attemptId } = await paid();
+    const { attemptId } = await shop.paid();
     const requestId = randomUUID();
     const words = ['refund', attemptId, '20000', 'broken', '--request-id', requestId];
     await withoutWorker(async () => {
@@ -228,7 +205,7 @@ describe('a command', () => {
       const json = await operate(shop, [...words, '--wait', '0', '--json']);
       expect(json.code).toBe(3);
       expect(json.output).toContain(`"requestId": "${requestId}"`);
-      expect(await producer.waitingCount('admin')).toBe(1);
+      expect(await shop.producer.waitingCount('admin')).toBe(1);
     });
     await vi.waitFor(
       async () => expect((await operate(shop, ['outcome', requestId])).code).toBe(0),
@@ -242,8 +219,8 @@ describe('a command', () => {
   });
 
   it('whose job has failed for good says so, and does not wait', async () => {
-    const { orderId, attemptId } = await paid();
-    const opened = await openDependencies(readConfig(shop.workerEnv), pino({ level: 'silent' }));
+    const { orderId, attemptId } = await shop.paid();
+    const opened = await openDependencies(readConfig(shop.env), pino({ level: 'silent' }));
     const handlers = createHandlers(opened.deps, {
       gate: { through: (work) => work() },
       reservations: { submit: () => Promise.reject(new Error('Nothing is reserved here.')) },
@@ -281,7 +258,7 @@ describe('a command', () => {
   });
 
   it('asks for another try where Redis does not confirm its job', async () => {
-    const { orderId, attemptId } = await paid();
+    const { orderId, attemptId } = await shop.paid();
     const redis = openRequestRedis('redis://127.0.0.1:9');
     const away = createProducer(redis, shop.keyspace);
     const request = asked();
@@ -296,14 +273,12 @@ describe('a command', () => {
 
 describe('a held order', () => {
   it('is released or ended where its money permits, and stays as it is otherwise', async () => {
-    const { orderId, attemptId } = await awaitingPayment();
-    await shop.pay(attemptId, { method: 'credit_card' });
-    await until(orderId, 'paid');
+    const { orderId, attemptId } = await shop.paid(undefined, { method: 'credit_card' });
     const decision = { orderId, reason: 'looked at' };
     expect(await releaseOrder(context, asked(), decision)).toEqual({ kind: 'kept', state: 'paid' });
-    await shop.control('settle', { orderId: attemptId });
-    await shop.control('chargeback', { orderId: attemptId });
-    await until(orderId, 'payment_hold');
+    await shop.gateways.control('settle', { orderId: attemptId });
+    await shop.gateways.control('chargeback', { orderId: attemptId });
+    await shop.until(orderId, 'payment_hold');
     expect(await releaseOrder(context, asked(), decision)).toEqual({ kind: 'kept', state: 'payment_hold' });
     const request = asked();
     expect(await voidOrder(context, request, decision)).toEqual({ kind: 'voided' });
@@ -316,12 +291,12 @@ describe('a held order', () => {
 
 describe('a job that the API asks for too', () => {
   it('is answered where a command waits for it', async () => {
-    const { orderId } = await paid();
+    const { orderId } = await shop.paid();
     const shipment = { orderId, carrier: 'JNE', trackingNumber: 'JX-1', requestedBy: 'test' };
     const awaited = { requestId: randomUUID(), fingerprint: 'f' };
     const cancelling = { orderId, requestedBy: 'storefront', requestId: randomUUID() } as const;
     await shop.add('ship-order', { ...shipment, ...awaited });
-    await until(orderId, 'shipped');
+    await shop.until(orderId, 'shipped');
     await shop.add('cancel-order', { ...cancelling, fingerprint: 'f' });
     for (const [requestId, kind] of [
       [awaited.requestId, 'shipped'],

@@ -2,29 +2,21 @@ import { EventEmitter } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createProducer, queueKeys } from '@antrean/queue';
+import { queueKeys } from '@antrean/queue';
+import { anOrder, aProduct, GATEWAY_SECRETS } from '@antrean/testing';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { anOrder, openShop, A_PAGE } from './shop.ts';
+import { openShop, type Shop } from './shop.ts';
 
-let shop: Awaited<ReturnType<typeof openShop>>;
+let shop: Shop;
 beforeAll(async () => {
-  shop = await openShop([{ sku: 'KOPI', name: 'Kopi', description: '', priceRupiah: 50_000, onHand: 200 }]);
+  shop = await openShop({ products: [aProduct('KOPI', { onHand: 200 })] });
 });
 afterAll(() => shop.close());
 
 const patience = { timeout: 20_000, interval: 20 };
-const until = (orderId: string, status: string) =>
-  vi.waitFor(async () => expect((await shop.read(orderId)).status).toBe(status), patience);
-const place = async (body: object = anOrder('KOPI')) =>
-  (await (await shop.placeRaw(body)).json()) as { orderId: string; statusUrl: string };
-async function awaitingPayment(body?: object) {
-  const placed = await place(body);
-  await until(placed.orderId, 'awaiting_payment');
-  return placed;
-}
 /** The answer's HTTP status, and what its body says. */
-async function cancel(orderId: string, { key = shop.key, query = '' } = {}) {
-  const answer = await fetch(`${shop.api.url}/v1/orders/${orderId}/cancel${query}`, {
+async function cancel(orderId: string, { key = shop.keys.secret, query = '' } = {}) {
+  const answer = await fetch(`${shop.apiUrl}/v1/orders/${orderId}/cancel${query}`, {
     method: 'POST',
     headers: key === '' ? {} : { authorization: `Bearer ${key}` },
   });
@@ -57,14 +49,14 @@ const released = async (orderId: string) =>
       .execute()
   ).map(({ reason }) => reason);
 
-describe('cancelling', () => {
+describe('cancelling an order', () => {
   it('lets the stock go and makes the page unpayable, asked by the storefront', async () => {
     const before = await held();
-    const { orderId } = await awaitingPayment(anOrder('KOPI', 7));
+    const { orderId } = await shop.awaitingPayment(anOrder('KOPI', 7));
     const { payment } = await shop.read(orderId);
     expect(await held()).toBe(before + 7);
     expect(await cancel(orderId)).toEqual([202, { orderId, status: 'awaiting_payment' }]);
-    await until(orderId, 'cancelled');
+    await shop.until(orderId, 'cancelled');
     expect(await held()).toBe(before);
     expect(await moves(orderId)).toEqual([
       'reserved by worker',
@@ -74,10 +66,10 @@ describe('cancelling', () => {
     ]);
     expect(await released(orderId)).toEqual(['cancelled']);
     const path = new URL(payment?.url ?? '').pathname;
-    const page = await fetch(`${shop.workerEnv.MIDTRANS_BASE_URL}${path}`);
+    const page = await fetch(`${shop.gateways.url}${path}`);
     expect(page.status).toBe(410);
     expect(await page.text()).toContain('dibatalkan');
-    expect((await shop.pay(`${orderId}-1`)).status).toBe(409);
+    expect((await shop.gateways.pay(`${orderId}-1`)).status).toBe(409);
     expect(await shop.read(orderId)).not.toHaveProperty('payment');
     expect(await attemptOf(orderId)).toMatchObject({ state: 'closed', outcome: null });
     expect(await cancel(orderId)).toEqual([202, { orderId, status: 'cancelled' }]);
@@ -85,60 +77,60 @@ describe('cancelling', () => {
 
   it('is done by the customer with the token alone, also after a method was chosen', async () => {
     const before = await held();
-    const { orderId, statusUrl } = await awaitingPayment();
-    expect((await shop.choose(`${orderId}-1`)).status).toBe(200);
+    const { orderId, statusUrl } = await shop.awaitingPayment();
+    expect((await shop.gateways.choose(`${orderId}-1`)).status).toBe(200);
     expect((await cancel(orderId, { key: '', query: '?token=wrong' }))[0]).toBe(401);
     expect((await cancel(orderId, { key: '', query: new URL(statusUrl).search }))[0]).toBe(202);
-    await until(orderId, 'cancelled');
+    await shop.until(orderId, 'cancelled');
     expect(await moves(orderId)).toContain('closing by customer');
-    expect((await shop.pay(`${orderId}-1`)).status).toBe(409);
+    expect((await shop.gateways.pay(`${orderId}-1`)).status).toBe(409);
     expect(await held()).toBe(before);
   });
 
   it('closes a Xendit invoice too', async () => {
-    const { orderId } = await shop.placeWithMidtransAway(anOrder('KOPI'));
+    const { orderId } = await shop.awaitingXendit(anOrder('KOPI'));
     expect((await shop.read(orderId)).payment?.gateway).toBe('xendit');
     await cancel(orderId);
-    await until(orderId, 'cancelled');
-    expect((await shop.pay(`${orderId}-2`)).status).toBe(409);
+    await shop.until(orderId, 'cancelled');
+    expect((await shop.gateways.pay(`${orderId}-2`)).status).toBe(409);
   });
 
-  it('of a bank transfer lets the stock go', async () => {
+  it('that awaits a bank transfer lets the stock go', async () => {
     const before = await held();
-    const { orderId } = await awaitingPayment({ ...anOrder('KOPI'), paymentMethod: 'bank_transfer' });
+    const { orderId } = await shop.awaitingPayment({ ...anOrder('KOPI'), paymentMethod: 'bank_transfer' });
     await cancel(orderId);
-    await until(orderId, 'cancelled');
+    await shop.until(orderId, 'cancelled');
     expect(await held()).toBe(before);
   });
 
-  it('waits for an order that is still queued, and then ends it', async () => {
+  it('waits for one that is still queued, and then ends it', async () => {
     const before = await held();
-    await shop.stopWorker();
-    const { orderId } = await place();
+    await shop.stopWorkers();
+    const { orderId } = await shop.place();
     expect(await cancel(orderId)).toEqual([202, { orderId, status: 'queued' }]);
     expect(await cancel(orderId)).toEqual([202, { orderId, status: 'queued' }]);
-    // Nobody looks again and again: whoever reserves the order hears of it.
+    // No job polls for it: the worker that reserves the order is told.
     expect(await shop.redis.exists(queueKeys(shop.keyspace, 'payments').wait)).toBe(0);
-    await shop.startWorkerAgain();
-    await until(orderId, 'cancelled');
+    await shop.startWorker();
+    await shop.until(orderId, 'cancelled');
     expect(await held()).toBe(before);
     expect(await moves(orderId)).toContain('closing by storefront');
   });
 
-  it('of a reserved order without a link hands none out', async () => {
+  it('that is reserved without a link hands no link out', async () => {
     const before = await held();
-    await shop.fail('midtrans', 'http_500');
-    const { orderId } = await place();
-    await until(orderId, 'reserved');
+    await shop.gateways.fail('midtrans', 'http_500');
+    const { orderId } = await shop.place();
+    await shop.until(orderId, 'reserved');
     await vi.waitFor(async () => expect((await attemptOf(orderId)).state).toBe('unknown'), patience);
     await cancel(orderId);
-    await until(orderId, 'cancelled');
-    await shop.fail('midtrans', 'none');
+    await shop.until(orderId, 'cancelled');
+    await shop.gateways.fail('midtrans', 'none');
     expect((await attemptOf(orderId)).state).toBe('abandoned');
     expect(await held()).toBe(before);
   });
 
-  it('while its link is being made hands that link to nobody', async () => {
+  it('while its link is being made hands that link to no customer', async () => {
     const before = await held();
     const answers = new EventEmitter();
     const { promise: asked, resolve: isAsked } = Promise.withResolvers<void>();
@@ -151,39 +143,33 @@ describe('cancelling', () => {
       );
     });
     await new Promise<void>((resolve) => slow.listen(0, '127.0.0.1', resolve));
-    await shop.stopWorker();
+    await shop.stopWorkers();
     const url = `http://127.0.0.1:${(slow.address() as AddressInfo).port}`;
-    await shop.startWorkerAgain({ MIDTRANS_BASE_URL: url });
-    const { orderId } = await place();
+    await shop.startWorker({ MIDTRANS_BASE_URL: url });
+    const { orderId } = await shop.place();
     await asked;
     await cancel(orderId);
-    await until(orderId, 'cancelled');
+    await shop.until(orderId, 'cancelled');
     expect(await held()).toBe(before);
     answers.emit('now');
     await answered;
     // Waits for the job whose call was answered.
-    await shop.stopWorker();
+    await shop.stopWorkers();
     slow.close();
-    await shop.startWorkerAgain();
+    await shop.startWorker();
     expect(await attemptOf(orderId)).toMatchObject({ state: 'abandoned', url: null });
     expect((await shop.read(orderId)).status).toBe('cancelled');
   });
 
-  it('twice at once is once, and so is its job run again', async () => {
+  it('twice at once has one effect, and so has its job run again', async () => {
     const before = await held();
-    const { orderId } = await awaitingPayment(anOrder('KOPI', 2));
+    const { orderId } = await shop.awaitingPayment(anOrder('KOPI', 2));
     const answers = await Promise.all(Array.from({ length: 10 }, () => cancel(orderId)));
     expect(answers.map(([status]) => status)).toEqual(Array.from({ length: 10 }, () => 202));
-    const producer = createProducer(shop.redis, shop.keyspace);
     const job = { orderId, requestId: 'r', requestedBy: 'customer' as const };
-    const ids = ['again-1', 'again-2', 'again-3'];
-    await Promise.all(ids.map((id) => producer.add('cancel-order', job, id)));
-    await producer.close();
-    await until(orderId, 'cancelled');
-    await vi.waitFor(async () => {
-      for (const id of ids)
-        expect(await shop.redis.zscore(queueKeys(shop.keyspace, 'payments').completed, id)).not.toBeNull();
-    }, patience);
+    const again = await Promise.all(Array.from({ length: 3 }, () => shop.add('cancel-order', job)));
+    await shop.until(orderId, 'cancelled');
+    for (const jobId of again) await shop.done('cancel-order', jobId);
     expect((await moves(orderId)).filter((move) => /^(closing|cancelled) /.test(move))).toHaveLength(2);
     expect(await released(orderId)).toHaveLength(1);
     expect(await held()).toBe(before);
@@ -191,14 +177,14 @@ describe('cancelling', () => {
 
   it('holds the stock until the gateway says that the payment is closed', async () => {
     const before = await held();
-    const { orderId } = await awaitingPayment();
-    await shop.fail('midtrans', 'http_500');
+    const { orderId } = await shop.awaitingPayment();
+    await shop.gateways.fail('midtrans', 'http_500');
     await cancel(orderId);
-    await until(orderId, 'closing');
+    await shop.until(orderId, 'closing');
     expect(await cancel(orderId)).toEqual([202, { orderId, status: 'closing' }]);
     expect(await held()).toBe(before + 1);
-    await shop.fail('midtrans', 'none');
-    await until(orderId, 'cancelled');
+    await shop.gateways.fail('midtrans', 'none');
+    await shop.until(orderId, 'cancelled');
     expect(await held()).toBe(before);
   });
 
@@ -218,10 +204,10 @@ describe('cancelling', () => {
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     });
     await new Promise<void>((resolve) => midtrans.listen(0, '127.0.0.1', resolve));
-    await shop.stopWorker();
+    await shop.stopWorkers();
     const url = `http://127.0.0.1:${(midtrans.address() as AddressInfo).port}`;
-    await shop.startWorkerAgain({ MIDTRANS_BASE_URL: url });
-    const { orderId } = await awaitingPayment();
+    await shop.startWorker({ MIDTRANS_BASE_URL: url });
+    const { orderId } = await shop.awaitingPayment();
     await cancel(orderId);
     for (const times of [1, 2]) {
       await vi.waitFor(() => expect(refused).toBeGreaterThanOrEqual(times), patience);
@@ -231,15 +217,15 @@ describe('cancelling', () => {
     expect(await held()).toBe(before + 1);
     isRefusing = false;
     await shop.db.updateTable('orders').set({ dueAt: new Date() }).where('id', '=', orderId).execute();
-    await until(orderId, 'cancelled');
+    await shop.until(orderId, 'cancelled');
     expect(await held()).toBe(before);
-    await shop.stopWorker();
+    await shop.stopWorkers();
     midtrans.close();
-    await shop.startWorkerAgain();
+    await shop.startWorker();
   });
 
   it('waits for money that a webhook announced, and for no other event', async () => {
-    const { orderId } = await awaitingPayment();
+    const { orderId } = await shop.awaitingPayment();
     const announce = (status: string) =>
       shop.db
         .insertInto('paymentEvents')
@@ -262,14 +248,14 @@ describe('cancelling', () => {
       .where('dedupeKey', '=', `${orderId}/settlement`)
       .execute();
     await shop.db.updateTable('orders').set({ dueAt: new Date() }).where('id', '=', orderId).execute();
-    await until(orderId, 'cancelled');
+    await shop.until(orderId, 'cancelled');
   });
 
-  it('and paying at once ends one way, twenty times', async () => {
+  it('at the moment of its payment ends as cancelled or as paid, twenty times', async () => {
     const orders = await Promise.all(
       Array.from({ length: 20 }, async (_, i) => {
-        const { orderId } = await awaitingPayment(anOrder('KOPI', 1 + (i % 3)));
-        if (i % 4 === 0) await shop.choose(`${orderId}-1`);
+        const { orderId } = await shop.awaitingPayment(anOrder('KOPI', 1 + (i % 3)));
+        if (i % 4 === 0) await shop.gateways.choose(`${orderId}-1`);
         return orderId;
       }),
     );
@@ -278,10 +264,10 @@ describe('cancelling', () => {
       const cancelling = cancel(orderId);
       // About the moment in which the worker closes the payment, one order after the other; the last is surely late.
       await delay(i === orders.length - 1 ? 1_000 : (i % 7) * 3);
-      const paid = await shop.pay(`${orderId}-1`);
+      const paid = await shop.gateways.pay(`${orderId}-1`);
       await cancelling;
       const end = paid.status === 200 ? 'paid' : 'cancelled';
-      await until(orderId, end);
+      await shop.until(orderId, end);
       ends.push(end);
     }
     expect(new Set(ends)).toEqual(new Set(['paid', 'cancelled']));
@@ -301,21 +287,21 @@ describe('cancelling', () => {
   });
 
   it('is refused when the order has ended otherwise', async () => {
-    const { orderId } = await awaitingPayment();
-    await shop.pay(`${orderId}-1`);
-    await until(orderId, 'paid');
-    const rejected = await place(anOrder('TIDAK-ADA'));
-    await until(rejected.orderId, 'rejected');
+    const { orderId } = await shop.awaitingPayment();
+    await shop.gateways.pay(`${orderId}-1`);
+    await shop.until(orderId, 'paid');
+    const rejected = await shop.place(anOrder('TIDAK-ADA'));
+    await shop.until(rejected.orderId, 'rejected');
     for (const id of [orderId, rejected.orderId]) {
       expect(await cancel(id)).toMatchObject([409, { code: 'order_not_cancellable' }]);
     }
   });
 
-  it('leaves money that comes all the same for a person to return', async () => {
+  it('opens a case for money that comes all the same', async () => {
     const before = await held();
-    const { orderId } = await awaitingPayment();
+    const { orderId } = await shop.awaitingPayment();
     await cancel(orderId);
-    await until(orderId, 'cancelled');
+    await shop.until(orderId, 'cancelled');
     // Another attempt of the order, whose link we had given up, is paid.
     const id = `${orderId}-9`;
     const attempt = await attemptOf(orderId);
@@ -323,14 +309,14 @@ describe('cancelling', () => {
       .insertInto('paymentAttempts')
       .values({ ...attempt, id, number: 9, transferAccount: null })
       .execute();
-    const credentials = btoa(`${shop.workerEnv.MIDTRANS_SERVER_KEY}:`);
-    const created = await fetch(`${shop.workerEnv.MIDTRANS_BASE_URL}/snap/v1/transactions`, {
+    const credentials = btoa(`${GATEWAY_SECRETS.MIDTRANS_SERVER_KEY}:`);
+    const created = await fetch(`${shop.gateways.url}/snap/v1/transactions`, {
       method: 'POST',
       headers: { authorization: `Basic ${credentials}` },
       body: JSON.stringify({ transaction_details: { order_id: id, gross_amount: 50_000 } }),
     });
     expect(created.status).toBe(201);
-    expect((await shop.pay(id)).status).toBe(200);
+    expect((await shop.gateways.pay(id)).status).toBe(200);
     await vi.waitFor(async () => {
       expect(await attemptOf(orderId)).toMatchObject({ id, outcome: 'paid_after_cancel' });
     }, patience);
@@ -338,17 +324,14 @@ describe('cancelling', () => {
     expect(await held()).toBe(before);
   });
 
-  it('is for the order of the key that asks, and for a secret key', async () => {
-    const { orderId } = await awaitingPayment();
-    const other = 'sk_test_another0123456789';
-    const publishable = 'pk_test_0123456789abcdef';
-    await shop.putKey(other, { storefrontId: 'x' });
-    await shop.putKey(publishable, A_PAGE);
+  it('takes a secret key of the storefront whose order it is', async () => {
+    const { orderId } = await shop.awaitingPayment();
+    const { other, publishable } = shop.keys;
     expect(await cancel(orderId, { key: other })).toMatchObject([404, { code: 'not_found' }]);
     expect(await cancel(orderId, { key: publishable })).toMatchObject([403, { code: 'forbidden' }]);
     expect(await cancel(orderId, { key: '' })).toMatchObject([401, { code: 'unauthorized' }]);
-    const nobody = '00000000-0000-8000-8000-000000000000';
-    expect(await cancel(nobody)).toMatchObject([404, { code: 'not_found' }]);
+    const unknown = '00000000-0000-8000-8000-000000000000';
+    expect(await cancel(unknown)).toMatchObject([404, { code: 'not_found' }]);
     expect(await cancel('bukan-id')).toMatchObject([404, { code: 'not_found' }]);
     expect((await shop.read(orderId)).status).toBe('awaiting_payment');
   });

@@ -1,9 +1,6 @@
-import { execFile } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { readConfig, type RunningApi, startApi } from '@antrean/api';
 import {
   addProducts,
   auditStock,
@@ -14,25 +11,22 @@ import {
   type SeedProduct,
   sql,
 } from '@antrean/db';
-import { bumpCatalogue, openRequestRedis, type Redis, waitForRedis, Keyspace } from '@antrean/redis';
-import pino from 'pino';
-import { redisUrl as sharedRedisUrl, testDatabase } from '@antrean/testing/vitest';
+import { bumpCatalogue, type Keyspace, type Redis } from '@antrean/redis';
+import { aFlashSale, aProduct, type RunningApp } from '@antrean/testing';
+import { testDatabase } from '@antrean/testing/vitest';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { repoRoot } from '@antrean/testing/services';
-import { type TestDatabase } from '@antrean/testing';
 import { openProxy } from './database-proxy.ts';
+import { operate } from './operate.ts';
+import { openShop, type Shop, startApiHere } from './shop.ts';
 
 const HOUR_MS = 3_600_000;
 const numbered = (count: number, more: Partial<SeedProduct> = {}): SeedProduct[] =>
-  Array.from({ length: count }, (_, n) => ({
-    sku: `P-${n}`,
-    name: `Produk ${n}`,
-    description: 'Barang.',
-    category: 'barang',
-    priceRupiah: 50_000,
-    onHand: 40,
-    ...more,
-  }));
+  Array.from({ length: count }, (_, n) =>
+    aProduct(`P-${n}`, {
+      ...{ name: `Produk ${n}`, description: 'Barang.', category: 'barang', onHand: 40 },
+      ...more,
+    }),
+  );
 
 interface Shown {
   sku: string;
@@ -48,58 +42,31 @@ interface Page {
   next: string | null;
 }
 
-let database: TestDatabase;
-let db: ReturnType<typeof openDatabase>;
+let shop: Shop;
+let db: Shop['db'];
 let redis: Redis;
+let keyspace: Keyspace;
 let proxy: Awaited<ReturnType<typeof openProxy>>;
 let directory: string;
-const keyspace = new Keyspace(`test-${randomBytes(6).toString('hex')}`);
 /** Two of one shop, behind the proxy, and one of it without Redis. */
-let apis: RunningApi[];
-let apiWithoutRedis: RunningApi;
+let apis: RunningApp[];
+let apiWithoutRedis: RunningApp;
 
 beforeAll(async () => {
   directory = mkdtempSync(path.join(tmpdir(), 'antrean-catalogue-'));
-  database = await testDatabase();
-  db = openDatabase({ url: database.url, maxConnections: 1 });
-  redis = openRequestRedis(sharedRedisUrl());
-  await waitForRedis(redis, 5_000);
-  await addProducts(db, numbered(120));
-  const sale = await createFlashSale(db, {
-    name: 'Obral',
-    startsAt: new Date(Date.now() - HOUR_MS),
-    endsAt: new Date(Date.now() + HOUR_MS),
-    items: Array.from({ length: 60 }, (_, n) => ({
-      ...{ sku: `P-${2 * n}`, salePriceRupiah: 30_000, quota: 5, limitPerBuyer: 2 },
-    })),
-    createdBy: 'test',
-  });
-  expect(sale.kind).toBe('created');
-  proxy = await openProxy(database.url);
-  const start = (redisUrl: string) =>
-    startApi(
-      readConfig({
-        REDIS_URL: redisUrl,
-        DATABASE_URL: proxy.url,
-        QUEUE_PREFIX: keyspace.name,
-        PUBLIC_URL: 'http://127.0.0.1:3000',
-        STATUS_TOKEN_SECRET: 's'.repeat(32),
-        MIDTRANS_SERVER_KEY: 'key',
-        XENDIT_CALLBACK_TOKEN: 'token',
-        API_PORT: '0',
-        REQUESTS_PER_ADDRESS_PER_MINUTE: '100000',
-      }),
-      pino({ level: 'silent' }),
-    );
-  apis = [await start(sharedRedisUrl()), await start(sharedRedisUrl())];
-  apiWithoutRedis = await start('redis://127.0.0.1:9');
+  shop = await openShop({ apis: 0, workers: 0, products: numbered(120) });
+  ({ db, redis, keyspace } = shop);
+  const onSale = Array.from({ length: 60 }, (_, n) => ({ sku: `P-${2 * n}`, quota: 5, limitPerBuyer: 2 }));
+  expect((await createFlashSale(db, aFlashSale(onSale))).kind).toBe('created');
+  proxy = await openProxy(shop.databaseUrl);
+  const start = (env: Record<string, string> = {}) =>
+    shop.start('api', startApiHere, { DATABASE_URL: proxy.url, ...env });
+  apis = [await start(), await start()];
+  apiWithoutRedis = await start({ REDIS_URL: 'redis://127.0.0.1:9' });
 });
 afterAll(async () => {
-  await Promise.all([...apis, apiWithoutRedis].map((api) => api.stop()));
+  await shop.close();
   proxy.close();
-  redis.disconnect();
-  await db.destroy();
-  await database.drop();
   rmSync(directory, { recursive: true, force: true });
 });
 beforeEach(async () => {
@@ -283,24 +250,10 @@ describe('a search', () => {
 });
 
 describe('the operator command', () => {
-  // In the background: the APIs run in this process, and a second without a turn would cost them Redis.
-  const operate = (...args: string[]) =>
-    new Promise<{ status: unknown; stdout: string; stderr: string }>((resolve) => {
-      const command = [path.join(repoRoot, 'apps/admin/src/ops.ts'), ...args];
-      const env = {
-        ...process.env,
-        DATABASE_URL: database.url,
-        REDIS_URL: sharedRedisUrl(),
-        QUEUE_PREFIX: keyspace.name,
-      };
-      execFile(process.execPath, command, { env }, (error, stdout, stderr) =>
-        resolve({ status: error?.code ?? 0, stdout, stderr }),
-      );
-    });
   const put = (products: unknown, more: object = {}) => {
     const file = path.join(directory, 'products.json');
     writeFileSync(file, JSON.stringify({ products, ...more }));
-    return operate('products', file);
+    return operate(shop, ['products', file]);
   };
   const find = async (sku: string) => (await get<{ product: Shown }>(`/v1/products/${sku}`)).product;
 
@@ -308,7 +261,7 @@ describe('the operator command', () => {
     const gayo = { sku: 'GAYO', name: 'Gayo', category: 'kopi', price: 85_000, openingStock: 12 };
     const toraja = { ...gayo, sku: 'TORAJA', name: 'Toraja', openingStock: 0 };
     expect((await get('/v1/products?category=kopi')).products).toEqual([]);
-    expect((await put([gayo, toraja])).stdout).toBe('2 products were added, 0 changed; 0 were the same.\n');
+    expect((await put([gayo, toraja])).output).toBe('2 products were added, 0 changed; 0 were the same.');
     const { products } = await get('/v1/products?category=kopi');
     expect(products).toMatchObject([
       { sku: 'GAYO', price: 85_000, available: 12, description: '' },
@@ -323,9 +276,7 @@ describe('the operator command', () => {
       category: 'minuman',
       openingStock: 99,
     };
-    expect((await put([renamed, toraja])).stdout).toBe(
-      '0 products were added, 1 changed; 1 were the same.\n',
-    );
+    expect((await put([renamed, toraja])).output).toBe('0 products were added, 1 changed; 1 were the same.');
     expect(await find('GAYO')).toMatchObject({
       ...{ name: 'Kopi Gayo', description: 'Dari Aceh.', category: 'minuman', price: 85_000, available: 12 },
     });
@@ -340,8 +291,8 @@ describe('the operator command', () => {
       { ...product, sku: 'P-2', price: 50_000 },
     ]);
     expect(refused).toMatchObject({
-      status: 1,
-      stderr: 'Prices cannot be changed, and P-1 would have another one. Nothing was saved.\n',
+      code: 1,
+      output: 'Prices cannot be changed, and P-1 would have another one. Nothing was saved.',
     });
     expect(await find('P-1')).toMatchObject({ name: 'Produk 1', price: 50_000 });
     expect(await find('P-2')).toMatchObject({ name: 'Produk 2' });
@@ -349,30 +300,30 @@ describe('the operator command', () => {
   });
 
   it('names everything that is wrong with a file', async () => {
-    const { status, stderr } = await put(
+    const { code, output } = await put(
       [
         { sku: 'A', name: 'A\u0007', category: 'Kopi Enak', price: 1.5, colour: 'red' },
         { sku: 'A', name: 'A', price: 1 },
       ],
       { more: 1 },
     );
-    expect(status).toBe(1);
-    for (const what of ['name', 'category', 'price', 'colour', 'more']) expect(stderr).toContain(what);
+    expect(code).toBe(1);
+    for (const what of ['name', 'category', 'price', 'colour', 'more']) expect(output).toContain(what);
     const product = { sku: 'A', name: 'A', price: 1 };
-    expect((await put([product, product])).stderr).toContain('names a SKU twice');
-    expect((await operate('products', '/nowhere')).stderr).toContain('cannot be read (');
-    writeFileSync(path.join(directory, 'products.json'), '{');
-    const unclosed = await operate('products', path.join(directory, 'products.json'));
-    expect(unclosed.stderr).toContain('cannot be read as JSON');
+    expect((await put([product, product])).output).toContain('names a SKU twice');
+    expect((await operate(shop, ['products', '/nowhere'])).output).toContain('cannot be read (');
+    const unclosed = path.join(directory, 'unclosed.json');
+    writeFileSync(unclosed, '{');
+    expect((await operate(shop, ['products', unclosed])).output).toContain('cannot be read as JSON');
   });
 
   it('takes text as the API takes it, so that what is shown can be ordered', async () => {
     const product = { name: 'Kopi', price: 1 };
     const skus = ['A\u202egpj', 'A\u2066', '\u200b\u200d', 'A\nB', 'A\ud800'];
-    const { status, stderr } = await put(skus.map((sku) => ({ ...product, sku })));
-    expect(status).toBe(1);
-    for (const index of skus.keys()) expect(stderr).toContain(`products.${index}.sku: must`);
-    expect((await put([{ ...product, sku: ' kafe\u0301 ', description: '  ' }])).status).toBe(0);
+    const { code, output } = await put(skus.map((sku) => ({ ...product, sku })));
+    expect(code).toBe(1);
+    for (const index of skus.keys()) expect(output).toContain(`products.${index}.sku: must`);
+    expect((await put([{ ...product, sku: ' kafe\u0301 ', description: '  ' }])).code).toBe(0);
     expect(await find(encodeURIComponent('kafe\u0301'))).toMatchObject({ sku: 'kaf\u00e9', description: '' });
 
     const file = path.join(directory, 'sale.json');
@@ -380,12 +331,12 @@ describe('the operator command', () => {
     const sale = async (name: string, sku: string) => {
       const items = [{ sku, salePrice: 1, quota: 1 }];
       writeFileSync(file, JSON.stringify({ name, ...times, items }));
-      return (await operate('flash-sale', file)).stderr;
+      return operate(shop, ['flash-sale', file]);
     };
-    expect(await sale('\u202etaliK', 'P-4')).toContain('name: must not contain control characters');
-    expect(await sale('Kafe', 'kafe\u0301')).toBe('');
-    const notice = await operate('notice', 'Tutup.', '\u202eClosed.');
-    expect(notice.stderr).toContain('en: must not contain control characters');
+    expect((await sale('\u202etaliK', 'P-4')).output).toContain('name: must not contain control characters');
+    expect((await sale('Kafe', 'kafe\u0301')).code).toBe(0);
+    const notice = await operate(shop, ['notice', 'Tutup.', '\u202eClosed.']);
+    expect(notice.output).toContain('en: must not contain control characters');
   });
 
   it('creates a flash sale, and shops show its price at once', async () => {
@@ -394,7 +345,7 @@ describe('the operator command', () => {
     const [startsAt, endsAt] = [-1, 1].map((hours) => new Date(Date.now() + hours * HOUR_MS).toISOString());
     const items = [{ sku: 'P-3', salePrice: 10_000, quota: 3, limitPerBuyer: 1 }];
     writeFileSync(file, JSON.stringify({ name: 'Kilat', startsAt, endsAt, items }));
-    expect((await operate('flash-sale', file)).status).toBe(0);
+    expect((await operate(shop, ['flash-sale', file])).code).toBe(0);
     expect(await find('P-3')).toMatchObject({
       price: 10_000,
       flashSale: { name: 'Kilat', price: 10_000, quotaLeft: 3, limitPerBuyer: 1, startsAt, endsAt },

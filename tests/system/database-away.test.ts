@@ -1,9 +1,9 @@
 import { QUEUES, queueKeys } from '@antrean/queue';
-import { readConfig, startWorker } from '@antrean/worker';
+import { anOrder, aProduct, type Env, waitingJobIds } from '@antrean/testing';
 import pino from 'pino';
 import { describe, expect, it, vi } from 'vitest';
 import { openProxy } from './database-proxy.ts';
-import { anOrder, barTable, openShop, waitingForLock } from './shop.ts';
+import { barTable, openShop, startWorkerHere, waitingForLock } from './shop.ts';
 
 const BATCH_SIZE = 20;
 const CONCURRENCY = 60;
@@ -11,49 +11,43 @@ const WAIT = { timeout: 40_000, interval: 20 };
 
 /** A shop whose API has PostgreSQL, and whose workers reach it through a proxy. */
 async function openShopBehindProxy(onHand: number) {
-  const shop = await openShop([{ sku: 'HOT', name: 'Hot', description: '', priceRupiah: 10_000, onHand }]);
-  await shop.stopWorker();
-  const proxy = await openProxy(shop.workerEnv.DATABASE_URL);
+  const shop = await openShop({ products: [aProduct('HOT', { onHand })], workers: 0 });
+  const { redis, keyspace } = shop;
+  const proxy = await openProxy(shop.databaseUrl);
   const said: string[] = [];
-  const start = (overrides: Record<string, string> = {}) =>
-    startWorker(
-      readConfig({
-        ...shop.workerEnv,
-        DATABASE_URL: proxy.url,
-        RESERVE_BATCH_SIZE: `${BATCH_SIZE}`,
-        RESERVE_CONCURRENCY: `${CONCURRENCY}`,
-        ...overrides,
-      }),
-      pino({}, { write: (line) => void said.push((JSON.parse(line) as { msg: string }).msg) }),
-    );
-  const keys = queueKeys(shop.keyspace, 'orders');
+  const log = pino({}, { write: (line) => void said.push((JSON.parse(line) as { msg: string }).msg) });
   return {
     ...shop,
     proxy,
-    start,
+    start: () =>
+      shop.start('worker', (env: Env) => startWorkerHere(env, log), {
+        DATABASE_URL: proxy.url,
+        RESERVE_BATCH_SIZE: `${BATCH_SIZE}`,
+        RESERVE_CONCURRENCY: `${CONCURRENCY}`,
+      }),
     times: (text: string) => said.filter((message) => message.includes(text)).length,
     /** One after the other, so that there is one order in which they came. */
-    async place(count: number): Promise<string[]> {
+    async placeMany(count: number): Promise<string[]> {
       const ids: string[] = [];
-      for (let n = 0; n < count; n += 1) {
-        const answer = await shop.placeRaw(anOrder('HOT'));
-        expect(answer.status).toBe(202);
-        ids.push(((await answer.json()) as { orderId: string }).orderId);
-      }
+      for (let n = 0; n < count; n += 1) ids.push((await shop.place(anOrder('HOT'))).orderId);
       return ids;
     },
-    active: async () => (await shop.redis.lrange(keys.active, 0, -1)).map(orderOf).toSorted(),
+    active: async () =>
+      (await redis.lrange(queueKeys(keyspace, 'orders').active, 0, -1)).map(orderOf).toSorted(),
     /** The next one first. */
-    waiting: async () => (await shop.redis.lrange(keys.wait, 0, -1)).map(orderOf).toReversed(),
+    waiting: async () => (await waitingJobIds(redis, keyspace, 'orders')).map(orderOf),
     async expectNoAttemptUsed(ids: readonly string[]) {
-      for (const id of ids) {
-        expect(Number(await shop.redis.hget(keys.job(await shop.reserveJobId(id)), 'atm'))).toBe(0);
-      }
+      const used = await Promise.all(
+        ids.map(async (id) =>
+          Number(await redis.hget(queueKeys(keyspace, 'orders').job(await shop.reserveJobId(id)), 'atm')),
+        ),
+      );
+      expect(new Set(used)).toEqual(new Set([0]));
       for (const queue of QUEUES) {
-        for (const state of ['failed', 'delayed'] as const) {
-          expect([queue, state, await shop.redis.zcard(queueKeys(shop.keyspace, queue)[state])]).toEqual([
+        for (const list of ['failed', 'delayed'] as const) {
+          expect([queue, list, await redis.zcard(queueKeys(keyspace, queue)[list])]).toEqual([
             queue,
-            state,
+            list,
             0,
           ]);
         }
@@ -81,15 +75,15 @@ async function openShopBehindProxy(onHand: number) {
 const orderOf = (jobId: string): string => jobId.replace(/^reserve-order-(.*)-v0-r\d+$/, '$1');
 
 describe('while PostgreSQL is away from a worker', () => {
-  it.concurrent('orders are accepted, wait in their order, and use up no attempt', async () => {
+  it.concurrent('its orders are accepted, wait in their order, and use up no attempt', async () => {
     const shop = await openShopBehindProxy(120);
-    const queued = await shop.place(50);
+    const queued = await shop.placeMany(50);
     shop.proxy.takeAway();
     const worker = await shop.start();
     try {
       await vi.waitFor(() => expect(shop.times('is away')).toBe(1), WAIT);
       const inHand = (await shop.active()).length;
-      const placed = [...queued, ...(await shop.place(300))];
+      const placed = [...queued, ...(await shop.placeMany(300))];
       const asked = shop.proxy.refused();
       await vi.waitFor(() => expect(shop.proxy.refused()).toBeGreaterThan(asked + 1), WAIT);
 
@@ -100,8 +94,7 @@ describe('while PostgreSQL is away from a worker', () => {
       expect(active).toEqual(placed.slice(0, active.length).toSorted());
       expect(await shop.waiting()).toEqual(placed.slice(active.length));
       await shop.expectNoAttemptUsed(placed);
-      const health = async (path: string) =>
-        (await fetch(`http://127.0.0.1:${worker.healthPort}/health/${path}`)).status;
+      const health = async (path: string) => (await fetch(`${worker.url}/health/${path}`)).status;
       expect([await health('live'), await health('ready')]).toEqual([200, 503]);
       expect([shop.times('is away'), shop.times('is back')]).toEqual([1, 0]);
 
@@ -110,16 +103,15 @@ describe('while PostgreSQL is away from a worker', () => {
       expect(await health('ready')).toBe(200);
       expect([shop.times('is away'), shop.times('is back')]).toEqual([1, 1]);
     } finally {
-      await worker.stop();
       await shop.close();
     }
   }, 90_000);
 
   it.concurrent('orders whose transaction was cut off have their turn before later ones', async () => {
     const shop = await openShopBehindProxy(50);
-    const placed = await shop.place(100);
+    const placed = await shop.placeMany(100);
     const unbar = await barTable(shop, 'order_items');
-    const worker = await shop.start();
+    await shop.start();
     try {
       await vi.waitFor(async () => expect(await waitingForLock(shop)).toBeGreaterThan(0), WAIT);
       shop.proxy.takeAway();
@@ -131,7 +123,6 @@ describe('while PostgreSQL is away from a worker', () => {
       await shop.expectEarliestServed(placed);
     } finally {
       await unbar();
-      await worker.stop();
       await shop.close();
     }
   }, 90_000);
@@ -139,26 +130,25 @@ describe('while PostgreSQL is away from a worker', () => {
   it.concurrent('a worker that stops gives its orders back to the head of their queue', async () => {
     // Fewer than the worker holds.
     const shop = await openShopBehindProxy(30);
-    const placed = await shop.place(100);
+    const placed = await shop.placeMany(100);
     shop.proxy.takeAway();
-    const workers = [await shop.start()];
+    const worker = await shop.start();
     try {
       // Sweeps are refused too: it is the orders that are held back which count.
       await vi.waitFor(() => expect(shop.times('PostgreSQL is away')).toBe(1), WAIT);
       const held = await shop.active();
       expect(held).toEqual(placed.slice(0, held.length).toSorted());
       expect(held.length).toBeGreaterThan(0);
-      await workers[0]?.stop();
+      await worker.stop();
       expect(await shop.active()).toEqual([]);
       const waiting = await shop.waiting();
       expect(waiting).toEqual(placed);
       await shop.expectNoAttemptUsed(placed);
 
       shop.proxy.bringBack();
-      workers.push(await shop.start());
+      await shop.start();
       await shop.expectEarliestServed(placed);
     } finally {
-      for (const worker of workers) await worker.stop();
       await shop.close();
     }
   }, 90_000);

@@ -1,96 +1,46 @@
-import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { readConfig, type RunningApi, startApi } from '@antrean/api';
-import { addProducts, type Database, type Kysely, openDatabase } from '@antrean/db';
-import {
-  digestOfKey,
-  Keyspace,
-  openRequestRedis,
-  projectStorefronts,
-  SCOPES,
-  waitForRedis,
-} from '@antrean/redis';
-import { readConfig as readWorkerConfig, startWorker } from '@antrean/worker';
-import pino from 'pino';
-import { testDatabase } from '@antrean/testing/vitest';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { anOrder, aProduct } from '@antrean/testing';
 import { type RunningService, startRedis } from '@antrean/testing/services';
-import { GATEWAY_SECRETS, type TestDatabase } from '@antrean/testing';
-import { anOrder } from './shop.ts';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { openShop, type Shop } from './shop.ts';
 
 const CLIENTS = 16;
 const KILLS = 3;
 /** Answers between one kill and the next. */
 const ANSWERS = 150;
 
-const key = `sk_test_${randomBytes(16).toString('hex')}`;
-const log = pino({ level: 'silent' });
 let dir: string;
 let redis: RunningService;
-let database: TestDatabase;
-let db: Kysely<Database>;
-let api: RunningApi;
-let env: Record<string, string>;
+let shop: Shop;
 
 beforeAll(async () => {
   dir = mkdtempSync(path.join(tmpdir(), 'antrean-durable-'));
   redis = await startRedis({ dir, durable: true });
-  database = await testDatabase();
-  db = openDatabase({ url: database.url, maxConnections: 1 });
-  await addProducts(db, [
-    { sku: 'KOPI', name: 'Kopi', description: '', priceRupiah: 50_000, onHand: 100_000 },
-  ]);
-  const ours = openRequestRedis(redis.url);
-  await waitForRedis(ours, 5_000);
-  await projectStorefronts(ours, new Keyspace('antrean'), {
-    keys: [
-      {
-        digest: digestOfKey(key),
-        key: {
-          ...{ keyId: 'key_test', storefrontId: 'toko', kind: 'secret', name: 'test' },
-          ...{ scopes: SCOPES, origins: [] },
-        },
-      },
-    ],
+  shop = await openShop({
+    redisUrl: redis.url,
+    workers: 0,
+    products: [aProduct('KOPI', { onHand: 100_000 })],
   });
-  ours.disconnect();
-  env = {
-    REDIS_URL: redis.url,
-    DATABASE_URL: database.url,
-    PUBLIC_URL: 'http://127.0.0.1:3000',
-    STATUS_TOKEN_SECRET: randomBytes(32).toString('hex'),
-    ...GATEWAY_SECRETS,
-    BANK_ACCOUNTS: 'BCA:1234567890:PT Toko',
-    API_PORT: '0',
-    WORKER_HEALTH_PORT: '0',
-  };
-  api = await startApi(readConfig(env), log);
 }, 60_000);
 afterAll(async () => {
-  await api.stop();
-  await db.destroy();
-  await database.drop();
+  await shop.close();
   await redis.stop();
   rmSync(dir, { recursive: true, force: true });
 });
 
 const place = (idempotencyKey: string) =>
-  fetch(`${api.url}/v1/orders`, {
-    method: 'POST',
-    headers: {
-      ...{ authorization: `Bearer ${key}`, 'content-type': 'application/json' },
-      'idempotency-key': idempotencyKey,
-    },
-    body: JSON.stringify({ ...anOrder('KOPI'), paymentMethod: 'bank_transfer' }),
-  });
+  shop.placeRaw(
+    { ...anOrder('KOPI'), paymentMethod: 'bank_transfer' },
+    { 'idempotency-key': idempotencyKey },
+  );
 
 /** Of the server's own process: nothing else is killed or stopped. */
 const pidOfRedis = () => Number(readFileSync(path.join(dir, 'redis', 'redis.pid'), 'utf8'));
 const restart = async () => {
   redis = await startRedis({ dir, durable: true, port: Number(new URL(redis.url).port) });
-  expect(redis.url).toBe(env['REDIS_URL']);
+  expect(redis.url).toBe(shop.redisUrl);
 };
 /** Once it works again, without anybody doing anything about it. */
 const accepted = (idempotencyKey: string) =>
@@ -143,21 +93,18 @@ describe('an accepted order', () => {
     expect(new Set(refused.map(({ status }) => status))).toEqual(new Set([503]));
     expect(refused.every(({ headers }) => headers.get('retry-after') !== null)).toBe(true);
 
-    const worker = await startWorker(readWorkerConfig(env), log);
-    try {
-      const stored = () => db.selectFrom('orders').select(['id', 'idempotencyKey', 'state']).execute();
-      await vi.waitFor(
-        async () => {
-          const ids = new Set((await stored()).map(({ id }) => id));
-          expect([...orders.values()].filter((orderId) => !ids.has(orderId))).toEqual([]);
-        },
-        { timeout: 30_000 },
-      );
-      const rows = await stored();
-      expect(new Set(rows.map(({ idempotencyKey }) => idempotencyKey)).size).toBe(rows.length);
-    } finally {
-      await worker.stop();
-    }
+    await shop.startWorker();
+    const stored = () => shop.db.selectFrom('orders').select(['id', 'idempotencyKey']).execute();
+    await vi.waitFor(
+      async () => {
+        const ids = new Set((await stored()).map(({ id }) => id));
+        expect([...orders.values()].filter((orderId) => !ids.has(orderId))).toEqual([]);
+      },
+      { timeout: 30_000 },
+    );
+    const rows = await stored();
+    expect(new Set(rows.map(({ idempotencyKey }) => idempotencyKey)).size).toBe(rows.length);
+    await shop.stopWorkers();
   }, 120_000);
 
   it('is refused within a second while Redis stands still, and taken once it goes on, once', async () => {

@@ -1,45 +1,28 @@
-import { createHmac, randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { readConfig, type RunningApi, startApi } from '@antrean/api';
-import { openRequestRedis, type Redis, StatusRecords, waitForRedis, Keyspace } from '@antrean/redis';
-import pino from 'pino';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { statusToken } from '@antrean/api';
+import { type Redis, StatusRecords } from '@antrean/redis';
 import { type RunningService, startRedis } from '@antrean/testing/services';
-
-const STATUS_TOKEN_SECRET = randomBytes(32).toString('hex');
-const keyspace = new Keyspace('test-following');
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { openShop, type Shop } from './shop.ts';
 
 // A Redis of its own: its connections are counted, and it is stopped.
 let dir: string;
 let server: RunningService;
-let api: RunningApi;
+let shop: Shop;
 let redis: Redis;
 let records: StatusRecords;
 beforeAll(async () => {
   dir = mkdtempSync(path.join(tmpdir(), 'antrean-following-'));
   server = await startRedis({ dir, durable: true });
-  redis = openRequestRedis(server.url);
-  await waitForRedis(redis, 5_000);
-  records = new StatusRecords(redis, keyspace);
-  api = await startApi(
-    readConfig({
-      REDIS_URL: server.url,
-      DATABASE_URL: 'postgres://127.0.0.1:9/none',
-      PUBLIC_URL: 'http://127.0.0.1:3000',
-      QUEUE_PREFIX: keyspace.name,
-      STATUS_TOKEN_SECRET,
-      MIDTRANS_SERVER_KEY: 'key',
-      XENDIT_CALLBACK_TOKEN: 'token',
-      API_PORT: '0',
-    }),
-    pino({ level: 'silent' }),
-  );
+  shop = await openShop({ redisUrl: server.url, workers: 0 });
+  ({ redis } = shop);
+  records = new StatusRecords(redis, shop.keyspace);
 });
 afterAll(async () => {
-  await api.stop();
-  redis.disconnect();
+  await shop.close();
   await server.stop();
   rmSync(dir, { recursive: true, force: true });
 });
@@ -57,9 +40,9 @@ async function reserved(): Promise<string> {
 }
 
 async function follow(orderId: string) {
-  const token = createHmac('sha256', STATUS_TOKEN_SECRET).update(`status:${orderId}`).digest('base64url');
+  const token = statusToken(shop.env['STATUS_TOKEN_SECRET'] ?? '', orderId);
   const leaving = new AbortController();
-  const answer = await fetch(`${api.url}/v1/orders/${orderId}/events?token=${token}`, {
+  const answer = await fetch(`${shop.apiUrl}/v1/orders/${orderId}/events?token=${token}`, {
     signal: leaving.signal,
   });
   return { answer, leave: () => leaving.abort() };

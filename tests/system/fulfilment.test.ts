@@ -1,28 +1,15 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { anOrder, openShop, A_PAGE } from './shop.ts';
+import { anOrder, aProduct } from '@antrean/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openShop, type Shop } from './shop.ts';
 
-let shop: Awaited<ReturnType<typeof openShop>>;
+let shop: Shop;
 beforeAll(async () => {
-  shop = await openShop([{ sku: 'KOPI', name: 'Kopi', description: '', priceRupiah: 50_000, onHand: 20 }]);
+  shop = await openShop({ products: [aProduct('KOPI', { onHand: 20 })] });
 });
 afterAll(() => shop.close());
 
-const until = (orderId: string, status: string) =>
-  vi.waitFor(async () => expect((await shop.read(orderId)).status).toBe(status), {
-    timeout: 20_000,
-    interval: 20,
-  });
-const place = async (quantity = 1) =>
-  (await (await shop.placeRaw(anOrder('KOPI', quantity))).json()) as { orderId: string; statusUrl: string };
-async function paidOrder(quantity = 1) {
-  const placed = await place(quantity);
-  await until(placed.orderId, 'awaiting_payment');
-  await shop.pay(`${placed.orderId}-1`);
-  await until(placed.orderId, 'paid');
-  return placed;
-}
-async function ship(orderId: string, body: object, query = '', key = shop.key) {
-  const answer = await fetch(`${shop.api.url}/v1/orders/${orderId}/ship${query}`, {
+async function ship(orderId: string, body: object, query = '', key = shop.keys.secret) {
+  const answer = await fetch(`${shop.apiUrl}/v1/orders/${orderId}/ship${query}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...(key && { authorization: `Bearer ${key}` }) },
     body: JSON.stringify(body),
@@ -32,12 +19,12 @@ async function ship(orderId: string, body: object, query = '', key = shop.key) {
 }
 const JNE = { carrier: 'JNE', trackingNumber: 'JNE-0001' };
 
-describe('shipping', () => {
-  it('takes a paid order off the shelf, once, and shows where it is', async () => {
-    const { orderId } = await paidOrder(3);
+describe('shipping an order', () => {
+  it('takes what was paid off the shelf, once, and shows where it is', async () => {
+    const { orderId } = await shop.paid(anOrder('KOPI', 3));
     const answers = await Promise.all(Array.from({ length: 5 }, () => ship(orderId, JNE)));
     for (const { http } of answers) expect(http).toBe(202);
-    await until(orderId, 'shipped');
+    await shop.until(orderId, 'shipped');
     expect(await ship(orderId, JNE)).toMatchObject({ http: 202 });
     expect(await ship(orderId, { carrier: 'SiCepat', trackingNumber: '2' })).toMatchObject({
       http: 409,
@@ -73,17 +60,12 @@ describe('shipping', () => {
         actor: 'storefront toko',
       },
     ]);
-    // A second payment of what is on its way is no less a second payment, and nobody can cancel it any more.
-    const cancelling = await fetch(`${shop.api.url}/v1/orders/${orderId}/cancel`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${shop.key}` },
-    });
-    expect(cancelling.status).toBe(409);
+    // What is on its way cannot be cancelled.
+    expect((await shop.ask(orderId, 'cancel')).status).toBe(409);
   });
 
-  it('is refused for an order that is not paid, and for whoever has no secret key', async () => {
-    const { orderId, statusUrl } = await place();
-    await until(orderId, 'awaiting_payment');
+  it('is refused for one that is not paid, and to any client without a secret key of its storefront', async () => {
+    const { orderId, statusUrl } = await shop.awaitingPayment();
     expect(await ship(orderId, JNE)).toMatchObject({ http: 409, code: 'order_not_shippable' });
     expect(await ship(orderId, JNE, new URL(statusUrl).search, '')).toMatchObject({
       http: 401,
@@ -91,11 +73,11 @@ describe('shipping', () => {
     });
     expect(await ship(orderId, JNE, '', '')).toMatchObject({ http: 401, code: 'unauthorized' });
     expect(await ship('bukan-id', JNE)).toMatchObject({ http: 404, code: 'not_found' });
-    const keys = { browser: 'pk_test_0123456789abcdef', stranger: 'sk_test_0123456789abcdef' };
-    await shop.putKey(keys.browser, A_PAGE);
-    await shop.putKey(keys.stranger, { storefrontId: 'lain' });
-    expect(await ship(orderId, JNE, '', keys.browser)).toMatchObject({ http: 403, code: 'forbidden' });
-    expect(await ship(orderId, JNE, '', keys.stranger)).toMatchObject({ http: 404, code: 'not_found' });
+    expect(await ship(orderId, JNE, '', shop.keys.publishable)).toMatchObject({
+      http: 403,
+      code: 'forbidden',
+    });
+    expect(await ship(orderId, JNE, '', shop.keys.other)).toMatchObject({ http: 404, code: 'not_found' });
     expect(await ship(orderId, { carrier: '' })).toMatchObject({ http: 400, code: 'invalid_request' });
   });
 });

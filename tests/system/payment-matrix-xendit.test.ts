@@ -1,3 +1,3 @@
 import { testGateway } from './payment-matrix.ts';
 
-testGateway('xendit');
+testGateway('xendit', { isComplete: false });

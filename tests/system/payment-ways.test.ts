@@ -1,15 +1,18 @@
 // How an order is paid in another way than at first, too late, twice, and how its money goes back.
 import { auditFlashSales, auditMoney, createFlashSale } from '@antrean/db';
+import { aFlashSale, anOrder, aProduct, GATEWAY_SECRETS } from '@antrean/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { anOrder, openShop } from './shop.ts';
+import { openShop, type Shop } from './shop.ts';
 
-let shop: Awaited<ReturnType<typeof openShop>>;
+let shop: Shop;
 beforeAll(async () => {
-  shop = await openShop([
-    { sku: 'KOPI', name: 'Kopi', description: '', priceRupiah: 50_000, onHand: 1_000 },
-    { sku: 'LANGKA', name: 'Langka', description: '', priceRupiah: 50_000, onHand: 1 },
-    { sku: 'OBRAL', name: 'Obral', description: '', priceRupiah: 50_000, onHand: 10 },
-  ]);
+  shop = await openShop({
+    products: [
+      aProduct('KOPI', { onHand: 1_000 }),
+      aProduct('LANGKA', { onHand: 1 }),
+      aProduct('OBRAL', { onHand: 10 }),
+    ],
+  });
 });
 afterAll(() => shop.close());
 afterEach(async () => {
@@ -27,22 +30,6 @@ afterEach(async () => {
 });
 
 const patience = { timeout: 20_000, interval: 20 };
-const until = (orderId: string, status: string) =>
-  vi.waitFor(async () => {
-    const order = await shop.read(orderId);
-    expect(order.status).toBe(status);
-    return order;
-  }, patience);
-async function place(body: object = anOrder('KOPI')): Promise<string> {
-  const { orderId } = (await (await shop.placeRaw(body)).json()) as { orderId: string };
-  return orderId;
-}
-async function awaitingPayment(body: object = anOrder('KOPI')) {
-  const orderId = await place(body);
-  const { payment } = await until(orderId, 'awaiting_payment');
-  if (payment?.attemptId === undefined) throw new Error('The order shows no payment.');
-  return { orderId, attemptId: payment.attemptId, payment };
-}
 /** The sold-out gate hears of a unit that comes back a moment later. */
 const onSale = (sku: string, units: number) =>
   vi.waitFor(async () =>
@@ -71,13 +58,6 @@ const refundsOf = async (orderId: string) =>
     .execute();
 const seen = (what: () => Promise<unknown>, wanted: unknown) =>
   vi.waitFor(async () => expect(await what()).toMatchObject(wanted as object), patience);
-/** As if that much time had passed since the order's deadline. */
-const makeOverdue = (orderId: string, lateMs: number) =>
-  shop.db
-    .updateTable('orders')
-    .set({ payBefore: new Date(Date.now() - lateMs), dueAt: new Date() })
-    .where('id', '=', orderId)
-    .execute();
 const askNow = (attemptId: string) =>
   shop.db
     .updateTable('paymentAttempts')
@@ -93,59 +73,62 @@ const held = async (sku = 'KOPI') => {
 
 describe('a customer who wants to pay in another way', () => {
   it('gets a transfer once the link is closed at the gateway, and the link can be paid no more', async () => {
-    const { orderId, attemptId } = await awaitingPayment();
+    const { orderId, attemptId } = await shop.awaitingPayment();
     expect((await shop.ask(orderId, 'payment-attempts', { method: 'bank_transfer' })).status).toBe(202);
     await vi.waitFor(async () => {
       const { payment } = await shop.read(orderId);
       expect(payment).toMatchObject({ state: 'payable', method: 'bank_transfer', attemptId: `${orderId}-2` });
       expect(payment?.transfer).toMatchObject({ accountHolder: 'PT Toko', hasProof: false });
     }, patience);
-    expect((await shop.pay(attemptId)).status).toBe(409);
+    expect((await shop.gateways.pay(attemptId)).status).toBe(409);
     expect(await statesOf(orderId)).toEqual(['closed', 'active']);
   });
 
-  it('gets it too where a method had been chosen on the page, which needs the other kind of cancel', async () => {
-    const { orderId, attemptId } = await awaitingPayment();
-    expect((await shop.choose(attemptId)).status).toBe(200);
+  it('gets a transfer too where a method had been chosen on the page, which needs the other kind of cancel', async () => {
+    const { orderId, attemptId } = await shop.awaitingPayment();
+    expect((await shop.gateways.choose(attemptId)).status).toBe(200);
     await shop.ask(orderId, 'payment-attempts', { method: 'bank_transfer' });
     await seen(() => shop.read(orderId), { payment: { attemptId: `${orderId}-2` } });
-    expect((await shop.pay(attemptId)).status).toBe(409);
+    expect((await shop.gateways.pay(attemptId)).status).toBe(409);
   });
 
   it('gets a link at the other gateway in place of a link', async () => {
-    const { orderId, attemptId } = await awaitingPayment();
+    const { orderId, attemptId } = await shop.awaitingPayment();
     await shop.ask(orderId, 'payment-attempts', { method: 'online' });
     await seen(() => shop.read(orderId), { payment: { gateway: 'xendit', attemptId: `${orderId}-2` } });
-    expect((await shop.pay(attemptId)).status).toBe(409);
-    expect((await shop.pay(`${orderId}-2`)).status).toBe(200);
-    await until(orderId, 'paid');
+    expect((await shop.gateways.pay(attemptId)).status).toBe(409);
+    expect((await shop.gateways.pay(`${orderId}-2`)).status).toBe(200);
+    await shop.until(orderId, 'paid');
   });
 
   it('has paid, if the payment came before the link could be closed', async () => {
-    const { orderId, attemptId } = await awaitingPayment();
-    await shop.control('webhook-faults', { gateway: 'midtrans', mode: 'drop', times: 1 });
-    await shop.pay(attemptId);
+    const { orderId, attemptId } = await shop.awaitingPayment();
+    await shop.gateways.control('webhook-faults', { gateway: 'midtrans', mode: 'drop', times: 1 });
+    await shop.gateways.pay(attemptId);
     await shop.ask(orderId, 'payment-attempts', { method: 'bank_transfer' });
-    const { payment } = await until(orderId, 'paid');
+    const { payment } = await shop.until(orderId, 'paid');
     expect(payment).toMatchObject({ state: 'paid', attemptId });
     expect(await statesOf(orderId)).toEqual(['paid']);
   });
 
   it('keeps the link while its gateway does not say that it is closed', async () => {
-    const { orderId, attemptId } = await awaitingPayment();
-    await shop.control('faults', { gateway: 'midtrans', mode: 'http_500', operation: 'cancel_session' });
+    const { orderId, attemptId } = await shop.awaitingPayment();
+    await shop.gateways.control('faults', {
+      gateway: 'midtrans',
+      mode: 'http_500',
+      operation: 'cancel_session',
+    });
     await shop.ask(orderId, 'payment-attempts', { method: 'bank_transfer' });
     await vi.waitFor(async () => {
-      const { rows } = await shop.failedTries('change-payment-method');
-      expect(rows).toBeGreaterThan(0);
+      expect(await shop.failedTries('change-payment-method')).toBeGreaterThan(0);
     }, patience);
     expect((await shop.read(orderId)).payment).toMatchObject({ attemptId, method: 'online' });
-    await shop.control('faults', { gateway: 'midtrans', mode: 'none' });
+    await shop.gateways.control('faults', { gateway: 'midtrans', mode: 'none' });
     await seen(() => shop.read(orderId), { payment: { attemptId: `${orderId}-2` } });
   });
 
   it('gets a link in place of a transfer; the transfer that comes all the same is a case', async () => {
-    const { orderId, attemptId, payment } = await awaitingPayment(byTransfer());
+    const { orderId, attemptId, payment } = await shop.awaitingPayment(byTransfer());
     await shop.ask(orderId, 'payment-attempts', { method: 'online' });
     await seen(() => shop.read(orderId), { payment: { gateway: 'midtrans', attemptId: `${orderId}-2` } });
     const amountRupiah = payment.transfer?.amount ?? 0;
@@ -159,7 +142,7 @@ describe('a customer who wants to pay in another way', () => {
 
 describe('a bank transfer', () => {
   it('has an amount of its own, and pays the order when an admin confirms it, twice or once', async () => {
-    const all = await Promise.all(Array.from({ length: 5 }, () => awaitingPayment(byTransfer())));
+    const all = await Promise.all(Array.from({ length: 5 }, () => shop.awaitingPayment(byTransfer())));
     const amounts = all.map(({ payment }) => payment.transfer?.amount ?? 0);
     expect(new Set(amounts).size).toBe(5);
     for (const amount of amounts)
@@ -168,18 +151,18 @@ describe('a bank transfer', () => {
     const line = { attemptId, amountRupiah: amounts[0] ?? 0, bankReference: 'LINE-2' };
     for (let twice = 0; twice < 2; twice += 1)
       await shop.add('confirm-transfer', { ...line, requestId: 'r', requestedBy: 'admin siti' });
-    await until(orderId, 'paid');
+    await shop.until(orderId, 'paid');
     expect(await attempts(orderId)).toMatchObject([{ state: 'paid', transactionId: 'LINE-2' }]);
     expect(await exceptionsOf(orderId)).toEqual([]);
   });
 
   it('does not expire while its proof waits for an admin, who finds it', async () => {
-    const { orderId, attemptId, payment } = await awaitingPayment(byTransfer());
+    const { orderId, attemptId, payment } = await shop.awaitingPayment(byTransfer());
     expect(
       (await shop.ask(orderId, 'transfer-proof', { reference: 'https://bukti.test/1.jpg' })).status,
     ).toBe(202);
     await seen(() => shop.read(orderId), { payment: { transfer: { hasProof: true } } });
-    await makeOverdue(orderId, 3_600_000);
+    await shop.makeOverdue(orderId, 3_600_000);
     // The sweeper has been there and put it off.
     await vi.waitFor(async () => {
       const order = await shop.db
@@ -194,16 +177,16 @@ describe('a bank transfer', () => {
     await shop.add('confirm-transfer', {
       ...{ attemptId, amountRupiah, bankReference: 'LINE-3', requestId: 'r', requestedBy: 'admin' },
     });
-    await until(orderId, 'paid');
+    await shop.until(orderId, 'paid');
   });
 
   it('takes a proof in the minute after its deadline, too', async () => {
-    const { orderId } = await awaitingPayment(byTransfer());
-    await makeOverdue(orderId, 1_000);
-    await until(orderId, 'closing');
+    const { orderId } = await shop.awaitingPayment(byTransfer());
+    await shop.makeOverdue(orderId, 1_000);
+    await shop.until(orderId, 'closing');
     expect((await shop.ask(orderId, 'transfer-proof', { reference: 'bukti.jpg' })).status).toBe(202);
     await seen(() => shop.read(orderId), { payment: { transfer: { hasProof: true } } });
-    await makeOverdue(orderId, 3_600_000);
+    await shop.makeOverdue(orderId, 3_600_000);
     await vi.waitFor(async () => {
       const { dueAt } = await shop.db
         .selectFrom('orders')
@@ -217,22 +200,22 @@ describe('a bank transfer', () => {
 
   it('ends when an admin finds that there is none', async () => {
     const before = await held();
-    const { orderId, attemptId } = await awaitingPayment(byTransfer(2));
+    const { orderId, attemptId } = await shop.awaitingPayment(byTransfer(2));
     await shop.ask(orderId, 'transfer-proof', { reference: 'palsu' });
     await seen(() => shop.read(orderId), { payment: { transfer: { hasProof: true } } });
-    await makeOverdue(orderId, 3_600_000);
+    await shop.makeOverdue(orderId, 3_600_000);
     await shop.add('reject-transfer', {
       attemptId,
       reason: 'no such line',
       requestId: 'r',
       requestedBy: 'admin',
     });
-    await until(orderId, 'expired');
+    await shop.until(orderId, 'expired');
     expect(await held()).toEqual(before);
   });
 
   it('is confirmed all the same when Redis has lost everything meanwhile', async () => {
-    const { orderId, attemptId, payment } = await awaitingPayment(byTransfer());
+    const { orderId, attemptId, payment } = await shop.awaitingPayment(byTransfer());
     await shop.loseRedisData();
     expect((await shop.read(orderId)).payment).toMatchObject({
       transfer: { amount: payment.transfer?.amount },
@@ -241,18 +224,21 @@ describe('a bank transfer', () => {
       ...{ attemptId, amountRupiah: payment.transfer?.amount ?? 0, bankReference: 'LINE-5' },
       ...{ requestId: 'r', requestedBy: 'admin' },
     });
-    await until(orderId, 'paid');
+    await shop.until(orderId, 'paid');
   });
 
   it('counts one line of the statement once', async () => {
-    const [first, second] = await Promise.all([awaitingPayment(byTransfer()), awaitingPayment(byTransfer())]);
+    const [first, second] = await Promise.all([
+      shop.awaitingPayment(byTransfer()),
+      shop.awaitingPayment(byTransfer()),
+    ]);
     const confirm = ({ attemptId, payment }: typeof first) =>
       shop.add('confirm-transfer', {
         ...{ attemptId, amountRupiah: payment.transfer?.amount ?? 0, bankReference: 'LINE-4' },
         ...{ requestId: 'r', requestedBy: 'admin' },
       });
     await confirm(first);
-    await until(first.orderId, 'paid');
+    await shop.until(first.orderId, 'paid');
     await shop.done('confirm-transfer', await confirm(second));
     expect((await shop.read(second.orderId)).status).toBe('awaiting_payment');
   });
@@ -260,33 +246,33 @@ describe('a bank transfer', () => {
 
 describe('a payment that comes after its order expired', () => {
   async function expired(body: object) {
-    const { orderId } = await shop.placeWithMidtransAway(body);
+    const { orderId } = await shop.awaitingXendit(body);
     const { payment } = await shop.read(orderId);
-    await makeOverdue(orderId, 120_000);
-    await until(orderId, 'expired');
+    await shop.makeOverdue(orderId, 120_000);
+    await shop.until(orderId, 'expired');
     return { orderId, attemptId: payment?.attemptId ?? '' };
   }
   it('opens a case when the gateway does not confirm it, and reinstates nothing', async () => {
     const { orderId, attemptId } = await expired(anOrder('KOPI'));
-    expect((await shop.pay(attemptId, { evenIfClosed: true })).status).toBe(200);
+    expect((await shop.gateways.pay(attemptId, { evenIfClosed: true })).status).toBe(200);
     await seen(() => exceptionsOf(orderId), [{ kind: 'unconfirmed_payment', state: 'open' }]);
     expect((await shop.read(orderId)).status).toBe('expired');
   });
 
   async function expiredAtMidtrans(body: object) {
-    const { orderId, attemptId } = await awaitingPayment(body);
-    expect((await shop.choose(attemptId)).status).toBe(200);
-    await makeOverdue(orderId, 120_000);
-    await until(orderId, 'expired');
+    const { orderId, attemptId } = await shop.awaitingPayment(body);
+    expect((await shop.gateways.choose(attemptId)).status).toBe(200);
+    await shop.makeOverdue(orderId, 120_000);
+    await shop.until(orderId, 'expired');
     return { orderId, attemptId };
   }
 
-  it('reinstates the order while there is enough of everything', async () => {
+  it('reinstates its order while there is enough of everything', async () => {
     const before = await held();
     const { orderId, attemptId } = await expiredAtMidtrans(anOrder('KOPI', 3));
     expect(await held()).toEqual(before);
-    expect((await shop.pay(attemptId, { evenIfClosed: true })).status).toBe(200);
-    await until(orderId, 'paid');
+    expect((await shop.gateways.pay(attemptId, { evenIfClosed: true })).status).toBe(200);
+    await shop.until(orderId, 'paid');
     expect(await held()).toEqual({ ...before, committed: (before.committed ?? 0) + 3 });
     expect(await exceptionsOf(orderId)).toEqual([]);
   });
@@ -294,48 +280,41 @@ describe('a payment that comes after its order expired', () => {
   it('goes back by itself when somebody else has the last unit by now', async () => {
     const { orderId, attemptId } = await expiredAtMidtrans(anOrder('LANGKA'));
     await onSale('LANGKA', 1);
-    const other = await awaitingPayment(anOrder('LANGKA'));
-    expect((await shop.pay(attemptId, { evenIfClosed: true })).status).toBe(200);
+    const other = await shop.awaitingPayment(anOrder('LANGKA'));
+    expect((await shop.gateways.pay(attemptId, { evenIfClosed: true })).status).toBe(200);
     await seen(() => exceptionsOf(orderId), [{ kind: 'paid_too_late', amountRupiah: 50_000 }]);
     await seen(() => refundsOf(orderId), [{ id: `rf-${attemptId}`, amountRupiah: 50_000 }]);
     expect((await shop.read(orderId)).status).toBe('expired');
-    await shop.pay(other.attemptId);
-    await until(other.orderId, 'paid');
+    await shop.gateways.pay(other.attemptId);
+    await shop.until(other.orderId, 'paid');
   });
 
-  it('takes quota and the buyer’s allowance again, or goes back when they are gone', async () => {
-    const sale = await createFlashSale(shop.db, {
-      name: 'Obral',
-      startsAt: new Date(Date.now() - 1_000),
-      endsAt: new Date(Date.now() + 3_600_000),
-      items: [{ sku: 'OBRAL', salePriceRupiah: 30_000, quota: 5, limitPerBuyer: 1 }],
-      createdBy: 'test',
-    });
+  it('takes quota and the buyer’s allowance again, or goes back when they are used up', async () => {
+    const sale = await createFlashSale(
+      shop.db,
+      aFlashSale([{ sku: 'OBRAL', salePriceRupiah: 30_000, quota: 5, limitPerBuyer: 1 }]),
+    );
     expect(sale.kind).toBe('created');
     const order = { ...anOrder('OBRAL'), expectedTotal: 30_000 };
     const first = await expiredAtMidtrans(order);
-    const again = await awaitingPayment(order);
-    await shop.pay(first.attemptId, { evenIfClosed: true });
+    const again = await shop.awaitingPayment(order);
+    await shop.gateways.pay(first.attemptId, { evenIfClosed: true });
     await seen(() => exceptionsOf(first.orderId), [{ kind: 'paid_too_late' }]);
     // The allowance is free again when the second order is cancelled; a third one is late too, and is reinstated.
     await shop.ask(again.orderId, 'cancel', {});
-    await until(again.orderId, 'cancelled');
+    await shop.until(again.orderId, 'cancelled');
     const third = await expiredAtMidtrans(order);
-    await shop.pay(third.attemptId, { evenIfClosed: true });
-    await until(third.orderId, 'paid');
+    await shop.gateways.pay(third.attemptId, { evenIfClosed: true });
+    await shop.until(third.orderId, 'paid');
     expect(await auditFlashSales(shop.db, 'Obral')).toMatchObject([
       { reserved: 0, sold: 1, ledgerReserved: 0, ledgerSold: 1, mostByOneBuyer: 1 },
     ]);
   });
 });
 
-describe('money that goes back', () => {
-  async function paid(quantity = 1, method?: string) {
-    const { orderId, attemptId } = await awaitingPayment(anOrder('KOPI', quantity));
-    expect((await shop.pay(attemptId, method === undefined ? {} : { method })).status).toBe(200);
-    await until(orderId, 'paid');
-    return { orderId, attemptId };
-  }
+describe('a refund', () => {
+  const paid = (quantity = 1, method?: string) =>
+    shop.paid(anOrder('KOPI', quantity), method === undefined ? {} : { method });
   const refund = (attemptId: string, refundId: string, amountRupiah: number) =>
     shop.add('request-refund', {
       ...{ attemptId, refundId, amountRupiah, exceptionId: null, reason: 'rusak', requestedBy: 'admin' },
@@ -354,7 +333,7 @@ describe('money that goes back', () => {
       expect((await refundsOf(orderId)).find(({ id }) => id === refundId)?.state).toBe(state);
     }, patience);
 
-  it('of a second payment, by itself', async () => {
+  it('of a second payment is sent by itself', async () => {
     const { orderId } = await paid();
     // A second link that was paid too: made by hand, as our own code hands out one at a time.
     const [first] = await attempts(orderId);
@@ -367,14 +346,14 @@ describe('money that goes back', () => {
         ...{ calledBy: 'test', expiresAt: first.expiresAt, nextPollAt: new Date() },
       })
       .execute();
-    const created = await fetch(`${shop.workerEnv.MIDTRANS_BASE_URL}/snap/v1/transactions`, {
+    const created = await fetch(`${shop.gateways.url}/snap/v1/transactions`, {
       method: 'POST',
-      headers: { authorization: `Basic ${btoa(`${shop.workerEnv.MIDTRANS_SERVER_KEY}:`)}` },
+      headers: { authorization: `Basic ${btoa(`${GATEWAY_SECRETS.MIDTRANS_SERVER_KEY}:`)}` },
       body: JSON.stringify({ transaction_details: { order_id: id, gross_amount: 50_000 } }),
     });
     expect(created.status).toBe(201);
-    await shop.control('webhook-faults', { gateway: 'midtrans', mode: 'drop', times: 1 });
-    await shop.pay(id);
+    await shop.gateways.control('webhook-faults', { gateway: 'midtrans', mode: 'drop', times: 1 });
+    await shop.gateways.pay(id);
     await askNow(id); // no webhook came: the reconciler finds it
     await seen(() => exceptionsOf(orderId), [{ kind: 'second_payment', amountRupiah: 50_000 }]);
     await ended(orderId, `rf-${id}`, 'succeeded');
@@ -382,7 +361,7 @@ describe('money that goes back', () => {
     expect((await shop.read(orderId)).status).toBe('paid');
   });
 
-  it('in part, and then all of it: the order is refunded, and its stock is free again', async () => {
+  it('in part leaves the order paid; of the rest, it ends the order and frees its stock', async () => {
     const before = await held();
     const { orderId, attemptId } = await paid(2);
     await refund(attemptId, `rf-${attemptId}-a`, 30_000);
@@ -391,11 +370,11 @@ describe('money that goes back', () => {
     await refund(attemptId, `rf-${attemptId}-b`, 70_000);
     // What is to be paid back in full is not sent meanwhile.
     await ended(orderId, `rf-${attemptId}-b`, 'succeeded');
-    await until(orderId, 'refunded');
+    await shop.until(orderId, 'refunded');
     expect(await held()).toEqual(before);
   });
 
-  it('never exceeds what came', async () => {
+  it('never exceeds what was paid', async () => {
     const { orderId, attemptId } = await paid();
     await refund(attemptId, `rf-${attemptId}-a`, 40_000);
     await seen(() => refundsOf(orderId), [{ amountRupiah: 40_000 }]);
@@ -411,70 +390,70 @@ describe('money that goes back', () => {
     ).rejects.toMatchObject({ constraint: 'payment_attempts_no_refund_beyond_receipt' });
   });
 
-  it('that the gateway refuses is seen as refused, and the case stays open', async () => {
+  it('that the gateway refuses ends as refused, and its case stays open', async () => {
     const { orderId, attemptId } = await paid();
-    await shop.control('refund-outcome', { gateway: 'midtrans', outcome: 'refuse', times: 1 });
+    await shop.gateways.control('refund-outcome', { gateway: 'midtrans', outcome: 'refuse', times: 1 });
     await refund(attemptId, `rf-${attemptId}-a`, 10_000);
     await ended(orderId, `rf-${attemptId}-a`, 'refused');
     await seen(() => exceptionsOf(orderId), [{ kind: 'operator_refund', state: 'open' }]);
     expect(await attempts(orderId)).toMatchObject([{ state: 'paid', returnedRupiah: 0 }]);
   });
 
-  it('by a method that no gateway refunds is paid out by hand', async () => {
+  it('of a payment by a method that no gateway refunds is paid out by hand', async () => {
     const { orderId, attemptId } = await paid(1, 'bca_va');
     await refund(attemptId, `rf-${attemptId}-a`, 50_000);
     await ended(orderId, `rf-${attemptId}-a`, 'manual_payout');
     await seen(() => exceptionsOf(orderId), [{ state: 'manual_payout' }]);
-    await until(orderId, 'payment_hold');
+    await shop.until(orderId, 'payment_hold');
     const payout = { refundId: `rf-${attemptId}-a`, reference: 'TRF-77', requestedBy: 'admin' };
     for (let twice = 0; twice < 2; twice += 1) await shop.add('record-payout', payout);
-    await until(orderId, 'refunded');
+    await shop.until(orderId, 'refunded');
     await seen(() => exceptionsOf(orderId), [{ state: 'resolved', resolution: 'paid out as TRF-77' }]);
   });
 
-  it('through an answer that was lost goes once', async () => {
+  it('whose answer was lost is sent once', async () => {
     const { orderId, attemptId } = await paid();
-    await shop.control('faults', { gateway: 'midtrans', mode: 'reset_after', operation: 'refund', times: 1 });
+    await shop.gateways.control('faults', {
+      gateway: 'midtrans',
+      mode: 'reset_after',
+      operation: 'refund',
+      times: 1,
+    });
     await refund(attemptId, `rf-${attemptId}-a`, 20_000);
     await ended(orderId, `rf-${attemptId}-a`, 'succeeded');
-    const ledger = (await (await fetch(`${shop.workerEnv.MIDTRANS_BASE_URL}/__sim/ledger`)).json()) as Record<
-      string,
-      unknown
-    >[];
-    const row = ledger.find((one) => one.orderId === attemptId);
-    expect(JSON.stringify(row)).toContain('20000');
+    expect(await shop.gateways.returnedRupiah(attemptId)).toEqual([20_000]);
     expect(await attempts(orderId)).toMatchObject([{ returnedRupiah: 20_000 }]);
   });
 });
 
-describe('a payment that its bank undoes', () => {
-  it('within minutes, where its method is known for it: the order was held back, and ends', async () => {
+describe('a payment that a bank may take back', () => {
+  it('holds its order back for minutes, and cancels it when the bank takes the payment back', async () => {
     const before = await held();
-    const { orderId, attemptId } = await awaitingPayment();
-    await shop.pay(attemptId, { method: 'permata_va' });
-    await until(orderId, 'payment_hold');
+    const { orderId, attemptId } = await shop.awaitingPayment();
+    await shop.gateways.pay(attemptId, { method: 'permata_va' });
+    await shop.until(orderId, 'payment_hold');
     expect((await shop.ask(orderId, 'ship', { carrier: 'JNE', trackingNumber: '1' })).status).toBe(409);
-    await shop.control('reverse', { orderId: attemptId });
-    await until(orderId, 'cancelled');
+    await shop.gateways.control('reverse', { orderId: attemptId });
+    await shop.until(orderId, 'cancelled');
     expect(await attempts(orderId)).toMatchObject([{ state: 'reversed' }]);
     expect(await held()).toEqual(before);
   });
 
-  it('not, goes to fulfilment when its ten minutes are over', async () => {
-    const { orderId, attemptId } = await awaitingPayment();
-    await shop.pay(attemptId, { method: 'permata_va' });
-    await until(orderId, 'payment_hold');
+  it('releases its order to fulfilment when the ten minutes are over', async () => {
+    const { orderId, attemptId } = await shop.awaitingPayment();
+    await shop.gateways.pay(attemptId, { method: 'permata_va' });
+    await shop.until(orderId, 'payment_hold');
     await dueNow(orderId);
-    await until(orderId, 'paid');
+    await shop.until(orderId, 'paid');
   });
 
-  it('by a chargeback: the order is held and a case opened, until an admin decides', async () => {
-    const { orderId, attemptId } = await awaitingPayment();
-    await shop.pay(attemptId, { method: 'credit_card' });
-    await until(orderId, 'paid');
-    await shop.control('settle', { orderId: attemptId });
-    await shop.control('chargeback', { orderId: attemptId });
-    await until(orderId, 'payment_hold');
+  it('and is charged back, holds its order and opens a case, until an admin decides', async () => {
+    const { orderId, attemptId } = await shop.awaitingPayment();
+    await shop.gateways.pay(attemptId, { method: 'credit_card' });
+    await shop.until(orderId, 'paid');
+    await shop.gateways.control('settle', { orderId: attemptId });
+    await shop.gateways.control('chargeback', { orderId: attemptId });
+    await shop.until(orderId, 'payment_hold');
     await seen(() => exceptionsOf(orderId), [{ kind: 'chargeback', state: 'open', amountRupiah: 50_000 }]);
     expect(await attempts(orderId)).toMatchObject([{ state: 'charged_back' }]);
     const release = { orderId, reason: 'won', requestedBy: 'admin' };
@@ -483,45 +462,45 @@ describe('a payment that its bank undoes', () => {
   });
 });
 
-describe('gateways that are away', () => {
-  it('leave an order waiting with its stock, offered a transfer, until one is back', async () => {
+describe('orders while gateways are away', () => {
+  it('wait with their stock, are offered a transfer, and go on when a gateway is back', async () => {
     const modes = ['midtrans', 'xendit'] as const;
-    for (const gateway of modes) await shop.control('faults', { gateway, mode: 'http_503' });
-    const orderId = await place(anOrder('KOPI', 2));
+    for (const gateway of modes) await shop.gateways.control('faults', { gateway, mode: 'http_503' });
+    const { orderId } = await shop.place(anOrder('KOPI', 2));
     await seen(() => shop.read(orderId), {
       status: 'reserved',
       payment: { state: 'pending', alternatives: ['bank_transfer'] },
     });
-    for (const gateway of modes) await shop.control('faults', { gateway, mode: 'none' });
+    for (const gateway of modes) await shop.gateways.control('faults', { gateway, mode: 'none' });
     await vi.waitFor(async () => {
       await dueNow(orderId);
       expect((await shop.read(orderId)).status).toBe('awaiting_payment');
     }, patience);
   });
 
-  it('do not keep a customer from paying by transfer', async () => {
+  it('can be paid by bank transfer', async () => {
     const modes = ['midtrans', 'xendit'] as const;
-    for (const gateway of modes) await shop.control('faults', { gateway, mode: 'hang' });
-    const orderId = await place();
-    await until(orderId, 'reserved');
+    for (const gateway of modes) await shop.gateways.control('faults', { gateway, mode: 'hang' });
+    const { orderId } = await shop.place();
+    await shop.until(orderId, 'reserved');
     await shop.ask(orderId, 'payment-attempts', { method: 'bank_transfer' });
     await vi.waitFor(async () => {
       expect((await shop.read(orderId)).payment).toMatchObject({ state: 'payable', method: 'bank_transfer' });
     }, patience);
-    for (const gateway of modes) await shop.control('faults', { gateway, mode: 'none' });
+    for (const gateway of modes) await shop.gateways.control('faults', { gateway, mode: 'none' });
   });
 
-  it('find a payment whose webhook was lost when they are asked', async () => {
-    const { orderId, attemptId } = await awaitingPayment();
-    await shop.control('webhook-faults', { gateway: 'midtrans', mode: 'drop', times: 1 });
-    await shop.pay(attemptId);
+  it('are found paid by asking the gateway, where its webhook was lost', async () => {
+    const { orderId, attemptId } = await shop.awaitingPayment();
+    await shop.gateways.control('webhook-faults', { gateway: 'midtrans', mode: 'drop', times: 1 });
+    await shop.gateways.pay(attemptId);
     await askNow(attemptId);
-    await until(orderId, 'paid');
+    await shop.until(orderId, 'paid');
   });
 
-  it('announced money that they do not confirm: no other link is made for that', async () => {
-    const { orderId, attemptId } = await awaitingPayment();
-    await shop.choose(attemptId);
+  it('get no other link while a webhook announced money that the gateway does not confirm', async () => {
+    const { orderId, attemptId } = await shop.awaitingPayment();
+    await shop.gateways.choose(attemptId);
     await shop.db
       .insertInto('paymentEvents')
       .values({
@@ -529,15 +508,15 @@ describe('gateways that are away', () => {
         payload: JSON.stringify({ transaction_status: 'settlement', status_code: '200' }),
       })
       .execute();
-    await shop.control('expire', { orderId: attemptId });
+    await shop.gateways.control('expire', { orderId: attemptId });
     await shop.done('reconcile-payment', await shop.add('reconcile-payment', { attemptId }));
     expect(await statesOf(orderId)).toEqual(['active']);
   });
 
-  it('that cancelled a link make way for another', async () => {
-    const { orderId, attemptId } = await awaitingPayment();
-    await shop.choose(attemptId);
-    await shop.control('expire', { orderId: attemptId });
+  it('get another link where the gateway cancelled theirs', async () => {
+    const { orderId, attemptId } = await shop.awaitingPayment();
+    await shop.gateways.choose(attemptId);
+    await shop.gateways.control('expire', { orderId: attemptId });
     await askNow(attemptId);
     await seen(() => shop.read(orderId), {
       status: 'awaiting_payment',
@@ -546,10 +525,10 @@ describe('gateways that are away', () => {
   });
 });
 
-it('keeps what gateways answered, without a key and without a name', async () => {
-  const { orderId, attemptId } = await awaitingPayment();
-  await shop.pay(attemptId);
-  await until(orderId, 'paid');
+it('the gateway API log keeps what gateways answered, without a key and without a name', async () => {
+  const { orderId, attemptId } = await shop.awaitingPayment();
+  await shop.gateways.pay(attemptId);
+  await shop.until(orderId, 'paid');
   const kept = await vi.waitFor(async () => {
     const rows = await shop.db
       .selectFrom('gatewayApiLog')
@@ -560,8 +539,8 @@ it('keeps what gateways answered, without a key and without a name', async () =>
     return JSON.stringify(rows);
   }, patience);
   for (const secret of [
-    shop.workerEnv.MIDTRANS_SERVER_KEY,
-    btoa(`${shop.workerEnv.MIDTRANS_SERVER_KEY}:`),
+    GATEWAY_SECRETS.MIDTRANS_SERVER_KEY,
+    btoa(`${GATEWAY_SECRETS.MIDTRANS_SERVER_KEY}:`),
     'Siti',
     'siti@',
   ])

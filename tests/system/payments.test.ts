@@ -1,23 +1,14 @@
-import { createProducer } from '@antrean/queue';
+import { anOrder, aProduct, GATEWAY_SECRETS } from '@antrean/testing';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { anOrder, openShop } from './shop.ts';
+import { openShop, type Shop } from './shop.ts';
 
-let shop: Awaited<ReturnType<typeof openShop>>;
+let shop: Shop;
 beforeAll(async () => {
-  shop = await openShop([{ sku: 'KOPI', name: 'Kopi', description: '', priceRupiah: 50_000, onHand: 100 }]);
+  shop = await openShop({ products: [aProduct()] });
 });
 afterAll(() => shop.close());
 
 const patience = { timeout: 20_000, interval: 20 };
-const until = (orderId: string, status: string) =>
-  vi.waitFor(async () => expect((await shop.read(orderId)).status).toBe(status), patience);
-
-async function awaitingPayment(body: object = anOrder('KOPI')): Promise<string> {
-  const { orderId } = (await (await shop.placeRaw(body)).json()) as { orderId: string };
-  await until(orderId, 'awaiting_payment');
-  return orderId;
-}
-
 const held = async () => (await shop.audit())[0]?.reserved ?? 0;
 const events = (attemptId: string) =>
   shop.db.selectFrom('paymentEvents').selectAll().where('attemptId', '=', attemptId).execute();
@@ -28,12 +19,6 @@ const outcomeOf = (attemptId: string, outcome: string) =>
     async () => expect((await events(attemptId)).map((event) => event.outcome)).toContain(outcome),
     patience,
   );
-const makeOverdue = (orderId: string, lateMs: number) =>
-  shop.db
-    .updateTable('orders')
-    .set({ payBefore: new Date(Date.now() - lateMs), dueAt: new Date() })
-    .where('id', '=', orderId)
-    .execute();
 
 /** Resolves when the sweeper has come to an order that it has swept once. */
 async function sweptAgain(orderId: string) {
@@ -49,52 +34,52 @@ async function sweptAgain(orderId: string) {
 }
 
 describe('payments', () => {
-  it('let the stock go when the order was not paid in time', async () => {
+  it('that do not come in time release the stock of their order', async () => {
     const before = await held();
-    const orderId = await awaitingPayment(anOrder('KOPI', 7));
+    const { orderId } = await shop.awaitingPayment(anOrder('KOPI', 7));
     expect(await held()).toBe(before + 7);
-    await makeOverdue(orderId, 120_000);
-    await until(orderId, 'expired');
+    await shop.makeOverdue(orderId, 120_000);
+    await shop.until(orderId, 'expired');
     expect(await held()).toBe(before);
   });
 
-  it('hold the stock while the gateway still takes the payment, and take it', async () => {
-    const { orderId } = await shop.placeWithMidtransAway(anOrder('KOPI', 3));
+  it('that the gateway may still take hold the stock, and pay the order', async () => {
+    const { orderId } = await shop.awaitingXendit(anOrder('KOPI', 3));
     const before = await held();
     // The invoice is still payable at Xendit, whose API does not answer.
-    await shop.fail('xendit', 'http_500');
-    await makeOverdue(orderId, 120_000);
-    await until(orderId, 'closing');
+    await shop.gateways.fail('xendit', 'http_500');
+    await shop.makeOverdue(orderId, 120_000);
+    await shop.until(orderId, 'closing');
     await sweptAgain(orderId);
     expect((await shop.read(orderId)).status).toBe('closing');
     expect(await held()).toBe(before);
-    await shop.pay(`${orderId}-2`);
-    await shop.fail('xendit', 'none');
-    await until(orderId, 'paid');
+    await shop.gateways.pay(`${orderId}-2`);
+    await shop.gateways.fail('xendit', 'none');
+    await shop.until(orderId, 'paid');
   });
 
-  it('cannot be made any more when the order was not paid in time', async () => {
-    const { orderId } = await shop.placeWithMidtransAway(anOrder('KOPI'));
-    await makeOverdue(orderId, 1_000);
-    await until(orderId, 'closing');
+  it('cannot be made any more once their order is overdue', async () => {
+    const { orderId } = await shop.awaitingXendit(anOrder('KOPI'));
+    await shop.makeOverdue(orderId, 1_000);
+    await shop.until(orderId, 'closing');
     // The gateway would take it for some minutes more, had it not been told.
     await vi.waitFor(async () => expect(await shop.pageStatus(orderId)).toBe(410), patience);
-    expect((await shop.pay(`${orderId}-2`)).status).toBe(409);
+    expect((await shop.gateways.pay(`${orderId}-2`)).status).toBe(409);
     await sweptAgain(orderId);
     // A payment made in the last second has a minute to reach us.
     expect((await shop.read(orderId)).status).toBe('closing');
-    await makeOverdue(orderId, 120_000);
-    await until(orderId, 'expired');
+    await shop.makeOverdue(orderId, 120_000);
+    await shop.until(orderId, 'expired');
   });
 
   it('of another amount leave the order unpaid', async () => {
-    const orderId = await awaitingPayment();
+    const { orderId } = await shop.awaitingPayment();
     await shop.db
       .updateTable('paymentAttempts')
       .set({ amountRupiah: 60_000 })
       .where('orderId', '=', orderId)
       .execute();
-    await shop.pay(`${orderId}-1`);
+    await shop.gateways.pay(`${orderId}-1`);
     await outcomeOf(`${orderId}-1`, 'wrong_amount');
     expect((await shop.read(orderId)).status).toBe('awaiting_payment');
     expect(await exceptionsOf(orderId)).toMatchObject([
@@ -106,28 +91,20 @@ describe('payments', () => {
     ['second_payment', 'paid'],
     ['paid_after_cancel', 'cancelled'],
   ] as const)(
-    'that come as %s stay written down, however often the webhook is delivered',
+    'that come as %s keep that outcome, however often the webhook is delivered',
     async (outcome, state) => {
-      const orderId = await awaitingPayment();
+      const { orderId } = await shop.awaitingPayment();
       const id = `${orderId}-1`;
       await shop.db.updateTable('paymentAttempts').set({ state: 'closed' }).where('id', '=', id).execute();
       await shop.db.updateTable('orders').set({ state }).where('id', '=', orderId).execute();
-      await shop.pay(id);
+      await shop.gateways.pay(id);
       await outcomeOf(id, outcome);
       const [event] = await events(id);
       // Delivered again, and once more as an event that we had not seen.
-      const producer = createProducer(shop.redis, shop.keyspace);
-      for (const [index, dedupeKey] of [event?.dedupeKey ?? '', `another-${outcome}`].entries()) {
-        const job = {
-          gateway: 'midtrans' as const,
-          attemptId: id,
-          dedupeKey,
-          requestId: 'r',
-          payload: { status: 'x' },
-        };
-        await producer.add('apply-payment-event', job, `again-${outcome}-${index}`);
+      for (const dedupeKey of [event?.dedupeKey ?? '', `another-${outcome}`]) {
+        const again = { gateway: 'midtrans', attemptId: id, dedupeKey, requestId: 'r' } as const;
+        await shop.add('apply-payment-event', { ...again, payload: { status: 'x' } });
       }
-      await producer.close();
       await vi.waitFor(
         // Money that goes back by itself is followed by events of its own.
         async () => {
@@ -146,24 +123,24 @@ describe('payments', () => {
     },
   );
 
-  it('that a webhook announces and the gateway does not confirm are kept for a person to look at', async () => {
-    const { orderId } = await shop.placeWithMidtransAway(anOrder('KOPI'));
+  it('that a webhook announces and the gateway does not confirm open a case', async () => {
+    const { orderId } = await shop.awaitingXendit(anOrder('KOPI'));
     const id = `${orderId}-2`;
     const attempt = await shop.db
       .selectFrom('paymentAttempts')
       .selectAll()
       .where('id', '=', id)
       .executeTakeFirstOrThrow();
-    const expired = await fetch(`${shop.workerEnv.XENDIT_BASE_URL}/invoices/${attempt.gatewayRef}/expire!`, {
+    const expired = await fetch(`${shop.gateways.url}/invoices/${attempt.gatewayRef}/expire!`, {
       method: 'POST',
-      headers: { authorization: `Basic ${btoa(`${shop.workerEnv.XENDIT_SECRET_KEY}:`)}` },
+      headers: { authorization: `Basic ${btoa(`${GATEWAY_SECRETS.XENDIT_SECRET_KEY}:`)}` },
     });
     expect(expired.status).toBe(200);
-    const answer = await fetch(`${shop.api.url}/v1/webhooks/xendit`, {
+    const answer = await fetch(`${shop.apiUrl}/v1/webhooks/xendit`, {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
-        'x-callback-token': shop.workerEnv.XENDIT_CALLBACK_TOKEN,
+        'x-callback-token': GATEWAY_SECRETS.XENDIT_CALLBACK_TOKEN,
       },
       body: JSON.stringify({ id: attempt.gatewayRef, external_id: id, status: 'PAID', payment_id: 'p1' }),
     });
@@ -173,14 +150,14 @@ describe('payments', () => {
     expect(await exceptionsOf(orderId)).toMatchObject([{ kind: 'unconfirmed_payment', state: 'open' }]);
   });
 
-  it('announced by a gateway that was not asked, or for an order that nobody knows, are written down', async () => {
-    const orderId = await awaitingPayment();
+  it('that are announced by another gateway, or for an unknown order, are recorded', async () => {
+    const { orderId } = await shop.awaitingPayment();
     for (const external_id of [`${orderId}-1`, 'nobody-1']) {
-      await fetch(`${shop.api.url}/v1/webhooks/xendit`, {
+      await fetch(`${shop.apiUrl}/v1/webhooks/xendit`, {
         method: 'POST',
         headers: {
           'content-type': 'application/json',
-          'x-callback-token': shop.workerEnv.XENDIT_CALLBACK_TOKEN,
+          'x-callback-token': GATEWAY_SECRETS.XENDIT_CALLBACK_TOKEN,
         },
         body: JSON.stringify({ id: 'x', external_id, status: 'PAID', payment_id: external_id }),
       });
@@ -190,7 +167,7 @@ describe('payments', () => {
   });
 
   it('by bank transfer hold the stock without a link', async () => {
-    const orderId = await awaitingPayment({ ...anOrder('KOPI'), paymentMethod: 'bank_transfer' });
+    const { orderId } = await shop.awaitingPayment({ ...anOrder('KOPI'), paymentMethod: 'bank_transfer' });
     const { payment } = await shop.read(orderId);
     expect(payment).toMatchObject({ gateway: 'bank_transfer', expiresAt: expect.any(String) });
     expect(payment).not.toHaveProperty('url');

@@ -1,40 +1,15 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import path from 'node:path';
-import { redisUrl, testDatabase } from '@antrean/testing/vitest';
+import { anOrder, aProduct, NOWHERE, processOf, runNode, startShop } from '@antrean/testing';
+import { stores } from '@antrean/testing/vitest';
 import { describe, expect, it, vi } from 'vitest';
-import { GATEWAY_SECRETS } from '@antrean/testing';
-import { repoRoot } from '@antrean/testing/services';
-import { anOrder, openShop } from './shop.ts';
+import { openShop, workerProcess } from './shop.ts';
 
-const env = {
-  ...process.env,
-  PUBLIC_URL: 'http://127.0.0.1:3000',
-  STATUS_TOKEN_SECRET: 'x'.repeat(40),
-  ...GATEWAY_SECRETS,
-  BANK_ACCOUNTS: 'BCA:1234567890:PT Toko',
-  API_PORT: '0',
-  WORKER_HEALTH_PORT: '0',
+const APPS = {
+  api: processOf('apps/api/src/main.ts', { port: 'API_PORT' }),
+  worker: workerProcess,
+  simulator: processOf('tools/gateway-simulator/src/main.ts', { port: 'SIMULATOR_PORT' }),
+  beside: { admin: processOf('apps/admin/src/main.ts', { port: 'ADMIN_PORT' }) },
 };
-
-function start(app: 'api' | 'worker', overrides: Record<string, string>) {
-  const child = spawn(process.execPath, [path.join(repoRoot, `apps/${app}/src/main.ts`)], {
-    env: { ...env, ...overrides },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let output = '';
-  const seen = (text: string) =>
-    new Promise<void>((resolve, reject) => {
-      const look = (chunk: Buffer) => {
-        output += chunk.toString();
-        if (output.includes(text)) resolve();
-      };
-      child.stdout.on('data', look);
-      child.stderr.on('data', look);
-      child.once('exit', () => reject(new Error(`${app} ended without saying "${text}":\n${output}`)));
-    });
-  return { child, seen, output: () => output };
-}
+const ADMIN_TOKEN = 't'.repeat(32);
 
 describe('the processes', () => {
   it.each([
@@ -51,59 +26,76 @@ describe('the processes', () => {
   ] as const)(
     '%s refuses to start with a bad configuration and names every bad value',
     async (app, overrides, names) => {
-      const { child, output, seen } = start(app, overrides);
-      await seen('cannot start').catch(() => undefined);
-      const code = child.exitCode ?? ((await once(child, 'exit')) as [number])[0];
+      const shop = { MIDTRANS_SERVER_KEY: 'key', XENDIT_SECRET_KEY: 'key', XENDIT_CALLBACK_TOKEN: 'token' };
+      const env = {
+        ...shop,
+        STATUS_TOKEN_SECRET: 'x'.repeat(40),
+        PUBLIC_URL: NOWHERE,
+        BANK_ACCOUNTS: 'BCA:1234:Toko',
+      };
+      const { code, output } = await runNode(`apps/${app}/src/main.ts`, [], { ...env, ...overrides });
       expect(code).toBe(1);
-      for (const name of names) expect(output()).toContain(name);
+      expect(output).toContain('cannot start');
+      for (const name of names) expect(output).toContain(name);
     },
   );
 
-  it.each([
-    ['api', 'Server listening'],
-    ['worker', 'worker started'],
-  ] as const)('%s ends by itself, with code 0, after SIGTERM', async (app, ready) => {
-    const database = await testDatabase();
-    const { child, seen } = start(app, { DATABASE_URL: database.url, REDIS_URL: redisUrl() });
-    await seen(ready);
-    child.kill('SIGTERM');
-    const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
-    expect({ code, signal }).toEqual({ code: 0, signal: null });
-    await database.drop();
-  });
+  it('take an order to paid though API and worker are killed on the way, and each ends by itself after SIGTERM', async () => {
+    const shop = await startShop({
+      ...{ apps: APPS, ...stores(), apis: 2, products: [aProduct()] },
+      envOf: { admin: { ADMIN_TOKENS: ADMIN_TOKEN } },
+    });
+    try {
+      const { orderId, attemptId } = await shop.awaitingPayment();
+      for (const app of [shop.apis[0], shop.workers[0]]) {
+        await app?.kill();
+        await app?.restart();
+      }
+      expect((await shop.gateways.pay(attemptId)).status).toBe(200);
+      await shop.until(orderId, 'paid');
+      const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
+      const told = await fetch(`${shop.beside['admin']?.url}/admin/api/orders/${orderId}`, { headers });
+      expect(await told.json()).toMatchObject({ order: { state: 'paid' } });
+    } finally {
+      // Which fails where one of them does not end with code 0.
+      await shop.close();
+    }
+  }, 100_000);
 
   it.each(['SIGTERM', 'SIGKILL'] as const)(
     'a worker that gets %s in the middle of 300 orders leaves none behind',
     async (signal) => {
-      const shop = await openShop([
-        { sku: 'HOT', name: 'Hot', description: '', priceRupiah: 10_000, onHand: 100 },
-      ]);
-      await shop.stopWorker();
-      const answers = await Promise.all(Array.from({ length: 300 }, () => shop.placeRaw(anOrder('HOT'))));
-      const orders = (await Promise.all(answers.map((answer) => answer.json()))) as { orderId: string }[];
+      const shop = await openShop({ products: [aProduct('HOT')], workers: 0 });
+      const orders = await Promise.all(Array.from({ length: 300 }, () => shop.place(anOrder('HOT'))));
       const statuses = async () =>
         (await Promise.all(orders.map(({ orderId }) => shop.read(orderId)))).map((o) => o.status);
 
-      const { child } = start('worker', {
-        ...shop.workerEnv,
+      const worker = await shop.start('worker', workerProcess, {
         RESERVE_BATCH_SIZE: '10',
         RESERVE_CONCURRENCY: '20',
       });
       // One question: to read 300 statuses takes as long as to reserve them.
       const isUnderWay = () => shop.db.selectFrom('orders').select('id').limit(1).executeTakeFirstOrThrow();
       await vi.waitFor(isUnderWay, { timeout: 20_000, interval: 2 });
-      child.kill(signal);
-      await once(child, 'exit');
+      await (signal === 'SIGTERM' ? worker.stop() : worker.kill());
       expect(await statuses()).toContain('queued');
 
-      await shop.startWorkerAgain();
+      await shop.startWorker();
+      await vi.waitFor(
+        async () => {
+          const stored = await shop.db.selectFrom('orders').select('state').execute();
+          expect(stored.filter(({ state }) => state === 'awaiting_payment')).toHaveLength(100);
+          expect(stored.filter(({ state }) => state === 'rejected')).toHaveLength(200);
+        },
+        { timeout: 60_000, interval: 50 },
+      );
       await vi.waitFor(
         async () => {
           const all = await statuses();
           expect(all.filter((status) => status === 'awaiting_payment')).toHaveLength(100);
           expect(all.filter((status) => status === 'rejected')).toHaveLength(200);
         },
-        { timeout: 60_000, interval: 200 },
+        { timeout: 20_000, interval: 200 },
       );
       expect(await shop.audit()).toMatchObject([{ onHand: 100, reserved: 100, ledgerReserved: 100 }]);
       await shop.close();

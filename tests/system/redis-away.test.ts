@@ -1,40 +1,23 @@
-import { createHmac, randomBytes, randomUUID } from 'node:crypto';
-import { readConfig, type RunningApi, startApi } from '@antrean/api';
-import { openDatabase } from '@antrean/db';
-import pino from 'pino';
-import { testDatabase } from '@antrean/testing/vitest';
+import { randomUUID } from 'node:crypto';
+import { statusToken } from '@antrean/api';
+import { createStorefront, GATEWAY_SECRETS, type RunningApp, type Storefront } from '@antrean/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type TestDatabase } from '@antrean/testing';
-import { anOrder } from './shop.ts';
+import { openShop, type Shop, startApiHere } from './shop.ts';
 
-let api: RunningApi;
-let database: TestDatabase;
-const secret = randomBytes(32).toString('hex');
+let shop: Shop;
+let api: RunningApp;
+let storefront: Storefront;
 beforeAll(async () => {
-  database = await testDatabase();
-  api = await startApi(
-    readConfig({
-      REDIS_URL: 'redis://127.0.0.1:9',
-      DATABASE_URL: database.url,
-      PUBLIC_URL: 'http://127.0.0.1:3000',
-      STATUS_TOKEN_SECRET: secret,
-      MIDTRANS_SERVER_KEY: 'key',
-      XENDIT_CALLBACK_TOKEN: 'token',
-      API_PORT: '0',
-    }),
-    pino({ level: 'silent' }),
-  );
+  shop = await openShop({ apis: 0, workers: 0 });
+  api = await shop.start('api', startApiHere, { REDIS_URL: 'redis://127.0.0.1:9' });
+  storefront = createStorefront({ apiUrl: api.url, key: shop.keys.secret });
 });
-afterAll(async () => {
-  await api.stop();
-  await database.drop();
-});
+afterAll(() => shop.close());
 
 /** An unpaid order that PostgreSQL knows, and its token. */
 async function storedOrder() {
-  const db = openDatabase({ url: database.url, maxConnections: 1 });
   const orderId = randomUUID();
-  await db
+  await shop.db
     .insertInto('orders')
     .values({
       id: orderId,
@@ -50,22 +33,13 @@ async function storedOrder() {
       acceptedAt: new Date(),
     })
     .execute();
-  await db.insertInto('orderItems').values({ orderId, lineNo: 1, sku: 'KOPI', quantity: 1 }).execute();
-  await db.destroy();
-  return { orderId, token: createHmac('sha256', secret).update(`status:${orderId}`).digest('base64url') };
+  await shop.db.insertInto('orderItems').values({ orderId, lineNo: 1, sku: 'KOPI', quantity: 1 }).execute();
+  return { orderId, token: statusToken(shop.env['STATUS_TOKEN_SECRET'] ?? '', orderId) };
 }
 
-describe('with Redis away', () => {
+describe('an API without Redis', () => {
   it('answers an order 503 with Retry-After, as what was not stored was not accepted', async () => {
-    const answer = await fetch(`${api.url}/v1/orders`, {
-      method: 'POST',
-      headers: {
-        authorization: `Bearer ${'k'.repeat(20)}`,
-        'content-type': 'application/json',
-        'idempotency-key': 'a',
-      },
-      body: JSON.stringify(anOrder('KOPI')),
-    });
+    const answer = await storefront.placeRaw();
     expect(answer.status).toBe(503);
     expect(answer.headers.get('retry-after')).toBe('1');
     expect(await answer.json()).toMatchObject({ code: 'temporarily_unavailable' });
@@ -73,11 +47,9 @@ describe('with Redis away', () => {
 
   it('answers a cancellation 503, with the token too', async () => {
     const { orderId, token } = await storedOrder();
-    const path = `${api.url}/v1/orders/${orderId}/cancel`;
-    const headers = { authorization: `Bearer ${'k'.repeat(20)}` };
     for (const answer of [
-      await fetch(`${path}?token=${token}`, { method: 'POST' }),
-      await fetch(path, { method: 'POST', headers }),
+      await fetch(`${api.url}/v1/orders/${orderId}/cancel?token=${token}`, { method: 'POST' }),
+      await storefront.ask(orderId, 'cancel'),
     ]) {
       expect(answer.status).toBe(503);
       expect(await answer.json()).toMatchObject({ code: 'temporarily_unavailable' });
@@ -87,7 +59,10 @@ describe('with Redis away', () => {
   it('answers a webhook 503, so that the gateway delivers it again', async () => {
     const answer = await fetch(`${api.url}/v1/webhooks/xendit`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', 'x-callback-token': 'token' },
+      headers: {
+        'content-type': 'application/json',
+        'x-callback-token': GATEWAY_SECRETS.XENDIT_CALLBACK_TOKEN,
+      },
       body: JSON.stringify({ id: 'i', external_id: 'x-1', status: 'PAID' }),
     });
     expect(answer.status).toBe(503);

@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -28,9 +28,11 @@ import {
   StatusRecords,
   waitForRedis,
 } from '@antrean/redis';
+import { anOrder, aProduct, type Placed } from '@antrean/testing';
 import { repoRoot, startRedisCluster } from '@antrean/testing/services';
+import { testKeyspace } from '@antrean/testing/vitest';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { anOrder, openShop } from './shop.ts';
+import { openShop, type Shop } from './shop.ts';
 
 let dir: string;
 let cluster: Awaited<ReturnType<typeof startRedisCluster>>;
@@ -69,7 +71,7 @@ const recordOf = (orderId: string, version: number, status: 'queued' | 'reserved
 describe('a connection', () => {
   it('takes many commands at once as soon as it is ready', async () => {
     for (let n = 0; n < 10; n += 1) {
-      const keyspace = new Keyspace(`test-${randomBytes(6).toString('hex')}`);
+      const keyspace = testKeyspace();
       const redis = openRequestRedis(cluster.url);
       await waitForRedis(redis, 5_000);
       await Promise.all(Array.from({ length: 3 }, () => pingRedis(redis, keyspace)));
@@ -80,7 +82,7 @@ describe('a connection', () => {
 
 describe('every script and every use of Redis', () => {
   it('runs on a cluster', async () => {
-    const keyspace = new Keyspace(`test-${randomBytes(6).toString('hex')}`);
+    const keyspace = testKeyspace();
     const redis = openRequestRedis(cluster.url);
     const workerRedis = openWorkerRedis(cluster.url);
     const rateLimitRedis = openRateLimitRedis(cluster.url);
@@ -215,46 +217,41 @@ describe('the release step', () => {
 });
 
 describe('a shop on a cluster', () => {
-  let shop: Awaited<ReturnType<typeof openShop>>;
+  let shop: Shop;
   beforeAll(async () => {
-    const product = { description: '', priceRupiah: 50_000 };
-    const products = ['KOPI', 'TEH', 'GULA'].map((sku) => ({
-      ...{ sku, name: sku, ...product },
-      onHand: sku === 'TEH' ? 3 : 100,
-    }));
-    shop = await openShop(products, { redisUrl: cluster.url });
+    const products = [aProduct('KOPI'), aProduct('TEH', { onHand: 3 }), aProduct('GULA')];
+    shop = await openShop({ products, redisUrl: cluster.url });
   });
   afterAll(() => shop.close());
 
-  type Placed = { orderId: string; eventsUrl: string; code?: string };
   const place = async (sku: string, quantity = 1) =>
-    (await (await shop.placeRaw(anOrder(sku, quantity))).json()) as Placed;
-  const until = (orderId: string, status: string) =>
-    vi.waitFor(async () => expect((await shop.read(orderId)).status).toBe(status), { timeout: 20_000 });
+    (await (await shop.placeRaw(anOrder(sku, quantity))).json()) as Placed & { code?: string };
   const get = async (pathname: string) =>
-    (await fetch(`${shop.api.url}${pathname}`, { headers: { authorization: `Bearer ${shop.key}` } })).json();
+    (
+      await fetch(`${shop.apiUrl}${pathname}`, { headers: { authorization: `Bearer ${shop.keys.secret}` } })
+    ).json();
 
   it('takes an order from the line to its payment, and streams its events', async () => {
-    await shop.stopWorker();
+    await shop.stopWorkers();
     const placed = await place('KOPI');
     const { pathname, search } = new URL(placed.eventsUrl);
-    const stream = await fetch(`${shop.api.url}${pathname}${search}`);
-    await shop.startWorkerAgain();
-    await until(placed.orderId, 'awaiting_payment');
-    expect((await shop.pay(`${placed.orderId}-1`)).status).toBe(200);
-    await until(placed.orderId, 'paid');
+    const stream = await fetch(`${shop.apiUrl}${pathname}${search}`);
+    await shop.startWorker();
+    await shop.until(placed.orderId, 'awaiting_payment');
+    expect((await shop.gateways.pay(`${placed.orderId}-1`)).status).toBe(200);
+    await shop.until(placed.orderId, 'paid');
     const states = [...(await stream.text()).matchAll(/"status":"(\w+)"/g)].map(([, status]) => status);
     expect([...new Set(states)]).toEqual(['queued', 'reserved', 'awaiting_payment', 'paid']);
   });
 
   it('refuses what is sold out, shows it in the catalogue, and sells it again after a cancellation', async () => {
     const { orderId } = await place('TEH', 3);
-    await until(orderId, 'awaiting_payment');
+    await shop.until(orderId, 'awaiting_payment');
     await vi.waitFor(async () => expect((await place('TEH')).code).toBe('sold_out'), { timeout: 5_000 });
     const product = await get('/v1/products/TEH');
     expect(product).toMatchObject({ product: { sku: 'TEH', availability: 'sold_out' } });
-    await shop.ask(orderId, 'cancel', {});
-    await until(orderId, 'cancelled');
+    await shop.ask(orderId, 'cancel');
+    await shop.until(orderId, 'cancelled');
     await vi.waitFor(async () => expect((await place('TEH')).code).toBeUndefined(), { timeout: 5_000 });
     expect(await get('/v1/products?limit=2')).toMatchObject({ products: [{ sku: 'KOPI' }, { sku: 'TEH' }] });
   });
@@ -295,7 +292,7 @@ describe('a shop on a cluster', () => {
       { timeout: 20_000 },
     );
 
-  const isReady = async () => (await fetch(`${shop.api.url}/health/ready`)).status === 200;
+  const isReady = async () => (await fetch(`${shop.apiUrl}/health/ready`)).status === 200;
 
   it('refuses an order within a second and a half while that node is frozen, and goes on afterwards', async () => {
     const pid = await pidOfOwner();
@@ -309,12 +306,12 @@ describe('a shop on a cluster', () => {
     } finally {
       process.kill(pid, 'SIGCONT');
     }
-    await until((await placeLater('KOPI')).orderId, 'awaiting_payment');
+    await shop.until((await placeLater('KOPI')).orderId, 'awaiting_payment');
   });
 
   it('refuses orders at once while that node is dead, and goes on when its replica has taken over', async () => {
     const before = await place('GULA');
-    await until(before.orderId, 'awaiting_payment');
+    await shop.until(before.orderId, 'awaiting_payment');
     process.kill(await pidOfOwner(), 'SIGKILL');
     await vi.waitFor(async () => expect(await isReady()).toBe(false), { interval: 10 });
     const askedAt = Date.now();
@@ -322,10 +319,10 @@ describe('a shop on a cluster', () => {
     // At once, not after the time of a command.
     expect(Date.now() - askedAt).toBeLessThan(600);
     const after = await placeLater('GULA');
-    await until(after.orderId, 'awaiting_payment');
+    await shop.until(after.orderId, 'awaiting_payment');
     for (const { orderId } of [before, after]) {
-      await vi.waitFor(async () => expect((await shop.pay(`${orderId}-1`)).status).toBe(200));
-      await until(orderId, 'paid');
+      await vi.waitFor(async () => expect((await shop.gateways.pay(`${orderId}-1`)).status).toBe(200));
+      await shop.until(orderId, 'paid');
     }
   }, 60_000);
 });

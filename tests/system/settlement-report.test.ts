@@ -5,41 +5,23 @@ import path from 'node:path';
 import { auditMoney, settlementReportOf } from '@antrean/db';
 import { ONLINE_GATEWAYS, wibDay } from '@antrean/domain';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { anOrder, aProduct } from '@antrean/testing';
 import { operate } from './operate.ts';
-import { anOrder, openShop } from './shop.ts';
+import { openShop, type Shop } from './shop.ts';
 
 const patience = { timeout: 20_000, interval: 20 };
 const folder = mkdtempSync(path.join(tmpdir(), 'antrean-settlement-'));
-let shop: Awaited<ReturnType<typeof openShop>>;
+let shop: Shop;
 beforeAll(async () => {
-  shop = await openShop([{ sku: 'KOPI', name: 'Kopi', description: '', priceRupiah: 50_000, onHand: 1_000 }]);
+  shop = await openShop({ products: [aProduct('KOPI', { onHand: 1_000 })] });
 });
 afterAll(async () => {
   await shop.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
-const until = (orderId: string, status: string) =>
-  vi.waitFor(async () => {
-    const order = await shop.read(orderId);
-    expect(order.status).toBe(status);
-    return order;
-  }, patience);
-async function awaitingPayment(paymentMethod = 'online') {
-  const { orderId } = (await (await shop.placeRaw({ ...anOrder('KOPI'), paymentMethod })).json()) as {
-    orderId: string;
-  };
-  const { payment } = await until(orderId, 'awaiting_payment');
-  return { orderId, attemptId: payment?.attemptId ?? '', amount: payment?.transfer?.amount ?? 50_000 };
-}
-async function paid() {
-  const order = await awaitingPayment();
-  await shop.pay(order.attemptId);
-  await until(order.orderId, 'paid');
-  return order;
-}
 describe('the settlement report', () => {
-  it('of each gateway is made by itself for the days before', async () => {
+  it('is made by itself for each gateway and the days before', async () => {
     await vi.waitFor(async () => {
       const made = await shop.db.selectFrom('settlementReports').select(['gateway']).execute();
       expect(new Set(made.map(({ gateway }) => gateway))).toEqual(new Set(ONLINE_GATEWAYS));
@@ -47,13 +29,13 @@ describe('the settlement report', () => {
   });
 
   it('names what Xendit has and we have not, and enters fees', async () => {
-    await shop.control('switches', { xenditFeeRupiah: 700 });
-    const { orderId: known } = await shop.placeWithMidtransAway(anOrder('KOPI'));
-    await shop.pay(`${known}-2`);
-    await until(known, 'paid');
-    const { orderId: missed } = await shop.placeWithMidtransAway(anOrder('KOPI'));
-    await shop.control('webhook-faults', { gateway: 'xendit', mode: 'drop', times: 1 });
-    await shop.pay(`${missed}-2`);
+    await shop.gateways.control('switches', { xenditFeeRupiah: 700 });
+    const { orderId: known } = await shop.awaitingXendit(anOrder('KOPI'));
+    await shop.gateways.pay(`${known}-2`);
+    await shop.until(known, 'paid');
+    const { orderId: missed } = await shop.awaitingXendit(anOrder('KOPI'));
+    await shop.gateways.control('webhook-faults', { gateway: 'xendit', mode: 'drop', times: 1 });
+    await shop.gateways.pay(`${missed}-2`);
     const day = wibDay(new Date());
     await shop.done('settlement-report', await shop.add('settlement-report', { gateway: 'xendit', day }));
     expect(await settlementReportOf(shop.db, 'xendit', day)).toMatchObject({
@@ -70,14 +52,14 @@ describe('the settlement report', () => {
       .set({ nextPollAt: new Date() })
       .where('id', '=', attemptId)
       .execute();
-    await until(missed, 'paid');
+    await shop.until(missed, 'paid');
     await shop.done('settlement-report', await shop.add('settlement-report', { gateway: 'xendit', day }));
     expect(await settlementReportOf(shop.db, 'xendit', day)).toMatchObject({ payments: 2, differences: [] });
   });
 
   it('asks Midtrans about each payment, and names one of another amount; its export has the others', async () => {
-    const right = await paid();
-    const wrong = await paid();
+    const right = await shop.paid();
+    const wrong = await shop.paid();
     await shop.db
       .updateTable('paymentAttempts')
       .set({ receivedRupiah: 49_000 })
@@ -97,9 +79,7 @@ describe('the settlement report', () => {
     expect(report.output).not.toContain(right.attemptId);
 
     const file = path.join(folder, 'export.csv');
-    const exported = await fetch(
-      `${shop.workerEnv.MIDTRANS_BASE_URL}/__sim/midtrans/transactions.csv?date=${day}`,
-    );
+    const exported = await fetch(`${shop.gateways.url}/__sim/midtrans/transactions.csv?date=${day}`);
     writeFileSync(file, await exported.text());
     const compared = await operate(shop, ['settlement', 'midtrans', day, file]);
     expect(compared).toMatchObject({ code: 1, output: expect.stringContaining('1 differences') });
@@ -114,9 +94,9 @@ describe('the settlement report', () => {
   });
 });
 
-describe('an operator', () => {
+describe('an operator’s command', () => {
   it('finds the transfers that are awaited, and confirms one of them once', async () => {
-    const { orderId, attemptId, amount } = await awaitingPayment('bank_transfer');
+    const { orderId, attemptId, amount } = await shop.awaitingTransfer();
     expect((await operate(shop, ['transfers'])).output).toContain(attemptId);
     expect(await operate(shop, ['confirm-transfer', 'nobody-1', '1', 'L'])).toMatchObject({
       ...{ code: 1, output: expect.stringContaining('There is no bank transfer nobody-1') },
@@ -134,14 +114,14 @@ describe('an operator', () => {
   });
 
   it('opens an exception for a transfer that came twice, whose line counts nowhere else', async () => {
-    const { orderId, attemptId, amount } = await awaitingPayment('bank_transfer');
+    const { orderId, attemptId, amount } = await shop.awaitingTransfer();
     expect((await operate(shop, ['confirm-transfer', attemptId, `${amount}`, 'FIRST'])).code).toBe(0);
-    await until(orderId, 'paid');
+    await shop.until(orderId, 'paid');
     expect(await operate(shop, ['confirm-transfer', attemptId, `${amount}`, 'SECOND'])).toMatchObject({
       ...{ code: 0, output: expect.stringContaining('second_payment') },
     });
     expect((await operate(shop, ['exceptions'])).output).toContain('SECOND');
-    const other = await awaitingPayment('bank_transfer');
+    const other = await shop.awaitingTransfer();
     expect(
       (await operate(shop, ['confirm-transfer', other.attemptId, `${other.amount}`, 'SECOND'])).code,
     ).toBe(1);
@@ -149,12 +129,12 @@ describe('an operator', () => {
   });
 
   it('sends money back, never more than came, and says when it was paid out', async () => {
-    const { orderId } = await paid();
+    const { orderId } = await shop.paid();
     expect(await operate(shop, ['refund', orderId, '50001', 'broken'])).toMatchObject({
       ...{ code: 1, output: expect.stringContaining('At most 50000') },
     });
     expect((await operate(shop, ['refund', orderId, 'all', 'broken'])).code).toBe(0);
-    await until(orderId, 'refunded');
+    await shop.until(orderId, 'refunded');
     expect((await operate(shop, ['refund', orderId, 'all', 'broken'])).code).toBe(1);
     expect((await operate(shop, ['paid-out', 'rf-nobody', 'TRF'])).code).toBe(1);
     expect(await operate(shop, ['money', orderId])).toMatchObject({
@@ -179,12 +159,10 @@ describe('an operator', () => {
   });
 
   it('lets a held order go, or ends it when its money was taken back', async () => {
-    const { orderId, attemptId } = await awaitingPayment();
-    await shop.pay(attemptId, { method: 'credit_card' });
-    await until(orderId, 'paid');
-    await shop.control('settle', { orderId: attemptId });
-    await shop.control('chargeback', { orderId: attemptId });
-    await until(orderId, 'payment_hold');
+    const { orderId, attemptId } = await shop.paid(undefined, { method: 'credit_card' });
+    await shop.gateways.control('settle', { orderId: attemptId });
+    await shop.gateways.control('chargeback', { orderId: attemptId });
+    await shop.until(orderId, 'payment_hold');
     expect(await operate(shop, ['release', orderId, 'by mistake'])).toMatchObject({
       ...{ code: 1, output: expect.stringContaining('stays held') },
     });

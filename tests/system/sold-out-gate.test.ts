@@ -1,13 +1,10 @@
+import { anOrder, aProduct } from '@antrean/testing';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { anOrder, openShop } from './shop.ts';
+import { openShop, type Shop } from './shop.ts';
 
-let shop: Awaited<ReturnType<typeof openShop>>;
+let shop: Shop;
 beforeAll(async () => {
-  const product = { name: 'Kopi', description: '', priceRupiah: 50_000, onHand: 3 };
-  shop = await openShop([
-    { sku: 'KOPI', ...product },
-    { sku: 'TEH', ...product },
-  ]);
+  shop = await openShop({ products: [aProduct('KOPI', { onHand: 3 }), aProduct('TEH', { onHand: 3 })] });
 });
 afterAll(() => shop.close());
 
@@ -15,8 +12,6 @@ const place = async (sku: string) => {
   const answer = await shop.placeRaw(anOrder(sku));
   return (await answer.json()) as { orderId: string; code?: string };
 };
-const settledAs = (orderId: string, status: string) =>
-  vi.waitFor(async () => expect((await shop.read(orderId)).status).toBe(status), { timeout: 20_000 });
 const isRefused = (sku: string) =>
   vi.waitFor(async () => expect((await place(sku)).code).toBe('sold_out'), { timeout: 1_000, interval: 50 });
 const isSoldAgain = (sku: string) =>
@@ -24,7 +19,7 @@ const isSoldAgain = (sku: string) =>
     async () => {
       const { orderId, code } = await place(sku);
       expect(code).toBeUndefined();
-      await settledAs(orderId, 'awaiting_payment');
+      await shop.until(orderId, 'awaiting_payment');
     },
     { timeout: 20_000, interval: 100 },
   );
@@ -36,7 +31,7 @@ const isPublished = (available: string) =>
   );
 const sellAll = async (sku: string, units: number) => {
   const placed = await Promise.all(Array.from({ length: units }, () => place(sku)));
-  await Promise.all(placed.map(({ orderId }) => settledAs(orderId, 'awaiting_payment')));
+  await Promise.all(placed.map(({ orderId }) => shop.until(orderId, 'awaiting_payment')));
   return placed.map(({ orderId }) => orderId);
 };
 
@@ -45,8 +40,8 @@ describe('the sold-out gate', () => {
     const [first = ''] = await sellAll('KOPI', 3);
     await isRefused('KOPI');
     expect((await place('TEH')).code).toBeUndefined();
-    await shop.ask(first, 'cancel', {});
-    await settledAs(first, 'cancelled');
+    await shop.ask(first, 'cancel');
+    await shop.until(first, 'cancelled');
     await isSoldAgain('KOPI');
     await isRefused('KOPI');
   });
@@ -72,7 +67,7 @@ describe('the sold-out gate', () => {
     await shop.redis.hset(shop.keyspace.availability('KOPI'), { available: 0, at: Date.now() - 31_000 });
     const { orderId, code } = await place('KOPI');
     expect(code).toBeUndefined();
-    await settledAs(orderId, 'awaiting_payment');
+    await shop.until(orderId, 'awaiting_payment');
     await isPublished('3');
   });
 });

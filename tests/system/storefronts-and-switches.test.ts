@@ -1,33 +1,19 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import path from 'node:path';
 import { openDatabase } from '@antrean/db';
 import { digestOfKey, openRequestRedis, projectStorefronts, type StorefrontKey } from '@antrean/redis';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { repoRoot } from '@antrean/testing/services';
+import { anOrder, aProduct, ORIGIN, runNode } from '@antrean/testing';
 import { operate } from './operate.ts';
-import { anOrder, openShop } from './shop.ts';
+import { openShop, type Shop } from './shop.ts';
 
-let shop: Awaited<ReturnType<typeof openShop>>;
+let shop: Shop;
 beforeAll(async () => {
-  shop = await openShop([{ sku: 'KOPI', name: 'Kopi', description: '', priceRupiah: 50_000, onHand: 100 }]);
+  shop = await openShop({ products: [aProduct()] });
 });
 afterAll(() => shop.close());
 
-async function operateByHand(args: readonly string[], env: Record<string, string> = {}) {
-  const child = spawn(process.execPath, [path.join(repoRoot, 'apps/admin/src/ops.ts'), ...args], {
-    env: { ...process.env, ...shop.workerEnv, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk: Buffer) => {
-      output += chunk.toString();
-    });
-  }
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, output };
-}
+/** As an operator does it, in a process. */
+const operateByHand = (args: readonly string[], env: Record<string, string> = {}) =>
+  runNode('apps/admin/src/ops.ts', args, { ...shop.env, ...env });
 const keyIn = (output: string) => /^[sp]k_\S+$/m.exec(output)?.[0] ?? '';
 const statusWith = async (key: string, headers: Record<string, string> = {}) =>
   (await shop.placeRaw(anOrder('KOPI'), { authorization: `Bearer ${key}`, ...headers })).status;
@@ -40,11 +26,11 @@ describe('storefronts and their keys', () => {
     });
     expect((await operate(shop, ['storefront', 'toko-baru', '250'])).code).toBe(0);
     const secret = keyIn((await operate(shop, ['create-key', 'toko-baru', 'secret', 'server'])).output);
-    const page = await operate(shop, ['create-key', 'toko-baru', 'publishable', 'web', 'https://toko.test']);
+    const page = await operate(shop, ['create-key', 'toko-baru', 'publishable', 'web', ORIGIN]);
     const publishable = keyIn(page.output);
     expect(await statusWith(secret)).toBe(202);
     expect(await statusWith(publishable)).toBe(403);
-    expect(await statusWith(publishable, { origin: 'https://toko.test' })).toBe(202);
+    expect(await statusWith(publishable, { origin: ORIGIN })).toBe(202);
     // To change a key, a second one is created before the first is revoked.
     const next = keyIn((await operate(shop, ['create-key', 'toko-baru', 'secret', 'server, next'])).output);
     expect(await statusWith(next)).toBe(202);
@@ -101,7 +87,7 @@ describe('storefronts and their keys', () => {
       { timeout: 5_000 },
     );
     expect(await statusWith(secret)).toBe(202);
-    await shop.putKey();
+    await shop.putKeys();
   });
 });
 

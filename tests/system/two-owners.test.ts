@@ -1,23 +1,18 @@
-import { once } from 'node:events';
-import { queueKeys } from '@antrean/queue';
-import type { AcceptedOrder } from '@antrean/queue';
+import { type AcceptedOrder, queueKeys } from '@antrean/queue';
+import { anOrder, aProduct, waitingJobs } from '@antrean/testing';
 import { reserveOrders } from '@antrean/worker';
 import { describe, expect, it, vi } from 'vitest';
-import { anOrder, barTable, openShop, startWorkerProcess, waitingForLock } from './shop.ts';
+import { barTable, openShop, type Shop, waitingForLock, workerProcess } from './shop.ts';
 
 const ORDERS = 100;
 const ON_HAND = 40;
 const WAIT = { timeout: 50_000, interval: 20 };
 
-type Shop = Awaited<ReturnType<typeof openShop>>;
-
 /** As if a worker had died after its commit: the next one finds these orders there, and reads them to publish them. */
 async function reserveOldest({ db, keyspace, redis }: Shop, count: number): Promise<void> {
   if (count === 0) return;
-  const keys = queueKeys(keyspace, 'orders');
-  const oldest = await redis.lrange(keys.wait, -count, -1);
-  const payloads = await Promise.all(oldest.map((id) => redis.hget(keys.job(id), 'data')));
-  const orders = payloads.map((payload) => JSON.parse(payload ?? '') as AcceptedOrder);
+  const oldest = (await waitingJobs(redis, keyspace, 'orders')).slice(0, count);
+  const orders = oldest.map(({ data }) => data as AcceptedOrder);
   expect(await reserveOrders(db, orders)).toHaveLength(count);
 }
 
@@ -29,24 +24,19 @@ describe('two workers that both believe they own a job', () => {
   ] as const)(
     'have one effect when the first was paused %s',
     async (_, table, committed) => {
-      const shop = await openShop([
-        { sku: 'HOT', name: 'Hot', description: '', priceRupiah: 10_000, onHand: ON_HAND },
-      ]);
-      await shop.stopWorker();
-      const answers = await Promise.all(Array.from({ length: ORDERS }, () => shop.placeRaw(anOrder('HOT'))));
-      const orders = (await Promise.all(answers.map((answer) => answer.json()))) as { orderId: string }[];
+      const shop = await openShop({ products: [aProduct('HOT', { onHand: ON_HAND })], workers: 0 });
+      const orders = await Promise.all(Array.from({ length: ORDERS }, () => shop.place(anOrder('HOT'))));
       const statuses = async () =>
         (await Promise.all(orders.map(({ orderId }) => shop.read(orderId)))).map(({ status }) => status);
 
       await reserveOldest(shop, committed);
       const unbar = await barTable(shop, table);
-      const worker = startWorkerProcess({
-        ...shop.workerEnv,
-        RESERVE_BATCH_SIZE: '10',
-        RESERVE_CONCURRENCY: '30',
-      });
-      const { child, output } = worker;
       try {
+        const worker = await shop.start('worker', workerProcess, {
+          RESERVE_BATCH_SIZE: '10',
+          RESERVE_CONCURRENCY: '30',
+        });
+        const { child } = worker.process;
         const owned = await vi.waitFor(async () => {
           expect(await waitingForLock(shop)).toBeGreaterThan(0);
           const active = await shop.redis.lrange(queueKeys(shop.keyspace, 'orders').active, 0, -1);
@@ -61,28 +51,32 @@ describe('two workers that both believe they own a job', () => {
           .executeTakeFirstOrThrow();
         expect(count).toBe(committed);
 
-        await shop.startWorkerAgain();
+        await shop.startWorker();
         await vi.waitFor(async () => {
-          const all = await statuses();
-          expect(all.filter((status) => status === 'awaiting_payment')).toHaveLength(ON_HAND);
-          expect(all.filter((status) => status === 'rejected')).toHaveLength(ORDERS - ON_HAND);
           expect(await shop.redis.llen(queueKeys(shop.keyspace, 'orders').active)).toBe(0);
+          expect(await shop.redis.llen(queueKeys(shop.keyspace, 'orders').wait)).toBe(0);
         }, WAIT);
+        await vi.waitFor(
+          async () => {
+            const all = await statuses();
+            expect(all.filter((status) => status === 'awaiting_payment')).toHaveLength(ON_HAND);
+            expect(all.filter((status) => status === 'rejected')).toHaveLength(ORDERS - ON_HAND);
+          },
+          { ...WAIT, interval: 200 },
+        );
 
-        expect(output()).not.toContain('order handled');
+        expect(worker.output()).not.toContain('order handled');
         child.kill('SIGCONT');
         // It goes on as if nothing had happened, until it hears that the jobs are no longer its own.
         await vi.waitFor(() => {
-          for (const jobId of owned) expect(output()).toContain(`Missing lock for job ${jobId}`);
+          for (const jobId of owned) expect(worker.output()).toContain(`Missing lock for job ${jobId}`);
         }, WAIT);
-        expect(output().split('order handled').length).toBeGreaterThan(committed);
-        child.kill('SIGTERM');
-        const [code] = (await once(child, 'exit')) as [number | null];
-        expect(code).toBe(0);
+        expect(worker.output().split('order handled').length).toBeGreaterThan(committed);
+        await worker.stop();
         await expectOneEffect(shop, orders);
         expect((await statuses()).filter((status) => status === 'awaiting_payment')).toHaveLength(ON_HAND);
       } finally {
-        await worker.kill();
+        await unbar();
         await shop.close();
       }
     },

@@ -1,51 +1,36 @@
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { createProducer, JOBS, queueKeys } from '@antrean/queue';
+import { JOBS, queueKeys } from '@antrean/queue';
+import {
+  anAcceptedOrder,
+  anOrder,
+  aProduct,
+  createStorefront,
+  type Placed,
+  waitingJobIds,
+} from '@antrean/testing';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { anOrder, openShop, A_PAGE } from './shop.ts';
+import { openShop, type Shop } from './shop.ts';
 
-type Placed = { orderId: string; statusUrl: string; eventsUrl: string; position: number; status: string };
-let shop: Awaited<ReturnType<typeof openShop>>;
-
+let shop: Shop;
 beforeAll(async () => {
-  shop = await openShop(
-    ['KOPI', 'TEH', 'HOT', 'GULA'].map((sku) => ({
-      sku,
-      name: sku,
-      description: '',
-      priceRupiah: 50_000,
-      onHand: sku === 'HOT' ? 20 : 100,
-    })),
-  );
+  shop = await openShop({
+    products: [aProduct('KOPI'), aProduct('TEH'), aProduct('HOT', { onHand: 20 }), aProduct('GULA')],
+  });
 });
 afterAll(() => shop.close());
 
-const until = (orderId: string, status: string) =>
-  vi.waitFor(
-    async () => {
-      const order = await shop.read(orderId);
-      expect(order.status).toBe(status);
-      return order;
-    },
-    { timeout: 20_000, interval: 20 },
-  );
-const place = async (body: unknown, headers?: Record<string, string>) => {
-  const answer = await shop.placeRaw(body, headers);
-  expect(answer.status).toBe(202);
-  return (await answer.json()) as Placed;
-};
-
 describe('the way of an order', () => {
   it('goes from HTTP to paid through Midtrans', async () => {
-    const placed = await place(anOrder('KOPI', 2));
+    const placed = await shop.place(anOrder('KOPI', 2));
     expect(placed).toMatchObject({ status: 'queued', position: expect.any(Number) });
-    const waiting = await until(placed.orderId, 'awaiting_payment');
+    const waiting = await shop.until(placed.orderId, 'awaiting_payment');
     expect(waiting).toMatchObject({
       total: 100_000,
       payment: { gateway: 'midtrans', url: expect.any(String) },
     });
-    expect((await shop.pay(`${placed.orderId}-1`)).status).toBe(200);
-    await until(placed.orderId, 'paid');
+    expect((await shop.gateways.pay(`${placed.orderId}-1`)).status).toBe(200);
+    await shop.until(placed.orderId, 'paid');
     expect((await shop.audit()).find(({ sku }) => sku === 'KOPI')).toMatchObject({
       onHand: 100,
       reserved: 0,
@@ -55,19 +40,21 @@ describe('the way of an order', () => {
     });
   });
 
-  it('lets a browser poll with the token alone, and nobody without one', async () => {
-    const placed = await place(anOrder('KOPI'));
+  it('lets a browser poll with the token alone, and no client without one', async () => {
+    const placed = await shop.place(anOrder('KOPI'));
     const { pathname, search } = new URL(placed.statusUrl);
-    expect((await fetch(`${shop.api.url}${pathname}${search}`)).status).toBe(200);
-    expect((await fetch(`${shop.api.url}${pathname}?token=wrong`)).status).toBe(401);
-    expect((await fetch(`${shop.api.url}${pathname}`)).status).toBe(401);
+    expect((await fetch(`${shop.apiUrl}${pathname}${search}`)).status).toBe(200);
+    expect((await fetch(`${shop.apiUrl}${pathname}?token=wrong`)).status).toBe(401);
+    expect((await fetch(`${shop.apiUrl}${pathname}`)).status).toBe(401);
   });
 
   it('makes one order of the same key sent twenty times at once, and refuses another body under it', async () => {
     const headers = { 'idempotency-key': 'klik-ganda' };
-    const placed = await Promise.all(Array.from({ length: 20 }, () => place(anOrder('TEH', 3), headers)));
+    const placed = await Promise.all(
+      Array.from({ length: 20 }, () => shop.place(anOrder('TEH', 3), headers)),
+    );
     expect(new Set(placed.map(({ orderId }) => orderId)).size).toBe(1);
-    await until(placed[0]?.orderId ?? '', 'awaiting_payment');
+    await shop.until(placed[0]?.orderId ?? '', 'awaiting_payment');
     expect((await shop.audit()).find(({ sku }) => sku === 'TEH')?.reserved).toBe(3);
     const other = await shop.placeRaw(anOrder('TEH', 4), headers);
     expect(other.status).toBe(422);
@@ -75,7 +62,7 @@ describe('the way of an order', () => {
   });
 
   it('never oversells a product that 80 buyers want at once', async () => {
-    const placed = await Promise.all(Array.from({ length: 80 }, () => place(anOrder('HOT'))));
+    const placed = await Promise.all(Array.from({ length: 80 }, () => shop.place(anOrder('HOT'))));
     await vi.waitFor(
       async () => {
         const states = await Promise.all(
@@ -93,8 +80,8 @@ describe('the way of an order', () => {
   });
 
   it('rejects an unknown product after accepting it', async () => {
-    const placed = await place(anOrder('TIDAK-ADA'));
-    expect(await until(placed.orderId, 'rejected')).toMatchObject({ reason: 'unknown_product' });
+    const placed = await shop.place(anOrder('TIDAK-ADA'));
+    expect(await shop.until(placed.orderId, 'rejected')).toMatchObject({ reason: 'unknown_product' });
   });
 
   it('refuses bad input with a stable code and no stack trace', async () => {
@@ -119,35 +106,30 @@ describe('the way of an order', () => {
   });
 
   it('lets only a secret key set the shipping fee', async () => {
-    const key = 'pk_test_0123456789abcdef';
-    await shop.putKey(key, A_PAGE);
-    const [origin] = A_PAGE.origins;
-    const authorization = `Bearer ${key}`;
-    const refused = await shop.placeRaw({ ...anOrder('KOPI'), shippingFee: 0 }, { authorization, origin });
+    const refused = await shop.page.placeRaw({ ...anOrder('KOPI'), shippingFee: 0 });
     expect([refused.status, ((await refused.json()) as { code: string }).code]).toEqual([403, 'forbidden']);
-    expect((await shop.placeRaw(anOrder('KOPI'), { authorization, origin })).status).toBe(202);
-    const placed = await place({ ...anOrder('KOPI'), shippingFee: 9_000, expectedTotal: 59_000 });
-    expect(await until(placed.orderId, 'awaiting_payment')).toMatchObject({ total: 59_000 });
+    expect((await shop.page.placeRaw(anOrder('KOPI'))).status).toBe(202);
+    const placed = await shop.place({ ...anOrder('KOPI'), shippingFee: 9_000, expectedTotal: 59_000 });
+    expect(await shop.until(placed.orderId, 'awaiting_payment')).toMatchObject({ total: 59_000 });
   });
 
   it('rejects an order whose total is not the one that the buyer was shown', async () => {
-    const placed = await place({ ...anOrder('KOPI'), expectedTotal: 49_000 });
-    expect(await until(placed.orderId, 'rejected')).toMatchObject({ reason: 'price_changed', total: 50_000 });
+    const placed = await shop.place({ ...anOrder('KOPI'), expectedTotal: 49_000 });
+    expect(await shop.until(placed.orderId, 'rejected')).toMatchObject({
+      reason: 'price_changed',
+      total: 50_000,
+    });
   });
 
   it('shows one storefront nothing of the orders of another', async () => {
-    const placed = await place(anOrder('KOPI'));
-    const key = 'sk_test_another0123456789';
-    await shop.putKey(key, { storefrontId: 'lain' });
-    const answer = await fetch(`${shop.api.url}/v1/orders/${placed.orderId}`, {
-      headers: { authorization: `Bearer ${key}` },
-    });
-    expect(answer.status).toBe(404);
+    const placed = await shop.place(anOrder('KOPI'));
+    const other = createStorefront({ apiUrl: shop.apiUrl, key: shop.keys.other });
+    expect(await other.read(placed.orderId)).toMatchObject({ status: 404, code: 'not_found' });
   });
 
   it('reads an order from PostgreSQL in the same form once its record has left Redis', async () => {
-    const placed = await place(anOrder('KOPI'));
-    const fromRedis = await until(placed.orderId, 'awaiting_payment');
+    const placed = await shop.place(anOrder('KOPI'));
+    const fromRedis = await shop.until(placed.orderId, 'awaiting_payment');
     expect(await shop.redis.del(shop.keyspace.status(placed.orderId))).toBe(1);
     expect(await shop.read(placed.orderId)).toEqual(fromRedis);
     expect(await shop.read(placed.orderId.toUpperCase())).toEqual(fromRedis);
@@ -155,8 +137,8 @@ describe('the way of an order', () => {
 
   it('answers a replay with what has become of the order', async () => {
     const headers = { 'idempotency-key': 'sekali-lagi' };
-    const placed = await place(anOrder('TIDAK-ADA'), headers);
-    await until(placed.orderId, 'rejected');
+    const placed = await shop.place(anOrder('TIDAK-ADA'), headers);
+    await shop.until(placed.orderId, 'rejected');
     const again = await shop.placeRaw(anOrder('TIDAK-ADA'), headers);
     expect(again.headers.get('idempotency-replayed')).toBe('true');
     expect(await again.json()).toMatchObject({ orderId: placed.orderId, status: 'rejected', position: 0 });
@@ -164,14 +146,14 @@ describe('the way of an order', () => {
 
   it('finds its way back to an order whose record has left Redis when it is sent again', async () => {
     const headers = { 'idempotency-key': 'lama-sekali' };
-    const placed = await place(anOrder('KOPI'), headers);
-    await until(placed.orderId, 'awaiting_payment');
+    const placed = await shop.place(anOrder('KOPI'), headers);
+    await shop.until(placed.orderId, 'awaiting_payment');
     await shop.redis.del(shop.keyspace.status(placed.orderId));
-    expect(await place(anOrder('KOPI'), headers)).toMatchObject({
+    expect(await shop.place(anOrder('KOPI'), headers)).toMatchObject({
       orderId: placed.orderId,
       status: 'queued',
     });
-    await until(placed.orderId, 'awaiting_payment');
+    await shop.until(placed.orderId, 'awaiting_payment');
   });
 
   it('answers what is hardly HTTP with a problem document too', async () => {
@@ -179,9 +161,9 @@ describe('the way of an order', () => {
       answer.status,
       ((await answer.json()) as { code: string }).code,
     ];
-    expect(await problem(await fetch(`${shop.api.url}/v1/orders/%zz`))).toEqual([400, 'invalid_request']);
-    expect(await problem(await fetch(`${shop.api.url}/nowhere`))).toEqual([404, 'not_found']);
-    const { hostname, port } = new URL(shop.api.url);
+    expect(await problem(await fetch(`${shop.apiUrl}/v1/orders/%zz`))).toEqual([400, 'invalid_request']);
+    expect(await problem(await fetch(`${shop.apiUrl}/nowhere`))).toEqual([404, 'not_found']);
+    const { hostname, port } = new URL(shop.apiUrl);
     const socket = connect(Number(port), hostname);
     socket.end('nonsense\r\n\r\n');
     const raw = await text(socket);
@@ -201,7 +183,7 @@ describe('the way of an order', () => {
       signature_key: '00',
       transaction_status: 'settlement',
     };
-    const answer = await fetch(`${shop.api.url}/v1/webhooks/midtrans`, {
+    const answer = await fetch(`${shop.apiUrl}/v1/webhooks/midtrans`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(forged),
@@ -210,123 +192,88 @@ describe('the way of an order', () => {
   });
 
   it('goes to Xendit when Midtrans cannot be reached, and is paid there', async () => {
-    const placed = await shop.placeWithMidtransAway(anOrder('GULA'));
-    const waiting = await until(placed.orderId, 'awaiting_payment');
-    expect(waiting.payment?.gateway).toBe('xendit');
-    expect((await shop.pay(`${placed.orderId}-2`)).status).toBe(200);
-    await until(placed.orderId, 'paid');
+    const placed = await shop.awaitingXendit(anOrder('GULA'));
+    expect(placed.payment.gateway).toBe('xendit');
+    expect((await shop.gateways.pay(`${placed.orderId}-2`)).status).toBe(200);
+    await shop.until(placed.orderId, 'paid');
   });
 
   it('keeps orders accepted while no worker runs, and finishes them when one starts', async () => {
-    await shop.stopWorker();
-    const placed = await place(anOrder('GULA'));
+    await shop.stopWorkers();
+    const placed = await shop.place(anOrder('GULA'));
     expect((await shop.read(placed.orderId)).status).toBe('queued');
-    await shop.startWorkerAgain();
-    await until(placed.orderId, 'awaiting_payment');
+    await shop.startWorker();
+    await shop.until(placed.orderId, 'awaiting_payment');
   });
 
   it('goes back to its queue, with no attempt used, when its worker stops while PostgreSQL is away', async () => {
-    await shop.stopWorker();
-    await shop.startWorkerAgain({ DATABASE_URL: 'postgres://nobody@127.0.0.1:9/away' });
-    const placed = await place(anOrder('GULA'));
+    await shop.restartWorker({ DATABASE_URL: 'postgres://nobody@127.0.0.1:9/away' });
+    const placed = await shop.place(anOrder('GULA'));
     const jobId = await shop.reserveJobId(placed.orderId);
-    const orders = queueKeys(shop.keyspace, 'orders');
-    const job = orders.job(jobId);
+    const job = queueKeys(shop.keyspace, 'orders').job(jobId);
     await vi.waitFor(async () => expect(Number(await shop.redis.hget(job, 'ats'))).toBe(1), {
       timeout: 20_000,
       interval: 20,
     });
-    await shop.stopWorker();
-    expect(await shop.redis.lrange(orders.wait, 0, -1)).toEqual([jobId]);
+    await shop.stopWorkers();
+    expect(await waitingJobIds(shop.redis, shop.keyspace, 'orders')).toEqual([jobId]);
     expect(Number((await shop.redis.hget(job, 'atm')) ?? 0)).toBe(0);
-    await shop.startWorkerAgain();
-    await until(placed.orderId, 'awaiting_payment');
+    await shop.startWorker();
+    await shop.until(placed.orderId, 'awaiting_payment');
   });
 
   it('sends a payload that does not parse to the failed set with its reason, and works on', async () => {
-    const payments = queueKeys(shop.keyspace, 'payments');
-    const producer = createProducer(shop.redis, shop.keyspace);
-    await producer.add('create-payment', { orderId: 'not-an-id', requestId: 'r' }, 'poisoned');
+    const jobId = await shop.add('create-payment', { orderId: 'not-an-id', requestId: 'r' });
     await vi.waitFor(async () => {
-      expect(await shop.redis.zscore(payments.failed, 'poisoned')).not.toBeNull();
+      expect(await shop.redis.zscore(queueKeys(shop.keyspace, 'payments').failed, jobId)).not.toBeNull();
     });
-    expect(await shop.redis.hget(payments.job('poisoned'), 'failedReason')).toContain('orderId');
-    await producer.close();
-    const placed = await place(anOrder('GULA'));
-    await until(placed.orderId, 'awaiting_payment');
+    const job = queueKeys(shop.keyspace, 'payments').job(jobId);
+    expect(await shop.redis.hget(job, 'failedReason')).toContain('orderId');
+    const placed = await shop.place(anOrder('GULA'));
+    await shop.until(placed.orderId, 'awaiting_payment');
   });
 
   it('reserves an order once, though its job runs three times', async () => {
     const body = anOrder('TEH', 2);
-    const placed = await place(body);
-    await until(placed.orderId, 'awaiting_payment');
+    const placed = await shop.place(body);
+    await shop.until(placed.orderId, 'awaiting_payment');
     const before = (await shop.audit()).find(({ sku }) => sku === 'TEH');
-    const producer = createProducer(shop.redis, shop.keyspace);
-    const again = {
-      ...body,
-      orderId: placed.orderId,
-      paymentMethod: 'online' as const,
-      storefrontId: 'toko',
-      idempotencyKey: 'again',
-      fingerprint: 'f',
-      requestId: 'r',
-      acceptedAtMs: Date.now(),
-      shippingFeeRupiah: 0,
-    };
-    const jobs = ['again-1', 'again-2'];
-    await Promise.all(jobs.map((id) => producer.add('reserve-order', again, id)));
-    await producer.close();
-    await vi.waitFor(
-      async () => {
-        for (const id of jobs) {
-          expect(await shop.redis.zscore(queueKeys(shop.keyspace, 'orders').completed, id)).not.toBeNull();
-        }
-      },
-      { timeout: 20_000 },
-    );
+    const again = anAcceptedOrder({ ...body, orderId: placed.orderId });
+    const jobs = await Promise.all(Array.from({ length: 2 }, () => shop.add('reserve-order', again)));
+    for (const jobId of jobs) await shop.done('reserve-order', jobId);
     expect((await shop.audit()).find(({ sku }) => sku === 'TEH')).toEqual(before);
   });
 
   it('ends an order that cannot be reserved for 15 minutes, and reserves its neighbours in the batch', async () => {
-    const producer = createProducer(shop.redis, shop.keyspace);
-    const orderId = '11111111-1111-8111-8111-111111111111';
-    const poisoned = {
+    const poisoned = anAcceptedOrder({
       ...anOrder('GULA'),
-      orderId,
-      paymentMethod: 'online' as const,
-      storefrontId: 'toko',
-      idempotencyKey: 'k',
-      fingerprint: 'f',
-      requestId: 'r',
       acceptedAtMs: Date.now() - 16 * 60_000,
-      shippingFeeRupiah: 0,
       note: 'PostgreSQL cannot store this: \u0000 nor this: \ud800',
-    };
-    const jobId = `reserve-order-${orderId}-v0-r0`;
-    await shop.stopWorker();
-    const placed = await place(anOrder('GULA'));
-    await producer.add('reserve-order', poisoned, jobId);
+    });
+    const { orderId } = poisoned;
+    await shop.stopWorkers();
+    const placed = await shop.place(anOrder('GULA'));
+    const jobId = await shop.add('reserve-order', poisoned);
     // Its attempts are used up but for one.
     await shop.redis.hset(
       queueKeys(shop.keyspace, 'orders').job(jobId),
       'atm',
       JOBS['reserve-order'].attempts - 1,
     );
-    await producer.close();
-    await shop.startWorkerAgain();
-    expect(await until(orderId, 'rejected')).toMatchObject({ reason: 'internal_error' });
-    await until(placed.orderId, 'awaiting_payment');
+    await shop.startWorker();
+    expect(await shop.until(orderId, 'rejected')).toMatchObject({ reason: 'internal_error' });
+    await shop.until(placed.orderId, 'awaiting_payment');
   });
 
   it('is streamed from the line to its payment, and the stream ends there', async () => {
-    await shop.stopWorker();
-    const placed = await place(anOrder('KOPI'));
+    await shop.stopWorkers();
+    const placed = await shop.place(anOrder('KOPI'));
     const { pathname, search } = new URL(placed.eventsUrl);
-    const stream = await fetch(`${shop.api.url}${pathname}${search}`);
+    const stream = await fetch(`${shop.apiUrl}${pathname}${search}`);
     expect(stream.headers.get('content-type')).toBe('text/event-stream');
-    await shop.startWorkerAgain();
-    await until(placed.orderId, 'awaiting_payment');
-    expect((await shop.pay(`${placed.orderId}-1`)).status).toBe(200);
+    await shop.startWorker();
+    await shop.until(placed.orderId, 'awaiting_payment');
+    expect((await shop.gateways.pay(`${placed.orderId}-1`)).status).toBe(200);
     const events = [...(await stream.text()).matchAll(/^event: status\ndata: (.*)$/gm)].map(
       ([, data = '']) => JSON.parse(data) as Placed,
     );
@@ -337,8 +284,8 @@ describe('the way of an order', () => {
   });
 
   it('sweeps an order whose next job was lost', async () => {
-    const placed = await place(anOrder('GULA'));
-    await until(placed.orderId, 'awaiting_payment');
+    const placed = await shop.place(anOrder('GULA'));
+    await shop.until(placed.orderId, 'awaiting_payment');
     // As if the worker had died between the commit and the next job: back to reserved, overdue, with no job.
     await shop.db
       .updateTable('paymentAttempts')

@@ -1,32 +1,29 @@
 // The release step on the data of a shop of 23ab6f9, then today's shop on the result: every job runs, and every order
 // goes on from its state.
-import { spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
-import path from 'node:path';
-import { readConfig as readApiConfig, startApi } from '@antrean/api';
-import { auditFlashSales, auditMoney, auditStock, openDatabase, sql } from '@antrean/db';
-import { buildSimulator } from '@antrean/gateway-simulator';
+import { auditFlashSales, auditMoney, auditStock, sql } from '@antrean/db';
 import { QUEUES, queueKeys } from '@antrean/queue';
-import { Keyspace, openWorkerRedis, type Redis, waitForRedis } from '@antrean/redis';
-import type { TestDatabase } from '@antrean/testing';
-import { repoRoot } from '@antrean/testing/services';
+import { openWorkerRedis, type Redis, waitForRedis } from '@antrean/redis';
+import {
+  anOrder,
+  createStorefront,
+  GATEWAY_SECRETS,
+  startNode,
+  type TestDatabase,
+  testKeyspace,
+} from '@antrean/testing';
 import { emptyDatabase, redisUrl } from '@antrean/testing/vitest';
-import { readConfig as readWorkerConfig, startWorker } from '@antrean/worker';
-import pino from 'pino';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { openShop, type Shop } from '../system/shop.ts';
 import { loadDatabase, loadRedis, ORDERS, legacyRedis, STOREFRONT_KEY } from './legacy-shop.ts';
 
 const REDIS_URL = Object.assign(new URL(redisUrl()), { pathname: '/12' }).href;
-const prefix = `test-${randomBytes(6).toString('hex')}`;
-const keyspace = new Keyspace(prefix);
+const keyspace = testKeyspace();
+const prefix = keyspace.name;
 const patience = { timeout: 90_000, interval: 100 };
 
 let database: TestDatabase;
 let redis: Redis;
-/** What is open, newest first. */
-const closers: (() => Promise<unknown> | void)[] = [];
+let shop: Shop | undefined;
 
 const connected = async () => {
   const connection = openWorkerRedis(REDIS_URL);
@@ -37,7 +34,8 @@ beforeAll(async () => {
   database = await emptyDatabase();
 });
 afterAll(async () => {
-  for (const close of closers) await close();
+  await shop?.close();
+  redis.disconnect();
   redis = await connected();
   const keys = [...(await redis.keys(`${prefix}:*`)), ...(await redis.keys(keyspace.all))];
   if (keys.length > 0) await redis.unlink(...keys);
@@ -45,68 +43,28 @@ afterAll(async () => {
   await database.drop();
 });
 
-function releaseStep() {
-  const env = { ...process.env, DATABASE_URL: database.url, REDIS_URL, QUEUE_PREFIX: prefix };
-  const file = path.join(repoRoot, 'apps/admin/src/release/migrate-and-seed.ts');
-  const child = spawn(process.execPath, [file], { env, stdio: ['ignore', 'pipe', 'pipe'] });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream.on('data', (chunk: Buffer) => {
-      output += chunk.toString();
-    });
-  return {
-    child,
-    output: () => output,
-    ended: once(child, 'close') as Promise<[number | null, string | null]>,
-  };
-}
-
-const SECRETS = {
-  MIDTRANS_SERVER_KEY: 'SB-Mid-server-test',
-  XENDIT_SECRET_KEY: 'xnd_development_test',
-  XENDIT_CALLBACK_TOKEN: 'callback-token',
-};
+const releaseStep = () =>
+  startNode('apps/admin/src/release/migrate-and-seed.ts', {
+    env: { DATABASE_URL: database.url, REDIS_URL, QUEUE_PREFIX: prefix },
+  });
 
 /** API, worker and simulator. The simulator is told the payments that the old shop made. */
-async function openShop() {
-  const env = {
-    ...SECRETS,
-    ...{ DATABASE_URL: database.url, REDIS_URL, QUEUE_PREFIX: prefix, PUBLIC_URL: 'http://127.0.0.1:3000' },
-    STATUS_TOKEN_SECRET: 'a-secret-for-status-tokens-before-the-upgrade',
-    BANK_ACCOUNTS: 'BCA:1234567890:PT Toko',
-    ...{ MIDTRANS_CALLS_PER_MINUTE: '100000', XENDIT_CALLS_PER_MINUTE: '100000' },
-    ...{ API_PORT: '0', WORKER_HEALTH_PORT: '0', SWEEP_INTERVAL_MS: '200' },
-    REQUESTS_PER_ADDRESS_PER_MINUTE: '100000',
-  };
-  const log = pino({ level: process.env['LOG_LEVEL'] ?? 'silent' });
-  const api = await startApi(readApiConfig(env), log);
-  closers.unshift(
-    () => redis.disconnect(),
-    () => api.stop(),
-  );
-  const simulator = buildSimulator({
-    ...{ publicUrl: 'http://pay.test', midtransServerKey: SECRETS.MIDTRANS_SERVER_KEY },
-    ...{ xenditSecretKey: SECRETS.XENDIT_SECRET_KEY, xenditCallbackToken: SECRETS.XENDIT_CALLBACK_TOKEN },
-    midtransWebhookUrl: `${api.url}/v1/webhooks/midtrans`,
-    xenditWebhookUrl: `${api.url}/v1/webhooks/xendit`,
-    webhookRetryDelaysMs: [50, 100, 200],
+async function openUpgraded(): Promise<Shop> {
+  shop = await openShop({
+    ...{ database: { url: database.url }, redisUrl: REDIS_URL, keyspace, workers: 0 },
+    env: { STATUS_TOKEN_SECRET: 'a-secret-for-status-tokens-before-the-upgrade', SWEEP_INTERVAL_MS: '200' },
   });
-  await simulator.listen({ host: '127.0.0.1', port: 0 });
-  closers.unshift(() => simulator.close());
-  const gatewayUrl = `http://127.0.0.1:${(simulator.server.address() as AddressInfo).port}`;
-  const post = async (url: string, body: object, secret = '') => {
-    const answer = await fetch(url, {
+  const { db, gateways } = shop;
+  const made = async (path: string, body: object, secret: string) => {
+    const answer = await fetch(`${gateways.url}${path}`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: `Basic ${btoa(`${secret}:`)}` },
       body: JSON.stringify(body),
     });
-    if (!answer.ok)
-      throw new Error(`${url} ${JSON.stringify(body)}: ${answer.status} ${await answer.text()}`);
+    if (!answer.ok) throw new Error(`${path} ${JSON.stringify(body)}: ${answer.status}`);
     return (await answer.json()) as Record<string, unknown>;
   };
-  const control = (what: string, body: object) => post(`${gatewayUrl}/__sim/${what}`, body);
-  const db = openDatabase({ url: database.url, maxConnections: 2 });
-  closers.unshift(() => db.destroy());
+  const control = (what: string, body: object) => tell(gateways, what, body);
 
   // Without webhooks: the old shop had them.
   for (const gateway of ['midtrans', 'xendit']) await control('webhook-faults', { gateway, mode: 'drop' });
@@ -121,17 +79,15 @@ async function openShop() {
   );
   for (const { id, orderId, gateway, state, amountRupiah, receivedRupiah, method } of attempts) {
     const amount = orderId === ORDERS['wrong-amount'] ? 50_000 : amountRupiah;
-    const made =
+    const { MIDTRANS_SERVER_KEY, XENDIT_SECRET_KEY } = GATEWAY_SECRETS;
+    const session = { transaction_details: { order_id: id, gross_amount: amount } };
+    const payment =
       gateway === 'midtrans'
-        ? await post(
-            `${gatewayUrl}/snap/v1/transactions`,
-            { transaction_details: { order_id: id, gross_amount: amount } },
-            SECRETS.MIDTRANS_SERVER_KEY,
-          )
-        : await post(`${gatewayUrl}/v2/invoices`, { external_id: id, amount }, SECRETS.XENDIT_SECRET_KEY);
+        ? await made('/snap/v1/transactions', session, MIDTRANS_SERVER_KEY)
+        : await made('/v2/invoices', { external_id: id, amount }, XENDIT_SECRET_KEY);
     const link = {
-      gatewayRef: String(made['token'] ?? made['id']),
-      url: String(made['redirect_url'] ?? made['invoice_url']),
+      gatewayRef: String(payment['token'] ?? payment['id']),
+      url: String(payment['redirect_url'] ?? payment['invoice_url']),
     };
     await db.updateTable('paymentAttempts').set(link).where('id', '=', id).execute();
     if (receivedRupiah === null && !paidMeanwhile.includes(id)) continue;
@@ -149,12 +105,13 @@ async function openShop() {
   await control('forget-webhooks', {});
   for (const gateway of ['midtrans', 'xendit']) await control('webhook-faults', { gateway, mode: 'none' });
 
-  const worker = await startWorker(
-    readWorkerConfig({ ...env, MIDTRANS_BASE_URL: gatewayUrl, XENDIT_BASE_URL: gatewayUrl }),
-    log,
-  );
-  closers.unshift(() => worker.stop());
-  return { api, db, control };
+  await shop.startWorker();
+  return shop;
+}
+
+async function tell({ control }: Shop['gateways'], what: string, body: object): Promise<void> {
+  const { ok, status } = await control(what, body);
+  if (!ok) throw new Error(`The simulator answered ${status} to ${what} ${JSON.stringify(body)}.`);
 }
 
 /** As the simulator calls it. */
@@ -169,18 +126,17 @@ it('after the upgrade every job runs and every order goes on', async () => {
 
   // The connection of this test is another process's.
   const refused = releaseStep();
-  expect(await refused.ended).toEqual([1, null]);
+  expect(await refused.ended).toBe(1);
   expect(refused.output()).toContain('The release step changed nothing');
   expect((await redis.keys(keyspace.all)).length).toBe(0);
   redis.disconnect();
 
   const killed = releaseStep();
   await vi.waitFor(() => expect(killed.output()).toContain('Database migrated.'), patience);
-  killed.child.kill('SIGKILL');
-  await killed.ended;
+  await killed.kill();
 
   const done = releaseStep();
-  expect(await done.ended, done.output()).toEqual([0, null]);
+  expect(await done.ended, done.output()).toBe(0);
 
   redis = await connected();
   expect(await redis.keys(`${prefix}:*`)).toEqual([]);
@@ -196,12 +152,9 @@ it('after the upgrade every job runs and every order goes on', async () => {
     expect(open.length).toBeGreaterThan(2);
   }
 
-  const { api, db, control } = await openShop();
-  const headers = { authorization: `Bearer ${STOREFRONT_KEY}`, 'content-type': 'application/json' };
-  const read = async (name: string) => {
-    const answer = await fetch(`${api.url}/v1/orders/${ORDERS[name]}`, { headers });
-    return (await answer.json()) as Record<string, unknown> & { status: string };
-  };
+  const { apiUrl, db, gateways } = await openUpgraded();
+  const storefront = createStorefront({ apiUrl, key: STOREFRONT_KEY });
+  const read = (name: string) => storefront.read(ORDERS[name] ?? '');
   for (const queue of QUEUES) {
     const keys = queueKeys(keyspace, queue);
     await vi.waitFor(async () => {
@@ -262,8 +215,8 @@ it('after the upgrade every job runs and every order goes on', async () => {
 
   // Open payments can be paid.
   for (const name of ['awaiting', 'awaiting-sale', 'awaiting-for-reconcile', 'queued', 'reserved-sent']) {
-    const { payment } = (await read(name)) as unknown as { payment: { attemptId: string } };
-    await control('pay', { orderId: payment.attemptId });
+    const { payment } = await read(name);
+    await tell(gateways, 'pay', { orderId: payment?.attemptId });
     await is('paid', [name]);
   }
 
@@ -293,26 +246,11 @@ it('after the upgrade every job runs and every order goes on', async () => {
 
   // Tickets go on from the last one.
   const [tickets] = before.filter(({ key }) => key === `${prefix}:line:tickets`);
-  const placed = await fetch(`${api.url}/v1/orders`, {
-    method: 'POST',
-    headers: { ...headers, 'idempotency-key': 'after-the-upgrade' },
-    body: JSON.stringify({
-      customer: { name: 'Siti Rahayu', email: 'siti@example.test', phone: '+62 812 3456 7890' },
-      ...{ items: [{ sku: 'KOPI', quantity: 1 }], paymentMethod: 'online' },
-    }),
-  });
-  expect(placed.status).toBe(202);
+  await storefront.place(anOrder(), { 'idempotency-key': 'after-the-upgrade' });
   expect(Number(await redis.get(keyspace.lineTickets))).toBe(Number(tickets?.value) + 1);
 
   // A retry of an old order is that order.
-  const again = await fetch(`${api.url}/v1/orders`, {
-    method: 'POST',
-    headers: { ...headers, 'idempotency-key': 'before-paid' },
-    body: JSON.stringify({
-      customer: { name: 'Siti Rahayu', email: 'siti@example.test', phone: '+62 812 3456 7890' },
-      ...{ items: [{ sku: 'KOPI', quantity: 1 }], paymentMethod: 'online' },
-    }),
-  });
+  const again = await storefront.placeRaw(anOrder(), { 'idempotency-key': 'before-paid' });
   expect(again.headers.get('idempotency-replayed')).toBe('true');
   expect(await again.json()).toMatchObject({ orderId: ORDERS['paid'] });
 

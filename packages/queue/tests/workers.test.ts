@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import {
+  createProducer,
   type Handlers,
   JOBS,
   type QueueName,
@@ -8,10 +8,10 @@ import {
   startWorkers,
   type WorkerOptions,
 } from '@antrean/queue';
-import { Keyspace, openRequestRedis, type Redis, waitForRedis } from '@antrean/redis';
-import { redisUrl } from '@antrean/testing/vitest';
+import { openRequestRedis, type Redis, waitForRedis } from '@antrean/redis';
+import { redisUrl, testKeyspace } from '@antrean/testing/vitest';
 import { Queue } from 'bullmq';
-import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, expectTypeOf, it, vi } from 'vitest';
 
 let redis: Redis;
 beforeAll(async () => {
@@ -20,15 +20,18 @@ beforeAll(async () => {
 });
 afterAll(() => redis.disconnect());
 
+/** Every job is handled in this way. */
+const handlersOf = (handle: () => Promise<void>): Handlers =>
+  Object.fromEntries(Object.keys(JOBS).map((name) => [name, handle])) as unknown as Handlers;
+
 /** The queues that have a worker, as Redis knows them, while workers with this concurrency run. */
 async function workedWith(concurrency: WorkerOptions['concurrency']): Promise<string[]> {
-  const keyspace = new Keyspace(`test-${randomBytes(6).toString('hex')}`);
-  const handle = async () => undefined;
+  const keyspace = testKeyspace();
   const workers = await startWorkers({
     redisUrl: redisUrl(),
     keyspace,
     concurrency,
-    handlers: Object.fromEntries(Object.keys(JOBS).map((name) => [name, handle])) as unknown as Handlers,
+    handlers: handlersOf(async () => undefined),
     onFailed: ({ error }) => expect.unreachable(error.message),
     onError: (error) => expect.unreachable(error.message),
   });
@@ -56,11 +59,45 @@ describe('workers', () => {
   it('work some queues only where that is said', async () => {
     expect(await workedWith({ only: { payments: 2, admin: 1 } })).toEqual(['payments', 'admin']);
   });
+
+  it('leave at most 1,000 completed jobs of a queue in Redis', async () => {
+    const keyspace = testKeyspace();
+    const producer = createProducer(redis, keyspace);
+    const jobs = Array.from({ length: 1_500 }, (_, n) => ({
+      payload: { orderId: crypto.randomUUID(), requestId: 'r' },
+      jobId: `job-${n}`,
+    }));
+    await producer.addAll('create-payment', jobs);
+    let handled = 0;
+    const workers = await startWorkers({
+      redisUrl: redisUrl(),
+      keyspace,
+      concurrency: { only: { payments: 50 } },
+      handlers: handlersOf(async () => void (handled += 1)),
+      onFailed: ({ error }) => expect.unreachable(error.message),
+      onError: () => undefined,
+    });
+    const { active, completed, job } = queueKeys(keyspace, 'payments');
+    try {
+      await vi.waitFor(
+        async () => {
+          expect(handled).toBe(jobs.length);
+          expect(await redis.llen(active)).toBe(0);
+        },
+        { timeout: 20_000, interval: 20 },
+      );
+      expect(await redis.zcard(completed)).toBe(1_000);
+      expect(await redis.keys(job('job-*'))).toHaveLength(1_000);
+    } finally {
+      await workers.stop(5_000);
+      await producer.close();
+    }
+  });
 });
 
 describe('the keys of a queue', () => {
   it('are those of BullMQ, of a queue that there is', async () => {
-    const keyspace = new Keyspace(`test-${randomBytes(6).toString('hex')}`);
+    const keyspace = testKeyspace();
     const queue = new Queue('orders', { connection: redis, prefix: keyspace.bullmq });
     const { id = '' } = await queue.add('reserve-order', {});
     const keys = queueKeys(keyspace, 'orders');

@@ -1,2 +1,44 @@
-export { GATEWAY_SECRETS } from './gateways.ts';
+// The shop: started in this process or as processes, and used.
+export {
+  NOWHERE,
+  type Shop,
+  type ShopApps,
+  type ShopOptions,
+  startShop,
+} from './start-shop.ts';
+export { createStorefront, type OrderAnswer, type Placed, type Storefront } from './storefront.ts';
+export { createGatewayControl, GATEWAY_SECRETS, type GatewayControl } from './gateways.ts';
+export { waitingJobIds, waitingJobs } from './jobs.ts';
+export { eventually } from './eventually.ts';
+export { seededRandom } from './seeded-random.ts';
+
+// Processes.
+export {
+  type AppProcess,
+  type Env,
+  killProcesses,
+  type NodeOptions,
+  type NodeProcess,
+  processOf,
+  runNode,
+  type RunningApp,
+  type StartApp,
+  startNode,
+} from './processes.ts';
+
+// What it sells, and who orders.
+export {
+  aBuyer,
+  aFlashSale,
+  anAcceptedOrder,
+  anOrder,
+  aProduct,
+  aStorefrontKey,
+  type OrderBody,
+  ORIGIN,
+  PUBLISHABLE,
+} from './builders.ts';
+
+// A database, and keys in Redis, of a test's own.
 export { createTestDatabase, type TestDatabase } from './test-database.ts';
+export { testKeyspace } from './test-keyspace.ts';

@@ -1,6 +1,8 @@
 import { inject } from 'vitest';
 import { createTestDatabase, type TestDatabase } from './test-database.ts';
 
+export { testKeyspace } from './test-keyspace.ts';
+
 declare module 'vitest' {
   export interface ProvidedContext {
     /** May create and drop databases. */
@@ -10,6 +12,12 @@ declare module 'vitest' {
     redisUrl: string;
   }
 }
+
+/** The stores of the test run, as startShop takes them: a database of its own, and the Redis that all tests share. */
+export const stores = () => ({
+  database: { adminUrl: inject('databaseAdminUrl'), template: inject('templateDatabase') },
+  redisUrl: inject('redisUrl'),
+});
 
 /** A migrated database of a test's own. */
 export const testDatabase = (): Promise<TestDatabase> =>

@@ -1,0 +1,82 @@
+// What tests and benches sell, order and log in with. Each builder gives something valid, and takes what is to differ.
+import { randomUUID } from 'node:crypto';
+import type { NewFlashSale, SeedProduct } from '@antrean/db';
+import type { AcceptedOrder } from '@antrean/queue';
+import { digestOfKey, SCOPES, type StorefrontKey } from '@antrean/redis';
+
+const HOUR_MS = 3_600_000;
+
+/** Of the pages that publishable keys are for. */
+export const ORIGIN = 'https://toko.test';
+
+/** Each number is another buyer. */
+export const aBuyer = (number: number) => ({
+  name: 'Siti Rahayu',
+  email: `buyer${number}@example.test`,
+  phone: `0812${10_000_000 + number}`,
+});
+
+/** An order as a storefront sends it. */
+export const anOrder = (sku = 'KOPI', quantity = 1) => ({
+  customer: { name: 'Siti Rahayu', email: 'siti@example.test', phone: '+62 812 3456 7890' },
+  items: [{ sku, quantity }],
+  paymentMethod: 'online' as 'online' | 'bank_transfer',
+});
+export type OrderBody = ReturnType<typeof anOrder>;
+
+/** An order as the API accepted it: the payload of `reserve-order`. */
+export function anAcceptedOrder(differing: Partial<AcceptedOrder> = {}): AcceptedOrder {
+  const orderId = randomUUID();
+  return {
+    ...{ orderId, storefrontId: 'toko', idempotencyKey: orderId, fingerprint: 'f', requestId: 'r' },
+    ...{ acceptedAtMs: Date.now(), shippingFeeRupiah: 0 },
+    ...anOrder(),
+    ...differing,
+  };
+}
+
+export const aProduct = (sku = 'KOPI', differing: Partial<SeedProduct> = {}): SeedProduct => ({
+  ...{ sku, name: sku, description: '', priceRupiah: 50_000, onHand: 100 },
+  ...differing,
+});
+
+/** A sale that began an hour ago and ends in an hour. */
+export function aFlashSale(
+  items: readonly (Partial<NewFlashSale['items'][number]> & { sku: string })[],
+  differing: Partial<Omit<NewFlashSale, 'items'>> = {},
+): NewFlashSale {
+  return {
+    name: 'Obral',
+    startsAt: new Date(Date.now() - HOUR_MS),
+    endsAt: new Date(Date.now() + HOUR_MS),
+    items: items.map((item) => ({ salePriceRupiah: 30_000, quota: 10, limitPerBuyer: null, ...item })),
+    createdBy: 'test',
+    ...differing,
+  };
+}
+
+/** A secret key with every scope, as Redis holds it: by the digest of the key itself. */
+export function aStorefrontKey(
+  key: string,
+  differing: Partial<StorefrontKey> = {},
+): { digest: string; key: StorefrontKey } {
+  return {
+    digest: digestOfKey(key),
+    key: {
+      ...{
+        keyId: 'key_test',
+        storefrontId: 'toko',
+        kind: 'secret',
+        name: 'test',
+        scopes: SCOPES,
+        origins: [],
+      },
+      ...differing,
+    },
+  };
+}
+
+/** What makes it a publishable key. */
+export const PUBLISHABLE = {
+  ...{ kind: 'publishable', scopes: ['place'], origins: [ORIGIN] },
+} as const satisfies Partial<StorefrontKey>;

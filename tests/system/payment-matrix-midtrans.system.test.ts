@@ -1,0 +1,3 @@
+import { testGateway } from './payment-matrix.ts';
+
+testGateway('midtrans', { isComplete: true });
