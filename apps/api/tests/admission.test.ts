@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { queueKeys } from '@antrean/queue';
 import { setSwitch, AvailabilitySnapshots, type ProductAvailability, type Switch } from '@antrean/redis';
+import { anOrder } from '@antrean/testing';
 import { redisUrl } from '@antrean/testing/vitest';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { anOrder, type OpenApp, openApp } from './open-app.ts';
+import { type OpenApp, openApp } from './open-app.ts';
 
 let api: OpenApp;
 beforeEach(async () => {

@@ -6,12 +6,13 @@ import {
   setSwitch,
   waitForRedis,
 } from '@antrean/redis';
+import { ORIGIN } from '@antrean/testing';
 import { redisUrl } from '@antrean/testing/vitest';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { productAnswer } from '../src/catalogue-answer.ts';
 import { listProductsAnswer, listProductsQuery } from '../src/routes/list-products.ts';
 import { readProductAnswer, readProductParams } from '../src/routes/read-product.ts';
-import { type OpenApp, openApp, ORIGIN } from './open-app.ts';
+import { type OpenApp, openApp } from './open-app.ts';
 
 const HOUR_MS = 3_600_000;
 const product = (id: number, more: Partial<Product> = {}): Product => ({

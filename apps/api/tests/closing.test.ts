@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import net, { type AddressInfo } from 'node:net';
+import { ORIGIN } from '@antrean/testing';
 import { redisUrl } from '@antrean/testing/vitest';
 import { afterEach, expect, it, vi } from 'vitest';
-import { openApp, ORIGIN } from './open-app.ts';
+import { openApp } from './open-app.ts';
 
 let open: Awaited<ReturnType<typeof openApp>>;
 afterEach(() => open.close());

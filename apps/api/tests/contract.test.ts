@@ -6,10 +6,11 @@ import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { Product } from '@antrean/db';
 import { setSwitch, AvailabilitySnapshots, type Switch } from '@antrean/redis';
+import { GATEWAY_SECRETS, ORIGIN } from '@antrean/testing';
 import { redisUrl } from '@antrean/testing/vitest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ProblemCode } from '../src/problem-codes.ts';
-import { pending, online, type OpenApp, openApp, ORIGIN, signed, transfer } from './open-app.ts';
+import { pending, online, type OpenApp, openApp, signed, transfer } from './open-app.ts';
 import { type Document, type Operation, operationsOf } from './openapi-document.ts';
 
 /**
@@ -123,7 +124,9 @@ async function ask(operationId: string, given: Ask = {}) {
     ...(operation.security?.some((scheme) => 'secretKey' in scheme) === true
       ? { authorization: `Bearer ${current.keys.secret}` }
       : {}),
-    ...(operationId === 'receiveXenditEvent' ? { 'x-callback-token': 'callback-token' } : {}),
+    ...(operationId === 'receiveXenditEvent'
+      ? { 'x-callback-token': GATEWAY_SECRETS.XENDIT_CALLBACK_TOKEN }
+      : {}),
     ...(operationId === 'placeOrder' ? { 'idempotency-key': randomUUID() } : {}),
     ...given.headers,
   };

@@ -4,11 +4,12 @@ import { type AddressInfo, connect } from 'node:net';
 import type { StoredOrder } from '@antrean/db';
 import type { OrderStatus, PaymentStatus } from '@antrean/domain';
 import { setSwitch } from '@antrean/redis';
+import { ORIGIN } from '@antrean/testing';
 import { redisUrl } from '@antrean/testing/vitest';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { StreamTimes } from '../src/dependencies.ts';
 import { openStream } from './event-stream.ts';
-import { pending, online, type OpenApp, openApp, ORIGIN } from './open-app.ts';
+import { pending, online, type OpenApp, openApp } from './open-app.ts';
 
 /** Nothing comes of itself but what a test asks for. */
 const NEVER = { lookEveryMs: 3_600_000, heartbeatMs: 3_600_000, maxAgeMs: 3_600_000 };

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
+import { anOrder } from '@antrean/testing';
 import { redisUrl } from '@antrean/testing/vitest';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type OpenApp, openApp, transfer } from './open-app.ts';
@@ -12,23 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => api.close());
 
-const anOrder = () => ({
-  customer: { name: 'Siti Rahayu', email: 'siti@example.test', phone: '+62 812 3456 7890' },
-  items: [{ sku: 'KOPI', quantity: 1 }],
-  paymentMethod: 'online',
-});
-const place = (body: unknown, headers: Record<string, string> = {}) =>
-  api.app.inject({
-    method: 'POST',
-    url: '/v1/orders',
-    headers: {
-      authorization: `Bearer ${api.keys.secret}`,
-      'content-type': 'application/json',
-      'idempotency-key': randomUUID(),
-      ...headers,
-    },
-    payload: typeof body === 'string' ? body : JSON.stringify(body),
-  });
+const place: OpenApp['place'] = (...order) => api.place(...order);
 /** To bytes as they are, until the API closes the connection. */
 async function answerTo(bytes: string): Promise<string> {
   const socket = net.connect((api.app.server.address() as net.AddressInfo).port, '127.0.0.1');

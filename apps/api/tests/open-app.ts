@@ -2,23 +2,28 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import type { StoredOrder } from '@antrean/db';
 import type { OrderStatus, PaymentStatus } from '@antrean/domain';
 import { createLog } from '@antrean/process';
-import { createProducer, queueKeys, QUEUES } from '@antrean/queue';
+import { createProducer, QUEUES } from '@antrean/queue';
 import {
   createCatalogueCache,
   createRateCounter,
-  digestOfKey,
   Keyspace,
   openRequestRedis,
   openRateLimitRedis,
   openSubscriberRedis,
   OrderChanges,
   projectStorefronts,
-  SCOPES,
-  type StorefrontKey,
   StatusRecords,
   AvailabilitySnapshots,
   waitForRedis,
 } from '@antrean/redis';
+import {
+  anOrder,
+  aStorefrontKey,
+  GATEWAY_SECRETS,
+  PUBLISHABLE,
+  waitingJobIds,
+  waitingJobs,
+} from '@antrean/testing';
 import { buildApp } from '../src/app.ts';
 import { createCatalogue } from '../src/catalogue.ts';
 import { readConfig } from '../src/config.ts';
@@ -26,15 +31,7 @@ import { LiveSettings } from '../src/live-settings.ts';
 import type { StreamTimes } from '../src/dependencies.ts';
 import { statusToken } from '../src/tokens.ts';
 
-/** Of the pages that the publishable key is for. */
-export const ORIGIN = 'https://toko.test';
 const STATUS_TOKEN_SECRET = 's'.repeat(32);
-
-export const anOrder = (sku = 'KOPI', quantity = 1) => ({
-  customer: { name: 'Siti Rahayu', email: 'siti@example.test', phone: '+62 812 3456 7890' },
-  items: [{ sku, quantity }],
-  paymentMethod: 'online',
-});
 
 const databaseAway = () =>
   Promise.reject(Object.assign(new Error('PostgreSQL is away'), { code: 'ECONNREFUSED' }));
@@ -57,8 +54,7 @@ export async function openApp(
     QUEUE_PREFIX: keyspace.name,
     PUBLIC_URL: 'http://127.0.0.1:3000',
     STATUS_TOKEN_SECRET,
-    MIDTRANS_SERVER_KEY: 'server-key',
-    XENDIT_CALLBACK_TOKEN: 'callback-token',
+    ...GATEWAY_SECRETS,
     REQUESTS_PER_ADDRESS_PER_MINUTE: '100000',
     READS_PER_TOKEN_PER_MINUTE: '100000',
     ...env,
@@ -105,25 +101,11 @@ export async function openApp(
     publishable: `pk_${randomUUID()}`,
     other: `sk_${randomUUID()}`,
   };
-  const put = (key: string, about: Partial<StorefrontKey>): { digest: string; key: StorefrontKey } => ({
-    digest: digestOfKey(key),
-    key: {
-      ...{
-        keyId: 'key_test',
-        storefrontId: 'toko',
-        kind: 'secret',
-        name: 'test',
-        scopes: SCOPES,
-        origins: [],
-      },
-      ...about,
-    },
-  });
   await projectStorefronts(ours, keyspace, {
     keys: [
-      put(keys.secret, {}),
-      put(keys.publishable, { kind: 'publishable', scopes: ['place'], origins: [ORIGIN] }),
-      put(keys.other, { storefrontId: 'lain' }),
+      aStorefrontKey(keys.secret),
+      aStorefrontKey(keys.publishable, PUBLISHABLE),
+      aStorefrontKey(keys.other, { storefrontId: 'lain' }),
     ],
   });
   await settings.start(app.log);
@@ -134,7 +116,7 @@ export async function openApp(
     keys,
     redis: ours,
     postgres,
-    /** The connection of whoever follows orders. */
+    /** The connection of those who follow orders. */
     subscriberRedis,
     subscriberName: keyspace.name,
     records,
@@ -143,7 +125,6 @@ export async function openApp(
     /** Waits until the app has seen what is in Redis by now. */
     seen: () => settings.refresh(),
     put: (change: Parameters<typeof projectStorefronts>[2]) => projectStorefronts(ours, keyspace, change),
-    aKey: put,
     place: (
       body: unknown = anOrder(),
       headers: Record<string, string> = {},
@@ -155,13 +136,13 @@ export async function openApp(
         remoteAddress,
         headers: {
           authorization: `Bearer ${key}`,
+          'content-type': 'application/json',
           'idempotency-key': randomUUID(),
           ...headers,
-          'content-type': 'application/json',
         },
         payload: typeof body === 'string' ? body : JSON.stringify(body),
       }),
-    queued: async () => (await ours.lrange(queueKeys(keyspace, 'orders').wait, 0, -1)).toReversed(),
+    queued: () => waitingJobIds(ours, keyspace, 'orders'),
     token: (orderId: string) => statusToken(STATUS_TOKEN_SECRET, orderId),
     /** As a worker publishes what became of an order that was queued. */
     publish: (orderId: string, status: OrderStatus['status'], version = 1) =>
@@ -189,18 +170,8 @@ export async function openApp(
       await records.publish([{ status: shown, storefrontId: 'toko', fingerprint: 'f', version: 1 }]);
       return orderId;
     },
-    /** Every job that waits, the oldest of each queue first. */
-    async jobs(): Promise<{ name: string; data: Record<string, unknown> }[]> {
-      const found = [];
-      for (const queue of QUEUES) {
-        const { wait, job } = queueKeys(keyspace, queue);
-        for (const id of (await ours.lrange(wait, 0, -1)).toReversed()) {
-          const { name = '', data = '{}' } = await ours.hgetall(job(id));
-          found.push({ name, data: JSON.parse(data) as Record<string, unknown> });
-        }
-      }
-      return found;
-    },
+    /** Every job that waits, of each queue the next one first. */
+    jobs: async () => (await Promise.all(QUEUES.map((queue) => waitingJobs(ours, keyspace, queue)))).flat(),
     /** As when Redis dies: the connection is cut, and comes back no more. */
     cutRedis() {
       redis.disconnect();
@@ -250,7 +221,10 @@ export const transfer =
   });
 
 /** A notification as Midtrans signs it. */
-export function signed(fields: Record<string, unknown>, key = 'server-key'): Record<string, unknown> {
+export function signed(
+  fields: Record<string, unknown>,
+  key: string = GATEWAY_SECRETS.MIDTRANS_SERVER_KEY,
+): Record<string, unknown> {
   const body = {
     order_id: `${randomUUID()}-1`,
     status_code: '200',

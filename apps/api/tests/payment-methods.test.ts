@@ -1,9 +1,10 @@
 import { createProducer } from '@antrean/queue';
 import { ONLINE_GATEWAYS } from '@antrean/domain';
 import { type BreakerState, openRequestRedis, reportGatewayHealth, waitForRedis } from '@antrean/redis';
+import { ORIGIN } from '@antrean/testing';
 import { redisUrl } from '@antrean/testing/vitest';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type OpenApp, openApp, ORIGIN } from './open-app.ts';
+import { type OpenApp, openApp } from './open-app.ts';
 
 let api: OpenApp;
 beforeEach(async () => {

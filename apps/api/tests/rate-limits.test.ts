@@ -1,7 +1,8 @@
 import { createRateCounter } from '@antrean/redis';
+import { anOrder, aStorefrontKey, ORIGIN } from '@antrean/testing';
 import { redisUrl } from '@antrean/testing/vitest';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { anOrder, type OpenApp, openApp, ORIGIN } from './open-app.ts';
+import { type OpenApp, openApp } from './open-app.ts';
 
 let api: OpenApp;
 afterEach(() => api.close());
@@ -49,7 +50,11 @@ describe('orders with a publishable key', () => {
     expect(await fromPage(1, { remoteAddress: '203.0.113.6' })).toEqual([202]);
     await api.put({
       keys: [
-        api.aKey('pk_another_storefront', { storefrontId: 'lain', kind: 'publishable', origins: [ORIGIN] }),
+        aStorefrontKey('pk_another_storefront', {
+          storefrontId: 'lain',
+          kind: 'publishable',
+          origins: [ORIGIN],
+        }),
       ],
     });
     const other = await api.place(

@@ -1,3 +1,4 @@
+import { GATEWAY_SECRETS } from '@antrean/testing';
 import { redisUrl } from '@antrean/testing/vitest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OpenApp, openApp, signed } from './open-app.ts';
@@ -18,12 +19,12 @@ describe('with Redis away', () => {
     [
       '/v1/webhooks/xendit',
       { id: 'i', external_id: 'x-1', status: 'PAID' },
-      { 'x-callback-token': 'callback-token' },
+      { 'x-callback-token': GATEWAY_SECRETS.XENDIT_CALLBACK_TOKEN },
     ],
     [
       '/v1/webhooks/xendit',
       { event: 'refund.failed', data: { id: 'r', reference_id: 'f', status: 'FAILED' } },
-      { 'x-callback-token': 'callback-token' },
+      { 'x-callback-token': GATEWAY_SECRETS.XENDIT_CALLBACK_TOKEN },
     ],
   ])('%s answers 503, so that the gateway delivers it again', async (url, body, headers) => {
     const answer = await api.app.inject({ method: 'POST', url, headers, payload: body });

@@ -1,7 +1,8 @@
 import { digestOfKey } from '@antrean/redis';
+import { anOrder, aStorefrontKey, ORIGIN } from '@antrean/testing';
 import { redisUrl } from '@antrean/testing/vitest';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { anOrder, type OpenApp, openApp, ORIGIN } from './open-app.ts';
+import { type OpenApp, openApp } from './open-app.ts';
 
 let api: OpenApp;
 beforeEach(async () => {
@@ -85,7 +86,7 @@ describe('a publishable key', () => {
 
 describe('a secret key', () => {
   it('does what its scopes say', async () => {
-    await api.put({ keys: [api.aKey('sk_gudang_0000000000', { scopes: ['ship', 'read'] })] });
+    await api.put({ keys: [aStorefrontKey('sk_gudang_0000000000', { scopes: ['ship', 'read'] })] });
     const headers = { authorization: 'Bearer sk_gudang_0000000000' };
     const orderId = await api.order('paid');
     expect((await api.app.inject({ url: `/v1/orders/${orderId}`, headers })).statusCode).toBe(200);
@@ -106,7 +107,7 @@ describe('a secret key', () => {
 
   it('is valid beside others at once, and is refused within moments of being revoked', async () => {
     const key = 'sk_baru_000000000000';
-    await api.put({ keys: [api.aKey(key, {})] });
+    await api.put({ keys: [aStorefrontKey(key, {})] });
     expect((await api.place(anOrder(), {}, { key })).statusCode).toBe(202);
     expect((await api.place()).statusCode).toBe(202);
     await api.seen();

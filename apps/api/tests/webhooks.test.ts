@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import http from 'node:http';
 import { queueKeys } from '@antrean/queue';
+import { GATEWAY_SECRETS, ORIGIN } from '@antrean/testing';
 import { redisUrl } from '@antrean/testing/vitest';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type OpenApp, openApp, signed, ORIGIN } from './open-app.ts';
+import { type OpenApp, openApp, signed } from './open-app.ts';
 
 let api: OpenApp;
 beforeAll(async () => {
@@ -73,7 +74,7 @@ describe('a notification of Midtrans', () => {
       expect((await midtrans(signed(fields, key))).statusCode).toBe(200);
     }
     // Set, they take the place of the server key.
-    expect((await midtrans(signed(fields, 'server-key'))).statusCode).toBe(401);
+    expect((await midtrans(signed(fields))).statusCode).toBe(401);
     expect(await api.jobs()).toHaveLength(1);
     await midtrans(signed({ ...fields, transaction_status: 'refund' }, 'new-key'));
     expect(new Set((await api.jobs()).map(({ data }) => data['dedupeKey'])).size).toBe(2);
@@ -118,7 +119,7 @@ describe('an event of Xendit', () => {
     );
   });
 
-  it.each([['callback-token'], ['new-toke'], ['old-token,new-token'], [''], [null]])(
+  it.each([[GATEWAY_SECRETS.XENDIT_CALLBACK_TOKEN], ['new-toke'], ['old-token,new-token'], [''], [null]])(
     'is refused with the token %o',
     async (token) => {
       expect((await xendit(invoice(), token)).json()).toMatchObject({ status: 401, code: 'unauthorized' });

@@ -152,7 +152,7 @@ describe('the wait of a batch', () => {
     expect(inputs()).toEqual([[1, 2]]);
   });
 
-  it('is none again after a batch that shows no load', async () => {
+  it('of a lone submission ends at once again after a batch without load', async () => {
     useFakeTimeout();
     const { batches, inputs, submit } = await openLoaded();
     const [lone] = submit(1);

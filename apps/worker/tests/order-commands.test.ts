@@ -1,7 +1,7 @@
 // What becomes of an order, its stock and its money when money comes and goes in unusual ways: changes applied as jobs do.
-import { randomUUID } from 'node:crypto';
 import type { GatewayName } from '@antrean/domain';
 import fc from 'fast-check';
+import { anAcceptedOrder, anOrder, aProduct } from '@antrean/testing';
 import { testDatabase } from '@antrean/testing/vitest';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -30,14 +30,10 @@ let db: Kysely<Database>;
 beforeAll(async () => {
   database = await testDatabase();
   db = openDatabase({ url: database.url, maxConnections: 4 });
-  const product = (sku: string, onHand: number) => ({
-    sku,
-    name: sku,
-    description: '',
-    priceRupiah: PRICE,
-    onHand,
-  });
-  await addProducts(db, [product('KOPI', 100_000), product('LAST', 1)]);
+  await addProducts(db, [
+    aProduct('KOPI', { priceRupiah: PRICE, onHand: 100_000 }),
+    aProduct('LAST', { priceRupiah: PRICE, onHand: 1 }),
+  ]);
 });
 afterAll(async () => {
   await db.destroy();
@@ -54,18 +50,9 @@ afterEach(async () => {
 });
 
 async function reserved(sku = 'KOPI') {
-  const orderId = randomUUID();
-  await reserveOrders(db, [
-    {
-      ...{ orderId, storefrontId: 'toko', idempotencyKey: orderId, fingerprint: 'f', requestId: 'r' },
-      acceptedAtMs: Date.now(),
-      customer: { name: 'Siti', email: 'siti@example.test', phone: '0812 3456 7890' },
-      items: [{ sku, quantity: 1 }],
-      paymentMethod: 'online',
-      shippingFeeRupiah: 0,
-    },
-  ]);
-  return orderId;
+  const order = anAcceptedOrder(anOrder(sku));
+  await reserveOrders(db, [order]);
+  return order.orderId;
 }
 async function attemptOf(
   orderId: string,
@@ -526,5 +513,5 @@ describe('changes of one order that come together', () => {
       ),
       { numRuns: 100 },
     );
-  });
+  }, 60_000);
 });

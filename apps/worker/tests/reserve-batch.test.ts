@@ -1,4 +1,3 @@
-import { randomBytes, randomUUID } from 'node:crypto';
 import {
   addProducts,
   auditFlashSales,
@@ -12,14 +11,14 @@ import {
   sql,
 } from '@antrean/db';
 import { type AcceptedOrder, createProducer } from '@antrean/queue';
-import { openRequestRedis, StatusRecords, waitForRedis, Keyspace } from '@antrean/redis';
+import { openRequestRedis, StatusRecords, waitForRedis } from '@antrean/redis';
 import { buyerKeysOf, type OrderCommand } from '@antrean/domain';
 import fc from 'fast-check';
 import pg from 'pg';
 import pino from 'pino';
-import { redisUrl, testDatabase } from '@antrean/testing/vitest';
+import { redisUrl, testDatabase, testKeyspace } from '@antrean/testing/vitest';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { type TestDatabase } from '@antrean/testing';
+import { aFlashSale, anAcceptedOrder, aProduct, type TestDatabase } from '@antrean/testing';
 import type { JobDependencies } from '../src/dependencies.ts';
 import { cancelOrder } from '../src/jobs/cancel-order.ts';
 import { expireOrder } from '../src/jobs/expire-order.ts';
@@ -46,7 +45,7 @@ beforeAll(async () => {
   db = openDatabase({ url: database.url, maxConnections: 10 });
   const redis = openRequestRedis(redisUrl());
   await waitForRedis(redis, 5_000);
-  const keyspace = new Keyspace(`test-${randomBytes(6).toString('hex')}`);
+  const keyspace = testKeyspace();
   const producer = createProducer(redis, keyspace);
   const notHere = () => Promise.reject(new Error('That is not asked for here.'));
   deps = {
@@ -98,32 +97,18 @@ const PHONES: Readonly<Record<string, string>> = {
 
 let acceptedCount = 0;
 function accepted(items: AcceptedOrder['items'], buyer = 'siti@example.test'): AcceptedOrder {
-  const orderId = randomUUID();
   acceptedCount += 1;
-  return {
-    orderId,
-    storefrontId: 'toko',
-    idempotencyKey: orderId,
-    fingerprint: 'f',
-    requestId: 'r',
+  return anAcceptedOrder({
     acceptedAtMs: Date.now() + acceptedCount,
     customer: { name: 'Siti', email: buyer, phone: PHONES[buyer] ?? '+6281234567890' },
     items,
-    paymentMethod: 'online',
-    shippingFeeRupiah: 0,
-  };
+  });
 }
 
 const stocked = (skus: readonly string[], onHand: (index: number) => number) =>
   addProducts(
     db,
-    skus.map((sku, index) => ({
-      sku,
-      name: sku,
-      description: '',
-      priceRupiah: PRICE_RUPIAH,
-      onHand: onHand(index),
-    })),
+    skus.map((sku, index) => aProduct(sku, { priceRupiah: PRICE_RUPIAH, onHand: onHand(index) })),
   );
 
 const HOUR_MS = 3_600_000;
@@ -134,13 +119,8 @@ async function inSale(
   skus: readonly string[],
   { quota, limitPerBuyer }: { quota: number; limitPerBuyer: number | null },
 ): Promise<void> {
-  const outcome = await createFlashSale(db, {
-    name,
-    startsAt: new Date(Date.now() - HOUR_MS),
-    endsAt: new Date(Date.now() + HOUR_MS),
-    items: skus.map((sku) => ({ sku, salePriceRupiah: SALE_PRICE_RUPIAH, quota, limitPerBuyer })),
-    createdBy: 'test',
-  });
+  const items = skus.map((sku) => ({ sku, salePriceRupiah: SALE_PRICE_RUPIAH, quota, limitPerBuyer }));
+  const outcome = await createFlashSale(db, aFlashSale(items, { name }));
   expect(outcome.kind).toBe('created');
 }
 

@@ -1,14 +1,13 @@
-import { randomBytes } from 'node:crypto';
 import {
   createGatewayRateLimiter,
   type GatewayRateLimiter,
-  Keyspace,
+  type Keyspace,
   openRateLimitRedis,
   type GatewayRateLimit,
   type Redis,
   waitForRedis,
 } from '@antrean/redis';
-import { redisUrl as sharedRedisUrl } from '@antrean/testing/vitest';
+import { redisUrl as sharedRedisUrl, testKeyspace } from '@antrean/testing/vitest';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
 const opened: { limiter: GatewayRateLimiter; redis: Redis }[] = [];
@@ -32,7 +31,7 @@ async function limiterWith(
   if (o.redisUrl === undefined) await waitForRedis(redis, 5_000);
   const limiter = createGatewayRateLimiter({
     redis,
-    keyspace: o.keyspace ?? new Keyspace(`test-${randomBytes(6).toString('hex')}`),
+    keyspace: o.keyspace ?? testKeyspace(),
     limits: { xendit: { default: limit, status: every(anHour, 2) } },
     maxWaitMs: o.maxWaitMs ?? 1_000,
     recoverMs: o.recoverMs ?? 60_000,
@@ -49,7 +48,7 @@ const granted = async (permits: Promise<boolean>[]): Promise<number> =>
 
 describe('the rate of calls to a gateway', () => {
   it('is one for all processes', async () => {
-    const keyspace = new Keyspace(`test-${randomBytes(6).toString('hex')}`);
+    const keyspace = testKeyspace();
     const a = await limiterWith(every(anHour, 5), { keyspace });
     const b = await limiterWith(every(anHour, 5), { keyspace });
     const both = Array.from({ length: 6 }, () => [a.acquire(), b.acquire()]).flat();
@@ -57,7 +56,7 @@ describe('the rate of calls to a gateway', () => {
   });
 
   it('lets calls that wait go on at the rate, after the burst', async () => {
-    const keyspace = new Keyspace(`test-${randomBytes(6).toString('hex')}`);
+    const keyspace = testKeyspace();
     const a = await limiterWith(every(40, 3), { keyspace });
     const b = await limiterWith(every(40, 3), { keyspace });
     const started = performance.now();
@@ -119,7 +118,7 @@ describe('the rate of calls to a gateway', () => {
   });
 
   it('stops in all processes where one is told to, and then goes on at half of it', async () => {
-    const keyspace = new Keyspace(`test-${randomBytes(6).toString('hex')}`);
+    const keyspace = testKeyspace();
     const a = await limiterWith(every(600), { keyspace, maxWaitMs: 900 });
     const b = await limiterWith(every(600), { keyspace, maxWaitMs: 900 });
     await a.slowDown(60_000);
@@ -159,7 +158,7 @@ describe('the rate of calls while Redis is away', () => {
     expect(await acquire('routine', 'status')).toBe(false);
   });
 
-  it('is no fresh burst where Redis goes away in between', async () => {
+  it('grants no second burst where Redis goes away in between', async () => {
     const { redis, acquire } = await limiterWith(every(anHour, 3));
     expect(await granted([acquire(), acquire()])).toBe(2);
     redis.disconnect();

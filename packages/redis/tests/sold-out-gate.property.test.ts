@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import {
   allot,
   type LockedProduct,
@@ -6,12 +5,11 @@ import {
   type OrderToAllot,
   type RejectionReason,
 } from '@antrean/domain';
-import { redisUrl } from '@antrean/testing/vitest';
+import { redisUrl, testKeyspace } from '@antrean/testing/vitest';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   AvailabilitySnapshots,
-  Keyspace,
   openRequestRedis,
   type ProductAvailability,
   type Redis,
@@ -23,7 +21,7 @@ import {
 // enough. Here both decide about the same orders, the gate by snapshots of the state that `allot` has locked.
 
 const SKUS = ['KOPI', 'TEH', 'GULA'] as const;
-const keyspace = new Keyspace(`test-${randomBytes(6).toString('hex')}`);
+const keyspace = testKeyspace();
 let redis: Redis;
 let records: StatusRecords;
 let snapshots: AvailabilitySnapshots;

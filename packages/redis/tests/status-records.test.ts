@@ -1,16 +1,8 @@
-import { randomBytes } from 'node:crypto';
-import { redisUrl } from '@antrean/testing/vitest';
+import { redisUrl, testKeyspace } from '@antrean/testing/vitest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  Keyspace,
-  openRequestRedis,
-  type Redis,
-  StatusRecords,
-  type StatusRecord,
-  waitForRedis,
-} from '@antrean/redis';
+import { openRequestRedis, type Redis, StatusRecords, type StatusRecord, waitForRedis } from '@antrean/redis';
 
-const keyspace = new Keyspace(`test-${randomBytes(6).toString('hex')}`);
+const keyspace = testKeyspace();
 let redis: Redis;
 let records: StatusRecords;
 beforeAll(async () => {

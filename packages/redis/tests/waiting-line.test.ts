@@ -1,8 +1,7 @@
-import { randomBytes } from 'node:crypto';
-import { redisUrl } from '@antrean/testing/vitest';
+import { redisUrl, testKeyspace } from '@antrean/testing/vitest';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
-  Keyspace,
+  type Keyspace,
   WaitingLine,
   openRequestRedis,
   type Redis,
@@ -21,7 +20,7 @@ let keyspace: Keyspace;
 let line: WaitingLine;
 let records: StatusRecords;
 beforeEach(() => {
-  keyspace = new Keyspace(`test-${randomBytes(6).toString('hex')}`);
+  keyspace = testKeyspace();
   line = new WaitingLine(redis, keyspace);
   records = new StatusRecords(redis, keyspace);
 });
