@@ -1,1 +1,1 @@
-export { checkPaymentsModel } from './check.ts';
+export { checkPaymentsModel } from './payments-model.ts';

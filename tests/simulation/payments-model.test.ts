@@ -1,25 +1,3 @@
-import { testDatabase } from '@antrean/testing/vitest';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { checkPaymentsModel } from './check.ts';
-import { type TestDatabase } from '@antrean/testing';
+import { testModel } from './test-model.ts';
 
-/** `MODEL_RUNS`, `MODEL_SEED` and `MODEL_PATH` run more of them, others, or one again. */
-const { MODEL_RUNS, MODEL_SEED, MODEL_PATH } = process.env;
-const LANES = MODEL_PATH === undefined ? 4 : 1;
-
-let databases: TestDatabase[];
-beforeAll(async () => {
-  databases = [];
-  for (let n = 0; n < LANES; n += 1) databases.push(await testDatabase());
-});
-afterAll(() => Promise.all(databases.map((database) => database.drop())));
-
-it('no order has two payable instruments, and no money is lost, whatever fails in whatever order', async () => {
-  const seed = Number(MODEL_SEED ?? Date.now() % 1_000_000_000);
-  const urls = databases.map(({ url }) => url);
-  const report = await checkPaymentsModel(urls, { runs: Number(MODEL_RUNS ?? 500), seed, path: MODEL_PATH });
-  console.info(`payments model, seed ${seed}: ${JSON.stringify({ ...report, violation: undefined })}`);
-  expect(report.violation).toBeUndefined();
-  // Else it would have tried nothing.
-  expect(report.crashes).toBeGreaterThan(0);
-}, 600_000);
+testModel({ runs: 250 });

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import {
   addProducts,
   attemptsOfOrders,
@@ -23,9 +22,9 @@ import pino from 'pino';
 import { testDatabase } from '@antrean/testing/vitest';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createSnap, createXendit, type Webhook } from './gateways.ts';
-import { type TestDatabase } from '@antrean/testing';
+import { anAcceptedOrder, anOrder, aProduct, seededRandom, type TestDatabase } from '@antrean/testing';
 
-const ORDERS = 200;
+const ORDERS = 80;
 const COPIES = 10;
 const SEED = 20_261_124;
 const MINUTE_MS = 60_000;
@@ -47,7 +46,7 @@ afterAll(async () => {
 });
 
 it('final states equal what the gateways have, whatever becomes of the webhooks', async () => {
-  const random = seeded(SEED);
+  const random = seededRandom(SEED);
   let nowMs = Date.now();
   const webhooks: Webhook[] = [];
   let isMidtransAway = false;
@@ -66,7 +65,7 @@ it('final states equal what the gateways have, whatever becomes of the webhooks'
   const xendit = createXendit({ ...world, nextFault: () => 'none' });
   const jobs: (() => Promise<void>)[] = [];
   const run = (name: JobName, payload: unknown, jobId: string) => {
-    if (!ADDED.includes(name)) throw new Error(`Nobody should add ${name} here.`);
+    if (!ADDED.includes(name)) throw new Error(`${name} was added, as by nothing here.`);
     return handlers[name](payload as never, { jobId, attempt: 1 });
   };
   const producer: JobDependencies['producer'] & Pick<Producer, 'waitingCount'> = {
@@ -99,21 +98,12 @@ it('final states equal what the gateways have, whatever becomes of the webhooks'
     await workOff();
   };
 
-  await addProducts(db, [
-    { sku: 'BADAI', name: 'Badai', description: '', priceRupiah: 50_000, onHand: ORDERS },
-  ]);
-  const orders = Array.from({ length: ORDERS }, () => randomUUID());
-  const customer = { name: 'Siti', email: 'siti@example.test', phone: '+6281234567890' };
-  await Promise.all(
-    await reserveBatch(
-      deps,
-      orders.map((orderId) => ({
-        ...{ orderId, storefrontId: 'toko', idempotencyKey: orderId, fingerprint: 'f', requestId: 'r' },
-        ...{ acceptedAtMs: nowMs, customer, shippingFeeRupiah: 0, paymentMethod: 'online' as const },
-        items: [{ sku: 'BADAI', quantity: 1 }],
-      })),
-    ),
+  await addProducts(db, [aProduct('BADAI', { onHand: ORDERS })]);
+  const accepted = Array.from({ length: ORDERS }, () =>
+    anAcceptedOrder({ ...anOrder('BADAI'), acceptedAtMs: nowMs }),
   );
+  const orders = accepted.map(({ orderId }) => orderId);
+  await Promise.all(await reserveBatch(deps, accepted));
   const half = jobs.splice(0, ORDERS / 2);
   await allOf(half);
   isMidtransAway = true;
@@ -219,17 +209,6 @@ async function statesOf(of: Kysely<Database>, attemptIds: readonly string[]): Pr
     attemptIds.map((id) => id.slice(0, 36)),
   );
   return orders.map(({ state }) => state);
-}
-
-/** Mulberry32: the same numbers from the same seed. */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }
 
 function shuffled<T>(items: T[], random: () => number): T[] {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { type Fault, FAULTS } from './gateways.ts';
-import { type Act, type Lane, type ModelCounts, openLane, type Schedule } from './model.ts';
+import { type Lane, openLane } from './lane.ts';
+import type { Act, ModelCounts, Schedule } from './schedule.ts';
 
 type Weights = Readonly<Partial<Record<Act, number>>>;
 /** How often each act is drawn: before money has come, mostly. */

@@ -1,0 +1,317 @@
+// What may happen in the world: what workers, customers, admins, banks and gateways do.
+import { randomUUID } from 'node:crypto';
+import type { PaymentAttempt } from '@antrean/db';
+import { anAcceptedOrder } from '@antrean/testing';
+import { reserveBatch } from '@antrean/worker';
+import { returnedOf, type Webhook } from './gateways.ts';
+import { MINUTE, picked, SECOND, type Step } from './schedule.ts';
+import type { Job } from './workers.ts';
+import { isTransfer, PRICE_RUPIAH, type Transfer, type World } from './world.ts';
+
+/** Jobs of the back office are asked for by an admin. */
+const BY_ADMIN = { requestedBy: 'admin' } as const;
+
+/** Does one step. `look` looks at what has become of it, and whether all is as it must be. */
+export async function act(
+  world: World,
+  { act: what, pick }: Step,
+  { sku, look }: { sku: string; look: () => Promise<void> },
+): Promise<void> {
+  const { workers } = world;
+  switch (what) {
+    case 'job': {
+      const job = picked(workers.waiting(), pick);
+      if (job !== undefined) await workers.execute(job);
+      return;
+    }
+    case 'resume':
+    case 'kill': {
+      const parked = picked(workers.parked, pick);
+      if (parked !== undefined) await workers.goOn(parked, what === 'resume');
+      return;
+    }
+    case 'land':
+      world.late.shift()?.();
+      return;
+    case 'work':
+      return work(world, 1 + (pick % 6) * 2, { isOutage: pick >= 8, look });
+    case 'tick':
+      return world.advance([1, 20, 61, 150, 300, 600, 1_200, 1_740, 1_900, 3_700][pick % 10] ?? 1);
+    case 'sweep':
+      return workers.sweep();
+    case 'pay':
+      return pay(world, pick);
+    case 'old':
+      return pay(world, pick, [...world.known].slice(0, -1));
+    case 'stall':
+      return stall(world, pick);
+    case 'refund':
+      return askRefund(world, pick);
+    case 'payout': {
+      const refund = picked(await world.payoutsDue(), pick);
+      // Two admins may have paid it.
+      if (refund === undefined) return;
+      for (let n = 0; n < 1 + (pick % 2); n += 1) payOut(world, refund);
+      return;
+    }
+    case 'outside': {
+      const payment = picked(world.ledger(), pick);
+      if (payment === undefined) return;
+      const rest = payment.amountRupiah - returnedOf(payment);
+      const rupiah = pick % 2 === 0 ? rest : Math.min(20_000, rest);
+      if (rupiah > 0) world.gatewayOf(payment.gateway).refundOutside(payment, rupiah);
+      return;
+    }
+    case 'chargeback': {
+      const payment = picked(world.ledger(), pick);
+      if (payment !== undefined) world.gatewayOf(payment.gateway).chargeBack(payment);
+      return;
+    }
+    case 'win': {
+      const disputed = world.ledger().filter(({ isChargedBack }) => isChargedBack);
+      const payment = picked(disputed, pick);
+      if (payment !== undefined) world.gatewayOf(payment.gateway).winDispute(payment);
+      return;
+    }
+    case 'void':
+    case 'release':
+    case 'ship': {
+      const order = picked(world.orders, pick);
+      if (order === undefined) return;
+      const { orderId } = order;
+      const why = { reason: 'diperiksa', ...BY_ADMIN };
+      if (what === 'void') workers.ask('void-order', { orderId, ...why });
+      else if (what === 'release') workers.ask('release-order', { orderId, ...why });
+      else {
+        const parcel = { carrier: 'JNE', trackingNumber: 'JNE1', ...BY_ADMIN };
+        workers.ask('ship-order', { orderId, requestId: 'r', ...parcel });
+      }
+      return;
+    }
+    case 'switch': {
+      const order = picked(world.orders, pick);
+      if (order === undefined) return;
+      const { orderId, requestId, payment } = order;
+      const method = pick % 3 === 0 ? 'online' : 'bank_transfer';
+      // What he sees may be old.
+      const replaces = pick === 10 ? (world.attempts[0]?.id ?? null) : (payment?.attemptId ?? null);
+      const asked = { orderId, requestId, method, replaces, requestedBy: 'customer' } as const;
+      workers.ask('change-payment-method', asked);
+      return;
+    }
+    case 'cancel': {
+      const order = picked(world.orders, pick);
+      if (order === undefined) return;
+      const { orderId, requestId } = order;
+      workers.ask('cancel-order', { orderId, requestId, requestedBy: 'customer' });
+      return;
+    }
+    case 'place':
+      if (world.orderIds.length < 2) await place(world, sku, pick % 3 === 0 ? 'bank_transfer' : 'online');
+      return;
+    case 'proof': {
+      const attempt = picked(world.attempts.filter(isTransfer), pick);
+      if (attempt === undefined) return;
+      const { id: attemptId, orderId } = attempt;
+      const proof = {
+        orderId,
+        attemptId,
+        requestId: 'r',
+        reference: 'foto',
+        requestedBy: 'customer',
+      } as const;
+      workers.ask('attach-transfer-proof', proof);
+      return;
+    }
+    case 'confirm': {
+      const transfer = picked(world.transfers, pick);
+      if (transfer !== undefined) confirm(world, transfer);
+      return;
+    }
+    case 'reject': {
+      const attempt = picked(world.attempts.filter(isTransfer), pick);
+      if (attempt !== undefined) reject(world, attempt);
+      return;
+    }
+    case 'webhook':
+    case 'repeat': {
+      const webhook = picked(world.webhooks, pick);
+      if (webhook !== undefined) deliver(world, webhook, { again: what === 'repeat' });
+      return;
+    }
+    case 'drop': {
+      const webhook = picked(world.webhooks, pick);
+      if (webhook === undefined) return;
+      world.webhooks.splice(world.webhooks.indexOf(webhook), 1);
+      world.droppedFor.add(webhook.attemptId);
+      return;
+    }
+    case 'forge': {
+      const attempt = picked(
+        world.attempts.filter((one) => !isTransfer(one)),
+        pick,
+      );
+      if (attempt === undefined) return;
+      const gateway = attempt.gateway === 'midtrans' ? 'midtrans' : 'xendit';
+      const payload = {
+        ...{ status: 'PAID', transaction_status: 'settlement' },
+        ...{ paid_amount: PRICE_RUPIAH, forged: true },
+      };
+      deliver(world, { gateway, attemptId: attempt.id, payload });
+      return;
+    }
+    case 'reverse': {
+      const recent = world
+        .ledger()
+        .filter(({ mayReverse, atMs }) => mayReverse && world.nowMs - atMs < 5 * MINUTE);
+      const payment = picked(recent, pick);
+      if (payment !== undefined) world.gatewayOf(payment.gateway).reverse(payment);
+      return;
+    }
+  }
+  what satisfies never;
+}
+
+/** The first order is paid, and that is known. */
+export async function payFirst(world: World, paidBy: number): Promise<void> {
+  await world.workers.workOff();
+  await world.observe();
+  pay(world, paidBy * 2);
+  for (const transfer of world.transfers) confirm(world, transfer);
+  for (const webhook of world.webhooks.splice(0)) deliver(world, webhook);
+  await world.workers.workOff();
+  await world.observe();
+}
+
+export async function place(
+  world: World,
+  sku: string,
+  paymentMethod: 'online' | 'bank_transfer',
+): Promise<void> {
+  const order = anAcceptedOrder({
+    ...{ acceptedAtMs: world.nowMs, paymentMethod, items: [{ sku, quantity: 1 }] },
+  });
+  world.orderIds.push(order.orderId);
+  const { workers, db } = world;
+  await Promise.all(await reserveBatch({ ...workers.deps, db, producer: workers.calmProducer() }, [order]));
+}
+
+function pay(world: World, pick: number, from = [...world.known]): void {
+  const [key, seen] = picked(from, pick) ?? [];
+  if (key === undefined || seen === undefined) return;
+  if (seen.gateway !== 'bank_transfer') {
+    world.gatewayOf(seen.gateway).visit(key, Math.floor(pick / 2));
+    return;
+  }
+  const isWrong = pick === 9;
+  world.transfers.push({
+    attemptId: seen.attemptId,
+    reference: `${seen.attemptId}/line${world.serial()}`,
+    amountRupiah: seen.amountRupiah - (isWrong ? 1 : 0),
+    isConfirmed: false,
+  });
+}
+
+function confirm({ workers }: World, transfer: Transfer): void {
+  const { attemptId, amountRupiah, reference: bankReference } = transfer;
+  transfer.isConfirmed = true;
+  workers.ask('confirm-transfer', { attemptId, amountRupiah, bankReference, requestId: 'r', ...BY_ADMIN });
+}
+
+function reject({ workers }: World, { id: attemptId }: PaymentAttempt): void {
+  workers.ask('reject-transfer', { attemptId, reason: 'tidak ada', requestId: 'r', ...BY_ADMIN });
+}
+
+/** A part or all, once or twice, under one id or two, and for a case that is open. */
+async function askRefund({ db, workers, attempts }: World, pick: number): Promise<void> {
+  const attempt = picked(
+    attempts.filter(({ receivedRupiah }) => receivedRupiah !== null),
+    Math.floor(pick / 6),
+  );
+  if (attempt === undefined) return;
+  const { id: attemptId, receivedRupiah, returnedRupiah } = attempt;
+  const rest = Math.max((receivedRupiah ?? 0) - returnedRupiah, 1);
+  const open = await db
+    .selectFrom('paymentExceptions')
+    .select('id')
+    .where('attemptId', '=', attemptId)
+    .where('state', '=', 'open')
+    .executeTakeFirst();
+  const [amountRupiah, times, ids] = (
+    [
+      [20_000, 1, 1],
+      [rest, 1, 1],
+      [20_000, 2, 1],
+      [rest, 2, 2],
+      [rest, 1, 1],
+      [30_000, 2, 2],
+    ] as const
+  )[pick % 6] ?? [rest, 1, 1];
+  const first = randomUUID();
+  for (let n = 0; n < times; n += 1)
+    workers.ask('request-refund', {
+      ...{ refundId: `ad-${ids === 1 || n === 0 ? first : randomUUID()}`, attemptId, amountRupiah },
+      exceptionId: pick % 6 === 4 ? (open?.id ?? null) : null,
+      ...{ reason: 'diminta', ...BY_ADMIN },
+    });
+}
+
+function payOut(world: World, { id: refundId }: { id: string }): void {
+  const reference = `${refundId}/out${world.serial()}`;
+  world.workers.ask('record-payout', { refundId, reference, ...BY_ADMIN });
+}
+
+/** While a worker stands still, what it did is begun again by another. */
+async function stall(world: World, pick: number): Promise<void> {
+  const { workers } = world;
+  const parked = picked(workers.parked, pick);
+  if (parked === undefined) return;
+  await world.advance(61);
+  await workers.sweep();
+  const of = (job: Job) => (/[0-9a-f]{8}-[0-9a-f-]{27}/.exec(JSON.stringify(job.payload)) ?? [])[0];
+  const sameOrder = workers.waiting().filter((job) => of(job) === of(parked.job));
+  for (const job of sameOrder.slice(0, 2)) await workers.execute(job);
+  if (pick % 2 === 0 && workers.parked.includes(parked)) await workers.goOn(parked, true);
+}
+
+/** `again`: it will be delivered once more. */
+export function deliver({ workers, webhooks }: World, webhook: Webhook, { again = false } = {}): void {
+  const { gateway, attemptId, refundId, payload } = webhook;
+  const index = webhooks.indexOf(webhook);
+  if (!again && index >= 0) webhooks.splice(index, 1);
+  const event = { gateway, requestId: 'r', payload, dedupeKey: `${attemptId} ${JSON.stringify(payload)}` };
+  if (refundId === undefined) workers.ask('apply-payment-event', { ...event, attemptId });
+  else workers.ask('apply-refund-event', { ...event, refundId });
+}
+
+/** Workers take what waits and sweep every ten seconds; with an outage, no gateway answers. */
+async function work(
+  world: World,
+  rounds: number,
+  { isOutage, look }: { isOutage: boolean; look: () => Promise<void> },
+): Promise<void> {
+  const { workers } = world;
+  workers.isOutage = isOutage;
+  const { isHealthy } = workers;
+  for (let round = 0; round < rounds; round += 1) {
+    await world.advance(10);
+    world.workedMs += 10 * SECOND;
+    if (isHealthy) world.healthyMs += 10 * SECOND;
+    await workers.sweep();
+    if ((await workers.workOff()) > 0) await look();
+  }
+  workers.isOutage = false;
+}
+
+/** An admin sees to what waits for one. False when nothing does. */
+export async function adminLooks(world: World, { isPaidOut }: { isPaidOut: boolean }): Promise<boolean> {
+  const open = world.transfers.filter(({ isConfirmed }) => !isConfirmed);
+  for (const transfer of open) confirm(world, transfer);
+  await world.workers.workOff();
+  await world.observe();
+  const waiting = world.attempts.filter((one) => isTransfer(one) && one.state === 'active');
+  for (const attempt of waiting) reject(world, attempt);
+  const payouts = isPaidOut ? await world.payoutsDue() : [];
+  for (const refund of payouts) payOut(world, refund);
+  return open.length + waiting.length + payouts.length > 0;
+}

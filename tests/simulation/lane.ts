@@ -1,0 +1,151 @@
+import { randomUUID } from 'node:crypto';
+import { addProducts, type Database, type Kysely, openDatabase, sql } from '@antrean/db';
+import { aProduct } from '@antrean/testing';
+import { act, adminLooks, deliver, payFirst, place } from './acts.ts';
+import { checkEnd } from './end-state.ts';
+import { Invariants } from './invariants.ts';
+import { MINUTE, type ModelCounts, type Schedule, SECOND } from './schedule.ts';
+import { ViolationError } from './violation.ts';
+import { PRICE_RUPIAH, World } from './world.ts';
+
+const START = Date.parse('2030-01-01T00:00:00Z');
+/** Past this nothing is asked about any more. */
+const QUIET_MS = 80 * 60 * MINUTE;
+
+/** A database in which runs follow each other. */
+export interface Lane {
+  readonly counts: ModelCounts;
+  /** Throws a ViolationError. */
+  run(schedule: Schedule): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a lane on a database with the newest schema that nothing else uses: its `now()` becomes the model's clock.
+ */
+export async function openLane(url: string): Promise<Lane> {
+  const setUp = openDatabase({ url, maxConnections: 1 });
+  try {
+    await takeOverClock(setUp);
+  } finally {
+    await setUp.destroy();
+  }
+  const db = openDatabase({ url, maxConnections: 6 });
+  const counts: ModelCounts = {
+    ...{ runs: 0, jobs: 0, crashes: 0, faults: 0, parked: 0, payments: 0, exceptions: 0 },
+  };
+  let lastMs = START;
+  return {
+    counts,
+    async run(schedule) {
+      counts.runs += 1;
+      // What a run that failed left behind is not swept in this one.
+      await sql`update orders set due_at = null where due_at is not null`.execute(db);
+      await sql`update payment_attempts set next_poll_at = null where next_poll_at is not null`.execute(db);
+      await sql`update refunds set due_at = null where due_at is not null`.execute(db);
+      const { refundFaults, refundTakesHours } = schedule;
+      const refundTakesMs = refundTakesHours * 60 * MINUTE;
+      const world = new World(db, counts, { startMs: lastMs + MINUTE, refundFaults, refundTakesMs });
+      try {
+        await play(world, schedule);
+      } finally {
+        lastMs = world.nowMs;
+      }
+    },
+    close: () => db.destroy(),
+  };
+}
+
+/** Statements and defaults that say `now()` mean the model's clock, too. */
+async function takeOverClock(db: Kysely<Database>): Promise<void> {
+  await sql`create schema model`.execute(db);
+  await sql`create table model.clock (at timestamptz not null)`.execute(db);
+  await sql`insert into model.clock values (${new Date(START)})`.execute(db);
+  await sql`create function model.now() returns timestamptz language sql stable as 'select at from model.clock'`.execute(
+    db,
+  );
+  await sql`
+    do $$
+    declare c record;
+    begin
+      for c in select table_name, column_name from information_schema.columns
+               where table_schema = 'public' and column_default = 'now()' loop
+        execute format('alter table %I alter column %I set default model.now()', c.table_name, c.column_name);
+      end loop;
+      execute format('alter database %I set search_path = model, pg_catalog, public', current_database());
+    end $$`.execute(db);
+}
+
+async function play(world: World, { method, paidBy, onHand, steps, isPaidOut }: Schedule): Promise<void> {
+  const { workers, trace } = world;
+  const invariants = new Invariants(world);
+  const look = async () => {
+    await world.observe();
+    invariants.checkEachStep();
+  };
+  try {
+    await world.advance(0);
+    const sku = `MODEL-${randomUUID()}`;
+    await addProducts(world.db, [aProduct(sku, { priceRupiah: PRICE_RUPIAH, onHand })]);
+    await place(world, sku, method);
+    await world.observe();
+    if (paidBy !== null) await payFirst(world, paidBy);
+    for (const step of steps) {
+      trace.push(`+${(world.nowMs - START) / SECOND}s ${step.act} ${step.pick}`);
+      workers.begin(step);
+      world.nextRefund = step.pick === 11 ? 'refused' : step.pick === 10 ? 'failing' : 'going';
+      await act(world, step, { sku, look });
+      await look();
+    }
+    trace.push('quiet');
+    await settle(world, { isPaidOut, look });
+    await checkEnd(world, sku);
+  } catch (error) {
+    if (!(error instanceof ViolationError)) throw error;
+    throw new ViolationError(`${error.message}\n${shortened(trace).join('\n')}`);
+  } finally {
+    for (const parked of workers.parked.splice(0)) {
+      parked.die();
+      await parked.ended;
+    }
+  }
+}
+
+/** All is well from here on: what was given up lands, what was delivered nowhere is, and time passes. */
+async function settle(
+  world: World,
+  { isPaidOut, look }: { isPaidOut: boolean; look: () => Promise<void> },
+): Promise<void> {
+  const { workers, late, webhooks } = world;
+  workers.begin({ faults: [], crashAt: 0, parkAt: 0 });
+  world.nextRefund = 'going';
+  let endMs = world.nowMs + QUIET_MS;
+  for (let round = 0; round < 100; round += 1) {
+    while (workers.parked[0] !== undefined) await workers.goOn(workers.parked[0], true);
+    for (const effect of late.splice(0)) effect();
+    while (webhooks[0] !== undefined) deliver(world, webhooks[0]);
+    if ((await workers.workOff()) > 0) await look();
+    const nextMs = await world.nextMs();
+    if (nextMs === undefined || nextMs > endMs) {
+      const isDone = !(await adminLooks(world, { isPaidOut }));
+      if (isDone && webhooks.length + workers.parked.length + late.length === 0) return;
+      endMs = world.nowMs + QUIET_MS;
+      continue;
+    }
+    // Ever more of time at once; what was due meanwhile is late.
+    const atLeastMs = Math.min(10 * SECOND * 2 ** round, 360 * MINUTE);
+    await world.advance(Math.max(atLeastMs, nextMs - world.nowMs) / SECOND);
+    // What expires at a gateway says so.
+    for (const { id } of world.attempts) for (const gateway of world.gateways) gateway.payable(id);
+    await workers.sweep();
+  }
+  throw new ViolationError('It does not come to rest.');
+}
+
+/** What led to it, and the last that happened while all was well again. */
+function shortened(trace: readonly string[]): string[] {
+  const quiet = trace.indexOf('quiet');
+  return quiet < 0
+    ? [...trace]
+    : [...trace.slice(0, quiet + 25), '    …', ...trace.slice(quiet + 25).slice(-10)];
+}
