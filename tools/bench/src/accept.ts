@@ -1,12 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { createProducer } from '@antrean/queue';
-import { openWorkerRedis, waitForRedis } from '@antrean/redis';
 import { count, defineBenchmark, type Report } from './benchmark.ts';
 import type { Environment } from './environment.ts';
 import type { OrderLoadReport } from './order-load.ts';
-import { keyspace } from './keyspace.ts';
-import { startApp, startProcess } from './processes.ts';
-import { apiSettings, freePort, putBenchKey } from './running-shop.ts';
+import { startProcess } from './processes.ts';
+import { NO_DATABASE, openRunningShop } from './running-shop.ts';
 import { figure, line, ratioFigure, rounded } from './statistics.ts';
 
 const TARGET_RATIO = 0.45;
@@ -110,18 +107,16 @@ interface Measured {
 /** At full load, and at half of that; no worker takes anything out of the queue. */
 async function measure(entry: string, sizes: Sizes, environment: Environment): Promise<Measured> {
   const redisUrl = await environment.startRedis();
-  const redis = openWorkerRedis(redisUrl);
-  await waitForRedis(redis, 10_000);
-  const key = await putBenchKey(redis);
-  const port = await freePort();
-  const nowhere = 'postgres://127.0.0.1:9/none';
-  const stopApi = await startApp(entry, {
-    ...apiSettings(nowhere, redisUrl, port),
-    MAX_WAITING_ORDERS: '10000000',
-    MAX_WAIT_MS: '840000',
+  const shop = await openRunningShop(NO_DATABASE, redisUrl, {
+    apiEntry: entry,
+    isSimulated: false,
+    ofApi: { MAX_WAITING_ORDERS: '10000000', MAX_WAIT_MS: '840000' },
   });
+  const { port } = new URL(shop.apiUrl);
   const send = async (seconds: number, rate: number | '') => {
-    const args = [port, key, sizes.connections, seconds, rate, randomBytes(6).toString('hex')].map(String);
+    const args = [port, shop.key, sizes.connections, seconds, rate, randomBytes(6).toString('hex')].map(
+      String,
+    );
     const process = await startProcess('order-load.ts', args);
     process.go();
     return (await process.stop((seconds + 30) * 1_000)) as OrderLoadReport;
@@ -141,11 +136,8 @@ async function measure(entry: string, sizes: Sizes, environment: Environment): P
       ),
     0,
   );
-  const producer = createProducer(redis, keyspace);
-  const waiting = entry.startsWith('apps/') ? await producer.waitingCount('orders') : accepted;
-  await producer.close();
-  await stopApi();
-  redis.disconnect();
+  const waiting = entry.startsWith('apps/') ? await shop.producer.waitingCount('orders') : accepted;
+  await shop.close();
   await environment.stopRedis(redisUrl);
   return { full, half, lost: Math.max(accepted - waiting, 0), failed };
 }

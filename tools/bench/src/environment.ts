@@ -2,9 +2,8 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { migrateToLatest } from '@antrean/db';
-import { createTestDatabase, type TestDatabase } from '@antrean/testing';
+import { createTestDatabase, killProcesses, type TestDatabase } from '@antrean/testing';
 import { type RunningService, startPostgres, startRedis } from '@antrean/testing/services';
-import { killProcesses } from './processes.ts';
 
 /** What a benchmark runs on: servers of its own, in a temporary folder, durable as in production. */
 export interface Environment {
@@ -77,7 +76,7 @@ export async function withEnvironment<T>(
     };
     return await Promise.race([run(environment), interrupted]);
   } finally {
-    killProcesses();
+    await killProcesses();
     await Promise.all(services.map((service) => service.stop()));
     rmSync(dir, { recursive: true, force: true });
   }

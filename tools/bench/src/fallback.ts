@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Database, Kysely } from '@antrean/db';
+import { NOWHERE } from '@antrean/testing';
 import { count, defineBenchmark, type Report } from './benchmark.ts';
 import type { Environment } from './environment.ts';
-import { openRunningShop, post, type RunningShop } from './running-shop.ts';
+import { openRunningShop, type RunningShop } from './running-shop.ts';
 import { addBenchProducts, audit, PLENTY } from './shop.ts';
 import { percentile, rounded } from './statistics.ts';
 
@@ -51,8 +52,8 @@ async function run(
   const database = await environment.createDatabase();
   await addBenchProducts(database.url, 1, PLENTY);
   const shop = await openRunningShop(database.url, await environment.startRedis());
-  await post(`${shop.simulatorUrl}/__sim/switches`, { xenditRatePerMinute: XENDIT_CALLS_PER_MINUTE });
-  const stopWorker = await shop.startWorker({ isMidtransAway: true });
+  await shop.gateways.control('switches', { xenditRatePerMinute: XENDIT_CALLS_PER_MINUTE });
+  const worker = await shop.startWorker({ MIDTRANS_BASE_URL: NOWHERE });
 
   environment.say(`orders at ${ORDERS_PER_SECOND} a second for ${seconds} s`);
   const steady = await placeSteadily(shop, seconds * ORDERS_PER_SECOND);
@@ -61,7 +62,7 @@ async function run(
   const paced = await placeAtOnce(shop, seconds * ORDERS_PER_SECOND, burst);
   const secondsToLast = (performance.now() - burstAt) / 1_000;
 
-  await stopWorker();
+  await worker.stop();
   const { declined, tooManyRequests, midtransRefusals } = await readRecords(shop.db);
   await shop.close();
   const { oversold, ledgerMismatches } = await audit(database.url);
@@ -148,7 +149,7 @@ async function placeAndFollow(
   number: number,
   { lookEveryMs, limitMs }: { lookEveryMs: number; limitMs: number },
 ): Promise<Followed> {
-  const orderId = await shop.place(number);
+  const orderId = await shop.placeNumber(number);
   const acceptedAt = performance.now();
   const followed: Followed = {
     linkAfterMs: null,

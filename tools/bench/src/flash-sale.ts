@@ -58,20 +58,21 @@ async function run(sizes: Sizes, environment: Environment): Promise<Report> {
   await addFlashSale(database.url, { units, limitPerBuyer: 1 });
   const redisUrl = await environment.startRedis();
   const shop = await openRunningShop(database.url, redisUrl);
-  const stopWorkers = [];
-  for (let n = 0; n < WORKERS; n += 1) stopWorkers.push(await shop.startWorker());
+  for (let n = 0; n < WORKERS; n += 1) await shop.startWorker();
   await warmUp(shop);
   environment.say('warmed up; the sale begins');
 
   const plan: BuyersPlan = {
-    ...{ apiUrl: shop.apiUrl, simulatorUrl: shop.simulatorUrl, headers: shop.browserHeaders },
+    ...{ apiUrl: shop.apiUrl, simulatorUrl: shop.gateways.url, headers: shop.page.headers },
     ...{ sku: SALE_SKU, salePriceRupiah: SALE_PRICE_RUPIAH, buyers, seconds, sockets: connections },
   };
   const load = await startProcess('flash-sale-buyers.ts', [JSON.stringify(plan)]);
   const sampler = startSampling(shop, {
-    api: () => residentMb(shop.api.pid),
-    ...Object.fromEntries(stopWorkers.map(({ pid }, n) => [`worker${n + 1}`, () => residentMb(pid)])),
-    simulator: () => residentMb(shop.simulatorPid),
+    api: () => residentMb(shop.apis[0]?.process.pid),
+    ...Object.fromEntries(
+      shop.workers.map(({ process: { pid } }, n) => [`worker${n + 1}`, () => residentMb(pid)]),
+    ),
+    simulator: () => residentMb(shop.simulator?.process.pid),
     redis: () => residentMb(environment.pids.redis(redisUrl)),
     postgresql: () => postgresMb(environment.pids.postgres()),
   });
@@ -87,7 +88,6 @@ async function run(sizes: Sizes, environment: Environment): Promise<Report> {
   );
   const { samples, memory } = await sampler.stop();
   const books = await readBooks(shop.db, seen.buyers);
-  for (const stop of stopWorkers) await stop();
   await shop.close();
   const { oversold, ledgerMismatches } = await audit(database.url);
   await database.drop();
@@ -172,7 +172,7 @@ async function run(sizes: Sizes, environment: Environment): Promise<Report> {
 
 async function warmUp(shop: RunningShop): Promise<void> {
   const numbers = Array.from({ length: WARM_UP_ORDERS }, (_, number) => number);
-  for (let n = 0; n < WARM_UP_TIMES; n += 1) await inTurns(numbers, (number) => shop.place(number));
+  for (let n = 0; n < WARM_UP_TIMES; n += 1) await inTurns(numbers, (number) => shop.placeNumber(number));
   await until('the first orders await payment', WARM_UP_LIMIT_MS, async () => {
     const states = await countStates(shop.db);
     return states['awaiting_payment'] === WARM_UP_ORDERS;

@@ -12,6 +12,7 @@ import {
   storePaymentEvent,
 } from '@antrean/db';
 import { applyOrderCommands, createHandlers, reserveOrders } from '@antrean/worker';
+import { aBuyer, anAcceptedOrder, anOrder } from '@antrean/testing';
 import { openDependencies } from './dependencies.ts';
 import { serve } from './processes.ts';
 import { skuOf } from './shop.ts';
@@ -101,21 +102,12 @@ async function askAboutSome(attemptIds: readonly string[]): Promise<number> {
 }
 
 async function reserveInSale(): Promise<void> {
-  const orders = Array.from({ length: 100 }, (_, index) => {
-    const orderId = randomUUID();
-    return {
-      ...{ orderId, storefrontId: 'bench', idempotencyKey: orderId, fingerprint: 'f', requestId: 'bench' },
-      acceptedAtMs: Date.now(),
-      customer: {
-        name: 'Siti',
-        email: `stored${index + 1}@example.test`,
-        phone: `0812${10_000_000 + index}`,
-      },
-      items: [{ sku: skuOf(SALE_PRODUCT), quantity: 1 }],
-      paymentMethod: 'online' as const,
-      shippingFeeRupiah: 0,
-    };
-  });
+  const orders = Array.from({ length: 100 }, (_, index) =>
+    anAcceptedOrder({
+      ...anOrder(skuOf(SALE_PRODUCT)),
+      customer: { ...aBuyer(index), email: `stored${index + 1}@example.test` },
+    }),
+  );
   const states = (await reserveOrders(db, orders)).map(({ state, reason }) => reason ?? state);
   if (states.some((state) => state !== 'reserved')) throw new Error(`In the sale: ${states.join(', ')}.`);
 }

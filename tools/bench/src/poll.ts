@@ -5,8 +5,8 @@ import { count, defineBenchmark, type Report } from './benchmark.ts';
 import type { Environment } from './environment.ts';
 import type { PollLoadReport } from './poll-load.ts';
 import { fillStatusRecords, polledOrderId } from './polled-orders.ts';
-import { startApp, startProcess } from './processes.ts';
-import { apiSettings, freePort } from './running-shop.ts';
+import { startProcess } from './processes.ts';
+import { benchApp, openRunningShop } from './running-shop.ts';
 import { figure, line, ratioFigure, rounded, summed } from './statistics.ts';
 
 const TARGET_RATIO = 0.6;
@@ -54,42 +54,35 @@ async function run(sizes: Sizes, environment: Environment): Promise<Report> {
   await fillStatusRecords(redis, orders);
   redis.disconnect();
 
-  const startApi = async () => {
-    const port = await freePort();
-    const settings: Record<string, string> = {
-      ...apiSettings(database.url, redisUrl, port),
-      // Each order is read far more often than any customer does it.
-      READS_PER_TOKEN_PER_MINUTE: '1000000',
-    };
-    return { port, settings, stop: await startApp('apps/api/src/main.ts', settings) };
-  };
   // All of them while there is a PostgreSQL.
-  const apis: Awaited<ReturnType<typeof startApi>>[] = [];
-  while (apis.length < starts) apis.push(await startApi());
+  const shop = await openRunningShop(database.url, redisUrl, {
+    apis: starts,
+    isSimulated: false,
+    // Each order is read far more often than any customer does it.
+    ofApi: { READS_PER_TOKEN_PER_MINUTE: '1000000' },
+  });
+  const secret = shop.env['STATUS_TOKEN_SECRET'] ?? '';
   await environment.stopPostgres();
   if (await answers(database.url)) throw new Error('PostgreSQL still answers.');
 
   const seen: Record<Name, PollLoadReport[]> = { hello: [], poll: [], helloWithPlugins: [] };
   let bodyBytes = 0;
-  for (const [start, { port, settings, stop }] of apis.entries()) {
-    const secret = settings['STATUS_TOKEN_SECRET'] ?? '';
+  for (const [start, api] of shop.apis.entries()) {
+    const port = portOf(api);
     bodyBytes = await meanBodyBytes(port, secret, Math.min(orders, MEASURED_BODIES));
-    const startHello = async (more: Record<string, string>) => {
-      const at = await freePort();
-      const stopHello = await startApp('tools/bench/src/hello-api.ts', {
-        ...apiSettings(database.url, redisUrl, at),
+    const startHello = (more: Record<string, string>) =>
+      shop.start('hello', benchApp('tools/bench/src/hello-api.ts', 'API_PORT'), {
+        LOG_LEVEL: 'info',
         REQUESTS_PER_ADDRESS_PER_MINUTE: '1000000000',
         HELLO_BYTES: `${bodyBytes}`,
         ...more,
       });
-      return { at, stop: stopHello };
-    };
     const hello = await startHello({});
     const helloWithPlugins = await startHello({ HELLO_PLUGINS: '1' });
     const targets: Record<Name, readonly (string | number)[]> = {
-      hello: [hello.at],
+      hello: [portOf(hello)],
       poll: [port, secret, orders],
-      helloWithPlugins: [helloWithPlugins.at],
+      helloWithPlugins: [portOf(helloWithPlugins)],
     };
     const send = async (name: Name, lasting: number) => {
       const [at = 0, ...more] = targets[name];
@@ -103,11 +96,14 @@ async function run(sizes: Sizes, environment: Environment): Promise<Report> {
       const rates = NAMES.map((name) => `${name} ${seen[name].at(-1)?.perSecond.toFixed(0)}`);
       environment.say(`start ${start + 1}, round ${round}: ${rates.join(', ')} a second`);
     }
-    await Promise.all([stop(), hello.stop(), helloWithPlugins.stop()]);
+    await Promise.all([api, hello, helloWithPlugins].map((app) => app.stop()));
   }
+  await shop.close();
   environment.say(`PostgreSQL was stopped; a status has ${bodyBytes} bytes`);
   return reportOf(sizes, seen, bodyBytes);
 }
+
+const portOf = ({ url }: { url: string }): number => Number(new URL(url).port);
 
 function reportOf(sizes: Sizes, seen: Readonly<Record<Name, PollLoadReport[]>>, bodyBytes: number): Report {
   const rates = (name: Name) => seen[name].map(({ perSecond }) => perSecond);

@@ -1,209 +1,78 @@
-import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+// The shop as benchmarks start it: every app in a process of its own, and what it logs discarded.
+import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Database, type Kysely, openDatabase } from '@antrean/db';
-import { createProducer, type Producer } from '@antrean/queue';
 import {
-  digestOfKey,
-  openWorkerRedis,
-  type Redis,
-  projectStorefronts,
-  SCOPES,
-  waitForRedis,
-} from '@antrean/redis';
-import { GATEWAY_SECRETS } from '@antrean/testing';
+  aBuyer,
+  anOrder,
+  type AppProcess,
+  type Env,
+  processOf,
+  type Shop,
+  type StartApp,
+  startShop,
+} from '@antrean/testing';
 import { keyspace } from './keyspace.ts';
-import { startApp, type StopApp } from './processes.ts';
 import { skuOf } from './shop.ts';
 
-/** Nobody listens there: connections are refused. */
-const NOWHERE = 'http://127.0.0.1:9';
+/** With every load from one storefront, which has no limit that it would meet. */
+const LIMITS = { ordersPerAddress: 1_000_000, requests: 10_000_000 };
+/** Where nothing asks PostgreSQL. */
+export const NO_DATABASE = 'postgres://127.0.0.1:9/none';
 
-/** API and gateway simulator in processes of their own, with a worker or several beside them. */
-export interface RunningShop {
-  db: Kysely<Database>;
-  producer: Producer;
-  apiUrl: string;
-  simulatorUrl: string;
-  /** What a storefront sends with its requests. */
-  headers: Readonly<Record<string, string>>;
-  /** What a page of the storefront sends from a customer's browser. */
-  browserHeaders: Readonly<Record<string, string>>;
-  api: Pick<StopApp, 'pid' | 'collect'>;
-  /** Of its process. */
-  simulatorPid: number;
-  /** With Midtrans away, every payment is made at Xendit. `settings` are environment variables. */
-  startWorker(options?: {
-    isMidtransAway?: boolean;
-    settings?: Readonly<Record<string, string>>;
-  }): Promise<StopApp>;
+export type RunningShop = Shop<AppProcess> & {
   /** Resolves once the order is accepted, with its id. Each number is an order. */
-  place(number: number): Promise<string>;
-  close(): Promise<void>;
-}
+  placeNumber(number: number): Promise<string>;
+};
 
-/** The simulator's webhooks go to `/midtrans` and `/xendit` below `webhooksTo`, or as in production to the API. */
+/** An app as it runs in production; a watched one says what of its memory is live, see watched.ts. */
+export const benchApp = (entry: string, port: string, { isWatched = false } = {}): StartApp<AppProcess> =>
+  processOf(entry, {
+    port,
+    prints: 'errors',
+    execArgv: isWatched ? ['--import', path.join(import.meta.dirname, 'watched.ts')] : [],
+  });
+
+/** API and gateway simulator; workers are started by the benchmark. */
 export async function openRunningShop(
   databaseUrl: string,
   redisUrl: string,
   {
-    webhooksTo,
+    apiEntry = 'apps/api/src/main.ts',
+    apis = 1,
     ofApi = {},
+    isSimulated = true,
     isWatched = false,
-  }: { webhooksTo?: string; ofApi?: Readonly<Record<string, string>>; isWatched?: boolean } = {},
+    ...more
+  }: {
+    apiEntry?: string;
+    apis?: number;
+    ofApi?: Env;
+    /** Whether there are gateways. */
+    isSimulated?: boolean;
+    isWatched?: boolean;
+    webhooksTo?: string;
+  } = {},
 ): Promise<RunningShop> {
-  const [apiPort, simulatorPort] = await freePorts();
-  const apiUrl = `http://127.0.0.1:${apiPort}`;
-  const simulatorUrl = `http://127.0.0.1:${simulatorPort}`;
-  const redis = openWorkerRedis(redisUrl);
-  await waitForRedis(redis, 10_000);
-  const key = await putBenchKey(redis);
-  const browserHeaders = await putBrowserKey(redis);
-  const producer = createProducer(redis, keyspace);
-  const db = openDatabase({ url: databaseUrl, maxConnections: 1, limits: false });
-  const env = { ...GATEWAY_SECRETS, LOG_LEVEL: 'info', DATABASE_URL: databaseUrl, REDIS_URL: redisUrl };
-  const headers = { authorization: `Bearer ${key}` };
-  const webhookBase = webhooksTo ?? `${apiUrl}/v1/webhooks`;
-  const stopSimulator = await startApp('tools/gateway-simulator/src/main.ts', {
-    ...GATEWAY_SECRETS,
-    SIMULATOR_PORT: `${simulatorPort}`,
-    MIDTRANS_WEBHOOK_URL: `${webhookBase}/midtrans`,
-    XENDIT_WEBHOOK_URL: `${webhookBase}/xendit`,
-  });
-  const stopApi = await startApp(
-    'apps/api/src/main.ts',
-    { ...apiSettings(databaseUrl, redisUrl, apiPort), ...ofApi },
-    { isWatched },
-  );
-  return {
-    db,
-    producer,
-    apiUrl,
-    simulatorUrl,
-    headers,
-    browserHeaders,
-    api: stopApi,
-    simulatorPid: stopSimulator.pid,
-    startWorker: ({ isMidtransAway = false, settings = {} } = {}) =>
-      startApp(
-        'apps/worker/src/main.ts',
-        {
-          ...env,
-          WORKER_HEALTH_PORT: '0',
-          BANK_ACCOUNTS: 'BCA:1234567890:Bench',
-          MIDTRANS_BASE_URL: isMidtransAway ? NOWHERE : simulatorUrl,
-          XENDIT_BASE_URL: simulatorUrl,
-          ...settings,
-        },
-        { isWatched },
-      ),
-    async place(number) {
-      const answer = await post(`${apiUrl}/v1/orders`, anOrder(number), {
-        ...headers,
-        'idempotency-key': `bench-${number}`,
-      });
-      return (answer as { orderId: string }).orderId;
+  const shop = await startShop({
+    apps: {
+      api: benchApp(apiEntry, 'API_PORT', { isWatched }),
+      worker: benchApp('apps/worker/src/main.ts', 'WORKER_HEALTH_PORT', { isWatched }),
+      ...(isSimulated
+        ? { simulator: benchApp('tools/gateway-simulator/src/main.ts', 'SIMULATOR_PORT') }
+        : {}),
     },
-    async close() {
-      await stopApi();
-      await stopSimulator();
-      await producer.close();
-      redis.disconnect();
-      await db.destroy();
+    ...{ database: { url: databaseUrl }, redisUrl, keyspace, limits: LIMITS },
+    ...{ apis, workers: 0 },
+    envOf: { api: { LOG_LEVEL: 'info', ...ofApi }, worker: { LOG_LEVEL: 'info' } },
+    ...more,
+  });
+  return {
+    ...shop,
+    async placeNumber(number) {
+      const order = { ...anOrder(skuOf(0)), customer: aBuyer(number) };
+      return (await shop.place(order, { 'idempotency-key': `bench-${number}` })).orderId;
     },
   };
-}
-
-/** Of a storefront without a limit that it would meet. Returns its secret key. */
-export async function putBenchKey(redis: Redis): Promise<string> {
-  const key = `sk_bench_${randomBytes(16).toString('hex')}`;
-  await projectStorefronts(redis, keyspace, {
-    keys: [
-      {
-        digest: digestOfKey(key),
-        key: {
-          ...{ keyId: 'key_bench', storefrontId: 'bench', kind: 'secret', name: 'bench' },
-          ...{ scopes: SCOPES, origins: [] },
-        },
-      },
-    ],
-    limits: [{ storefrontId: 'bench', limits: { ordersPerAddress: 1_000_000, requests: 10_000_000 } }],
-  });
-  return key;
-}
-
-/** Of the same storefront. Returns what a page sends that has its publishable key. */
-async function putBrowserKey(redis: Redis): Promise<Record<string, string>> {
-  const key = `pk_bench_${randomBytes(16).toString('hex')}`;
-  const origin = 'https://toko.example';
-  await projectStorefronts(redis, keyspace, {
-    keys: [
-      {
-        digest: digestOfKey(key),
-        key: {
-          ...{ keyId: 'key_browser', storefrontId: 'bench', kind: 'publishable', name: 'browser' },
-          ...{ scopes: ['place'], origins: [origin] },
-        },
-      },
-    ],
-  });
-  return { authorization: `Bearer ${key}`, origin };
-}
-
-/** What an API needs to know. All of the load comes from one address, which no limit is meant for. */
-export function apiSettings(databaseUrl: string, redisUrl: string, port: number): Record<string, string> {
-  return {
-    ...GATEWAY_SECRETS,
-    LOG_LEVEL: 'info',
-    DATABASE_URL: databaseUrl,
-    REDIS_URL: redisUrl,
-    API_PORT: `${port}`,
-    PUBLIC_URL: `http://127.0.0.1:${port}`,
-    STATUS_TOKEN_SECRET: randomBytes(32).toString('hex'),
-    REQUESTS_PER_ADDRESS_PER_MINUTE: '1000000',
-  };
-}
-
-/** Free now; an app takes it at once. */
-export async function freePort(): Promise<number> {
-  return (await freePorts())[0];
-}
-
-/** Free now; the apps take them at once. */
-async function freePorts(): Promise<[number, number]> {
-  const servers = [createServer(), createServer()] as const;
-  const ports = await Promise.all(
-    servers.map(async (server) => {
-      server.listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      return (server.address() as AddressInfo).port;
-    }),
-  );
-  for (const server of servers) server.close();
-  return [ports[0] ?? 0, ports[1] ?? 0];
-}
-
-const anOrder = (number: number) => ({
-  customer: { name: 'Siti Rahma', email: `buyer${number}@example.test`, phone: `0812${10_000_000 + number}` },
-  items: [{ sku: skuOf(0), quantity: 1 }],
-  paymentMethod: 'online',
-});
-
-/** The answer's JSON. Throws for any but a 2xx. */
-export async function post(
-  url: string,
-  body: object,
-  headers: Readonly<Record<string, string>> = {},
-): Promise<unknown> {
-  const answer = await fetch(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', ...headers },
-    body: JSON.stringify(body),
-  });
-  const text = await answer.text();
-  if (!answer.ok) throw new Error(`${url} answered ${answer.status}: ${text.slice(0, 300)}`);
-  return text === '' ? undefined : (JSON.parse(text) as unknown);
 }
 
 const AT_ONCE = 20;

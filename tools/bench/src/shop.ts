@@ -1,4 +1,5 @@
 import { addProducts, auditStock, createFlashSale, openDatabase } from '@antrean/db';
+import { aFlashSale, aProduct } from '@antrean/testing';
 
 export const skuOf = (product: number): string => `SKU-${product}`;
 const PRICE_RUPIAH = 50_000;
@@ -10,13 +11,9 @@ export async function addBenchProducts(databaseUrl: string, products: number, on
   const db = openDatabase({ url: databaseUrl, maxConnections: 1 });
   await addProducts(
     db,
-    Array.from({ length: products }, (_, i) => ({
-      sku: skuOf(i),
-      name: `Kopi Gayo ${i}`,
-      description: '',
-      priceRupiah: PRICE_RUPIAH,
-      onHand,
-    })),
+    Array.from({ length: products }, (_, i) =>
+      aProduct(skuOf(i), { name: `Kopi Gayo ${i}`, priceRupiah: PRICE_RUPIAH, onHand }),
+    ),
   );
   await db.destroy();
 }
@@ -30,15 +27,11 @@ export async function addFlashSale(
   { units, limitPerBuyer }: { units: number; limitPerBuyer: number },
 ): Promise<void> {
   const db = openDatabase({ url: databaseUrl, maxConnections: 1 });
-  const product = { sku: SALE_SKU, name: 'Kopi Gayo', description: '', priceRupiah: PRICE_RUPIAH };
-  await addProducts(db, [{ ...product, onHand: units }]);
-  const outcome = await createFlashSale(db, {
-    name: SALE,
-    startsAt: new Date(Date.now() - 60_000),
-    endsAt: new Date(Date.now() + 3_600_000),
-    items: [{ sku: SALE_SKU, salePriceRupiah: SALE_PRICE_RUPIAH, quota: units, limitPerBuyer }],
-    createdBy: 'bench',
-  });
+  await addProducts(db, [
+    aProduct(SALE_SKU, { name: 'Kopi Gayo', priceRupiah: PRICE_RUPIAH, onHand: units }),
+  ]);
+  const item = { sku: SALE_SKU, salePriceRupiah: SALE_PRICE_RUPIAH, quota: units, limitPerBuyer };
+  const outcome = await createFlashSale(db, aFlashSale([item], { name: SALE }));
   await db.destroy();
   if (outcome.kind !== 'created') throw new Error(`The sale could not be made: ${outcome.kind}.`);
 }

@@ -84,7 +84,7 @@ async function run(sizes: Sizes, environment: Environment): Promise<Report> {
     // Of so many addresses that no limit by address keeps them from being served. Honest orders come by a key.
     ofApi: { REQUESTS_PER_ADDRESS_PER_MINUTE: '1000000' },
   });
-  const stopWorker = await shop.startWorker();
+  await shop.startWorker();
   const honest = openHonest(shop, sizes.rate);
   await honest.measure(WARM_UP_SECONDS);
   const { status } = await fetch(`${shop.apiUrl}${READ_PATH}`);
@@ -99,7 +99,7 @@ async function run(sizes: Sizes, environment: Environment): Promise<Report> {
       slowAt: kind,
       port,
       connections,
-      headers: shop.browserHeaders,
+      headers: shop.page.headers,
       path: READ_PATH,
     };
     const attackers = await startProcess('slow-attacker.ts', [JSON.stringify(plan)]);
@@ -108,7 +108,7 @@ async function run(sizes: Sizes, environment: Environment): Promise<Report> {
     const startedAt = Date.now();
     const during = await honest.measure(seconds);
     const endedAt = Date.now();
-    const apiMb = residentMb(shop.api.pid);
+    const apiMb = residentMb(shop.apis[0]?.process.pid);
     const attack = (await attackers.stop()) as AttackReport;
     await delay(SETTLE_MS);
     const heldAtStart = heldUntil(attack, startedAt);
@@ -119,7 +119,6 @@ async function run(sizes: Sizes, environment: Environment): Promise<Report> {
     );
   }
   honest.close();
-  await stopWorker();
   await shop.close();
   await database.drop();
 

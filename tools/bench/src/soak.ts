@@ -2,7 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { count, defineBenchmark, type Report, UsageError } from './benchmark.ts';
 import type { Environment } from './environment.ts';
 import { residentBesideHeapMb, residentMb } from './memory.ts';
-import { startProcess, type StopApp } from './processes.ts';
+import type { NodeProcess } from '@antrean/testing';
+import { collectGarbage, startProcess } from './processes.ts';
 import { openRunningShop } from './running-shop.ts';
 import { addBenchProducts, PLENTY } from './shop.ts';
 import type { Asked, SoakLoadReport, SoakPlan } from './soak-load.ts';
@@ -74,15 +75,17 @@ async function run(
   const database = await environment.createDatabase();
   await addBenchProducts(database.url, PRODUCTS, PLENTY);
   const shop = await openRunningShop(database.url, await environment.startRedis(), { isWatched: true });
-  const stopWorker = await shop.startWorker({ settings: UNLIMITED });
+  const worker = await shop.startWorker(UNLIMITED);
   const seconds = (warmUp + minutes) * 60;
   const plan: SoakPlan = {
-    ...{ apiUrl: shop.apiUrl, simulatorUrl: shop.simulatorUrl, headers: shop.headers },
+    ...{ apiUrl: shop.apiUrl, simulatorUrl: shop.gateways.url, headers: shop.headers },
     ...{ ordersPerSecond: rate, products: PRODUCTS, seconds },
   };
   const load = await startProcess('soak-load.ts', [JSON.stringify(plan)]);
 
-  const apps: Record<Name, Pick<StopApp, 'pid' | 'collect'>> = { api: shop.api, worker: stopWorker };
+  const [api] = shop.apis;
+  if (api === undefined) throw new Error('No API runs.');
+  const apps: Record<Name, NodeProcess> = { api: api.process, worker: worker.process };
   const seen: Record<Name, Seen> = {
     api: { resident: [], besideHeap: [], live: [] },
     worker: { resident: [], besideHeap: [], live: [] },
@@ -98,8 +101,8 @@ async function run(
     if (n % (MINUTE_MS / SAMPLE_EVERY_MS) === 0) {
       const now: string[] = [];
       for (const name of NAMES) {
-        const { pid, collect } = apps[name];
-        const live = (await collect()) / BYTES_PER_MB;
+        const { pid } = apps[name];
+        const live = (await collectGarbage(apps[name])) / BYTES_PER_MB;
         const resident = known(name, residentMb(pid));
         const besideHeap = known(name, residentBesideHeapMb(pid));
         seen[name].live.push({ atMs, mb: live });
@@ -114,7 +117,6 @@ async function run(
   for (const queue of ['orders', 'payments'] as const)
     waiting[queue] = await shop.producer.waitingCount(queue);
   const { answers, ordersSent } = (await load.stop(120_000)) as SoakLoadReport;
-  await stopWorker();
   await shop.close();
   await database.drop();
 

@@ -3,10 +3,10 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
-import { GATEWAY_SECRETS } from '@antrean/testing';
+import { GATEWAY_SECRETS, NOWHERE, seededRandom } from '@antrean/testing';
 import { count, defineBenchmark, type Report } from './benchmark.ts';
 import type { Environment } from './environment.ts';
-import { inTurns, LOOK_EVERY_MS, openRunningShop, post, type RunningShop, until } from './running-shop.ts';
+import { inTurns, LOOK_EVERY_MS, openRunningShop, type RunningShop, until } from './running-shop.ts';
 import { addBenchProducts, audit, PLENTY } from './shop.ts';
 import { percentile, rounded } from './statistics.ts';
 
@@ -69,16 +69,16 @@ async function run(
   { seconds, rate, orders }: { seconds: number; rate: number; orders: number },
   environment: Environment,
 ): Promise<Report> {
-  const random = seeded(SEED);
+  const random = seededRandom(SEED);
   const database = await environment.createDatabase();
   await addBenchProducts(database.url, 1, PLENTY);
   const shop = await openShop(database.url, await environment.startRedis());
 
   const atXendit = Math.round(orders * AT_XENDIT);
-  const stopFirst = await shop.startWorker({ isMidtransAway: true, settings: UNLIMITED });
+  const first = await shop.startWorker({ ...UNLIMITED, MIDTRANS_BASE_URL: NOWHERE });
   await placeUntilPayable(shop, 0, atXendit);
-  await stopFirst();
-  const stopWorker = await shop.startWorker({ settings: UNLIMITED });
+  await first.stop();
+  const worker = await shop.startWorker(UNLIMITED);
   await placeUntilPayable(shop, atXendit, orders);
   environment.say(`${orders} orders await payment, ${atXendit} of them at Xendit`);
 
@@ -90,7 +90,7 @@ async function run(
   environment.say(`${messages.length} webhooks sent; waiting until the last order is settled`);
   const { books, settledAfterMs } = await settle(shop);
 
-  await stopWorker();
+  await worker.stop();
   await shop.close();
   const { oversold, ledgerMismatches } = await audit(database.url);
   await database.drop();
@@ -170,7 +170,7 @@ async function openShop(databaseUrl: string, redisUrl: string): Promise<Shop> {
 async function placeUntilPayable(shop: Shop, from: number, to: number): Promise<void> {
   await inTurns(
     Array.from({ length: to - from }, (_, index) => from + index),
-    (number) => shop.place(number),
+    (number) => shop.placeNumber(number),
   );
   await until(`${to} orders await payment`, PLACE_LIMIT_MS, async () => {
     const waiting = await shop.db
@@ -211,7 +211,7 @@ async function startReceiver(captured: Captured[]): Promise<{ url: string; close
 
 /** Some are denied before they pay, some do not pay. Returns the attempts of these, once every event has come. */
 async function letCustomersPay(
-  { db, simulatorUrl, captured }: Shop,
+  { db, gateways, captured }: Shop,
   random: () => number,
 ): Promise<{ gateway: Gateway; attemptId: string }[]> {
   const attempts = await db
@@ -228,9 +228,13 @@ async function letCustomersPay(
     isDeniedFirst: gateway === 'midtrans' && random() < DENIED_FIRST,
   }));
   const paying = customers.filter(({ pays }) => pays);
-  await inTurns(paying, async ({ attemptId: orderId, isDeniedFirst }) => {
-    if (isDeniedFirst) await post(`${simulatorUrl}/__sim/deny`, { orderId });
-    await post(`${simulatorUrl}/__sim/pay`, { orderId });
+  const tell = async (what: 'deny' | 'pay', orderId: string) => {
+    const { status } = await gateways.control(what, { orderId });
+    if (status !== 200) throw new Error(`The simulator answered ${status} to ${what} ${orderId}.`);
+  };
+  await inTurns(paying, async ({ attemptId, isDeniedFirst }) => {
+    if (isDeniedFirst) await tell('deny', attemptId);
+    await tell('pay', attemptId);
   });
   await until('every event has come', CAPTURE_LIMIT_MS, async () => {
     const seen = new Set(captured.map(({ attemptId, status }) => `${attemptId} ${status}`));
@@ -396,9 +400,8 @@ async function settle(shop: Shop): Promise<{ books: Books; settledAfterMs: numbe
   }
 }
 
-async function compare({ db, simulatorUrl }: Shop): Promise<Books> {
-  const answer = await fetch(`${simulatorUrl}/__sim/payments`);
-  const ledger = (await answer.json()) as { orderId: string; amountRupiah: number }[];
+async function compare({ db, gateways }: Shop): Promise<Books> {
+  const ledger = await gateways.show<{ orderId: string; amountRupiah: number }[]>('payments');
   const orders = await db.selectFrom('orders').select(['id', 'state']).execute();
   const attempts = await db
     .selectFrom('paymentAttempts')
@@ -413,16 +416,5 @@ async function compare({ db, simulatorUrl }: Shop): Promise<Books> {
     differing: orders.filter(({ id, state }) => (state === 'paid') !== paid.has(id)).length,
     unmatched: ledger.filter(({ orderId, amountRupiah }) => !ours.has(`${orderId} ${amountRupiah}`)).length,
     doubleCharges: ledger.length - paid.size,
-  };
-}
-
-/** The same numbers from 0 to below 1 in every run (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
   };
 }
