@@ -1,4 +1,4 @@
-import { closeInOrder, createApp, JSON_CONTENT_POLICY, securityHeaders } from '@antrean/http';
+import { closeGracefully, createApp, JSON_CONTENT_POLICY, securityHeaders } from '@antrean/http';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { PLUGIN_ROUTES } from './admin-routes.ts';
 import { requireToken } from './authorization.ts';
@@ -18,7 +18,7 @@ export async function buildApp(deps: AdminDependencies, log: FastifyBaseLogger):
     pluginRoutes: PLUGIN_ROUTES,
     problems: PROBLEMS,
   });
-  closeInOrder(app, deps.config.SHUTDOWN_DEADLINE_MS);
+  closeGracefully(app, deps.config.SHUTDOWN_DEADLINE_MS);
   requireToken(app, deps.config.ADMIN_TOKENS);
   await describeAdminApi(app);
   registerRoutes(app, deps);

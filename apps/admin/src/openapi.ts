@@ -1,16 +1,16 @@
 import { type ApiAbout, answersFor, commonCodesOf, describeApi, problemSchema } from '@antrean/http';
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify';
 import about from '../package.json' with { type: 'json' };
-import { type AdminWords, DOCUMENTATION_PAGE, rulesOf } from './admin-routes.ts';
+import { type AdminRuleTypes, DOCUMENTATION_PAGE, rulesOf } from './admin-routes.ts';
 import { type ProblemCode, PROBLEMS } from './problem-codes.ts';
 
 const SCHEMA_ID = 'AdminProblem';
 
 problemSchema(Object.keys(PROBLEMS) as ProblemCode[]).meta({ id: SCHEMA_ID, description: 'RFC 9457.' });
 
-/** The routes that are registered after this, as an OpenAPI document and as a page for people, both public. */
+/** Describes the routes registered after this call, as an OpenAPI document and a documentation page, both public. */
 export async function describeAdminApi(app: FastifyInstance): Promise<void> {
-  await describeApi<AdminWords>(app, {
+  await describeApi<AdminRuleTypes>(app, {
     documentPath: '/admin/openapi.json',
     pagePath: DOCUMENTATION_PAGE,
     config: { access: 'public' },
@@ -25,7 +25,7 @@ const ABOUT: ApiAbout = {
     version: about.version,
     license: { name: about.license, identifier: about.license },
     description:
-      'For those who look after a shop. JSON; money is integer rupiah, times are ISO 8601 in UTC. Errors are problem ' +
+      'For people who run a shop. JSON; money is integer rupiah, times are ISO 8601 in UTC. Errors are problem ' +
       'documents (RFC 9457) with a stable `code`.',
   },
   tags: [
@@ -39,7 +39,7 @@ const ABOUT: ApiAbout = {
   },
 };
 
-/** With who may call the route, and the problems that it may answer. */
+/** Adds who may call the route, and the problems that it may answer. */
 function withAnswers(schema: FastifySchema, route: RouteOptions): FastifySchema {
   const { access, problems = [] } = rulesOf(route);
   const isPublic = access === 'public';

@@ -7,24 +7,24 @@ import type { ProblemCode } from './problem-codes.ts';
 type Access = KeyAccess | 'public';
 export type KeyAccess = { readonly scope: Scope | 'any'; readonly orToken?: boolean };
 
-export interface ApiWords {
+export interface ApiRuleTypes {
   access: Access;
   closedBy: Switch;
   problem: ProblemCode;
 }
 
 /** What a route of the API is handed of its app. */
-export type ApiRouter = Router<ApiWords> & Pick<FastifyInstance, 'addHook'>;
+export type ApiRouter = Router<ApiRuleTypes> & Pick<FastifyInstance, 'addHook'>;
 
 export const DOCUMENTATION_PAGE = '/docs';
 
 /** What plugins add. */
-export const PLUGIN_ROUTES: readonly PluginRoutes<ApiWords>[] = [
+export const PLUGIN_ROUTES: readonly PluginRoutes<ApiRuleTypes>[] = [
   { plugin: '@fastify/cors', url: '*', rules: { access: 'public', closedBy: [] } },
   { plugin: '@fastify/swagger-ui', url: DOCUMENTATION_PAGE, rules: { access: 'public' } },
 ];
 
 /** The rules of a route: every one has them, or the app does not start. */
-export function rulesOf({ config }: { config?: FastifyContextConfig }): RouteRules<ApiWords> {
-  return config as RouteRules<ApiWords>;
+export function rulesOf({ config }: { config?: FastifyContextConfig }): RouteRules<ApiRuleTypes> {
+  return config as RouteRules<ApiRuleTypes>;
 }

@@ -1,5 +1,5 @@
 import { callbackify } from 'node:util';
-import { closeInOrder, createApp, JSON_CONTENT_POLICY, languageOf, securityHeaders } from '@antrean/http';
+import { closeGracefully, createApp, JSON_CONTENT_POLICY, languageOf, securityHeaders } from '@antrean/http';
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify';
 import { PLUGIN_ROUTES } from './api-routes.ts';
 import { type Caller, callerIdentifier } from './caller.ts';
@@ -34,7 +34,7 @@ export async function buildApp(deps: ApiDependencies, log: FastifyBaseLogger): P
   });
   await allowOrigins(app, settings);
   // After the origins, so that a page can read the refusal.
-  closeInOrder(app, config.SHUTDOWN_DEADLINE_MS);
+  closeGracefully(app, config.SHUTDOWN_DEADLINE_MS);
 
   app.decorateRequest('caller');
   const identify = callerIdentifier(deps);

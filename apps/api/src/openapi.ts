@@ -3,7 +3,7 @@ import { GATEWAYS } from '@antrean/payments';
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify';
 import about from '../package.json' with { type: 'json' };
 import { RATE_LIMIT_HEADERS } from './answer-headers.ts';
-import { type ApiWords, DOCUMENTATION_PAGE, rulesOf } from './api-routes.ts';
+import { type ApiRuleTypes, DOCUMENTATION_PAGE, rulesOf } from './api-routes.ts';
 import type { ApiConfig } from './config.ts';
 import { FOR_ANY_PAGE } from './cors.ts';
 import { isForPages, problemAnswersOf } from './problem-answers.ts';
@@ -14,7 +14,7 @@ export async function describeApi(
   app: FastifyInstance,
   { PUBLIC_URL }: Pick<ApiConfig, 'PUBLIC_URL'>,
 ): Promise<void> {
-  await describe<ApiWords>(app, {
+  await describe<ApiRuleTypes>(app, {
     documentPath: '/openapi.json',
     pagePath: DOCUMENTATION_PAGE,
     config: { access: 'public', cors: FOR_ANY_PAGE },

@@ -1,4 +1,4 @@
-/** The headers of answers that clients of any app go by, as a document has them. */
+/** Headers of answers that clients of any app use, as the OpenAPI document describes them. */
 export const COMMON_HEADERS = {
   etag: { type: 'string', description: 'The version of this answer, for `If-None-Match`.' },
   'cache-control': { type: 'string', description: 'Who may cache the answer, and for how long.' },

@@ -7,37 +7,38 @@ import Fastify, {
 import { endWithProblem } from './broken-requests.ts';
 import { Problem, type ProblemTable, sendProblem, toProblem } from './problems.ts';
 import { requestIds } from './request-ids.ts';
-import { type PluginRoutes, requireRouteRules, type RouteWords } from './routes.ts';
+import { type PluginRoutes, requireRouteRules, type RouteRuleTypes } from './routes.ts';
 import { validatorCompiler } from './validation.ts';
 
 const REQUEST_TIMEOUT_MS = 10_000;
-/** Of the headers alone: drops slow clients. */
+/** For the headers alone: drops slow clients. */
 const HEADERS_TIMEOUT_MS = 5_000;
-/** Of a connection on which nothing moves; a stream of events says something every 15 s. */
+/** For a connection without traffic. An event stream sends a heartbeat every 15 s. */
 const IDLE_TIMEOUT_MS = 60_000;
-/** How often timeouts are looked for: often, so that slow clients are not all dropped at the same moment. */
+/** The interval of the timeout check. It is short, so that slow clients are not all dropped at the same moment. */
 const TIMEOUTS_CHECKED_EVERY_MS = 100;
 
-export interface AppOptions<W extends RouteWords> {
+export interface AppOptions<T extends RouteRuleTypes> {
   log: FastifyBaseLogger;
   bodyLimitBytes: number;
-  /** Networks whose X-Forwarded-For is believed. */
+  /** Networks whose X-Forwarded-For is trusted. */
   trustedProxies?: string[] | undefined;
   securityHeaders: Readonly<Record<string, string>>;
   /** The rules of the routes that plugins add. */
-  pluginRoutes: readonly PluginRoutes<W>[];
-  problems: ProblemTable<W['problem']>;
-  /** What the app's problem documents hold beside the common fields; it may set headers too. */
-  addToProblem?: (reply: FastifyReply, problem: Problem<W['problem']>) => object;
+  pluginRoutes: readonly PluginRoutes<T>[];
+  problems: ProblemTable<T['problem']>;
+  /** Adds fields to the app's problem documents. It may set headers too. */
+  addToProblem?: (reply: FastifyReply, problem: Problem<T['problem']>) => object;
 }
 
 /**
- * An app without routes: JSON in and out, requests checked by the zod schemas of their routes, errors answered as problem
- * documents, security headers on every answer, and no start with a route that has no rules.
+ * An app without routes. It takes and answers JSON, checks requests by the zod schemas of their routes,
+ * answers errors as problem documents, sets security headers on every answer, and refuses to start with a
+ * route that has no rules.
  */
-export function createApp<W extends RouteWords>(options: AppOptions<W>): FastifyInstance {
+export function createApp<T extends RouteRuleTypes>(options: AppOptions<T>): FastifyInstance {
   const { securityHeaders, problems, addToProblem } = options;
-  const send = (reply: FastifyReply, problem: Problem<W['problem']>) =>
+  const send = (reply: FastifyReply, problem: Problem<T['problem']>) =>
     sendProblem(problems, reply, problem, addToProblem?.(reply, problem) ?? {});
   const app = Fastify({
     loggerInstance: options.log,
@@ -51,9 +52,9 @@ export function createApp<W extends RouteWords>(options: AppOptions<W>): Fastify
       connectionsCheckingInterval: TIMEOUTS_CHECKED_EVERY_MS,
     },
     trustProxy: options.trustedProxies ?? false,
-    // It would be no problem document; see closeInOrder.
+    // Fastify's own 503 is no problem document; see closeGracefully.
     return503OnClosing: false,
-    // For an address that cannot be read, so that no hook has run.
+    // Called for an address that cannot be parsed. No hook has run.
     frameworkErrors: (error, request, reply) => {
       void reply.headers({ ...securityHeaders, 'x-request-id': request.id });
       void send(reply, toProblem(error));
@@ -71,10 +72,10 @@ export function createApp<W extends RouteWords>(options: AppOptions<W>): Fastify
     void reply.headers(securityHeaders).header('x-request-id', request.id);
     next();
   });
-  // JSON and nothing else, not even as a string.
+  // Only JSON bodies are parsed.
   app.removeContentTypeParser('text/plain');
   app.setValidatorCompiler(validatorCompiler);
-  // Answers are checked against their schemas by tests, and not once more each time.
+  // Tests check answers against their schemas; production does not check them again.
   app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
   return app;
 }

@@ -2,29 +2,30 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import type { Socket } from 'node:net';
 import { bodyOf, Problem, PROBLEM_MEDIA_TYPE, type ProblemTable } from './problems.ts';
 
-/** What Node knows of a connection, as its own handler of these errors reads it. */
+/** Fields of a connection that Node's own handler of client errors reads. */
 interface Connection extends Socket {
-  /** The answer whose turn it is, while it is not over. */
+  /** The answer that is being sent, or that is sent next. */
   _httpMessage?: ServerResponse | null;
-  /** `incoming` is what was read last, or is being read. */
+  /** `incoming` is the request that is being read, or was read last. */
   parser?: { incoming?: IncomingMessage | null } | null;
 }
 
-/** Ends a connection over which no valid request came, with a problem document where an answer is possible. */
+/** Ends a connection that sent no valid request, with a problem document where an answer is possible. */
 export function endWithProblem(table: ProblemTable): (error: { code?: string }, socket: Connection) => void {
   return ({ code }, socket) => {
     const { _httpMessage: answer, parser } = socket;
     const unread = parser?.incoming?.complete === false ? parser.incoming : undefined;
     if (answer && !answer.headersSent && answer.req !== unread) {
-      // What cannot be read follows a request that could, as a body whose length was not told: that one is answered,
-      // and is the last.
+      // The invalid bytes follow a valid request, for example a body without a length. That request is
+      // answered, and the connection closes afterwards.
       answer.shouldKeepAlive = false;
       return;
     }
-    // An answer that is under way is not interrupted. What was refused before all of it was there is answered already.
+    // An answer that has begun is not interrupted. A request that was refused before it was complete is
+    // answered already.
     const isAnswered = answer ? answer.headersSent : unread !== undefined;
-    // Browsers open connections ahead. Without a byte received there is no answer: the browser would take it for the
-    // answer to its next request.
+    // Browsers open connections in advance. A connection that sent no byte gets no answer: the browser would
+    // take it for the answer to its next request.
     if (!socket.writable || socket.bytesRead === 0 || isAnswered) {
       socket.destroy();
       return;

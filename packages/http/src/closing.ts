@@ -2,18 +2,18 @@ import type { FastifyInstance } from 'fastify';
 import { Problem } from './problems.ts';
 
 /**
- * A request is answered within a second. What takes longer waits for PostgreSQL, is sent by drops, or is a connection
- * without a request.
+ * Requests are answered within a second. After this time only clients that send slowly, requests that wait
+ * for PostgreSQL, and connections without a request are left.
  */
 const MAX_CLOSING_MS = 3_000;
 const IDLE_CLOSED_EVERY_MS = 50;
 
-/** While the app closes, requests under way are answered, and new ones are asked to come again: to another process. */
-export function closeInOrder(app: FastifyInstance, deadlineMs: number): void {
+/** Graceful shutdown: open requests are answered, new ones get a 503 and are retried at another process. */
+export function closeGracefully(app: FastifyInstance, deadlineMs: number): void {
   let isClosing = false;
   app.addHook('preClose', async () => {
     isClosing = true;
-    // A connection falls idle with its answer, and would be kept for another request.
+    // A keep-alive connection becomes idle only after its answer.
     const idle = setInterval(() => app.server.closeIdleConnections(), IDLE_CLOSED_EVERY_MS);
     const late = setTimeout(() => app.server.closeAllConnections(), Math.min(deadlineMs, MAX_CLOSING_MS));
     app.server.once('close', () => {

@@ -1,4 +1,4 @@
-/** Whether If-None-Match names this entity tag (RFC 9110, 13.1.2): by the weak comparison, and `*` is any. */
+/** Whether If-None-Match names this entity tag (RFC 9110, 13.1.2): weak comparison, and `*` matches any. */
 export function isTagNamed(header: string | undefined, etag: string): boolean {
   if (header === undefined) return false;
   return header

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { languageOf } from './language.ts';
 
-describe('the language', () => {
+describe('the language of a request', () => {
   it.each([
     [undefined, 'id'],
     ['', 'id'],
@@ -28,7 +28,7 @@ describe('the language', () => {
     [';;;,,,=q', 'id'],
     ['<script>', 'id'],
     [`${'x,'.repeat(50_000)}en`, 'id'],
-  ])('of %j is %s', (header, language) => {
+  ])('with Accept-Language %j is %s', (header, language) => {
     const headers = header === undefined ? {} : { 'accept-language': header.slice(0, 100_000) };
     expect(languageOf({ headers })).toBe(language);
   });

@@ -1,15 +1,15 @@
 import type { FastifyRequest } from 'fastify';
 
-/** What people are told in: Indonesian, unless they prefer English. */
+/** The language of messages: Indonesian, unless the client prefers English. */
 export type Language = 'id' | 'en';
 
-/** Something that is said to people, in both languages. */
+/** A message in both languages. */
 export type Texts = Readonly<Record<Language, string>>;
 
-/** Far more than a browser sends. */
+/** Longer than any browser sends. */
 const MAX_HEADER_LENGTH = 500;
 
-/** The weight of a language in Accept-Language (RFC 9110, 12.5.4): of its range, else of `*`, else 0. */
+/** The weight of a language in Accept-Language (RFC 9110, 12.5.4): that of its range, else of `*`, else 0. */
 function weightOf(ranges: readonly (readonly [range: string, weight: number])[], language: Language): number {
   const named = ranges.filter(([range]) => range === language || range.startsWith(`${language}-`));
   const counted = named.length > 0 ? named : ranges.filter(([range]) => range === '*');

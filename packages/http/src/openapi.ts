@@ -6,7 +6,7 @@ import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fast
 import { z } from 'zod';
 import { headersNamed } from './answer-headers.ts';
 import { isTagNamed } from './entity-tags.ts';
-import type { Router, RouteRules, RouteWords } from './routes.ts';
+import type { Router, RouteRules, RouteRuleTypes } from './routes.ts';
 import { ifNoneMatch, noBody, noQuery } from './schemas.ts';
 
 const KEPT_SECONDS = 300;
@@ -14,7 +14,7 @@ const KEPT_SECONDS = 300;
 const toJson: Parameters<typeof createJsonSchemaTransform>[0] = {
   zodToJsonConfig: {
     override: ({ jsonSchema }) => {
-      // A format says the same in a word, and a bound of JavaScript's is none of ours.
+      // The format already describes the pattern; the bounds of JavaScript numbers are not ours.
       if (jsonSchema.format !== undefined) delete jsonSchema.pattern;
       if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
       if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
@@ -24,7 +24,7 @@ const toJson: Parameters<typeof createJsonSchemaTransform>[0] = {
 const jsonSchemaTransform = createJsonSchemaTransform(toJson);
 const jsonSchemaTransformObject = createJsonSchemaTransformObject(toJson);
 
-/** Of the page alone: everything that it loads is of this server. */
+/** The content policy of the documentation page: it loads everything from this server. */
 const PAGE_CSP = {
   'default-src': "'none'",
   'script-src': "'self'",
@@ -36,30 +36,30 @@ const PAGE_CSP = {
   'frame-ancestors': "'none'",
 };
 
-/** What is said of an API as a whole. */
+/** The OpenAPI fields about the API as a whole. */
 export type ApiAbout = NonNullable<FastifyDynamicSwaggerOptions['openapi']> & { info: { title: string } };
 
-export interface ApiDescription<W extends RouteWords> {
-  /** Where the document is read. */
+export interface ApiDescription<T extends RouteRuleTypes> {
+  /** The path of the document. */
   documentPath: string;
-  /** Where the page for people is. */
+  /** The path of the documentation page. */
   pagePath: string;
-  /** The rules of the document; those of the page are among the app's plugin routes. */
-  config: RouteRules<W> & FastifyContextConfig;
+  /** The rules of the document route. Those of the page are among the app's plugin routes. */
+  config: RouteRules<T> & FastifyContextConfig;
   about: ApiAbout;
-  /** Headers that every route may be sent. */
+  /** Headers that every route accepts. */
   headers?: z.core.$ZodLooseShape;
-  /** Completes the schema of a route: who may call it, and what else it answers. */
+  /** Adds to the schema of a route who may call it and the problems that it answers. */
   complete: (schema: FastifySchema, route: RouteOptions) => FastifySchema;
 }
 
 /**
- * Describes the routes that are registered after this, as an OpenAPI document and as a page for people. The document is
- * made once, from the schemas that requests are checked with.
+ * Describes the routes that are registered after this call, as an OpenAPI document and as a documentation
+ * page. The document is built once, from the schemas that validate requests.
  */
-export async function describeApi<W extends RouteWords>(
+export async function describeApi<T extends RouteRuleTypes>(
   app: FastifyInstance,
-  { documentPath, pagePath, config, about, headers = {}, complete }: ApiDescription<W>,
+  { documentPath, pagePath, config, about, headers = {}, complete }: ApiDescription<T>,
 ): Promise<void> {
   await app.register(swagger, {
     openapi: { openapi: '3.1.0', ...about },
@@ -77,7 +77,7 @@ export async function describeApi<W extends RouteWords>(
   });
   await app.register(swaggerUi, {
     routePrefix: pagePath,
-    // The page asks for its own copy; there is one document.
+    // The page requests a copy at its own path; redirect it to the one document.
     uiHooks: {
       onRequest: (request, reply, next) => {
         if (/^\/(?:json|yaml)/.test(request.url.slice(pagePath.length))) void reply.redirect(documentPath);
@@ -89,7 +89,7 @@ export async function describeApi<W extends RouteWords>(
     uiConfig: { docExpansion: 'list', defaultModelsExpandDepth: 2, validatorUrl: null },
   });
 
-  // As bytes: it is long, and encoding it again for each that asks holds up all others.
+  // Encoded once: encoding this long document for each request would block the event loop.
   let document = { bytes: Buffer.alloc(0), etag: '' };
   app.addHook('onReady', async () => {
     const bytes = Buffer.from(JSON.stringify(app.swagger()));
@@ -111,7 +111,7 @@ export async function describeApi<W extends RouteWords>(
       }),
     },
   };
-  const router: Router<W> = app;
+  const router: Router<T> = app;
   router.get(documentPath, { config, schema }, (request, reply) => {
     void reply.header('etag', document.etag).header('cache-control', `public, max-age=${KEPT_SECONDS}`);
     if (isTagNamed(request.headers['if-none-match'], document.etag)) return reply.code(304).send();
@@ -128,7 +128,7 @@ interface OpenApi {
 }
 type Media = Record<string, { schema?: { $ref?: string } }>;
 
-/** Without the components that nothing names, and with a description of those answers that are one. */
+/** Removes unused components, and gives answers that refer to a component its description. */
 function withoutUnused<T extends OpenApi>(document: T): T {
   const schemas = document.components?.schemas ?? {};
   const operations = Object.values(document.paths ?? {}).flatMap((path) => Object.values(path));
@@ -138,7 +138,7 @@ function withoutUnused<T extends OpenApi>(document: T): T {
       if (ref !== undefined) response.description = schemas[ref]?.description ?? '';
     }
   }
-  // Those that only unused ones name are found in the next round.
+  // Components that only unused components refer to become unused in the next round.
   for (let before = -1; before !== Object.keys(schemas).length; ) {
     before = Object.keys(schemas).length;
     const text = JSON.stringify(document);

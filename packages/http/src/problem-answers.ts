@@ -3,10 +3,10 @@ import { z } from 'zod';
 import { headersNamed } from './answer-headers.ts';
 import { bodyOf, type CommonCode, Problem, type ProblemTable } from './problems.ts';
 
-/** Answered before anything is known of the request: without what an app adds to its problems. */
+/** Answered before the request is parsed, so without the fields that an app adds to its problems. */
 const BEFORE_A_REPLY: ReadonlySet<string> = new Set<CommonCode>(['malformed_request', 'request_timeout']);
 
-/** The document of a problem that an app answers, as far as all apps have it. */
+/** The schema of a problem document, as all apps share it. */
 export function problemSchema<Code extends string>(codes: readonly Code[]) {
   return z.object({
     type: z.string().describe('`urn:antrean:problem:` and the code.'),
@@ -22,7 +22,7 @@ export function problemSchema<Code extends string>(codes: readonly Code[]) {
   });
 }
 
-/** The codes that a route may answer whatever its app does. */
+/** The codes that any app's route may answer. */
 export function commonCodesOf({ method, schema }: Pick<RouteOptions, 'method' | 'schema'>): CommonCode[] {
   return [
     'malformed_request',
@@ -37,15 +37,15 @@ export function commonCodesOf({ method, schema }: Pick<RouteOptions, 'method' | 
 
 export interface ProblemAnswers<Code extends string> {
   table: ProblemTable<Code>;
-  /** The id of the app's schema of a problem. */
+  /** The id of the app's problem schema. */
   schemaId: string;
   /** Headers that the app adds to its problems. */
   headers?: object;
-  /** What the app adds to the document of a problem, and the fields that are wrong. */
+  /** The fields that the app adds to a problem document, and the invalid fields. */
   exampleOf?: (code: Code | CommonCode) => { added?: object; errors?: { path: string; message: string }[] };
 }
 
-/** The answers of a document for these codes, by status, each code with an example. */
+/** The documented answers for these codes, grouped by status, each code with an example. */
 export function answersFor<Code extends string>(
   { table, schemaId, headers = {}, exampleOf }: ProblemAnswers<Code>,
   codes: readonly (Code | CommonCode)[],
@@ -55,7 +55,7 @@ export function answersFor<Code extends string>(
     const body = bodyOf(table, new Problem<Code>(code, undefined, errors));
     return BEFORE_A_REPLY.has(code) ? body : { ...body, ...added };
   };
-  // In the order of the table, each once.
+  // In the order of the table, without duplicates.
   const inOrder = (Object.keys(table) as (Code | CommonCode)[]).filter((code) => codes.includes(code));
   const byStatus = Map.groupBy(inOrder, (code) => table[code].status);
   return Object.fromEntries(

@@ -1,12 +1,12 @@
 import type { FastifyReply } from 'fastify';
 
-/** A kind of problem: its HTTP status, and what is generally said of it. */
+/** A kind of problem: its HTTP status and its general title. */
 interface ProblemKind {
   readonly status: number;
   readonly title: string;
 }
 
-/** What any app may refuse with: the table of each begins with these. */
+/** Problems that any app may answer; each app's table begins with them. */
 export const COMMON_PROBLEMS = {
   malformed_request: { status: 400, title: 'The request is not valid HTTP.' },
   malformed_body: { status: 400, title: 'The body is not valid JSON.' },
@@ -24,10 +24,10 @@ export type CommonCode = keyof typeof COMMON_PROBLEMS;
 /** Every problem that an app answers, by its stable code. */
 export type ProblemTable<Code extends string = string> = Readonly<Record<Code | CommonCode, ProblemKind>>;
 
-/** A request that is refused. Its status and title are those that the app's table has for its code. */
+/** A refused request. The app's table gives the status and title of its code. */
 export class Problem<Code extends string = string> extends Error {
   readonly code: Code | CommonCode;
-  /** What has happened and what to do, for developers; without it, the title is all there is to say. */
+  /** What happened and what to do, for developers. Without it, the title is sent. */
   readonly detail: string | undefined;
   readonly errors: readonly { path: string; message: string }[] | undefined;
 
@@ -42,7 +42,7 @@ export class Problem<Code extends string = string> extends Error {
     this.errors = errors;
   }
 
-  /** Set, it is when to ask again; a 503 without it says in a second. */
+  /** Seconds for Retry-After. A 503 without it says one second. */
   retryAfterSeconds: number | undefined;
 
   after(seconds: number): this {
@@ -51,7 +51,7 @@ export class Problem<Code extends string = string> extends Error {
   }
 }
 
-/** RFC 9457. Never carries a stack trace or a library's own message. */
+/** RFC 9457. Never holds a stack trace or a library's own message. */
 export function bodyOf<Code extends string>(table: ProblemTable<Code>, problem: Problem<Code>) {
   const { code, detail, errors } = problem;
   const { status, title } = table[code];
@@ -67,7 +67,7 @@ export function bodyOf<Code extends string>(table: ProblemTable<Code>, problem: 
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
 
-/** Answers with the problem, and with the fields that the app adds. */
+/** Answers with the problem document and the fields that the app adds. */
 export function sendProblem<Code extends string>(
   table: ProblemTable<Code>,
   reply: FastifyReply,
@@ -92,7 +92,7 @@ const FASTIFY_CODES: Readonly<Record<string, CommonCode>> = {
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'malformed_body',
 };
 
-/** What an error of a request is answered as. */
+/** Maps an error of a request to its problem. */
 export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   const { code, statusCode } = (error ?? {}) as { code?: unknown; statusCode?: unknown };

@@ -2,18 +2,18 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import { beforeEach, describe, expect, expectTypeOf, it } from 'vitest';
 import { requireRouteRules, type Router } from './routes.ts';
 
-interface Words {
+interface Types {
   access: 'public' | 'key';
   closedBy: 'maintenance';
   problem: 'sold_out';
 }
-type Options<Method extends keyof Router<Words>> = Parameters<Router<Words>[Method]>[1];
+type Options<Method extends keyof Router<Types>> = Parameters<Router<Types>[Method]>[1];
 
 const answer = () => ({ echo: true });
 let app: FastifyInstance;
 beforeEach(() => {
   app = Fastify();
-  requireRouteRules<Words>(app, [{ plugin: 'a plugin', url: '/docs', rules: { access: 'public' } }]);
+  requireRouteRules<Types>(app, [{ plugin: 'a plugin', url: '/docs', rules: { access: 'public' } }]);
 });
 
 describe('a route that does not say who may call it', () => {
@@ -60,7 +60,7 @@ describe('a route that writes and does not say what closes it', () => {
   });
 });
 
-it('the rules of a listed plugin are those of its routes, and of no route beside them', async () => {
+it('the rules of a listed plugin apply to its routes and to no others', async () => {
   const found: unknown[] = [];
   app.addHook('onRequest', async ({ routeOptions }) => void found.push(routeOptions.config.access));
   app.get('/docs', answer);

@@ -11,32 +11,32 @@ import type {
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Who may call the route, in the words of its app: see `RouteWords`. */
+    /** Who may call the route: see `RouteRuleTypes`. */
     access?: unknown;
-    /** Which switches close the route. A route that writes names them, if only to say that none does. */
+    /** Switches that close the route. A route that writes must name them, or declare an empty list. */
     closedBy?: readonly string[];
-    /** What the route may refuse with, besides what its access, body, limits and switches bring with them. */
+    /** Problems that the route may answer, besides those of its access, body, limits and switches. */
     problems?: readonly string[];
   }
 }
 
-/** The words in which the routes of an app say who may call them, what closes them, and how they refuse. */
-export interface RouteWords {
+/** The types of an app's route rules: access, switches and problem codes. */
+export interface RouteRuleTypes {
   access: unknown;
   closedBy: string;
   problem: string;
 }
 
 /** The rules of a route that reads. */
-export interface RouteRules<W extends RouteWords> {
-  access: W['access'];
-  closedBy?: readonly W['closedBy'][];
-  problems?: readonly W['problem'][];
+export interface RouteRules<T extends RouteRuleTypes> {
+  access: T['access'];
+  closedBy?: readonly T['closedBy'][];
+  problems?: readonly T['problem'][];
 }
 
-/** The rules of a route that writes: it says what closes it. */
-interface WritingRouteRules<W extends RouteWords> extends RouteRules<W> {
-  closedBy: readonly W['closedBy'][];
+/** The rules of a route that writes: it must name the switches that close it. */
+interface WritingRouteRules<T extends RouteRuleTypes> extends RouteRules<T> {
+  closedBy: readonly T['closedBy'][];
 }
 
 type AddRoute<Rules> = <G extends RouteGenericInterface = RouteGenericInterface>(
@@ -50,26 +50,26 @@ type AddRoute<Rules> = <G extends RouteGenericInterface = RouteGenericInterface>
   handler: RouteHandlerMethod<RawServerDefault, RawRequestDefaultExpression, RawReplyDefaultExpression, G>,
 ) => unknown;
 
-/** What a route is handed of its app: without rules it does not compile. */
-export interface Router<W extends RouteWords> {
-  get: AddRoute<RouteRules<W>>;
-  post: AddRoute<WritingRouteRules<W>>;
+/** What an app hands to its routes. A route without rules does not compile. */
+export interface Router<T extends RouteRuleTypes> {
+  get: AddRoute<RouteRules<T>>;
+  post: AddRoute<WritingRouteRules<T>>;
 }
 
-/** The rules of the routes that a plugin adds at `url` and below it: it cannot give them itself. */
-export interface PluginRoutes<W extends RouteWords> {
+/** Rules for the routes that a plugin adds at `url` and below, as the plugin cannot declare them itself. */
+export interface PluginRoutes<T extends RouteRuleTypes> {
   plugin: string;
   url: string;
-  rules: RouteRules<W>;
+  rules: RouteRules<T>;
 }
 
 /**
- * Has the app refuse to start with a route that does not say who may call it, or that writes and does not say what closes
- * it. Call it before any route or plugin is registered.
+ * Makes the app refuse to start when a route does not say who may call it, or writes and does not say what
+ * closes it. Call it before any route or plugin is registered.
  */
-export function requireRouteRules<W extends RouteWords>(
+export function requireRouteRules<T extends RouteRuleTypes>(
   app: FastifyInstance,
-  plugins: readonly PluginRoutes<W>[],
+  plugins: readonly PluginRoutes<T>[],
 ): void {
   app.addHook('onRoute', (route) => {
     const added = plugins.find(({ url }) => isAtOrBelow(url, route));

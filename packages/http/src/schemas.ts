@@ -1,9 +1,9 @@
 import { z } from 'zod';
 
-/** For routes that take no query. */
+/** For routes without a query. */
 export const noQuery = z.strictObject({});
 
-/** For routes that take no body: none, or an empty object. */
+/** For routes without a body: it may be missing or an empty object. */
 export const noBody = z.strictObject({}).nullish();
 
 export const ifNoneMatch = {

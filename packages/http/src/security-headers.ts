@@ -1,12 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import helmet from 'helmet';
 
-/** The content policy of an app whose answers are JSON and nothing else. Its page of documentation has one of its own. */
+/** The content policy of an app that answers only JSON. Its documentation page has its own. */
 export const JSON_CONTENT_POLICY = { 'default-src': ["'none'"], 'frame-ancestors': ["'none'"] } as const;
 
 /**
- * What helmet sets under this policy; the headers that only concern pages are left out. They are the same each time, so
- * an app asks for them once.
+ * The headers that helmet sets under this policy, without those that only concern pages. They never change,
+ * so an app builds them once.
  */
 export function securityHeaders(
   contentPolicy: Readonly<Record<string, readonly string[]>>,
@@ -32,7 +32,7 @@ function headersOf(middleware: ReturnType<typeof helmet>): Record<string, string
     },
     removeHeader: () => undefined,
   };
-  // helmet reads nothing of the request, and of the response only sets and removes headers.
+  // helmet does not read the request, and only sets and removes headers of the response.
   middleware({} as IncomingMessage, response as unknown as ServerResponse, (error) => {
     if (error !== undefined) throw error instanceof Error ? error : new Error('helmet failed');
   });

@@ -2,25 +2,25 @@ import type { FastifySchemaCompiler } from 'fastify';
 import type { z } from 'zod';
 import { Problem } from './problems.ts';
 
-/** A body can be wrong in tens of thousands of places. */
+/** A body can have tens of thousands of errors. */
 const MAX_ERRORS = 20;
 const MAX_MESSAGE_LENGTH = 200;
 
 const DETAILS: Readonly<Record<string, string>> = {
-  body: 'The body does not have the form that this route asks for; see errors.',
-  querystring: 'The query does not have the form that this route asks for; see errors.',
+  body: 'The body does not match the schema of this route; see errors.',
+  querystring: 'The query does not match the schema of this route; see errors.',
 };
 
 /**
- * Each part of a request is checked once, by the zod schema of its route, and is from there on as the schema has it.
- * What is wrong is `invalid_request`, naming the fields; an address of a wrong form is `not_found`.
+ * Validates each part of a request once, by the zod schema of its route. Handlers get the parsed value. An
+ * invalid body or query is `invalid_request` and names the fields; an invalid path parameter is `not_found`.
  */
 export const validatorCompiler: FastifySchemaCompiler<z.ZodType> = ({ schema, httpPart }) => {
-  // Described only: a header is checked where it is used, and has a code or a meaning of its own when it is wrong.
+  // Headers are only documented here. The handler checks them, with codes of its own.
   if (httpPart === 'headers') return () => true;
   return (given: unknown) => {
     const parsed = schema.safeParse(given);
-    // No body is handed over as null, and stays none.
+    // Fastify passes a missing body as null, and it stays null.
     if (parsed.success) return parsed.data === null ? true : { value: parsed.data };
     return {
       error:
@@ -35,7 +35,7 @@ function refusal(detail: string | undefined, { issues }: z.ZodError): Problem {
     detail,
     issues.slice(0, MAX_ERRORS).map(({ path, message }) => ({
       path: path.join('.'),
-      // It may repeat a name that was sent.
+      // The message may repeat a field name of the client.
       message: message.slice(0, MAX_MESSAGE_LENGTH).toWellFormed(),
     })),
   );

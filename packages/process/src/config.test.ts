@@ -10,7 +10,7 @@ describe('REDIS_URL', () => {
     'rediss://user:p%40ss@redis.example:6380/1',
     'redis+cluster://10.0.0.1:6379',
     'redis+cluster://:p%40ss@redis-0.example:6379,redis-1.example:6379,redis-2.example:6379',
-  ])('may be %s', (url) => {
+  ])('accepts %s', (url) => {
     expect(parse(url).REDIS_URL).toBe(url);
   });
 
@@ -23,7 +23,7 @@ describe('REDIS_URL', () => {
     'redis+cluster://10.0.0.1:6379,redis+cluster://10.0.0.2:6379',
     'redis+cluster://10.0.0.1:6379/1',
     'redis://10.0.0.1:6379,10.0.0.2:6379',
-  ])('is refused when it is %o', (url) => {
+  ])('is invalid as %o', (url) => {
     expect(() => parse(url)).toThrow(/REDIS_URL: Invalid URL/);
   });
 });

@@ -2,18 +2,18 @@ import { z } from 'zod';
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
-/** What every process of ours can be told. */
+/** Settings of every process. */
 export const commonConfig = {
   LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
-  /** How long what is under way may take to finish after a signal. */
+  /** How long open work may take to finish after a signal. */
   SHUTDOWN_DEADLINE_MS: z.coerce.number().int().min(100).default(10_000),
 };
 
 const CLUSTER_URL = /^redis\+cluster:\/\/([^\s@/]*@)?[\w.-]+:\d{1,5}(,[\w.-]+:\d{1,5})*$/;
 
-/** Where Redis is, and the name in each of its keys. Processes that work together have the same. */
+/** The Redis address, and the prefix of every key. Processes of one shop use the same values. */
 export const redisConfig = {
-  /** Of one server, or of nodes of one cluster: `redis+cluster://user:password@host:port,host:port`. */
+  /** One server, or several nodes of a cluster: `redis+cluster://user:password@host:port,host:port`. */
   REDIS_URL: z
     .string()
     .refine((url) => (url.startsWith('redis+cluster:') ? CLUSTER_URL.test(url) : URL.canParse(url)), {
@@ -23,8 +23,8 @@ export const redisConfig = {
 };
 
 /**
- * The typed configuration in the environment. Throws with every bad value named, and none of them shown, as it may
- * be a secret: an unparsable value never means its default.
+ * Reads the typed configuration from the environment. Throws with the name of every bad value, and without
+ * the value, as it may be a secret. An unparsable value never falls back to its default.
  */
 export function parseConfig<T extends z.ZodType>(
   who: string,

@@ -4,7 +4,7 @@ import { type HealthServer, startHealthServer } from './health-server.ts';
 let server: HealthServer;
 afterEach(() => server.close());
 
-it('the health server says that the process runs, and whether it can do its work', async () => {
+it('the health server answers whether the process runs and whether it can do its work', async () => {
   let isReady = true;
   const check = () => (isReady ? Promise.resolve() : Promise.reject(new Error('away')));
   server = await startHealthServer({ host: '127.0.0.1', port: 0, check, detail: 'Redis does not answer' });

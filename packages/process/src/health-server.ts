@@ -7,8 +7,8 @@ export interface HealthServer {
 }
 
 /**
- * Health of a process that serves no HTTP otherwise: `/health/live` answers 200 while it runs, `/health/ready` where `check`
- * resolves, else 503 with `detail`.
+ * Health routes for a process that serves no other HTTP: `/health/live` answers 200 while the process runs;
+ * `/health/ready` answers 200 when `check` resolves, else 503 with `detail`.
  */
 export async function startHealthServer({
   host,

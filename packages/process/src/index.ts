@@ -1,10 +1,10 @@
 // Configuration.
 export { commonConfig, parseConfig, redisConfig } from './config.ts';
 
-// Logs without secrets and customers' data.
+// Logs without secrets and personal data.
 export { createLog, type LogLevel } from './log.ts';
 
-// Health, for a process that serves no HTTP otherwise.
+// Health of a process that serves no other HTTP.
 export { startHealthServer } from './health-server.ts';
 
 // Starting and stopping.

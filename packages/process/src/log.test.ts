@@ -8,7 +8,7 @@ function logged(error: unknown): string {
 }
 
 describe('the log', () => {
-  it('keeps what an error quotes of customers and keys out, also in its causes', () => {
+  it('leaves out personal data and keys that an error or its causes quote', () => {
     const secret = 'siti@example.test';
     const inner = Object.assign(new Error('duplicate key'), { code: '23505', detail: secret, where: secret });
     const outer = Object.assign(new Error('could not be stored', { cause: inner }), {
@@ -21,7 +21,7 @@ describe('the log', () => {
     expect(text).toContain('23505');
   });
 
-  it('does not print a thrown value that is no error', () => {
+  it('does not print a thrown value that is not an Error', () => {
     expect(logged('Basic c2VjcmV0')).not.toContain('c2VjcmV0');
   });
 });

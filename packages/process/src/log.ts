@@ -9,8 +9,8 @@ export function createLog(name: string, level: LogLevel, destination?: Destinati
 }
 
 /**
- * What is logged of an error. PostgreSQL quotes the offending row in `detail` and `where`, ioredis the arguments of
- * its command, axios and the gateways' SDKs the request with its key: none of that belongs in a log.
+ * The logged fields of an error. Others are left out: PostgreSQL quotes the row in `detail` and `where`,
+ * ioredis the arguments of its command, axios and the gateways' SDKs the request with its key.
  */
 function describeError(error: unknown): unknown {
   if (!(error instanceof Error)) return { message: typeof error };

@@ -7,10 +7,10 @@ export interface Running {
   stop(): Promise<void>;
 }
 
-/** Past its own deadline, a process that still has not stopped is ended. */
+/** Added to the shutdown deadline. A process that still runs after that is ended. */
 const LAST_RESORT_MS = 5_000;
 
-/** The configuration, or the end of the process with what is wrong with it. */
+/** Reads the configuration. When it is invalid, prints why and ends the process. */
 export function configOrExit<C>(read: () => C): C {
   try {
     return read();
@@ -21,27 +21,28 @@ export function configOrExit<C>(read: () => C): C {
 }
 
 /**
- * Where V8 has seen objects of one place in the code outlive two collections, it makes all of that place among old objects
- * from then on. On a busy server these are what requests are made of: each, dead among the old, keeps alive what it refers
- * to, and V8 sees itself confirmed.
- * Every other API process came there and stayed, and read a fifth fewer statuses a second (docs/benchmarks.md).
+ * When objects of one allocation site survive two collections, V8 allocates that site in old space from then
+ * on. On a busy server these are the objects of requests: dead in old space, each keeps its references alive,
+ * and V8 sees its guess confirmed.
+ * Half of the API processes ended up in this state and served a fifth fewer status reads a second
+ * (docs/benchmarks.md).
  */
 const V8_FLAGS = '--no-allocation-site-pretenuring';
 
-/** Starts a process, and stops it in order on SIGTERM, SIGINT or an uncaught error. */
+/** Starts a process. Stops it gracefully on SIGTERM, SIGINT or an uncaught error. */
 export async function runProcess(
   { name, logLevel, shutdownDeadlineMs }: { name: string; logLevel: LogLevel; shutdownDeadlineMs: number },
   start: (log: Logger) => Promise<Running>,
 ): Promise<void> {
   setFlagsFromString(V8_FLAGS);
   const log = createLog(name, logLevel);
-  // Before starting, so that a signal that comes meanwhile is not lost.
+  // Registered before the start, so that no signal is lost meanwhile.
   let running: Running | undefined;
   closeWithGrace({ delay: shutdownDeadlineMs + LAST_RESORT_MS, logger: log }, async ({ err }) => {
     if (err !== undefined) log.fatal({ err }, 'uncaught error');
     await running?.stop();
   });
   running = await start(log);
-  // For a supervisor that waits for this, as pm2 and our own launcher do.
+  // Tells a supervisor that waits for it, such as pm2 or our own launcher.
   process.send?.('ready');
 }
