@@ -5,11 +5,11 @@ import { Problem } from './problems.ts';
 
 const BEARER = /^bearer ([\x21-\x7e]{1,512})$/i;
 
-/** Lets a request to a route for admins through only with one of these tokens. */
+/** Requires one of these tokens for every route for admins. */
 export function requireToken(app: FastifyInstance, tokens: readonly string[]): void {
   const isToken = tokenCheck(tokens);
   app.addHook('onRequest', (request, _reply, next) => {
-    // What names no route has no rules, and is answered 404.
+    // An unknown path has no rules and is answered 404.
     if (request.is404 || rulesOf(request.routeOptions).access === 'public') {
       next();
       return;
@@ -25,8 +25,8 @@ export function requireToken(app: FastifyInstance, tokens: readonly string[]): v
 }
 
 /**
- * Whether what was given is one of the tokens. Digests are compared, and all of them each time: how long it takes says
- * nothing of how nearly right it is, or of which token it is.
+ * Checks a token against the configured ones. It compares digests, and always all of them, so that the time
+ * says neither how nearly right a token is nor which one it matches.
  */
 export function tokenCheck(tokens: readonly string[]): (given: string) => boolean {
   const digests = tokens.map(digestOf);

@@ -10,12 +10,12 @@ describe('the admin tokens', () => {
     expect(readConfig({ ...env, ADMIN_TOKENS: `${old},${next}` }).ADMIN_TOKENS).toEqual([old, next]);
   });
 
-  it('must be there, or the admin API refuses to start', () => {
+  it('are required: the admin API does not start without one', () => {
     expect(() => readConfig(env)).toThrow(/^The admin API cannot start.*\n {2}ADMIN_TOKENS: is not set$/);
   });
 
   it.each(['', ',', 'short', `${old},`, `${old},short`, `${old}, ${next}`, `${old}\n`])(
-    'are not valid as %j, and are not shown',
+    'are invalid as %j, and the error does not show them',
     (text) => {
       expect(() => readConfig({ ...env, ADMIN_TOKENS: text })).toThrow(/ADMIN_TOKENS: must be /);
       expect(() => readConfig({ ...env, ADMIN_TOKENS: text })).not.toThrow(old);

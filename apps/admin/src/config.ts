@@ -1,7 +1,7 @@
 import { commonConfig, parseConfig } from '@antrean/process';
 import { z } from 'zod';
 
-/** Several at once, so that a token is changed without a moment in which none is valid. */
+/** Several tokens may be valid at once, so that one can be replaced without an interruption. */
 const tokens = z
   .string()
   .regex(
@@ -15,11 +15,11 @@ const schema = z.object({
   ADMIN_HOST: z.string().default('127.0.0.1'),
   ADMIN_PORT: z.coerce.number().int().min(0).max(65_535).default(3200),
   DATABASE_URL: z.url(),
-  /** A client with one of them may read everything here. */
+  /** A client with one of these tokens may read everything here. */
   ADMIN_TOKENS: tokens,
 });
 
 export type AdminConfig = z.output<typeof schema>;
 
-/** Throws with every bad value named. */
+/** Throws with the name of every bad value. */
 export const readConfig = (env: NodeJS.ProcessEnv): AdminConfig => parseConfig('The admin API', schema, env);

@@ -3,8 +3,8 @@ import type { AdminConfig } from './config.ts';
 
 export interface AdminDependencies {
   config: Pick<AdminConfig, 'ADMIN_TOKENS' | 'SHUTDOWN_DEADLINE_MS'>;
-  /** Undefined for an order that PostgreSQL does not know. */
+  /** Undefined when PostgreSQL has no such order. */
   readOrderTimeline: (orderId: string) => Promise<OrderTimelineRows | undefined>;
-  /** Rejects while PostgreSQL is away. */
+  /** Rejects while PostgreSQL is unreachable. */
   pingDatabase: () => Promise<unknown>;
 }

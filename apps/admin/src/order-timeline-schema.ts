@@ -11,11 +11,11 @@ const change = z.strictObject({ from: z.int(), to: z.int() });
 const order = z.strictObject({
   orderId: z.uuid(),
   storefrontId: z.string(),
-  requestId: z.string().describe('Of the request that placed it, as in the logs.'),
+  requestId: z.string().describe('The id of the request that placed the order, as in the logs.'),
   state,
-  reason: z.string().nullable().describe('Why it was rejected.'),
-  closingReason: z.string().nullable().describe('Why it was closed, once that began.'),
-  version: z.int().describe('Grows with each change.'),
+  reason: z.string().nullable().describe('Why the order was rejected.'),
+  closingReason: z.string().nullable().describe('Why the order is being closed or was closed.'),
+  version: z.int().describe('The order version; it grows with each change.'),
   paymentMethod: z.enum(['online', 'bank_transfer']),
   customerName: z.string().nullable(),
   items: z.array(
@@ -27,7 +27,7 @@ const order = z.strictObject({
     }),
   ),
   shippingFeeRupiah: rupiah,
-  totalRupiah: rupiah.nullable().describe('Shipping included; null where a product is unknown.'),
+  totalRupiah: rupiah.nullable().describe('With shipping; null when a product is unknown.'),
   acceptedAt: time,
   payBefore: time.nullable().describe('The deadline of the payment.'),
   updatedAt: time,
@@ -38,13 +38,13 @@ const entry = <K extends string, D extends z.ZodRawShape>(kind: K, description: 
     .strictObject({
       at: time,
       kind: z.literal(kind),
-      actor: z.string().describe('Who made it: an operator, a storefront, a gateway, the worker.'),
+      actor: z.string().describe('Who caused it: an operator, a storefront, a gateway or the worker.'),
       details: z.strictObject(details),
     })
     .meta({ description });
 
 const timelineEntry = z.discriminatedUnion('kind', [
-  entry('transition', 'The order changed: its state, or something of it within one state.', {
+  entry('transition', 'The order changed, with or without a change of state.', {
     from: state,
     to: state,
     reason: z.string(),
@@ -59,30 +59,33 @@ const timelineEntry = z.discriminatedUnion('kind', [
     reserved: change,
     committed: change,
   }),
-  entry('payment_attempt', 'A payment was begun; its state is the present one.', {
+  entry('payment_attempt', 'A payment attempt was created; `state` is its present state.', {
     attemptId: z.string(),
     number: z.int(),
     gateway: z.string(),
     state: z.enum(ATTEMPT_STATES),
     stateSince: time,
-    method: z.string().nullable().describe('How the customer paid, in the word of the gateway.'),
+    method: z.string().nullable().describe('How the customer paid, as the gateway names it.'),
     amountRupiah: rupiah,
-    outcome: z.enum(PAYMENT_OUTCOMES).nullable().describe('What the money that came meant for the order.'),
+    outcome: z
+      .enum(PAYMENT_OUTCOMES)
+      .nullable()
+      .describe('The payment outcome: what the receipt meant for the order.'),
     receivedRupiah: rupiah.nullable(),
-    returnedRupiah: rupiah.describe('Refunded, or about to be.'),
+    returnedRupiah: rupiah.describe('Refunded, or in a refund that has not ended.'),
     takenBackRupiah: rupiah.describe("Taken back by the payer's bank."),
     failureCode: z.string().nullable(),
     gatewayRef: z.string().nullable(),
     transactionId: z.string().nullable(),
-    jobId: z.string().describe('The job that last called the gateway.'),
+    jobId: z.string().describe('The id of the job that last called the gateway.'),
     expiresAt: time,
     paidAt: time.nullable(),
   }),
-  entry('payment_event', 'A webhook event of a gateway came.', {
+  entry('payment_event', 'A gateway delivered a webhook event.', {
     attemptId: z.string(),
-    outcome: z.string().nullable().describe('What came of it; null while it waits to be applied.'),
+    outcome: z.string().nullable().describe('The result of applying it; null until a worker has applied it.'),
   }),
-  entry('refund', 'A refund was requested; its state is the present one.', {
+  entry('refund', 'A refund was requested; `state` is its present state.', {
     refundId: z.string(),
     attemptId: z.string(),
     exceptionId: z.int().nullable(),
@@ -91,10 +94,10 @@ const timelineEntry = z.discriminatedUnion('kind', [
     state: z.string(),
     gatewayRef: z.string().nullable(),
     failureCode: z.string().nullable(),
-    payoutReference: z.string().nullable().describe('Of a manual refund.'),
+    payoutReference: z.string().nullable().describe('The reference of the payout of a manual refund.'),
     updatedAt: time,
   }),
-  entry('payment_exception', 'Money had to be put right; the state is the present one.', {
+  entry('payment_exception', 'A payment exception was opened; `state` is its present state.', {
     exceptionId: z.int(),
     exception: z.string().describe('`second_payment`, `paid_too_late`, `chargeback` …'),
     state: z.string(),
@@ -103,18 +106,22 @@ const timelineEntry = z.discriminatedUnion('kind', [
     amountRupiah: rupiah.nullable(),
     detail: z.string(),
   }),
-  entry('payment_exception_resolved', 'It was put right.', {
+  entry('payment_exception_resolved', 'A payment exception was resolved.', {
     exceptionId: z.int(),
     resolution: z.string(),
   }),
-  entry('money_movement', 'A row of the money ledger: `credit` gives to `debit`.', {
-    movement: z.string().describe('`payment`, `sale`, `refund`, `fee` …'),
-    debit: z.string(),
-    credit: z.string(),
-    amountRupiah: rupiah,
-    reference: z.string().describe('The attempt or refund that it comes from.'),
-  }),
-  entry('shipment', 'The order was handed to its carrier.', {
+  entry(
+    'money_movement',
+    'An entry of the money ledger: money moved from account `credit` to account `debit`.',
+    {
+      movement: z.string().describe('`payment`, `sale`, `refund`, `fee` …'),
+      debit: z.string(),
+      credit: z.string(),
+      amountRupiah: rupiah,
+      reference: z.string().describe('The attempt or refund that caused it.'),
+    },
+  ),
+  entry('shipment', 'The order was handed to a carrier.', {
     carrier: z.string(),
     trackingNumber: z.string(),
   }),
@@ -126,12 +133,14 @@ export type OrderTimeline = z.output<typeof orderTimeline>;
 export const orderTimeline = z
   .strictObject({
     order,
-    entries: z.array(timelineEntry).describe('By time, the oldest first.'),
-    isComplete: z.boolean().describe('False where only the newest 1,000 entries of a kind are shown.'),
+    entries: z.array(timelineEntry).describe('By time, oldest first.'),
+    isComplete: z
+      .boolean()
+      .describe('False when a kind has more than 1,000 entries; the newest 1,000 are shown.'),
   })
   .meta({
     id: 'OrderTimeline',
-    description: 'The order, and what happened to it.',
+    description: 'The order and its history.',
     examples: [
       {
         order: {

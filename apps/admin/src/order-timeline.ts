@@ -4,7 +4,10 @@ import type { OrderTimeline, TimelineEntry } from './order-timeline-schema.ts';
 const iso = (at: Date): string => at.toISOString();
 const isoOrNull = (at: Date | null): string | null => at?.toISOString() ?? null;
 
-/** The rows of an order as one list by time. What one transaction wrote has one time: it stands in the order of `entriesOf`. */
+/**
+ * One list of an order's rows, by time. Rows of one transaction have the same time; they keep the order of
+ * `entriesOf`.
+ */
 export function timelineOf(rows: OrderTimelineRows): OrderTimeline {
   const { id, acceptedAt, payBefore, updatedAt, ...order } = rows.order;
   return {
@@ -16,19 +19,19 @@ export function timelineOf(rows: OrderTimelineRows): OrderTimeline {
       payBefore: isoOrNull(payBefore),
       updatedAt: iso(updatedAt),
     },
-    // ISO 8601 in UTC sorts as text; sorting is stable.
+    // ISO 8601 in UTC sorts as text, and the sort is stable.
     entries: entriesOf(rows).toSorted((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0)),
     isComplete: rows.isComplete,
   };
 }
 
-/** By kind, each from the oldest on. */
+/** By kind, each with the oldest first. */
 function entriesOf(rows: OrderTimelineRows): TimelineEntry[] {
   return [
     ...entries(rows.attempts, ({ id, createdAt, calledBy, stateSince, expiresAt, paidAt, ...attempt }) => ({
       at: iso(createdAt),
       kind: 'payment_attempt',
-      // Only workers begin one.
+      // Only workers create attempts.
       actor: 'worker',
       details: {
         attemptId: id,
@@ -79,7 +82,7 @@ function entriesOf(rows: OrderTimelineRows): TimelineEntry[] {
       ({ id, kind, state, attemptId, gateway, amountRupiah, detail, openedAt }) => ({
         at: iso(openedAt),
         kind: 'payment_exception',
-        // Only workers open one; who asked for a refund is in the refund.
+        // Only workers open exceptions. The refund names the operator who requested it.
         actor: 'worker',
         details: { exceptionId: id, exception: kind, state, attemptId, gateway, amountRupiah, detail },
       }),
@@ -111,7 +114,7 @@ function entriesOf(rows: OrderTimelineRows): TimelineEntry[] {
   ];
 }
 
-/** The rows come with the newest first. */
+/** The rows arrive newest first. */
 function entries<R>(rows: readonly R[], entryOf: (row: R) => TimelineEntry): TimelineEntry[] {
   return rows.toReversed().map(entryOf);
 }

@@ -1,6 +1,6 @@
 import { COMMON_PROBLEMS } from '@antrean/http';
 
-/** Every error the admin API answers: its stable code, HTTP status, and the general title. */
+/** Every error of the admin API: stable code, HTTP status and general title. */
 export const PROBLEMS = {
   ...COMMON_PROBLEMS,
   unauthorized: { status: 401, title: 'The admin token is missing or not valid.' },

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import { buildApp } from './app.ts';
 import type { AdminConfig } from './config.ts';
 
-/** Few: what an admin reads must not take the connections that orders need. */
+/** Few, so that admins' reads leave the connections to orders. */
 const MAX_CONNECTIONS = 3;
 
 export interface RunningAdmin {

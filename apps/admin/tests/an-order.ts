@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { addProducts, type Database, type Kysely } from '@antrean/db';
 
 const AT = Date.parse('2026-12-12T05:00:00.000Z');
-/** So many seconds after the order was accepted. */
+/** This many seconds after the order was accepted. */
 export const after = (seconds: number): Date => new Date(AT + seconds * 1_000);
 export const isoAfter = (seconds: number): string => after(seconds).toISOString();
 
 export const CUSTOMER = { name: 'Siti Rahayu', email: 'siti@example.test', phone: '+62 812 3456 7890' };
 
-/** An order that is reserved, as workers leave it; with `moves`, after that many further transitions. */
+/** A reserved order, as workers leave it. */
 export async function reservedOrder(db: Kysely<Database>, state = 'reserved' as const): Promise<string> {
   const orderId = randomUUID();
   await db
@@ -24,7 +24,7 @@ export async function reservedOrder(db: Kysely<Database>, state = 'reserved' as 
   return orderId;
 }
 
-/** An order that was reserved, paid after its first payment was closed, refunded in part, and shipped. */
+/** An order whose first payment was declined. Its second was paid, and it was shipped and then refunded in part. */
 export async function eventfulOrder(db: Kysely<Database>): Promise<string> {
   await addProducts(db, [{ sku: 'KOPI', name: 'Kopi', description: '', priceRupiah: 50_000, onHand: 10 }]);
   const { id: productId } = await db

@@ -58,7 +58,7 @@ const operationsOf = ({ paths }: Document) =>
     Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
   );
 
-/** With every reference replaced by what it names. */
+/** Replaces every reference by its schema. */
 function resolved(schema: Schema): Schema {
   return JSON.parse(JSON.stringify(schema), (_key, value: Schema) => {
     const ref = (value as Schema | null)?.['$ref'];
@@ -68,7 +68,7 @@ function resolved(schema: Schema): Schema {
 }
 
 describe('the document of the admin API', () => {
-  it('has every route, and no other, and says which ask for a token', () => {
+  it('has every route and no other, and marks those that need a token', () => {
     const routes = registered.filter((route) => route.startsWith('GET ') && !route.includes('/admin/docs'));
     const described = operationsOf(document).map(
       ({ method, path }) => `${method} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`,
@@ -79,7 +79,7 @@ describe('the document of the admin API', () => {
     expect(closed.map(({ operation }) => operation.operationId)).toEqual(['readOrderTimeline']);
   });
 
-  it('is OpenAPI 3.1, public, and not sent again while it has not changed', async () => {
+  it('is public OpenAPI 3.1, and answers 304 while it has not changed', async () => {
     expect(document.openapi).toBe('3.1.0');
     const first = await admin.read('/admin/openapi.json', '');
     expect(first.headers['cache-control']).toBe('public, max-age=300');
@@ -87,7 +87,7 @@ describe('the document of the admin API', () => {
     expect((await admin.app.inject({ url: '/admin/openapi.json', headers })).statusCode).toBe(304);
   });
 
-  it('has examples of its answers and problems that are of their schemas', () => {
+  it('has examples of answers and problems that match their schemas', () => {
     let count = 0;
     for (const { operation } of operationsOf(document)) {
       for (const { content = {} } of Object.values(operation.responses)) {
@@ -110,7 +110,7 @@ describe('the document of the admin API', () => {
     expect(count).toBeGreaterThan(20);
   });
 
-  it('is what the routes answer, in every way but those that tests cannot bring about', async () => {
+  it('describes every answer of the routes, but for problems that tests cannot cause', async () => {
     const orderId = await eventfulOrder(db);
     const nowhere = openDatabase({ url: 'postgres://127.0.0.1:9/none', maxConnections: 1 });
     const away = await openAdmin(nowhere);
@@ -156,7 +156,7 @@ describe('the document of the admin API', () => {
     const untold = / (?:malformed_request|request_timeout|internal_error)$/;
     expect(wanted.filter((each) => !seen.has(each) && !untold.test(each))).toEqual([]);
     const codes = new Set(wanted.map((each) => each.split(' ')[2]).filter((code) => code !== ''));
-    // Of bodies, which no route takes yet.
+    // Problems of bodies; no route takes one yet.
     const unused = ['malformed_body', 'body_too_large', 'unsupported_media_type'];
     expect(new Set([...codes, ...unused])).toEqual(new Set(Object.keys(PROBLEMS)));
   });
@@ -175,7 +175,7 @@ const inProcess =
     return { status: statusCode, type: String(headers['content-type']), body };
   };
 
-/** One that is closing, as it answers connections that were open before. */
+/** An admin API that is shutting down, as its open connections see it. */
 async function stoppedAdmin() {
   const { app } = await openAdmin(db);
   await app.ready();
@@ -205,7 +205,7 @@ describe('the admin API', () => {
     await app.close();
   });
 
-  it('answers under a content policy of its own, and its page under another', async () => {
+  it('answers with its own content policy, and its documentation page with another', async () => {
     const policy = async (url: string) => (await admin.read(url, '')).headers['content-security-policy'];
     expect(await policy('/health/live')).toBe("default-src 'none';frame-ancestors 'none'");
     expect(await policy('/admin/docs')).toMatch(/^default-src 'none'; script-src 'self';/);
@@ -213,11 +213,11 @@ describe('the admin API', () => {
     expect((await admin.read('/admin/docs/json', '')).headers['location']).toBe('/admin/openapi.json');
   });
 
-  it('takes bodies of 16 KiB at most', () => {
+  it('accepts bodies of at most 16 KiB', () => {
     expect(admin.app.initialConfig.bodyLimit).toBe(16 * 1024);
   });
 
-  it('answers an unknown address as a problem, with or without a token', async () => {
+  it('answers an unknown path with a problem, with or without a token', async () => {
     for (const token of [TOKENS[0], '']) {
       const answer = await admin.read('/admin/api/nothing', token);
       expect([answer.statusCode, answer.json<{ code: string }>().code]).toEqual([404, 'not_found']);

@@ -29,7 +29,7 @@ async function timelineOf(orderId: string): Promise<OrderTimeline> {
 }
 
 describe('the timeline of an order', () => {
-  it('tells by time who did what to it, and what came of payments and refunds', async () => {
+  it('lists by time who did what, and the outcomes of payments and refunds', async () => {
     const orderId = await eventfulOrder(db);
     const { order, entries, isComplete } = await timelineOf(orderId);
     expect(isComplete).toBe(true);
@@ -50,12 +50,12 @@ describe('the timeline of an order', () => {
       payBefore: isoAfter(1_800),
       updatedAt: isoAfter(1),
     });
-    const told = entries.map(({ at, kind, actor }) => [
+    const timeline = entries.map(({ at, kind, actor }) => [
       (Date.parse(at) - after(0).getTime()) / 1_000,
       kind,
       actor,
     ]);
-    expect(told).toEqual([
+    expect(timeline).toEqual([
       [1, 'payment_attempt', 'worker'],
       [1, 'transition', 'worker'],
       [1, 'stock_movement', 'worker'],
@@ -117,7 +117,7 @@ describe('the timeline of an order', () => {
     expect(detailsOf('payment_exception_resolved')).toMatchObject([{ resolution: 'refunded' }]);
   });
 
-  it('is that of the order alone, and names neither address, e-mail nor phone of its customer', async () => {
+  it('shows only that order, without the address, e-mail and phone of its customer', async () => {
     const orderId = await reservedOrder(db);
     const answer = await admin.read(`/admin/api/orders/${orderId}`);
     expect(answer.json()).toMatchObject({ order: { customerName: CUSTOMER.name }, entries: [] });
@@ -126,7 +126,7 @@ describe('the timeline of an order', () => {
     }
   });
 
-  it('is read whole, or says that it is not', async () => {
+  it('is complete, or says that it is not', async () => {
     const orderId = await reservedOrder(db);
     const transition = { orderId, fromState: 'reserved', toState: 'reserved', actor: 'worker' } as const;
     const versions = Array.from({ length: 1_001 }, (_, index) => index + 1);
@@ -138,7 +138,7 @@ describe('the timeline of an order', () => {
     expect([isComplete, entries.length, entries[0]?.at]).toEqual([false, 1_000, isoAfter(2)]);
   });
 
-  it('is found by an id in upper case, and not for an id that no order has', async () => {
+  it('is found by an id in upper case; an unknown id is answered 404', async () => {
     const orderId = await reservedOrder(db);
     expect((await timelineOf(orderId.toUpperCase())).order.orderId).toBe(orderId);
     for (const id of [randomUUID(), 'no-order', '%00', `${orderId}'--`]) {
@@ -152,7 +152,7 @@ describe('the timeline of an order', () => {
     }
   });
 
-  it('is temporarily unavailable while PostgreSQL is away', async () => {
+  it('is temporarily unavailable while PostgreSQL is unreachable', async () => {
     const nowhere = openDatabase({ url: 'postgres://127.0.0.1:9/none', maxConnections: 1 });
     const away = await openAdmin(nowhere);
     const answer = await away.read(`/admin/api/orders/${randomUUID()}`);
@@ -169,14 +169,14 @@ describe('the timeline of an order', () => {
 });
 
 describe('a route for admins', () => {
-  it('is open to every token that is configured', async () => {
+  it('accepts every configured token', async () => {
     const orderId = await reservedOrder(db);
     for (const token of TOKENS) {
       expect((await admin.read(`/admin/api/orders/${orderId}`, token)).statusCode).toBe(200);
     }
   });
 
-  it('is closed to any other client, which is not told whether the order exists', async () => {
+  it('refuses any other client, without revealing whether the order exists', async () => {
     const url = `/admin/api/orders/${await reservedOrder(db)}`;
     const unknown = `/admin/api/orders/${randomUUID()}`;
     const wrong = [`${TOKENS[0]}x`, TOKENS[0].slice(1), `${TOKENS[0]},${TOKENS[1]}`, '', 'x'.repeat(2_000)];
@@ -197,7 +197,7 @@ describe('a route for admins', () => {
     expect([...bodies].map((body) => JSON.parse(body) as object)).toEqual([
       expect.objectContaining({ code: 'unauthorized', title: 'The admin token is missing or not valid.' }),
     ]);
-    // A wrong token is worth a look, and is not written down.
+    // The log warns of a wrong token and does not hold it.
     expect(admin.logged()).toContain('wrong admin token');
     for (const token of TOKENS) expect(admin.logged()).not.toContain(token);
   });

@@ -2,7 +2,7 @@ import { healthRoutes } from '@antrean/http';
 import type { AdminRouter } from '../admin-routes.ts';
 import type { AdminDependencies } from '../dependencies.ts';
 
-/** Ready is an admin API that reaches PostgreSQL. */
+/** The admin API is ready when it reaches PostgreSQL. */
 export function adminHealthRoutes(app: AdminRouter, { pingDatabase }: AdminDependencies): void {
   healthRoutes(app, {
     config: { access: 'public' },

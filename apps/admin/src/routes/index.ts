@@ -3,7 +3,7 @@ import type { AdminDependencies } from '../dependencies.ts';
 import { adminHealthRoutes } from './health.ts';
 import { orderTimelineRoute } from './order-timeline.ts';
 
-/** Every route there is. */
+/** Every route of the admin API. */
 export function registerRoutes(app: AdminRouter, deps: AdminDependencies): void {
   orderTimelineRoute(app, deps);
   adminHealthRoutes(app, deps);

@@ -11,18 +11,21 @@ const params = z.object({
   orderId: z
     .uuid()
     .toLowerCase()
-    .meta({ description: 'As in the answer to the order.', examples: [EXAMPLE_ORDER_ID] }),
+    .meta({
+      description: 'The `orderId` that the API answered when the order was placed.',
+      examples: [EXAMPLE_ORDER_ID],
+    }),
 });
 
-/** What happened to one order, for support: each change of its state, stock and money, with who made it and why. */
+/** The history of one order, for support: each change of its state, stock and money, with actor and reason. */
 export function orderTimelineRoute(app: AdminRouter, { readOrderTimeline }: AdminDependencies): void {
   const config = { access: 'admin' } as const;
   const schema = {
     operationId: 'readOrderTimeline',
     summary: 'Read the timeline of an order',
     description:
-      'The order and every entry about it, the oldest first. An order that is still queued is known to Redis only, and ' +
-      'is not found here.',
+      'The order and every entry about it, the oldest first. A queued order exists only in Redis ' +
+      'and is not found here.',
     tags: ['orders'],
     params,
     querystring: noQuery,
@@ -33,12 +36,15 @@ export function orderTimelineRoute(app: AdminRouter, { readOrderTimeline }: Admi
     const rows = await readOrderTimeline(orderId).catch((error: unknown) => {
       if (!isDatabaseUnavailable(error)) throw error;
       request.log.error({ err: error, orderId }, 'order could not be read');
-      throw new Problem('temporarily_unavailable', 'PostgreSQL does not answer. Try again in a moment.');
+      throw new Problem(
+        'temporarily_unavailable',
+        'PostgreSQL does not answer. Send the same request again in a moment.',
+      );
     });
     if (rows === undefined) {
       throw new Problem(
         'not_found',
-        'PostgreSQL has no order of this id. An order that is still queued has no row yet: read its status at the API.',
+        'PostgreSQL has no order with this id. A queued order has no row yet: read its status at the API.',
       );
     }
     return reply.header('cache-control', 'no-store').send(timelineOf(rows));
