@@ -1,6 +1,6 @@
 import { COMMON_HEADERS, headersFrom } from '@antrean/http';
 
-/** The headers of answers that a client goes by, as the document has them. */
+/** Headers of answers that clients use, as the OpenAPI document describes them. */
 const HEADERS = {
   ...COMMON_HEADERS,
   'content-language': { type: 'string', enum: ['id', 'en'], description: 'The language of `message`.' },
@@ -8,14 +8,14 @@ const HEADERS = {
   'idempotency-replayed': {
     type: 'string',
     const: 'true',
-    description: 'Present where the order had been accepted before.',
+    description: 'Present when the order had been accepted before.',
   },
-  'ratelimit-limit': { type: 'integer', description: 'Requests a minute that this caller may make.' },
+  'ratelimit-limit': { type: 'integer', description: 'Requests a minute that this client may send.' },
   'ratelimit-remaining': {
     type: 'integer',
     description: 'Requests left in this minute, as far as this process knows.',
   },
-  'ratelimit-reset': { type: 'integer', description: 'Seconds until the limit starts anew.' },
+  'ratelimit-reset': { type: 'integer', description: 'Seconds until the limit resets.' },
 } as const;
 
 export const headersNamed = headersFrom(HEADERS);

@@ -25,7 +25,7 @@ export async function buildApp(deps: ApiDependencies, log: FastifyBaseLogger): P
     securityHeaders: securityHeaders(JSON_CONTENT_POLICY),
     pluginRoutes: PLUGIN_ROUTES,
     problems: PROBLEMS,
-    // A message for the customer in the language of the request, and the shop's notice.
+    // Adds a message for the customer, in the language of the request, and the shop's notice.
     addToProblem: (reply, { code }) => {
       const language = languageOf(reply.request);
       void reply.header('content-language', language);
@@ -33,7 +33,7 @@ export async function buildApp(deps: ApiDependencies, log: FastifyBaseLogger): P
     },
   });
   await allowOrigins(app, settings);
-  // After the origins, so that a page can read the refusal.
+  // Registered after CORS, so that a page can read the refusal.
   closeGracefully(app, config.SHUTDOWN_DEADLINE_MS);
 
   app.decorateRequest('caller');
@@ -42,7 +42,7 @@ export async function buildApp(deps: ApiDependencies, log: FastifyBaseLogger): P
     try {
       request.caller = await caller;
     } catch (error) {
-      // A client that is refused here comes to no bucket below.
+      // A refused caller reaches none of the rate limits below, so it is counted here.
       if (error instanceof Problem) {
         const { code }: Problem = error;
         if (PROBLEMS[code].status < 500) {

@@ -5,7 +5,9 @@ import type { ApiDependencies } from './dependencies.ts';
 import { Problem } from './problems.ts';
 import { tokenCheck } from './tokens.ts';
 
-/** Who asks: a storefront with its key, a client with the token of the order that is asked about, or a client with neither. */
+/**
+ * The caller: a storefront with its key, a client with the token of the requested order, or a client with neither.
+ */
 export type Caller =
   | { kind: 'storefront'; key: StorefrontKey }
   | { kind: 'token'; orderId: string }
@@ -20,8 +22,8 @@ declare module 'fastify' {
 const ORDER_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /**
- * Tells who asks: at once, where it is not for a key to say. What it gives rejects with `not_found` for what is no order
- * id, `unauthorized`, `forbidden` or `temporarily_unavailable`.
+ * Identifies the caller: synchronously, unless it needs a key. The promise rejects with `not_found` for an invalid
+ * order id, with `unauthorized`, `forbidden` or `temporarily_unavailable`.
  */
 export function callerIdentifier(
   deps: Pick<ApiDependencies, 'config' | 'settings'>,
@@ -29,10 +31,10 @@ export function callerIdentifier(
   const isTokenOf = tokenCheck(deps.config.STATUS_TOKEN_SECRET);
   return (request) => {
     const { access } = rulesOf(request.routeOptions);
-    // What names no route has no rules, and is answered 404.
+    // An unknown path has no rules and is answered 404.
     if (access === 'public' || request.is404) return { kind: 'anonymous' };
     if (access.orToken === true) {
-      const orderId = askedOrder(request);
+      const orderId = orderIdOf(request);
       const { token } = request.query as { token?: unknown };
       if (typeof token === 'string' && isTokenOf(orderId, token)) return { kind: 'token', orderId };
     }
@@ -45,7 +47,7 @@ async function identifyByKey(
   request: FastifyRequest,
   access: KeyAccess,
 ): Promise<Caller> {
-  if (access.orToken === true && !ORDER_ID.test(askedOrder(request))) throw neverAccepted();
+  if (access.orToken === true && !ORDER_ID.test(orderIdOf(request))) throw orderNotFound();
   const key = await authenticate(deps, request);
   if (access.scope !== 'any' && !key.scopes.includes(access.scope)) {
     throw new Problem(
@@ -64,13 +66,13 @@ async function identifyByKey(
   return { kind: 'storefront', key };
 }
 
-/** The id of the order that is asked about, before its route has looked at it. */
-function askedOrder(request: FastifyRequest): string {
+/** The id of the requested order, before its route has read it. */
+function orderIdOf(request: FastifyRequest): string {
   return (request.params as { orderId: string }).orderId.toLowerCase();
 }
 
-export function neverAccepted(): Problem {
-  return new Problem('not_found', 'No order of this id was accepted.');
+export function orderNotFound(): Problem {
+  return new Problem('not_found', 'No order with this id was accepted.');
 }
 
 async function authenticate(
@@ -81,14 +83,13 @@ async function authenticate(
   if (given === undefined) {
     throw new Problem('unauthorized', 'Send the storefront key as "Authorization: Bearer <key>".');
   }
-  const key = await askingRedis(request, () => deps.settings.findKey(given));
-  if (key === undefined)
-    throw new Problem('unauthorized', 'This storefront key is not known, or was revoked.');
+  const key = await callRedis(request, () => deps.settings.findKey(given));
+  if (key === undefined) throw new Problem('unauthorized', 'This storefront key is unknown or revoked.');
   return key;
 }
 
-/** Whatever Redis could not do is a 503: the outcome may be unknown, and a retry with the same key is safe. */
-export async function askingRedis<T>(request: FastifyRequest, work: () => Promise<T>): Promise<T> {
+/** Maps any failure of Redis to a 503. The outcome may be unknown, and a retry with the same key is safe. */
+export async function callRedis<T>(request: FastifyRequest, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -98,13 +99,14 @@ export async function askingRedis<T>(request: FastifyRequest, work: () => Promis
   }
 }
 
-/** The storefront of the caller's key. For routes that are for keys only. */
+/** The key of the caller, for routes that require one. */
 export function keyOf({ caller }: FastifyRequest): StorefrontKey {
-  if (caller.kind !== 'storefront') throw new Error('This route is for storefront keys.');
+  if (caller.kind !== 'storefront')
+    throw new Error('The caller has no storefront key: this route must require one by its access rule.');
   return caller.key;
 }
 
-/** As it is written down who asked. */
-export function nameOf(caller: Caller): string {
+/** The caller's name in the rows that record who requested a change. */
+export function actorOf(caller: Caller): string {
   return caller.kind === 'storefront' ? `storefront ${caller.key.storefrontId}` : 'customer';
 }

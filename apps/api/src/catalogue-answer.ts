@@ -2,7 +2,7 @@ import { isTagNamed } from '@antrean/http';
 import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { FOR_ANY_PAGE } from './cors.ts';
+import { ANY_ORIGIN } from './cors.ts';
 import { headersNamed } from './answer-headers.ts';
 import type { LiveSettings } from './live-settings.ts';
 import { rupiah } from './schemas.ts';
@@ -12,14 +12,14 @@ const count = z.int().nonnegative();
 
 const upcomingSale = z.object({
   name: z.string(),
-  price: price.meta({ description: 'The price in the sale, in integer rupiah, while the quota lasts.' }),
+  price: price.meta({ description: 'The price in the sale, in integer rupiah, until the quota is sold.' }),
   startsAt: z.iso.datetime(),
   endsAt: z.iso.datetime(),
   limitPerBuyer: z
     .int()
     .positive()
     .optional()
-    .meta({ description: 'Units that one buyer may buy at this price; absent where there is no limit.' }),
+    .meta({ description: 'Units that one buyer may buy at this price; absent when there is no limit.' }),
 });
 
 export const EXAMPLE_PRODUCT = {
@@ -50,17 +50,17 @@ export const productAnswer = z
     category: z.string().nullable(),
     price: price.meta({
       description:
-        'The price now: that of a flash sale while it runs and its quota lasts, else `regularPrice`.',
+        "The price now: the flash sale's price while the sale runs and its quota lasts, else `regularPrice`.",
     }),
     regularPrice: price,
     available: count.meta({
       description:
-        'Units that can be ordered, as last known. Whether an order gets them is decided when it is reserved.',
+        'Units that can be ordered, as last published. A worker decides whether an order gets them.',
     }),
     availability: z.enum(['in_stock', 'low_stock', 'sold_out']),
     flashSale: upcomingSale
       .extend({
-        quotaLeft: count.meta({ description: 'Units left at this price; at 0 the regular price holds.' }),
+        quotaLeft: count.meta({ description: 'Units left at this price; at 0 the regular price applies.' }),
       })
       .optional()
       .meta({ description: 'The flash sale that runs now.' }),
@@ -74,16 +74,16 @@ export const productAnswer = z
 export type ProductAnswer = z.output<typeof productAnswer>;
 
 /**
- * A crowd costs a page one request a second at most: a CDN keeps it for a second, then shows it for five more while it
- * asks for the next one. Browsers ask each time, and mostly hear 304. So a quiet page may be six seconds old, which
- * orders nothing: whether there is still enough is decided when it is ordered.
+ * A crowd costs a page at most one request a second: a CDN keeps the page for a second, and serves it for five more
+ * while it fetches the next. Browsers revalidate each time and mostly get 304. An unchanged page may be six seconds
+ * old; that cannot oversell, as a worker decides each order.
  */
 const SHARED_SECONDS = 1;
 const REVALIDATE_SECONDS = 5;
 
 /**
- * Answers something of the catalogue: the one place where all of its answers are made. They are the same for everyone,
- * so that there is nothing to vary by. No copy outlives `changesAtMs`, when another price begins.
+ * The one place that makes the catalogue's answers. They are the same for every client, so they have no Vary. No copy
+ * outlives `changesAtMs`, when the price changes.
  */
 export function sendCatalogue(
   { settings }: { settings: Pick<LiveSettings, 'noticeField'> },
@@ -93,7 +93,7 @@ export function sendCatalogue(
   changesAtMs: number,
 ): FastifyReply {
   const body = JSON.stringify({ ...content, ...settings.noticeField });
-  // Weak, as a CDN may compress what it passes on.
+  // Weak, as a CDN may compress the answer.
   const etag = `W/"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
   const secondsLeft = Math.max(0, Math.floor((changesAtMs - Date.now()) / 1_000));
   const sharedSeconds = Math.min(SHARED_SECONDS, secondsLeft);
@@ -108,17 +108,17 @@ export function sendCatalogue(
   return reply.type('application/json; charset=utf-8').send(body);
 }
 
-/** What they have in the document. */
+/** The headers of the catalogue's answers in the OpenAPI document. */
 export const catalogueHeaders = headersNamed('etag', 'cache-control');
 export const unchangedAnswer = z
   .null()
   .meta({ description: 'The answer has not changed.', headers: catalogueHeaders });
 
-/** Of routes whose answers a CDN keeps: where one caller stands is nobody else's business. */
+/** Rules of routes whose answers a CDN keeps. Those answers have no headers about one client's rate limit. */
 export const catalogueRoute = {
   access: 'public',
   closedBy: ['maintenance'],
-  cors: FOR_ANY_PAGE,
+  cors: ANY_ORIGIN,
   rateLimit: {
     addHeadersOnExceeding: {
       'ratelimit-limit': false,

@@ -10,25 +10,25 @@ import { Problem } from './problems.ts';
 
 export const DEFAULT_PAGE_SIZE = 20;
 export const MAX_PAGE_SIZE = 100;
-/** From so many units on a product is not said to be low. */
+/** With this many units or more, a product is not `low_stock`. */
 const LOW_STOCK_BELOW = 10;
-/** How far clocks of processes may be apart. A snapshot that much older than a page still counts. */
+/** How far the clocks of processes may differ. A snapshot that is older than a page by no more than this is used. */
 const CLOCK_SKEW_MS = 1_000;
 
 interface CataloguePageQuery {
   category?: string | undefined;
   search?: string | undefined;
-  /** The id of the last product of the page before. */
+  /** The id of the last product of the previous page. */
   after?: number | undefined;
   limit: number;
 }
 
 interface Shown {
-  /** When the next sale of what is shown begins or ends; Infinity where none is known. */
+  /** When a sale of the shown products next begins or ends; Infinity when none is known. */
   changesAtMs: number;
 }
 
-/** What the shop sells, as it is at this moment. Its readings reject with `temporarily_unavailable`. */
+/** What the shop sells now. Its methods reject with `temporarily_unavailable`. */
 export interface Catalogue {
   list(
     query: CataloguePageQuery,
@@ -37,13 +37,13 @@ export interface Catalogue {
 }
 
 /**
- * Pages from the cache, with prices by this moment's sales and with the availability that workers publish. Without Redis,
- * availability is as PostgreSQL had it when the page was read.
+ * Reads pages from the cache, with the prices of the sales that run now and the availability that workers publish.
+ * Without Redis, availability is that of PostgreSQL when the page was read.
  */
 export function createCatalogue(o: {
   cache: CatalogueCache;
   availability: Pick<AvailabilitySnapshots, 'read'>;
-  /** In one statement each. */
+  /** Each in one statement. */
   listProducts(query: ProductQuery): Promise<Product[]>;
   findProduct(sku: string, now: Date): Promise<Product | undefined>;
   onError(error: unknown): void;
@@ -61,8 +61,8 @@ export function createCatalogue(o: {
     const nowMs = Date.now();
     const answers = products.map((product, index) => {
       const snapshot = snapshots[index];
-      const isNews = snapshot !== undefined && snapshot.publishedAtMs > madeAtMs - CLOCK_SKEW_MS;
-      return productAnswerOf(product, isNews ? snapshot : undefined, nowMs);
+      const isNewer = snapshot !== undefined && snapshot.publishedAtMs > madeAtMs - CLOCK_SKEW_MS;
+      return productAnswerOf(product, isNewer ? snapshot : undefined, nowMs);
     });
     const boundaries = products
       .flatMap(({ sales }) => sales.flatMap(({ startsAtMs, endsAtMs }) => [startsAtMs, endsAtMs]))
@@ -73,7 +73,8 @@ export function createCatalogue(o: {
   return {
     async list({ limit, ...query }) {
       const search = query.search?.toLowerCase();
-      // Two sizes are kept and cut, so that one page has not a hundred copies. One more tells whether there is more.
+      // Pages are cached in two sizes and cut, so that a page has two copies instead of a hundred. One product more
+      // than the page tells whether there is another page.
       const size = 1 + (limit <= DEFAULT_PAGE_SIZE ? DEFAULT_PAGE_SIZE : MAX_PAGE_SIZE);
       const filter = { category: query.category, after: query.after, search };
       const { value, madeAtMs, isRedisAway } = await reading(() =>
@@ -120,12 +121,14 @@ async function reading<T>(read: () => Promise<T>): Promise<T> {
     if (!(error instanceof CatalogueAwayError) && !isDatabaseUnavailable(error)) throw error;
     throw new Problem(
       'temporarily_unavailable',
-      'The catalogue cannot be read just now. Ask again in a moment.',
+      'The catalogue cannot be read now. Send the same request again in a moment.',
     );
   }
 }
 
-/** A sale is on from its first moment until before its last, as for orders. Its price holds while its quota lasts. */
+/**
+ * A sale runs from its start until before its end, as it does for orders. Its price applies while its quota lasts.
+ */
 function productAnswerOf(
   product: Product,
   snapshot: AvailabilitySnapshot | undefined,

@@ -12,7 +12,7 @@ describe('the secrets of webhooks', () => {
   it('may be several at once', () => {
     const config = readConfig({
       ...env,
-      MIDTRANS_SERVER_KEY: 'not for signatures any more',
+      MIDTRANS_SERVER_KEY: 'no longer a signature key',
       MIDTRANS_SIGNATURE_KEYS: 'old,new',
       XENDIT_CALLBACK_TOKEN: 'first',
       XENDIT_CALLBACK_TOKENS: 'second,third',
@@ -21,19 +21,19 @@ describe('the secrets of webhooks', () => {
     expect(config.webhookSecrets.get('xendit')).toEqual(['second', 'third', 'first']);
   });
 
-  it('of Midtrans are its server key where nothing else is said', () => {
+  it('of Midtrans default to its server key', () => {
     const config = readConfig({ ...env, MIDTRANS_SERVER_KEY: 'key', XENDIT_CALLBACK_TOKENS: 'one' });
     expect(config.webhookSecrets.get('midtrans')).toEqual(['key']);
     expect(config.webhookSecrets.get('xendit')).toEqual(['one']);
   });
 
-  it('must be there, and what is missing is named with all else that is', () => {
+  it('are required, and the error names every missing setting', () => {
     expect(() => readConfig({ ...env, REDIS_URL: undefined })).toThrow(
       /REDIS_URL: is not set\n.*MIDTRANS_SERVER_KEY: is not set\n.*XENDIT_CALLBACK_TOKEN: is not set/,
     );
   });
 
-  it.each(['', ',', 'old,', 'old,,new', 'old, new'])('are no list when they are %o', (text) => {
+  it.each(['', ',', 'old,', 'old,,new', 'old, new'])('are invalid as the list %o', (text) => {
     const given = { ...env, MIDTRANS_SERVER_KEY: 'key', XENDIT_CALLBACK_TOKEN: 'one' };
     expect(() => readConfig({ ...given, MIDTRANS_SIGNATURE_KEYS: text })).toThrow(/MIDTRANS_SIGNATURE_KEYS/);
     expect(() => readConfig({ ...given, XENDIT_CALLBACK_TOKENS: text })).toThrow(/XENDIT_CALLBACK_TOKENS/);

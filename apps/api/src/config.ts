@@ -9,13 +9,13 @@ const schema = z
     ...commonConfig,
     API_HOST: z.string().default('127.0.0.1'),
     API_PORT: z.coerce.number().int().min(0).max(65_535).default(3000),
-    /** Where customers' browsers reach this API; status addresses start with it. */
+    /** The address at which customers' browsers reach this API. Status URLs start with it. */
     PUBLIC_URL: z.url(),
     ...redisConfig,
-    /** Only for orders whose status record has left Redis. */
+    /** Read only for the catalogue and for orders whose status record has left Redis. */
     DATABASE_URL: z.url(),
     STATUS_TOKEN_SECRET: z.string().min(32),
-    /** Whose X-Forwarded-For is believed: networks as `10.0.0.0/8`, with commas between them. Without any, nobody's. */
+    /** Networks whose X-Forwarded-For is trusted, as `10.0.0.0/8`, separated by commas. The default is none. */
     TRUSTED_PROXIES: z
       .string()
       .transform((networks) => networks.split(',').map((network) => network.trim()))
@@ -23,15 +23,17 @@ const schema = z
         z.array(z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()], 'must be networks like 10.0.0.0/8')),
       )
       .optional(),
-    /** Of anybody without a key; orders with a key are limited for each storefront. */
+    /** For each network address without a key. Orders with a key are limited for each storefront. */
     REQUESTS_PER_ADDRESS_PER_MINUTE: perMinute(600),
-    /** Of whoever reads or changes an order by its token. */
+    /** For each order that clients read or change by its token. */
     READS_PER_TOKEN_PER_MINUTE: perMinute(120),
-    /** Requests with a wrong key from one address. */
+    /** Requests with a wrong key, for each network address. */
     AUTH_FAILURES_PER_MINUTE: perMinute(20),
-    /** Open at once, of server-sent events. */
+    /** Event streams open at the same time. */
     MAX_STREAMS: z.coerce.number().int().min(1).default(10_000),
-    /** Past either of them no new order is accepted: what waits is to be reserved before it is 15 minutes old. */
+    /**
+     * Beyond one of these, no new order is accepted: an accepted order must be reserved before it is 15 minutes old.
+     */
     MAX_WAITING_ORDERS: z.coerce.number().int().min(1).default(100_000),
     MAX_WAIT_MS: z.coerce
       .number()
@@ -44,5 +46,5 @@ const schema = z
 
 export type ApiConfig = z.output<typeof schema>;
 
-/** Throws with every bad value named. */
+/** Throws with the name of every bad value. */
 export const readConfig = (env: NodeJS.ProcessEnv): ApiConfig => parseConfig('The API', schema, env);

@@ -4,23 +4,23 @@ import type { LiveSettings } from './live-settings.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** What the plugin takes of a route; its types leave it out. */
-    cors?: typeof FOR_ANY_PAGE;
+    /** The plugin reads this from a route; its types omit it. */
+    cors?: typeof ANY_ORIGIN;
   }
 }
 
-/** A browser asks once in that time whether it may. */
-const PREFLIGHT_KEPT_SECONDS = 600;
+/** How long a browser keeps the answer to a preflight request. */
+const PREFLIGHT_MAX_AGE_SECONDS = 600;
 
 /**
- * Of routes whose answers are the same for everyone and are kept by others: a copy that one page was given is given to
- * another, also where `Vary` is not looked at.
+ * For routes whose answers are public and cached. A shared cache may serve one page's copy to a page of another
+ * origin, even if it ignores `Vary`.
  */
-export const FOR_ANY_PAGE = { origin: '*' } as const;
+export const ANY_ORIGIN = { origin: '*' } as const;
 
 /**
- * Closed, but for pages of the origins of publishable keys: they place orders with their key and follow them by token.
- * Nothing here goes by cookie.
+ * Allows only pages whose origin belongs to a publishable key: they place orders with their key and follow them by
+ * token. No route uses cookies.
  */
 export async function allowOrigins(
   app: FastifyInstance,
@@ -47,7 +47,7 @@ export async function allowOrigins(
       'ratelimit-reset',
       'x-request-id',
     ],
-    maxAge: PREFLIGHT_KEPT_SECONDS,
+    maxAge: PREFLIGHT_MAX_AGE_SECONDS,
     strictPreflight: false,
   });
 }

@@ -9,25 +9,25 @@ export interface ApiDependencies {
   config: ApiConfig;
   redis: Redis;
   keyspace: Keyspace;
-  /** What Redis says of storefronts, switches and the line. */
+  /** The API's recent copy of keys, limits, switches, notice and queue depth. */
   settings: LiveSettings;
-  /** Without one, this process counts for itself. */
+  /** Undefined: this process counts requests on its own. */
   rateCounter: RateCounter | undefined;
   records: Pick<StatusRecords, 'admit' | 'read' | 'cancelQueued'>;
   changes: Pick<OrderChanges, 'follow'>;
   producer: Producer;
   catalogue: Catalogue;
-  /** For orders whose status record has left Redis; rejects while PostgreSQL is away. */
+  /** For orders whose status record has left Redis. Rejects while PostgreSQL is unreachable. */
   readOrder(orderId: string): Promise<StoredOrder | undefined>;
-  /** Of streams of events, where they are not the usual ones. */
+  /** Other intervals for event streams, for tests. */
   streamTimes?: StreamTimes;
 }
 
 export interface StreamTimes {
-  /** How often whoever waits in line is told of the place. */
-  lookEveryMs: number;
-  /** How often a stream that has nothing to say says so, and its order is read again. */
+  /** The interval at which a queued order's position and the notice are sent again if they changed. */
+  updateEveryMs: number;
+  /** The interval of heartbeats on a stream without events. The order is read again with each. */
   heartbeatMs: number;
-  /** Then it ends, and a browser's EventSource opens another one. */
+  /** The age at which a stream ends, so that the browser's EventSource opens another one. */
   maxAgeMs: number;
 }

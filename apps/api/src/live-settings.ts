@@ -19,8 +19,8 @@ import { fingerprintOf } from './tokens.ts';
 const EVERY_MS = 250;
 
 /**
- * What Redis says of storefronts, switches and the line, as it was a quarter of a second ago, so that no request asks for
- * it. While Redis is away it stays as it was last known.
+ * Keys, limits, switches, notice and queue depth from Redis, at most a quarter of a second old, so that no request
+ * reads them. While Redis is unreachable they keep their last values.
  */
 export class LiveSettings {
   readonly #redis: Redis;
@@ -45,26 +45,29 @@ export class LiveSettings {
     this.#waitingLine = new WaitingLine(redis, keyspace);
   }
 
-  /** Reads once and then again and again; a first reading that fails is made up for by the next. */
+  /** Reads once and then at each interval. If the first read fails, the next one replaces it. */
   async start(log: FastifyBaseLogger): Promise<void> {
-    const look = async () => {
+    const read = async () => {
       try {
         await this.refresh();
         if (this.#isRedisAway) log.info('Redis answers again');
         this.#isRedisAway = false;
       } catch (error) {
         if (!this.#isRedisAway) {
-          log.error({ err: error }, 'Redis does not answer; settings stay as they were');
+          log.error(
+            { err: error },
+            'Redis does not answer; keys, limits and switches keep their last values',
+          );
         }
         this.#isRedisAway = true;
       }
       this.#reading = undefined;
     };
     this.#timer = setInterval(() => {
-      // One that Redis keeps waiting is not joined by others.
-      this.#reading ??= look();
+      // While a read waits for Redis, no other is started.
+      this.#reading ??= read();
     }, EVERY_MS);
-    this.#reading = look();
+    this.#reading = read();
     await this.#reading;
   }
 
@@ -91,12 +94,12 @@ export class LiveSettings {
     this.#lineState = lineState;
   }
 
-  /** As the last look found it. */
+  /** As of the last read. */
   get isRedisAway(): boolean {
     return this.#isRedisAway;
   }
 
-  /** Asks Redis only about a key that was not there at the last look; rejects when it does not answer. */
+  /** Asks Redis only about a key that the last read did not have. Rejects when Redis does not answer. */
   async findKey(key: string): Promise<StorefrontKey | undefined> {
     const digest = digestOfKey(key);
     return (
@@ -108,7 +111,7 @@ export class LiveSettings {
     return this.#storefronts.limits.get(storefrontId);
   }
 
-  /** Whether some publishable key is for pages of this origin. */
+  /** Whether a publishable key allows this origin. */
   isKnownOrigin(origin: string): boolean {
     return this.#origins.has(origin);
   }
@@ -121,7 +124,7 @@ export class LiveSettings {
     return this.#switches.notice;
   }
 
-  /** What everybody is told, as answers carry it: a field, or none. */
+  /** The shop's notice as a field of answers; empty without a notice. */
   get noticeField(): { notice?: Notice } {
     const { notice } = this.#switches;
     return notice === undefined ? {} : { notice };
@@ -131,7 +134,7 @@ export class LiveSettings {
     return this.#backlog;
   }
 
-  /** Another one for another notice; empty without one. */
+  /** Changes with the notice; empty without one. */
   get noticeTag(): string {
     return this.#noticeTag;
   }

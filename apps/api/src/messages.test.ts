@@ -5,7 +5,7 @@ import { type ProblemCode, PROBLEMS } from './problem-codes.ts';
 
 describe('a message', () => {
   it.each(Object.keys(PROBLEMS) as ProblemCode[])(
-    'for %s is there in both languages, and not the same',
+    'for %s exists in both languages, with different texts',
     (code) => {
       const texts = (['id', 'en'] as const).map((language) => messageOf(code, language));
       for (const text of texts) expect(text).toMatch(/^[A-Z].+\.$/);
@@ -13,7 +13,7 @@ describe('a message', () => {
     },
   );
 
-  it.each(REJECTION_REASONS)('for an order that is rejected as %s is there in both languages', (reason) => {
+  it.each(REJECTION_REASONS)('for an order rejected as %s exists in both languages', (reason) => {
     const texts = (['id', 'en'] as const).map((language) => messageOfRejection(reason, language));
     for (const text of texts) expect(text).toMatch(/^[A-Z].+\.$/);
     expect(texts[0]).not.toBe(texts[1]);

@@ -4,7 +4,7 @@ import type { ProblemCode } from './problem-codes.ts';
 
 const TRY_AGAIN: Texts = {
   id: 'Sedang ada gangguan. Silakan coba lagi sebentar lagi.',
-  en: 'Something is not working just now. Please try again in a moment.',
+  en: 'Something is not working right now. Please try again in a moment.',
 };
 const ASK_THE_SHOP: Texts = {
   id: 'Permintaan ini tidak dapat diproses. Silakan hubungi toko.',
@@ -12,10 +12,10 @@ const ASK_THE_SHOP: Texts = {
 };
 const CHECK_INPUT: Texts = {
   id: 'Ada data yang belum benar. Silakan periksa kembali isian Anda.',
-  en: 'Something you entered is not right. Please check it.',
+  en: 'Something you entered is not correct. Please check it.',
 };
 
-/** For customers: what has happened, and what they can do. */
+/** For customers: what happened and what they can do. */
 const OF_PROBLEM: Readonly<Record<ProblemCode, Texts>> = {
   malformed_request: ASK_THE_SHOP,
   malformed_body: ASK_THE_SHOP,
@@ -44,19 +44,19 @@ const OF_PROBLEM: Readonly<Record<ProblemCode, Texts>> = {
   },
   payment_already_by_this_method: {
     id: 'Silakan bayar dengan cara yang sudah ditampilkan.',
-    en: 'Please pay in the way that is shown already.',
+    en: 'Please use the payment method that is shown.',
   },
   transfer_under_review: {
     id: 'Bukti transfer Anda sedang diperiksa toko. Mohon tunggu.',
-    en: 'The shop is looking at your proof of transfer. Please wait.',
+    en: 'The shop is checking your proof of transfer. Please wait.',
   },
   too_late_to_switch: {
     id: 'Waktu yang tersisa tidak cukup untuk cara pembayaran ini.',
-    en: 'Too little time is left for this way to pay.',
+    en: 'Too little time is left for this payment method.',
   },
   too_many_payment_attempts: {
     id: 'Cara pembayaran sudah terlalu sering diganti. Silakan bayar dengan cara yang ditampilkan.',
-    en: 'The way to pay was changed too often. Please pay in the way that is shown.',
+    en: 'The payment method was changed too often. Please use the one that is shown.',
   },
   no_transfer_expected: {
     id: 'Pesanan ini tidak sedang menunggu transfer bank.',
@@ -73,7 +73,7 @@ const OF_PROBLEM: Readonly<Record<ProblemCode, Texts>> = {
   temporarily_unavailable: TRY_AGAIN,
   queue_full: {
     id: 'Antrean sedang penuh. Silakan coba lagi sebentar lagi; pesanan Anda belum tercatat.',
-    en: 'The queue is full just now. Please try again in a moment; your order was not taken.',
+    en: 'The queue is full. Please try again in a moment; your order was not placed.',
   },
   too_many_streams: TRY_AGAIN,
   maintenance: {
@@ -82,7 +82,7 @@ const OF_PROBLEM: Readonly<Record<ProblemCode, Texts>> = {
   },
   read_only: {
     id: 'Saat ini pesanan belum dapat dibuat atau diubah. Silakan coba lagi nanti.',
-    en: 'Orders cannot be placed or changed just now. Please try again later.',
+    en: 'Orders cannot be placed or changed right now. Please try again later.',
   },
 };
 
@@ -97,19 +97,19 @@ const OF_REJECTION: Readonly<Record<RejectionReason, Texts>> = {
   },
   limit_exceeded: {
     id: 'Jumlah ini melebihi batas pembelian per pelanggan.',
-    en: 'This is more than each customer may buy.',
+    en: 'This is more than one customer may buy.',
   },
   sale_closed: {
     id: 'Maaf, kuota flash sale untuk produk ini sudah habis atau tidak mencukupi.',
-    en: 'Sorry, the flash sale of this product has too few left.',
+    en: 'Sorry, too few units are left in the flash sale of this product.',
   },
   unknown_product: {
     id: 'Produk ini tidak tersedia lagi.',
-    en: 'This product is not available any more.',
+    en: 'This product is no longer available.',
   },
   internal_error: {
     id: 'Pesanan tidak dapat diproses karena gangguan pada sistem. Anda tidak ditagih; silakan pesan lagi.',
-    en: 'The order could not be processed, by a fault of ours. You are not charged; please order again.',
+    en: 'The order could not be processed because of a system error. You are not charged; please order again.',
   },
 };
 

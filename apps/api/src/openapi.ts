@@ -5,11 +5,11 @@ import about from '../package.json' with { type: 'json' };
 import { RATE_LIMIT_HEADERS } from './answer-headers.ts';
 import { type ApiRuleTypes, DOCUMENTATION_PAGE, rulesOf } from './api-routes.ts';
 import type { ApiConfig } from './config.ts';
-import { FOR_ANY_PAGE } from './cors.ts';
-import { isForPages, problemAnswersOf } from './problem-answers.ts';
+import { ANY_ORIGIN } from './cors.ts';
+import { acceptsPublishableKeys, problemAnswersOf } from './problem-answers.ts';
 import { acceptLanguage } from './schemas.ts';
 
-/** The routes that are registered after this, as an OpenAPI document and as a page for people, both public. */
+/** Describes the routes registered after this call, as an OpenAPI document and a documentation page, both public. */
 export async function describeApi(
   app: FastifyInstance,
   { PUBLIC_URL }: Pick<ApiConfig, 'PUBLIC_URL'>,
@@ -17,9 +17,9 @@ export async function describeApi(
   await describe<ApiRuleTypes>(app, {
     documentPath: '/openapi.json',
     pagePath: DOCUMENTATION_PAGE,
-    config: { access: 'public', cors: FOR_ANY_PAGE },
+    config: { access: 'public', cors: ANY_ORIGIN },
     about: { ...ABOUT, servers: [{ url: new URL(PUBLIC_URL).href.replace(/\/$/, '') }] },
-    // Every route may refuse, with a `message`.
+    // Every route may answer a problem with a `message`.
     headers: acceptLanguage,
     complete: withAnswers,
   });
@@ -51,7 +51,7 @@ const ABOUT: ApiAbout = {
       secretKey: {
         type: 'http',
         scheme: 'bearer',
-        description: "A storefront's secret key (`sk_…`), for its server. Its scopes say what it may do.",
+        description: "A storefront's secret key (`sk_…`), for its server. Its scopes limit what it may do.",
       },
       publishableKey: {
         type: 'http',
@@ -64,21 +64,21 @@ const ABOUT: ApiAbout = {
         in: 'query',
         name: 'token',
         description:
-          'The token of one order, as in its `statusUrl`: it allows to read, cancel and pay that order.',
+          'The token of one order, from its `statusUrl`: a client with it may read, cancel and pay that order.',
       },
       ...webhookSecurity(),
     },
   },
 };
 
-/** The schemes by which gateways' webhooks are known. */
+/** The security schemes of the gateways' webhooks. */
 function webhookSecurity() {
   return Object.fromEntries(
     Object.values(GATEWAYS).flatMap(({ webhooks }) => Object.entries(webhooks?.document.security ?? {})),
   );
 }
 
-/** With who may ask, everything that may go wrong, and where the caller stands. */
+/** Adds who may call the route, the problems that it may answer, and rate limit headers. */
 function withAnswers(schema: FastifySchema, route: RouteOptions): FastifySchema {
   const { access } = rulesOf(route);
   const security =
@@ -86,7 +86,7 @@ function withAnswers(schema: FastifySchema, route: RouteOptions): FastifySchema 
       ? undefined
       : [
           { secretKey: [] },
-          ...(isForPages(access) ? [{ publishableKey: [] }] : []),
+          ...(acceptsPublishableKeys(access) ? [{ publishableKey: [] }] : []),
           ...(access.orToken === true ? [{ statusToken: [] }] : []),
         ];
   const answers: Answers = { ...(schema.response as Answers), ...problemAnswersOf(route) };
@@ -106,10 +106,12 @@ function withAnswers(schema: FastifySchema, route: RouteOptions): FastifySchema 
 
 type Answers = Record<string, { headers?: object }>;
 
-/** Whether an answer of this status tells where its caller stands: not before it is known who that is. */
+/**
+ * Whether an answer of this status has rate limit headers. Answers from before the caller is identified have none.
+ */
 function hasRateLimit({ config = {} }: RouteOptions, status: string): boolean {
   const { rateLimit = {} } = config;
   if (rateLimit === false || status === '401' || status === '408') return false;
-  // What a CDN keeps is without, as its route says.
+  // Answers that a CDN keeps have none, by their route's config.
   return status === '429' || !('addHeadersOnExceeding' in rateLimit);
 }

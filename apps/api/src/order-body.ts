@@ -11,10 +11,12 @@ const between = (max: number) =>
     .max(max)
     .regex(SOMETHING_VISIBLE, 'must contain something visible');
 
-/** A line that somebody entered: tidied, and without what PostgreSQL cannot store or no page should meet. */
+/**
+ * One line of a customer's text: tidied, without characters that PostgreSQL cannot store or pages should not show.
+ */
 export const text = (max: number) => between(max).regex(PLAIN_LINE, 'must not contain control characters');
 
-/** The same from a text area, where people break lines. */
+/** Text of several lines. */
 const lines = (max: number) =>
   between(max).regex(PLAIN_LINES, 'must not contain control characters but line breaks');
 
@@ -25,7 +27,7 @@ const amount = rupiah.max(1_000_000_000_000);
 export const orderBody = z
   .strictObject({
     customer: z.strictObject({
-      id: text(100).optional().describe("The storefront's own id of the customer, for limits per buyer."),
+      id: text(100).optional().describe("The storefront's id of the customer, for limits per buyer."),
       name: text(120),
       email: z.email().max(254).toLowerCase(),
       phone,
@@ -39,7 +41,7 @@ export const orderBody = z
     expectedTotal: amount
       .optional()
       .describe(
-        'The total that the buyer was shown, in rupiah, shipping included. At another total the order is rejected.',
+        'The total that the storefront showed to the buyer, in rupiah, with shipping. If the total differs, the order is rejected.',
       ),
     shippingAddress: z
       .strictObject({

@@ -5,31 +5,31 @@ import { type PlacedRecord, placeOf } from '@antrean/redis';
 import type { FastifyReply } from 'fastify';
 import type { ApiDependencies, StreamTimes } from './dependencies.ts';
 import { Problem } from './problems.ts';
-import { shareOf, shown, tagOf } from './shown-status.ts';
+import { jitterOf, shown, tagOf } from './shown-status.ts';
 
-const USUAL_TIMES: StreamTimes = { lookEveryMs: 1_000, heartbeatMs: 15_000, maxAgeMs: 10 * 60_000 };
+const USUAL_TIMES: StreamTimes = { updateEveryMs: 1_000, heartbeatMs: 15_000, maxAgeMs: 10 * 60_000 };
 const MAX_STREAMS_OF_ORDER = 5;
-const ASK_AGAIN_SECONDS = 10;
-/** Of one who does not read, beyond what the kernel holds. */
+const RETRY_AFTER_SECONDS = 10;
+/** Unread bytes after which a client that does not read is disconnected, beyond the kernel's buffer. */
 const MAX_UNREAD_BYTES = 64 * 1024;
-/** After a connection is lost a browser waits that long, and up to as long again. */
+/** How long a browser waits after it lost its connection, and up to twice as long. */
 const RECONNECT_MS = 1_500;
 
 const HEADERS = {
   'content-type': 'text/event-stream',
   'cache-control': 'no-store, no-transform',
-  // Of nginx, which would keep them back.
+  // Keeps nginx from buffering the events.
   'x-accel-buffering': 'no',
 } as const;
 
 type Shown = Pick<PlacedRecord, 'status' | 'json' | 'version' | 'place'>;
 
-/** One customer who follows one order. */
+/** One customer's stream of one order. */
 interface Stream {
   orderId: string;
   language: Language;
   raw: ServerResponse;
-  /** What was last shown, and its tag: undefined until something was. */
+  /** What was last sent, and its tag; undefined before the first event. */
   last: Shown | undefined;
   tag: string | undefined;
   heartbeatAtMs: number;
@@ -38,15 +38,15 @@ interface Stream {
 }
 
 /**
- * Every stream of events that this process has open. They share one timer, one connection to Redis for what changes,
- * and the place in line as LiveSettings has it: what they ask of Redis does not grow with those who wait.
+ * All event streams of this process. They share one timer, one subscription to Redis, and the positions of
+ * LiveSettings, so that the load on Redis does not grow with the number of waiting customers.
  */
 export class OrderStreams {
   readonly #deps: Pick<ApiDependencies, 'config' | 'settings' | 'records' | 'changes'>;
   readonly #times: StreamTimes;
   readonly #ofOrder = new Map<string, number>();
   readonly #streams = new Set<Stream>();
-  #open = 0;
+  #openCount = 0;
   #isStopped = false;
   #timer: NodeJS.Timeout | undefined;
 
@@ -56,10 +56,10 @@ export class OrderStreams {
   }
 
   /**
-   * Follows an order until it is settled, the customer leaves or `stop`; whatever comes of it, everything is let go of
-   * when the response closes. `read` reads it first, and its problems are answered as such. What has the tag `seen` is
-   * not shown again: an order that is settled is answered 204 then. Throws `too_many_streams`, and where it cannot be
-   * followed `temporarily_unavailable`.
+   * Follows an order until it is settled, the client disconnects or `stop`. All resources are freed when the response
+   * closes. `read` reads the order first; its problems are answered as usual. A status with the tag `seen` is not
+   * sent again, and if that order is settled the answer is 204. Throws `too_many_streams`, or
+   * `temporarily_unavailable` when the order cannot be followed.
    */
   async open(
     reply: FastifyReply,
@@ -68,20 +68,20 @@ export class OrderStreams {
   ): Promise<void> {
     const { orderId, language, seen } = asked;
     const { raw } = reply;
-    if (hasLeft(raw)) {
+    if (hasDisconnected(raw)) {
       reply.hijack();
       return;
     }
-    this.#take(orderId, raw);
+    this.#countStream(orderId, raw);
     const now = Date.now();
-    const share = shareOf(orderId);
+    const jitter = jitterOf(orderId);
     const stream: Stream = {
       ...{ orderId, language, raw, last: undefined, tag: seen, hasEnded: false },
       heartbeatAtMs: now + this.#times.heartbeatMs,
-      // Those who came together do not come again together.
-      endsAtMs: now + this.#times.maxAgeMs * (0.8 + 0.2 * share),
+      // Streams that began together end at different times, so that their clients do not reconnect together.
+      endsAtMs: now + this.#times.maxAgeMs * (0.8 + 0.2 * jitter),
     };
-    // Of what comes before the first status is read, the newest is shown after it.
+    // Updates that arrive before the first status is read. They are sent after it.
     const early: Shown[] = [];
     const { isFollowed, leave } = this.#deps.changes.follow(orderId, {
       changed: (published) => {
@@ -96,63 +96,63 @@ export class OrderStreams {
       this.#streams.delete(stream);
     });
     await isFollowed.catch(() => {
-      throw new Problem('temporarily_unavailable', 'The order cannot be followed just now. Poll it instead.');
+      throw new Problem('temporarily_unavailable', 'The order cannot be followed now. Poll it instead.');
     });
     const record = await read();
 
     const isOver = isSettled(record.status.status) && tagOf(this.#deps.settings, record, language) === seen;
     if (isOver) {
-      // Told so, an EventSource does not come back; after a stream that ends it would.
+      // After a 204, an EventSource does not reconnect; after a stream that ends, it does.
       await reply.code(204).header('cache-control', 'no-store').send();
       return;
     }
     reply.hijack();
-    if (hasLeft(raw)) return;
-    // Of a reset while something is written; the close that follows is what counts.
+    if (hasDisconnected(raw)) return;
+    // A connection reset during a write. The `close` event that follows frees the resources.
     raw.on('error', () => undefined);
     for (const [name, value] of Object.entries({ ...reply.getHeaders(), ...HEADERS })) {
       if (value !== undefined) raw.setHeader(name, value);
     }
-    this.#write(stream, `retry: ${Math.round(RECONNECT_MS * (1 + share))}\n\n`);
+    this.#write(stream, `retry: ${Math.round(RECONNECT_MS * (1 + jitter))}\n\n`);
     this.#streams.add(stream);
-    this.#timer ??= setInterval(() => this.#look(), this.#times.lookEveryMs);
+    this.#timer ??= setInterval(() => this.#updateAll(), this.#times.updateEveryMs);
     for (const each of [record, ...early]) this.#show(stream, each);
-    // Stopped while it was opened.
+    // The API was stopped while this stream was opened.
     if (this.#isStopped) this.#end(stream);
   }
 
-  /** Ends them all; browsers go elsewhere. */
+  /** Ends all streams; browsers reconnect to another process. */
   stop(): void {
     this.#isStopped = true;
     for (const stream of this.#streams) this.#end(stream);
   }
 
-  /** Takes one of the places there are for this order and at all, until the response closes. */
-  #take(orderId: string, raw: ServerResponse): void {
+  /** Counts a stream of this order, within both limits, until the response closes. */
+  #countStream(orderId: string, raw: ServerResponse): void {
     const ofOrder = this.#ofOrder.get(orderId) ?? 0;
-    if (this.#open >= this.#deps.config.MAX_STREAMS || ofOrder >= MAX_STREAMS_OF_ORDER) {
+    if (this.#openCount >= this.#deps.config.MAX_STREAMS || ofOrder >= MAX_STREAMS_OF_ORDER) {
       throw new Problem('too_many_streams', 'Poll the order instead, or come back later.').after(
-        ASK_AGAIN_SECONDS,
+        RETRY_AFTER_SECONDS,
       );
     }
-    this.#open += 1;
+    this.#openCount += 1;
     this.#ofOrder.set(orderId, ofOrder + 1);
     raw.once('close', () => {
-      this.#open -= 1;
+      this.#openCount -= 1;
       const left = (this.#ofOrder.get(orderId) ?? 1) - 1;
       if (left === 0) this.#ofOrder.delete(orderId);
       else this.#ofOrder.set(orderId, left);
-      if (this.#open > 0) return;
+      if (this.#openCount > 0) return;
       clearInterval(this.#timer);
       this.#timer = undefined;
     });
   }
 
-  /** Shows the state of the order where it is another than what was shown; the past is left out. */
+  /** Sends the status if it differs from the last one sent. An older version is not sent. */
   #show(stream: Stream, record: Shown): void {
     const { last, language } = stream;
     if (stream.hasEnded || (last !== undefined && record.version < last.version)) return;
-    const now = { ...record, place: nearer(record.place, last?.place) };
+    const now = { ...record, place: nearerPlace(record.place, last?.place) };
     stream.last = now;
     const { settings } = this.#deps;
     const tag = tagOf(settings, now, language);
@@ -163,18 +163,18 @@ export class OrderStreams {
     if (isSettled(now.status.status)) this.#end(stream);
   }
 
-  /** In case a message was lost. All that ask at the same moment share a round trip. */
+  /** Reads the order again, in case a message was lost. Reads of the same moment share a round trip. */
   async #readAgain(stream: Stream): Promise<void> {
     if (stream.last === undefined) return;
     try {
       const record = await this.#deps.records.read(stream.orderId);
       if (record !== undefined) this.#show(stream, record);
     } catch {
-      // It is read again at the next heartbeat, and when Redis is back.
+      // The next heartbeat reads again, and so does the subscription when Redis is back.
     }
   }
 
-  #look(): void {
+  #updateAll(): void {
     const now = Date.now();
     for (const stream of this.#streams) {
       if (now >= stream.endsAtMs) {
@@ -188,7 +188,7 @@ export class OrderStreams {
         last.place === undefined
           ? undefined
           : { ...last.place, ...placeOf(last.place.ticket, this.#deps.settings.lineState) };
-      // Its place, or the notice, may be another.
+      // The position or the notice may have changed.
       this.#show(stream, { ...last, place });
       if (now < stream.heartbeatAtMs) continue;
       stream.heartbeatAtMs = now + this.#times.heartbeatMs;
@@ -202,7 +202,7 @@ export class OrderStreams {
     if (!raw.write(text) && raw.writableLength > MAX_UNREAD_BYTES) raw.destroy();
   }
 
-  /** One that does not take the end is cut off later. */
+  /** Ends a stream. A client that does not take the end is disconnected later. */
   #end(stream: Stream): void {
     if (stream.hasEnded) return;
     stream.hasEnded = true;
@@ -211,13 +211,13 @@ export class OrderStreams {
   }
 }
 
-/** Then `close` has been emitted already, or will be. */
-function hasLeft(raw: ServerResponse): boolean {
+/** `close` has been emitted, or will be. */
+function hasDisconnected(raw: ServerResponse): boolean {
   return raw.closed || raw.destroyed;
 }
 
-/** Nobody's place or estimate grows. */
-function nearer(place: Shown['place'], was: Shown['place']): Shown['place'] {
+/** Neither position nor estimated wait grows on a stream. */
+function nearerPlace(place: Shown['place'], was: Shown['place']): Shown['place'] {
   if (place === undefined || was === undefined) return place;
   return {
     ticket: place.ticket,

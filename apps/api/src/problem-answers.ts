@@ -15,7 +15,7 @@ problemSchema(Object.keys(PROBLEMS) as ProblemCode[])
       .string()
       .exactOptional()
       .describe(
-        'For the customer, in the language of the request; absent where the request could not be read.',
+        'For the customer, in the language of the request; absent when the request could not be parsed.',
       ),
     notice: notice.exactOptional(),
   })
@@ -33,10 +33,10 @@ const ANSWERS = {
 
 const WRONG_FIELDS = {
   invalid_request: { path: 'items.0.quantity', message: 'Too small: expected number to be >=1' },
-  sold_out: { path: 'items.0.quantity', message: 'is more than is left' },
+  sold_out: { path: 'items.0.quantity', message: 'is more than the units left' },
 };
 
-/** The problems that a route may answer, as its document has them. */
+/** The problems that a route may answer, as the OpenAPI document lists them. */
 export function problemAnswersOf(route: RouteOptions): Record<string, object> {
   const { access, closedBy = [], problems = [] } = rulesOf(route);
   const codes: ProblemCode[] = [...commonCodesOf(route), ...closedBy, ...problems];
@@ -44,12 +44,12 @@ export function problemAnswersOf(route: RouteOptions): Record<string, object> {
   if (access !== 'public') {
     codes.push('unauthorized');
     if (access.scope !== 'any') codes.push('forbidden');
-    if (isForPages(access)) codes.push('origin_not_allowed');
+    if (acceptsPublishableKeys(access)) codes.push('origin_not_allowed');
   }
   return answersFor(ANSWERS, codes);
 }
 
-/** Publishable keys place orders, and read what is for any key. */
-export function isForPages({ scope }: KeyAccess): boolean {
+/** Publishable keys place orders, and read what any key may read. */
+export function acceptsPublishableKeys({ scope }: KeyAccess): boolean {
   return scope === 'place' || scope === 'any';
 }

@@ -1,6 +1,6 @@
 import { COMMON_PROBLEMS } from '@antrean/http';
 
-/** Every error the API answers: its stable code, HTTP status, and the general title. */
+/** Every error of the API: stable code, HTTP status and general title. */
 export const PROBLEMS = {
   ...COMMON_PROBLEMS,
   idempotency_key_missing: { status: 400, title: 'An order needs an Idempotency-Key header.' },
@@ -30,14 +30,14 @@ export const PROBLEMS = {
     status: 422,
     title: 'This Idempotency-Key was used with another body. Use a new key for a new order.',
   },
-  rate_limited: { status: 429, title: 'Too many requests. Wait for the seconds of Retry-After.' },
+  rate_limited: { status: 429, title: 'Too many requests. Wait for the number of seconds in Retry-After.' },
   queue_full: {
     status: 503,
-    title: 'The queue is full. Send the same request again after the seconds of Retry-After.',
+    title: 'The queue is full. Send the same request again after the number of seconds in Retry-After.',
   },
   too_many_streams: { status: 503, title: 'Too many event streams are open. Poll the order instead.' },
   maintenance: { status: 503, title: 'The shop is closed for maintenance.' },
-  read_only: { status: 503, title: 'The shop is read-only: orders cannot be placed or changed now.' },
+  read_only: { status: 503, title: 'The shop is read-only: orders cannot be placed or changed.' },
 } as const;
 
 export type ProblemCode = keyof typeof PROBLEMS;

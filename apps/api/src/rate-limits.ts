@@ -9,7 +9,7 @@ import { Problem } from './problems.ts';
 
 declare module '@fastify/rate-limit' {
   interface RateLimitOptions {
-    /** The plugin takes it of a route too; its types leave that out. */
+    /** The plugin reads this from a route too; its types omit it. */
     addHeadersOnExceeding?: Partial<
       Record<'ratelimit-limit' | 'ratelimit-remaining' | 'ratelimit-reset', boolean>
     >;
@@ -18,13 +18,13 @@ declare module '@fastify/rate-limit' {
 
 const MINUTE_MS = 60_000;
 
-/** Throws `rate_limited` where there were too many from the address of the request. */
+/** Throws `rate_limited` after too many requests from the address of the request. */
 type Count = (request: FastifyRequest) => Promise<void>;
 
 /**
- * One bucket a minute for whoever asks: orders with a publishable key by network address, of each storefront apart;
- * a secret key by its storefront; a token by its order; and anybody else by network address. What Redis cannot count
- * is let through. A route that it does not hold for, or not like this, says so itself.
+ * Counts requests a minute in one bucket for each client: orders with a publishable key by storefront and network
+ * address, a secret key by its storefront, a token by its order, any other request by network address. A request that
+ * Redis cannot count is let through. A route with other limits says so in its config.
  */
 export async function limitRates(
   app: FastifyInstance,
@@ -36,8 +36,8 @@ export async function limitRates(
     timeWindow: MINUTE_MS,
     enableDraftSpec: true,
     skipOnError: true,
-    keyGenerator: (request) => rationOf(deps, request).bucket,
-    max: (request) => rationOf(deps, request).max,
+    keyGenerator: (request) => bucketOf(deps, request).bucket,
+    max: (request) => bucketOf(deps, request).max,
     errorResponseBuilder: () => new Problem('rate_limited'),
     ...(rateCounter === undefined ? {} : { store: storeOf(rateCounter) }),
   });
@@ -45,10 +45,11 @@ export async function limitRates(
   app.addHook('onRequest', (request, reply, next) => {
     if (request.routeOptions.config.rateLimit !== undefined) next();
     else if (request.caller.kind === 'token' && rateCounter !== undefined) {
-      const { bucket, max } = rationOf(deps, request);
+      const { bucket, max } = bucketOf(deps, request);
       const counted = rateCounter.countInPortions(bucket, MINUTE_MS, max);
-      if (counted instanceof Promise) tellLater(reply, max, counted, (error) => next(error ?? undefined));
-      else next(tell(reply, max, counted));
+      if (counted instanceof Promise)
+        setRateLimitHeadersLater(reply, max, counted, (error) => next(error ?? undefined));
+      else next(setRateLimitHeaders(reply, max, counted));
     } else limitUsually(request, reply, (error) => next(error ?? undefined));
   });
   const countIn = (name: string, max: number): Count => {
@@ -70,10 +71,14 @@ export async function limitRates(
 }
 
 /**
- * Tells whoever has a token where they stand, and gives what is wrong where that was too often. As the plugin would: but
- * who waits asks again and again, is mostly counted without Redis, and is not to wait for its promises.
+ * Sets the headers of a token's rate limit; returns the problem when it is exceeded. The plugin's own code is
+ * bypassed, as polling clients are counted mostly without Redis and need no promises.
  */
-function tell(reply: FastifyReply, max: number, { current, ttl }: Counted): Problem | undefined {
+function setRateLimitHeaders(
+  reply: FastifyReply,
+  max: number,
+  { current, ttl }: Counted,
+): Problem | undefined {
   const seconds = Math.ceil(ttl / 1_000);
   void reply
     .header('ratelimit-limit', max)
@@ -82,12 +87,14 @@ function tell(reply: FastifyReply, max: number, { current, ttl }: Counted): Prob
   return current > max ? new Problem('rate_limited').after(seconds) : undefined;
 }
 
-const tellLater = callbackify(async (reply: FastifyReply, max: number, counting: Promise<Counted>) => {
-  const problem = tell(reply, max, await counting.catch(() => ({ current: 0, ttl: 0 })));
-  if (problem !== undefined) throw problem;
-});
+const setRateLimitHeadersLater = callbackify(
+  async (reply: FastifyReply, max: number, counting: Promise<Counted>) => {
+    const problem = setRateLimitHeaders(reply, max, await counting.catch(() => ({ current: 0, ttl: 0 })));
+    if (problem !== undefined) throw problem;
+  },
+);
 
-function rationOf(
+function bucketOf(
   { config, settings }: Pick<ApiDependencies, 'config' | 'settings'>,
   request: FastifyRequest,
 ): { bucket: string; max: number } {
@@ -114,13 +121,16 @@ function placesOrder({ routeOptions }: FastifyRequest): boolean {
 /** Some proxies append the port to the address that they saw. */
 const WITH_PORT = /^\[?([0-9a-f:.]+?)\]?:\d{1,5}$/i;
 
-/** Of IPv6, the network of 64 bits: a customer has one at the least. What is no address at all is one bucket. */
+/**
+ * IPv6 addresses are counted by their network of 64 bits, which one customer has at least. Invalid addresses share
+ * one bucket.
+ */
 function addressOf({ ip }: FastifyRequest): string {
   const address = isIP(ip) === 0 ? (WITH_PORT.exec(ip)?.[1] ?? '') : ip;
   return isIP(address) === 0 ? 'unknown' : normalizeIP(address, 64);
 }
 
-/** Counts in Redis; what comes at the same moment shares a round trip. */
+/** Counts in Redis. Calls at the same moment share a round trip. */
 function storeOf(counter: RateCounter) {
   const counted = callbackify((bucket: string, windowMs: number) => counter.count(bucket, windowMs));
   return class RedisStore {
@@ -128,7 +138,7 @@ function storeOf(counter: RateCounter) {
       counted(bucket, windowMs, done);
     }
 
-    /** A bucket says by its own name whose it is. */
+    /** A bucket's name already holds its owner. */
     child(): RedisStore {
       return this;
     }

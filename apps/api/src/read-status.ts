@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { orderStatusOf } from '@antrean/domain';
 import type { PlacedRecord } from '@antrean/redis';
-import { neverAccepted } from './caller.ts';
+import { orderNotFound } from './caller.ts';
 import type { ApiDependencies } from './dependencies.ts';
 import { Problem } from './problems.ts';
 
@@ -11,8 +11,8 @@ export interface StatusRequest {
 }
 
 /**
- * The record of the order that is asked about, for its storefront's key or for whoever has its token. From Redis while
- * it lives, else from PostgreSQL. Throws `not_found` or `temporarily_unavailable`.
+ * Reads the record of the requested order, for its storefront's key or with its token: from Redis while the record
+ * lives, else from PostgreSQL. Throws `not_found` or `temporarily_unavailable`.
  */
 export async function readRecord(
   deps: Pick<ApiDependencies, 'records' | 'readOrder'>,
@@ -29,7 +29,7 @@ export async function readRecord(
   }
   record ??= await readStored(deps, request, isRedisAway);
   const { caller } = request;
-  if (caller.kind === 'storefront' && caller.key.storefrontId !== record.storefrontId) throw neverAccepted();
+  if (caller.kind === 'storefront' && caller.key.storefrontId !== record.storefrontId) throw orderNotFound();
   return record;
 }
 
@@ -43,13 +43,16 @@ async function readStored(
     request.log.error({ err: error, orderId }, 'order could not be read');
     throw unavailable();
   });
-  // Without Redis it may be queued: a 404 would make a storefront order again.
-  if (order === undefined) throw isRedisAway ? unavailable() : neverAccepted();
+  // Without Redis the order may still be queued. A 404 would make the storefront order again.
+  if (order === undefined) throw isRedisAway ? unavailable() : orderNotFound();
   const { storefrontId, fingerprint, version } = order;
   const status = orderStatusOf(order);
   return { status, json: JSON.stringify(status), storefrontId, fingerprint, version, place: undefined };
 }
 
 function unavailable(): Problem {
-  return new Problem('temporarily_unavailable', 'The order cannot be read just now. Ask again in a moment.');
+  return new Problem(
+    'temporarily_unavailable',
+    'The order cannot be read now. Send the same request again in a moment.',
+  );
 }

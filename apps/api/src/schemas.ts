@@ -10,11 +10,14 @@ export const orderParams = z.object({
   orderId: z
     .uuid()
     .toLowerCase()
-    .meta({ description: 'As in the answer to the order.', examples: [EXAMPLE_ORDER_ID] }),
+    .meta({
+      description: 'The `orderId` that was answered when the order was placed.',
+      examples: [EXAMPLE_ORDER_ID],
+    }),
 });
 
 export const orderQuery = z.strictObject({
-  token: z.string().max(200).optional().describe("The order's token, as in its statusUrl."),
+  token: z.string().max(200).optional().describe("The order's token, from its `statusUrl`."),
 });
 
 export const acceptLanguage = {
@@ -22,7 +25,7 @@ export const acceptLanguage = {
     .string()
     .optional()
     .meta({
-      description: 'The language of `message`: Indonesian, unless English is preferred.',
+      description: 'The language of `message`: Indonesian, unless the client prefers English.',
       examples: ['en'],
     }),
 };
@@ -42,13 +45,13 @@ const paymentStatus = z
     state: z
       .enum(['pending', 'payable', 'paid'])
       .describe(
-        'pending: the payment link or transfer amount is being made; payable: the customer can pay; paid: the money has come.',
+        'pending: the payment link or transfer amount is being made; payable: the customer can pay; paid: the money has arrived.',
       ),
     method: paymentMethod,
     alternatives: z
       .array(paymentMethod)
       .exactOptional()
-      .describe('Payment methods that the order can be changed to now.'),
+      .describe('Payment methods to which the order can be changed now.'),
     attemptId: z.string().exactOptional(),
     gateway: z.string().exactOptional(),
     url: z.url().exactOptional().describe("The gateway's payment page."),
@@ -57,7 +60,7 @@ const paymentStatus = z
         bank: z.string(),
         accountNumber: z.string(),
         accountHolder: z.string(),
-        amount: rupiah.describe('The exact amount to transfer: its last digits identify the order.'),
+        amount: rupiah.describe('The exact amount to transfer; its last digits identify the order.'),
         hasProof: z.boolean().describe('Whether a proof of transfer is attached and waits for review.'),
       })
       .exactOptional(),
@@ -71,7 +74,7 @@ const orderStatus = z.object({
   reason: z.string().exactOptional().describe('Why the order was rejected.'),
   total: rupiah
     .exactOptional()
-    .describe('The total in rupiah, shipping included; absent until a worker has looked up the prices.'),
+    .describe('The total in rupiah, with shipping; absent until a worker has looked up the prices.'),
   items: z.array(
     z.object({
       sku: z.string(),
@@ -86,9 +89,9 @@ const orderStatus = z.object({
 });
 
 /**
- * Compiles only while the schema says what the domain says, to the last optional field. Of two types that can be assigned
- * to each other, one may have an optional field more; TypeScript tells them apart only where it must prove two generic
- * functions alike. So T stands once in each, which the linter would have for needless.
+ * Compiles only while schema and domain type are identical, including optional fields. Two types that are assignable
+ * to each other may differ by an optional field; TypeScript distinguishes them only when it compares two generic
+ * functions. So T appears once in each, which the linter considers unnecessary.
  */
 // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- T is what makes the compiler compare for identity
 type Same<A, B> = [<T>() => T extends A ? 1 : 2] extends [<T>() => T extends B ? 1 : 2] ? true : never;
@@ -111,14 +114,14 @@ const EXAMPLE_STATUS = {
   updatedAt: '2026-11-24T10:00:01.250Z',
 } satisfies OrderStatus;
 
-/** The status of an order as it is answered. */
+/** The status of an order as clients get it. */
 const shownStatus = orderStatus
   .extend({
     position: z
       .int()
       .positive()
       .exactOptional()
-      .describe('The place in the queue while the order is queued; 1 is next.'),
+      .describe('The position in the queue while the order is queued; 1 is next.'),
     estimatedWaitMs: z
       .int()
       .nonnegative()
@@ -133,7 +136,7 @@ const shownStatus = orderStatus
   .meta({ id: 'OrderStatus', description: 'The order.', examples: [EXAMPLE_STATUS] });
 true satisfies Same<z.output<typeof shownStatus>, ShownStatus>;
 
-/** The answer to an order that was taken. */
+/** The answer to an accepted order. */
 export const acceptedOrder = z
   .object({
     orderId: z.uuid(),
@@ -141,15 +144,15 @@ export const acceptedOrder = z
     position: z
       .int()
       .nonnegative()
-      .describe('The place in the queue, 1 is next; 0 once the order has left the queue.'),
+      .describe('The position in the queue, 1 is next; 0 once the order has left the queue.'),
     estimatedWaitMs: z.int().nonnegative(),
-    statusUrl: z.url().describe('Where the customer reads the order; holds its token.'),
-    eventsUrl: z.url().describe('Where the customer follows the order; holds its token.'),
+    statusUrl: z.url().describe('Where the customer reads the order; contains its token.'),
+    eventsUrl: z.url().describe('Where the customer follows the order; contains its token.'),
     notice: notice.exactOptional(),
   })
   .meta({
     description:
-      'The order is stored on disk; a worker decides it. `Idempotency-Replayed: true` where it had been accepted before.',
+      'The order is stored on disk; a worker decides it. `Idempotency-Replayed: true` if it had been accepted before.',
     headers: headersNamed('location', 'idempotency-replayed', 'cache-control'),
     examples: [
       {
@@ -163,15 +166,15 @@ export const acceptedOrder = z
     ],
   });
 
-/** What is answered to something asked about an order: how the order is just now. */
-export const askedAnswer = z.object({ orderId: z.uuid(), status: state }).meta({
+/** The answer to a requested change of an order: its status at that moment. */
+export const queuedAnswer = z.object({ orderId: z.uuid(), status: state }).meta({
   description:
     'The request is queued; its outcome appears in the status of the order, to which `Location` points.',
   headers: headersNamed('location'),
   examples: [{ orderId: EXAMPLE_ORDER_ID, status: 'awaiting_payment' }],
 });
 
-export const askedPaymentAnswer = askedAnswer.extend({ payment: paymentStatus.exactOptional() }).meta({
+export const queuedPaymentAnswer = queuedAnswer.extend({ payment: paymentStatus.exactOptional() }).meta({
   description:
     'The request is queued; its outcome appears in the status of the order, to which `Location` points.',
   headers: headersNamed('location'),
@@ -179,7 +182,7 @@ export const askedPaymentAnswer = askedAnswer.extend({ payment: paymentStatus.ex
 });
 
 export const receivedAnswer = z.object({ received: z.literal(true) }).meta({
-  description: 'The event is stored, or is of a kind that is not used.',
+  description: 'The event is stored, or is of a kind that is ignored.',
   examples: [{ received: true }],
 });
 
@@ -189,7 +192,7 @@ export const readOrderSchema = {
   operationId: 'readOrder',
   summary: 'Read an order',
   description:
-    'To poll, wait for the seconds of `Retry-After`, then send the last `ETag` as `If-None-Match`.',
+    'To poll, wait for the number of seconds in `Retry-After`, then send the last `ETag` as `If-None-Match`.',
   tags: ['orders'],
   params: orderParams,
   querystring: orderQuery,
@@ -212,7 +215,7 @@ export const orderEventsSchema = {
     'last-event-id': z
       .string()
       .optional()
-      .describe('The id of the last event received; a browser sends it by itself.'),
+      .describe('The id of the last event received; browsers send it automatically.'),
   }),
   produces: ['text/event-stream'],
   response: {

@@ -28,7 +28,7 @@ export async function startApi(config: ApiConfig, log: Logger): Promise<RunningA
   const keyspace = new Keyspace(config.QUEUE_PREFIX);
   const redis = openRequestRedis(config.REDIS_URL);
   const rateLimitRedis = openRateLimitRedis(config.REDIS_URL);
-  // Pages are large: on a connection of their own they are in no order's way.
+  // Pages are large. On their own connection they do not delay orders.
   const catalogueRedis = openRequestRedis(config.REDIS_URL);
   const subscriberRedis = openSubscriberRedis(config.REDIS_URL);
   const db = openDatabase({ url: config.DATABASE_URL, maxConnections: 5 });
@@ -38,7 +38,8 @@ export async function startApi(config: ApiConfig, log: Logger): Promise<RunningA
   const readOrder = async (orderId: string) => (await readOrders(db, [orderId]))[0];
   const rateCounter = createRateCounter(rateLimitRedis, keyspace);
   const settings = new LiveSettings(redis, keyspace, producer);
-  const onError = (error: unknown) => log.error({ err: error }, 'the catalogue is shown as it was');
+  const onError = (error: unknown) =>
+    log.error({ err: error }, 'the catalogue cannot be refreshed; its last known state is shown');
   const catalogue = createCatalogue({
     cache: createCatalogueCache({ redis: catalogueRedis, keyspace, onError }),
     availability: new AvailabilitySnapshots(catalogueRedis, keyspace),
@@ -50,7 +51,7 @@ export async function startApi(config: ApiConfig, log: Logger): Promise<RunningA
     ...{ config, redis, keyspace, settings, rateCounter, records, producer, changes, catalogue, readOrder },
   };
   const app = await buildApp(deps, log);
-  // Not for long: without Redis there is still something to answer.
+  // A short wait: the API answers some requests without Redis.
   await waitForRedis(redis, 2_000).catch(() => undefined);
   await settings.start(app.log);
   await app.listen({ host: config.API_HOST, port: config.API_PORT });

@@ -4,21 +4,21 @@ import type { Notice, PlacedRecord } from '@antrean/redis';
 import type { LiveSettings } from './live-settings.ts';
 import { messageOfRejection } from './messages.ts';
 
-/** The status of an order as it is answered. */
+/** The status of an order as clients get it. */
 export interface ShownStatus extends OrderStatus {
-  /** While it is queued: its place in line, 1 for the next. */
+  /** While the order is queued: its position, 1 is next. */
   position?: number;
-  /** While it is queued. */
+  /** While the order is queued. */
   estimatedWaitMs?: number;
   /** For the customer of a rejected order, in the language of the request. */
   message?: string;
   notice?: Notice;
 }
 
-/** What is shown beside what is stored; what is undefined is not in the JSON. */
+/** Fields added to the stored status. Undefined ones are not in the JSON. */
 type Added = { [Field in Exclude<keyof ShownStatus, keyof OrderStatus>]: ShownStatus[Field] | undefined };
 
-/** A ShownStatus as JSON: what is stored of the order is passed on as it is. */
+/** Returns a ShownStatus as JSON. The stored JSON of the status is passed on unchanged. */
 export function shown(
   { notice }: Pick<LiveSettings, 'notice'>,
   { status, json, place }: Pick<PlacedRecord, 'status' | 'json' | 'place'>,
@@ -30,7 +30,10 @@ export function shown(
   return more === '{}' ? json : `${json.slice(0, -1)},${more.slice(1)}`;
 }
 
-/** Another one whenever something else is shown, without a look at the whole of it: what a version says stays. */
+/**
+ * Changes whenever the shown status changes. The version stands for the stored status, so that its text is not
+ * hashed.
+ */
 export function tagOf(
   { noticeTag }: Pick<LiveSettings, 'noticeTag'>,
   { version, place }: Pick<PlacedRecord, 'version' | 'place'>,
@@ -40,7 +43,10 @@ export function tagOf(
   return `${version}.${inLine}.${language}.${noticeTag}`;
 }
 
-/** Where an order is among all, from 0 to 1: what many do at once, they do a little apart. Its id is a hash. */
-export function shareOf(orderId: string): number {
+/**
+ * A fraction from 0 to 1 for each order, from its id, which is a hash. It spreads what many clients would do at the
+ * same moment.
+ */
+export function jitterOf(orderId: string): number {
   return Number.parseInt(orderId.slice(-4), 16) / 0xffff;
 }

@@ -4,10 +4,10 @@ import { rulesOf } from './api-routes.ts';
 import type { LiveSettings } from './live-settings.ts';
 import { Problem } from './problems.ts';
 
-/** Nobody knows when it ends; customers are not to ask every second. */
-const ASK_AGAIN_SECONDS = 30;
+/** Its end is unknown; customers should not poll every second. */
+const RETRY_AFTER_SECONDS = 30;
 
-/** Refuses what comes to a route, registered after this, while one of the switches that it names is on. */
+/** Refuses requests to a route registered after this call while one of the route's switches is on. */
 export function refuseWhileClosed(app: FastifyInstance, settings: Pick<LiveSettings, 'switches'>): void {
   app.addHook('onRoute', (route) => {
     const { closedBy: names } = rulesOf(route);
@@ -17,11 +17,11 @@ export function refuseWhileClosed(app: FastifyInstance, settings: Pick<LiveSetti
   });
 }
 
-/** Why it is closed, where one of these switches is on. */
+/** The problem to answer while one of these switches is on. */
 export function closedBy(
   { switches }: Pick<LiveSettings, 'switches'>,
   names: readonly Switch[],
 ): Problem | undefined {
   const name = names.find((each) => switches.on.has(each));
-  return name === undefined ? undefined : new Problem(name).after(ASK_AGAIN_SECONDS);
+  return name === undefined ? undefined : new Problem(name).after(RETRY_AFTER_SECONDS);
 }

@@ -11,7 +11,7 @@ describe('order ids', () => {
     expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
   });
 
-  it('differ between storefronts, also where the two names run together', () => {
+  it('differ between storefronts, even when storefront and key join to the same text', () => {
     expect(deriveOrderId('ab', 'c')).not.toBe(deriveOrderId('a', 'bc'));
   });
 });
@@ -28,10 +28,10 @@ describe('fingerprints', () => {
 });
 
 describe('status tokens', () => {
-  it('open their own order only', () => {
+  it('are valid for their own order only', () => {
     const isTokenOf = tokenCheck('secret');
     const ids = ['00000000-0000-8000-8000-00000001abcd', '00000000-0000-8000-8000-00000002abcd'];
-    // The first time a token is made, then it is remembered.
+    // The first check makes a token; later checks read the cache.
     for (const orderId of [...ids, ...ids].flatMap((each) => [each, each])) {
       const token = statusToken('secret', orderId);
       const others = ids.filter((each) => each !== orderId).map((each) => statusToken('secret', each));
@@ -42,7 +42,7 @@ describe('status tokens', () => {
     }
   });
 
-  it('are made once of an order that is asked about again, and each time for what is wrong', () => {
+  it('are computed once for an order that is polled, and each time for a wrong token', () => {
     const orderId = '00000000-0000-8000-8000-00000001abcd';
     const token = statusToken('secret', orderId);
     const isTokenOf = tokenCheck('secret');

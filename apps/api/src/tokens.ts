@@ -8,30 +8,35 @@ export function statusToken(secret: string, orderId: string): string {
 
 /** A SHA-256 in base64url. */
 const TOKEN_LENGTH = 43;
-/** Some 16 MB: as many as orders may wait. Where more ask by turns, each is reckoned anew, in some 3 us. */
-const MOST_REMEMBERED = 100_000;
-const REMEMBERED_MS = 60_000;
+/**
+ * About 16 MB: as many tokens as orders may wait. For more orders than that, tokens are computed again, in about 3 us
+ * each.
+ */
+const MAX_CACHED_TOKENS = 100_000;
+const CACHED_MS = 60_000;
 
 /**
- * Whether what was given is the token of the order, whose id is in lower case. Whoever waits asks again and again: right
- * ones are remembered. What is found among these is the same to the last character, or there is nothing to find: how
- * long that takes says nothing of how nearly right one is.
+ * Checks an order's token. The order id is in lower case. Clients poll, so valid tokens are cached. The cache finds
+ * only exact matches, so the time of a check does not tell how nearly right a token is.
  */
 export function tokenCheck(secret: string): (orderId: string, given: string) => boolean {
-  const orders = new TtlCache<string>({ forMs: REMEMBERED_MS, most: MOST_REMEMBERED });
+  const orders = new TtlCache<string>({ forMs: CACHED_MS, most: MAX_CACHED_TOKENS });
   return (orderId, given) => {
     if (given.length !== TOKEN_LENGTH) return false;
     if (orders.get(given) === orderId) return true;
     const token = statusToken(secret, orderId);
     const [right, asked] = [Buffer.from(token), Buffer.from(given)];
     if (right.length !== asked.length || !timingSafeEqual(right, asked)) return false;
-    // What was asked is part of an address that would be kept with it.
+    // Copied, as a slice of the URL would keep the whole URL in memory.
     orders.set(token, Buffer.from(orderId).toString());
     return true;
   };
 }
 
-/** The order id is derived from storefront and Idempotency-Key (a UUID of version 8), so every retry names the same order. */
+/**
+ * The order id (a UUID of version 8) is derived from storefront and Idempotency-Key, so every retry names the same
+ * order.
+ */
 export function deriveOrderId(storefrontId: string, idempotencyKey: string): string {
   const digest = hash('sha256', JSON.stringify([storefrontId, idempotencyKey]), 'buffer');
   digest[6] = ((digest[6] ?? 0) & 0x0f) | 0x80;
@@ -40,7 +45,7 @@ export function deriveOrderId(storefrontId: string, idempotencyKey: string): str
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`;
 }
 
-/** Of the parsed body with its keys in order, so that spacing and key order make no other body. */
+/** A digest of the parsed body with sorted keys. Spacing and key order do not change it. */
 export function fingerprintOf(body: unknown): string {
   return hash('sha256', JSON.stringify(sorted(body)), 'base64url');
 }

@@ -21,7 +21,7 @@ const publish = (state: Partial<ProductAvailability>) =>
   new AvailabilitySnapshots(api.redis, api.keyspace).publish([
     { sku: 'KOPI', version: 1, available: 10, priceRupiah: 50_000, sale: null, ...state },
   ]);
-/** As many as may wait, and one that has waited for this long. */
+/** Fills the queue with waiting orders, the oldest of this age. */
 const fill = async (waiting: number, ageMs = 0) => {
   for (let i = 0; i < waiting; i += 1) expect((await api.place()).statusCode).toBe(202);
   const [oldest = ''] = await api.queued();
@@ -30,7 +30,7 @@ const fill = async (waiting: number, ageMs = 0) => {
 };
 
 describe('an Idempotency-Key', () => {
-  it('names one order, however often and at once it is sent, and says which answer is a replay', async () => {
+  it('names one order for repeated and concurrent requests, and replays are marked', async () => {
     const key = { 'idempotency-key': 'sekali' };
     const answers = await Promise.all(Array.from({ length: 50 }, () => api.place(anOrder(), key)));
     expect(new Set(answers.map(({ statusCode }) => statusCode))).toEqual(new Set([202]));
@@ -39,7 +39,7 @@ describe('an Idempotency-Key', () => {
     expect(await api.queued()).toHaveLength(1);
   });
 
-  it('is the storefront’s own, and answers the same body in another order of fields', async () => {
+  it('is scoped to its storefront, and ignores the order of the body’s fields', async () => {
     const key = { 'idempotency-key': 'sama' };
     const { items, ...rest } = anOrder();
     const ids = [
@@ -51,7 +51,7 @@ describe('an Idempotency-Key', () => {
     expect(ids[2]).not.toBe(ids[0]);
   });
 
-  it('with another body is a 422, and changes nothing', async () => {
+  it('with another body is answered 422, and changes nothing', async () => {
     const key = { 'idempotency-key': 'satu' };
     await api.place(anOrder(), key);
     const answer = await api.place(anOrder('KOPI', 2), key);
@@ -62,7 +62,7 @@ describe('an Idempotency-Key', () => {
     expect(await api.queued()).toHaveLength(1);
   });
 
-  it('sent again while its order is queued, adds a job that was lost', async () => {
+  it('sent again while its order is queued adds a lost job again', async () => {
     const key = { 'idempotency-key': 'hilang' };
     await api.place(anOrder(), key);
     const [job = ''] = await api.queued();
@@ -72,7 +72,7 @@ describe('an Idempotency-Key', () => {
     expect(await api.queued()).toEqual([job]);
   });
 
-  it('that is known is answered whatever would refuse a new order', async () => {
+  it('of an accepted order is answered even when a new order would be refused', async () => {
     const key = { 'idempotency-key': 'lama' };
     const { orderId } = (await api.place(anOrder(), key)).json<{ orderId: string }>();
     const refusals: [string, () => Promise<unknown>, () => Promise<unknown>][] = [
@@ -100,7 +100,7 @@ describe('the sold-out gate', () => {
     return answer.statusCode === 202 ? 'accepted' : answer.json<{ code: string }>().code;
   };
 
-  it('refuses what is more than is left, also over several lines, and leaves nothing behind', async () => {
+  it('refuses an order for more units than are left, also over several lines, and stores nothing of it', async () => {
     await publish({ available: 2 });
     expect(await placed(3)).toBe('sold_out');
     const twoLines = {
@@ -120,7 +120,7 @@ describe('the sold-out gate', () => {
     expect(await placed(2)).toBe('accepted');
   });
 
-  it('opens again with newer stock, and not with what a paused worker says of the past', async () => {
+  it('opens again with newer stock, but not with an older snapshot of a paused worker', async () => {
     await publish({ version: 5, available: 0 });
     await publish({ version: 4, available: 9 });
     expect(await placed()).toBe('sold_out');
@@ -135,7 +135,7 @@ describe('the sold-out gate', () => {
     priceRupiah: 30_000,
   });
 
-  it('holds the quota of a sale while the order was sent in its window, and not outside', async () => {
+  it('applies the quota of a sale only to orders sent in its window', async () => {
     await publish({ sale: sale(-60_000, 60_000) });
     expect(await placed()).toBe('sold_out');
     await publish({ version: 2, sale: sale(60_000, 120_000) });
@@ -144,7 +144,7 @@ describe('the sold-out gate', () => {
     expect(await placed()).toBe('accepted');
   });
 
-  it('lets through whoever was shown the ordinary price, which holds when the quota is gone', async () => {
+  it('accepts an order at the regular price, which applies once the quota is sold', async () => {
     await publish({ sale: sale(-60_000, 60_000) });
     const shown = async (expectedTotal: number, items = [{ sku: 'KOPI', quantity: 1 }]) => {
       const answer = await api.place({ ...anOrder(), items, expectedTotal, shippingFee: 9_000 });
@@ -152,9 +152,9 @@ describe('the sold-out gate', () => {
     };
     expect(await shown(39_000)).toBe('sold_out');
     expect(await shown(59_000)).toBe('accepted');
-    // What a worker is to say more about: the price has changed.
+    // The price has changed: the worker rejects the order with that reason.
     expect(await shown(41_000)).toBe('accepted');
-    // Where another product's price is not known here, nobody is turned away.
+    // With a product whose price the gate does not know, no order is refused.
     expect(
       await shown(60_000, [
         { sku: 'KOPI', quantity: 1 },
@@ -166,13 +166,13 @@ describe('the sold-out gate', () => {
     expect(await shown(69_000, [{ sku: 'KOPI', quantity: 2 }])).toBe('sold_out');
   });
 
-  it('lets an order through when nobody has said anything for half a minute, to find out', async () => {
+  it('accepts an order when the snapshot is older than half a minute, to get a new one', async () => {
     await publish({ available: 0 });
     await api.redis.hset(api.keyspace.availability('KOPI'), 'at', Date.now() - 31_000);
     expect(await placed()).toBe('accepted');
   });
 
-  it('holds nothing of another product', async () => {
+  it('does not refuse orders for other products', async () => {
     await publish({ available: 0 });
     expect((await api.place(anOrder('TEH'))).statusCode).toBe(202);
     expect(
@@ -190,12 +190,12 @@ describe('the sold-out gate', () => {
 });
 
 describe('back-pressure', () => {
-  it('past the depth of the queue says when there will be room, by how fast the line moves', async () => {
+  it('answers Retry-After by the rate of the waiting line when the queue is full', async () => {
     await api.redis.hset(api.keyspace.lineDrain, 'rate', 0.5);
     await fill(20);
     const answer = await api.place();
     expect(answer.json()).toMatchObject({ status: 503, code: 'queue_full' });
-    // Two orders above nine tenths of 20, at one in two seconds.
+    // 20 orders and this one, minus nine tenths of 20, at half an order a second.
     expect(answer.headers['retry-after']).toBe('4');
     expect(await api.queued()).toHaveLength(20);
     await api.redis.ltrim(queueKeys(api.keyspace, 'orders').wait, 0, 9);
@@ -203,7 +203,7 @@ describe('back-pressure', () => {
     expect((await api.place()).statusCode).toBe(202);
   });
 
-  it('holds too when the oldest order has waited for too long', async () => {
+  it('also refuses orders while the oldest has waited for too long', async () => {
     await fill(3, 61_000);
     const answer = await api.place();
     expect([answer.statusCode, answer.json<{ code: string }>().code]).toEqual([503, 'queue_full']);
@@ -211,7 +211,7 @@ describe('back-pressure', () => {
 });
 
 describe('switches', () => {
-  it('maintenance closes all but what was accepted, and read_only all but reading', async () => {
+  it('maintenance closes all but accepted orders, and read_only all but reading', async () => {
     const { orderId } = (await api.place()).json<{ orderId: string }>();
     const headers = { authorization: `Bearer ${api.keys.secret}` };
     const get = async (url: string) => (await api.app.inject({ url, headers })).statusCode;
@@ -236,7 +236,7 @@ describe('switches', () => {
     expect(await cancel()).toMatchObject({ orderId });
   });
 
-  it('the notice is on every status, acceptance and refusal, in both languages', async () => {
+  it('the notice is in every status, acceptance and refusal, in both languages', async () => {
     const notice = { id: 'Pembayaran sedang tertunda.', en: 'Payments are delayed.' };
     await setSwitch(api.redis, api.keyspace, { what: 'notice', notice }, WHY);
     await api.seen();
@@ -254,7 +254,7 @@ describe('switches', () => {
     expect(await read('/nowhere')).not.toHaveProperty('notice');
   });
 
-  it('stay as they were last known while Redis is away', async () => {
+  it('keep their last values while Redis is unreachable', async () => {
     await turn('maintenance', true);
     api.cutRedis();
     const headers = { authorization: `Bearer ${api.keys.secret}` };
@@ -263,8 +263,8 @@ describe('switches', () => {
   });
 });
 
-describe('a place in line', () => {
-  it('grows by one an order, never for who waits, and costs the same however many wait', async () => {
+describe('the position in the waiting line', () => {
+  it('is one more for each new order, and never grows for a waiting order', async () => {
     const places = [];
     const orders = [];
     for (let i = 0; i < 5; i += 1) {
@@ -285,7 +285,7 @@ describe('a place in line', () => {
     expect(await position(orders[4])).toBe(5);
     await api.publish(orders[0] ?? '', 'reserved');
     await api.publish(orders[1] ?? '', 'rejected');
-    // Published again, as a worker does that was killed in between: it counts once.
+    // A killed worker publishes again after its restart: it counts once.
     await api.publish(orders[1] ?? '', 'rejected');
     expect(await position(orders[4])).toBe(3);
     expect(await position(orders[0])).toBeUndefined();

@@ -36,7 +36,7 @@ const sale = (startsAtMs: number, endsAtMs: number, more: Partial<Product['sales
   ...more,
 });
 
-/** PostgreSQL for the API: what it holds, what it was asked, and how it is. */
+/** A fake PostgreSQL: its products, the statements it got, and its delay or failure. */
 let shelf: Product[];
 let asked: (string | ProductQuery)[];
 let wait: () => Promise<void>;
@@ -84,7 +84,7 @@ const databaseAway = () =>
   Promise.reject(Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' }));
 const entries = () => api.redis.keys(api.keyspace.catalogueEntry('*'));
 const keys = async () => [...(await entries()), ...(await api.redis.keys(api.keyspace.cataloguePlace('*')))];
-/** As time does: everything that is kept is no longer fresh. */
+/** Simulates the passing of time: no cached entry is fresh any more. */
 async function expireAll() {
   for (const key of await keys()) {
     const entry = JSON.parse((await api.redis.get(key)) ?? '{}') as object;
@@ -94,7 +94,7 @@ async function expireAll() {
 const bump = () => bumpCatalogue(api.redis, api.keyspace);
 
 describe('the catalogue', () => {
-  it('shows products to anyone, with price and availability', async () => {
+  it('shows products to clients without a key, with price and availability', async () => {
     shelf = [
       product(1, { available: 40 }),
       product(2, { available: 9, category: null }),
@@ -123,7 +123,7 @@ describe('the catalogue', () => {
     expect(productAnswer.strict().safeParse(answer.json().products[0]).success).toBe(true);
   });
 
-  it('knows a product by any SKU that an order may name', async () => {
+  it('finds a product by any SKU that an order may name', async () => {
     const sku = '☕'.repeat(64);
     shelf = [product(1, { sku }), product(2, { sku: 'A/B %_' })];
     for (const each of [sku, 'A/B %_']) {
@@ -132,7 +132,7 @@ describe('the catalogue', () => {
     }
   });
 
-  it('says of what it does not have that it is not there, and asks PostgreSQL about it once', async () => {
+  it('answers 404 for an unknown product, and asks PostgreSQL once', async () => {
     for (let time = 0; time < 2; time += 1) {
       const answer = await get('/v1/products/NOPE');
       expect(answer.json()).toMatchObject({ status: 404, code: 'not_found' });
@@ -167,22 +167,22 @@ describe('the catalogue', () => {
     [`after=${Buffer.from("after 1'; drop table products").toString('base64url')}`, 'after'],
     [`after=${Buffer.from('after 1').toString('base64url')}=`, 'after'],
     ['colour=red', ''],
-  ])('refuses ?%s and says what is wrong', async (query, path) => {
+  ])('refuses ?%s and names the field', async (query, path) => {
     const answer = await get(`/v1/products?${query}`);
     expect(answer.json()).toMatchObject({ status: 400, code: 'invalid_request' });
     const { errors } = answer.json<{ errors: { path: string; message: string }[] }>();
     expect(errors.map((error) => error.path)).toEqual([path]);
-    if (path === 'after') expect(errors[0]?.message).toContain('as it was given');
+    if (path === 'after') expect(errors[0]?.message).toContain('must be the unchanged');
     expect(asked).toEqual([]);
   });
 
-  it('takes a search in any case and any spelling of its letters as one', () => {
+  it('treats searches that differ in case or Unicode composition as one', () => {
     const search = (given: string) => listProductsQuery.parse({ search: given }).search;
     expect(search('  kafe\u0301 ')).toBe('kaf\u00e9');
     expect(search('コーヒー豆 250g')).toBe('コーヒー豆 250g');
   });
 
-  it('walks through pages of any size, and every product is on one of them', async () => {
+  it('shows every product on exactly one page, for pages of any size', async () => {
     shelf = Array.from({ length: 230 }, (_, index) => product(index + 1));
     for (const limit of [1, 20, 21, 100]) {
       const seen: string[] = [];
@@ -202,7 +202,7 @@ describe('the catalogue', () => {
 });
 
 describe('the price of a product', () => {
-  it('changes with a sale at its first and its last moment, though the page is kept', async () => {
+  it('changes when a sale starts and ends, though the page is cached', async () => {
     vi.useFakeTimers({ toFake: ['Date'] });
     const now = Date.now();
     shelf = [product(1, { sales: [sale(now + 2_500, now + 4_000), sale(now + HOUR_MS, now + 2 * HOUR_MS)] })];
@@ -236,13 +236,13 @@ describe('the price of a product', () => {
     expect(asked).toHaveLength(1);
   });
 
-  it('is the regular one when the quota of the sale is used up', async () => {
+  it('is the regular price when the quota of the sale is sold', async () => {
     const now = Date.now();
     shelf = [product(1, { sales: [sale(now - HOUR_MS, now + HOUR_MS, { quotaLeft: 0, limitPerBuyer: 2 })] })];
     expect(await first()).toMatchObject({ price: 50_000, flashSale: { quotaLeft: 0, limitPerBuyer: 2 } });
   });
 
-  it('and what is left are as the workers say, if they said it after the page was made', async () => {
+  it('and the available units are those of the workers’ snapshot, if it is newer than the page', async () => {
     const now = Date.now();
     const startsAtMs = now - HOUR_MS;
     shelf = [product(1, { sales: [sale(startsAtMs, now + HOUR_MS)] })];
@@ -253,7 +253,7 @@ describe('the price of a product', () => {
     const soldOut = { available: 0, availability: 'sold_out', price: 50_000, flashSale: { quotaLeft: 0 } };
     expect(await first()).toMatchObject(soldOut);
     expect((await get('/v1/products/SKU-1')).json()).toMatchObject({ product: soldOut });
-    // A snapshot of another sale says nothing of this one.
+    // A snapshot of another sale does not apply to this one.
     await publish({ available: 3, from: 1, to: 2, quota: 0 });
     expect(await first()).toMatchObject({ available: 3, price: 30_000, flashSale: { quotaLeft: 7 } });
     expect(asked).toHaveLength(2);
@@ -261,36 +261,33 @@ describe('the price of a product', () => {
 });
 
 describe('an answer of the catalogue', () => {
-  it.each(['/v1/products', '/v1/products/SKU-1'])(
-    '%s is not sent again while it is the same',
-    async (url) => {
-      const answer = await get(url);
-      const etag = `${answer.headers.etag}`;
-      expect(etag).toMatch(/^W\/"[\w-]{22}"$/);
-      expect(answer.headers['content-type']).toBe('application/json; charset=utf-8');
-      expect(answer.headers['cache-control']).toBe('public, max-age=0, s-maxage=1, stale-while-revalidate=5');
-      for (const given of [etag, etag.slice(2), `"x", ${etag}`, '*']) {
-        const again = await get(url, { 'if-none-match': given });
-        expect({ given, status: again.statusCode, body: again.body }).toEqual({
-          given,
-          status: 304,
-          body: '',
-        });
-        expect(again.headers).toMatchObject({ etag, 'cache-control': answer.headers['cache-control'] });
-      }
-      shelf = [product(1, { name: 'Kopi lain' })];
-      await bump();
-      const changed = await get(url, { 'if-none-match': etag });
-      expect(changed.statusCode).toBe(200);
-      expect(changed.headers.etag).not.toBe(etag);
-    },
-  );
+  it.each(['/v1/products', '/v1/products/SKU-1'])('%s is answered 304 while it is unchanged', async (url) => {
+    const answer = await get(url);
+    const etag = `${answer.headers.etag}`;
+    expect(etag).toMatch(/^W\/"[\w-]{22}"$/);
+    expect(answer.headers['content-type']).toBe('application/json; charset=utf-8');
+    expect(answer.headers['cache-control']).toBe('public, max-age=0, s-maxage=1, stale-while-revalidate=5');
+    for (const given of [etag, etag.slice(2), `"x", ${etag}`, '*']) {
+      const again = await get(url, { 'if-none-match': given });
+      expect({ given, status: again.statusCode, body: again.body }).toEqual({
+        given,
+        status: 304,
+        body: '',
+      });
+      expect(again.headers).toMatchObject({ etag, 'cache-control': answer.headers['cache-control'] });
+    }
+    shelf = [product(1, { name: 'Kopi lain' })];
+    await bump();
+    const changed = await get(url, { 'if-none-match': etag });
+    expect(changed.statusCode).toBe(200);
+    expect(changed.headers.etag).not.toBe(etag);
+  });
 });
 
 describe('every answer of the catalogue', () => {
   const URLS = ['/v1/products', '/v1/products/SKU-1'];
 
-  it('has the notice while there is one, with another tag', async () => {
+  it('has the notice while it is set, with another tag', async () => {
     const before = await Promise.all(URLS.map((url) => get(url)));
     const notice = { id: 'Pengiriman tertunda.', en: 'Parcels are delayed.' };
     const why = { changedBy: 'test', reason: 'test' };
@@ -306,7 +303,7 @@ describe('every answer of the catalogue', () => {
   });
 
   it.each([...URLS, '/v1/products/NOPE', '/v1/products?limit=0'])(
-    '%s is for pages of any origin, the same for all of them',
+    '%s is the same for pages of every origin',
     async (url) => {
       for (const headers of [{}, { origin: ORIGIN }, { origin: 'https://else.test' }]) {
         const answer = await get(url, headers);
@@ -318,7 +315,7 @@ describe('every answer of the catalogue', () => {
   );
 });
 
-/** The lock that is held while this goes on, and what is done with it before PostgreSQL answers. */
+/** Runs `meanwhile` with the catalogue's lock while PostgreSQL has not answered. */
 async function lockWhile(work: () => Promise<unknown>, meanwhile = async (_lock: string) => {}) {
   const { promise: held, resolve: letGo } = Promise.withResolvers<void>();
   wait = () => held;
@@ -335,8 +332,8 @@ async function lockWhile(work: () => Promise<unknown>, meanwhile = async (_lock:
   return lock;
 }
 
-describe('what is kept of the catalogue', () => {
-  it('is read once for a crowd, and shown until it is changed', async () => {
+describe('the cached catalogue', () => {
+  it('is read once for many clients, and served until it changes', async () => {
     const answers = await Promise.all(Array.from({ length: 50 }, () => list()));
     expect(answers).toHaveLength(50);
     await list('?limit=7');
@@ -348,7 +345,7 @@ describe('what is kept of the catalogue', () => {
     expect(asked).toHaveLength(2);
   });
 
-  it('is not what was read while it was being changed', async () => {
+  it('does not keep a read that began before a change', async () => {
     const { promise: held, resolve: letGo } = Promise.withResolvers<void>();
     wait = () => held;
     const old = list();
@@ -361,7 +358,7 @@ describe('what is kept of the catalogue', () => {
     expect(await first()).toMatchObject({ name: 'Kopi lain' });
   });
 
-  it('is shown while somebody reads it again, who does not keep its own customer waiting', async () => {
+  it('is served stale while one request refreshes it in the background', async () => {
     await list();
     await expireAll();
     shelf = [product(1, { name: 'Kopi lain' })];
@@ -375,7 +372,7 @@ describe('what is kept of the catalogue', () => {
     expect(asked).toHaveLength(2);
   });
 
-  it('is shown while PostgreSQL is away, even after a change, and asked for once a second', async () => {
+  it('is served while PostgreSQL is unreachable, even after a change, and refreshed once a second', async () => {
     await list();
     wait = databaseAway;
     await expireAll();
@@ -390,7 +387,7 @@ describe('what is kept of the catalogue', () => {
     });
   });
 
-  it('is missing at first, and then without PostgreSQL there is nothing to show', async () => {
+  it('is empty at first, and then answers 503 without PostgreSQL', async () => {
     wait = databaseAway;
     for (const url of ['/v1/products', '/v1/products/SKU-1']) {
       const answer = await get(url);
@@ -398,22 +395,22 @@ describe('what is kept of the catalogue', () => {
       expect(answer.headers).toMatchObject({ 'retry-after': '1' });
       expect(answer.headers['cache-control']).toBe('no-store');
     }
-    wait = () => Promise.reject(new Error('a fault of ours'));
+    wait = () => Promise.reject(new Error('an internal fault'));
     await bump();
     await vi.waitFor(async () => expect((await get('/v1/products')).statusCode).toBe(500), {
       timeout: 5_000,
     });
   });
 
-  it('is read by who waited a second for a reader that has died, once for all who wait', async () => {
+  it('is read once for all waiting requests after a second without an answer of a dead reader', async () => {
     await list();
 
     const lock = await lockWhile(() => bump().then(() => list()));
-    await api.redis.set(lock, 'a reader that has died', 'PX', 60_000);
+    await api.redis.set(lock, 'a dead reader', 'PX', 60_000);
     await bump();
     shelf = [];
     asked = [];
-    // Those who have something older to show do not wait for longer than that.
+    // Requests that have an older copy do not wait longer than that.
     const answers = await Promise.all(Array.from({ length: 10 }, () => list()));
     expect(answers.every(({ products }) => products.length === 0 || products[0]?.sku === 'SKU-1')).toBe(true);
     await vi.waitFor(() => expect(asked).toHaveLength(1));
@@ -422,21 +419,21 @@ describe('what is kept of the catalogue', () => {
     const waited = await Promise.all(Array.from({ length: 10 }, () => list()));
     expect(waited.every(({ products }) => products.length === 0)).toBe(true);
     expect(asked).toHaveLength(1);
-    expect(await api.redis.get(lock)).toBe('a reader that has died');
+    expect(await api.redis.get(lock)).toBe('a dead reader');
   });
 
-  it('is not what a reader brings who was too slow to keep its turn', async () => {
+  it('does not keep the result of a reader that lost its lock', async () => {
     const lock = await lockWhile(
       () => list(),
       async (held) => {
-        await api.redis.set(held, 'the next one', 'PX', 60_000);
+        await api.redis.set(held, 'the next reader', 'PX', 60_000);
       },
     );
     expect(await keys()).toEqual([]);
-    expect(await api.redis.get(lock)).toBe('the next one');
+    expect(await api.redis.get(lock)).toBe('the next reader');
   });
 
-  it('is not read again by who gets the turn just after another has read it', async () => {
+  it('is not read again by a request that gets the lock just after another read', async () => {
     const redis = openRequestRedis(redisUrl());
     await waitForRedis(redis, 5_000);
     const ours = openRequestRedis(redisUrl());
@@ -462,12 +459,12 @@ describe('what is kept of the catalogue', () => {
     for (const each of [redis, ours]) each.disconnect();
   });
 
-  it('of what anyone can invent has few places and a short life', async () => {
+  it('holds few searches and cursors, for a short time', async () => {
     await list('?search=kopi');
     const [place] = await keys();
     expect(place).toMatch(/:catalogue-place:\d{1,3}$/);
     expect(await api.redis.pttl(place ?? '')).toBeLessThanOrEqual(16_000);
-    // Another search in its place is not taken for it.
+    // Another search in the same place does not match.
     const entry = JSON.parse((await api.redis.get(place ?? '')) ?? '') as object;
     await api.redis.set(place ?? '', JSON.stringify({ ...entry, key: 'another', value: [] }));
     expect((await list('?search=KOPI')).products).toHaveLength(1);
@@ -476,7 +473,7 @@ describe('what is kept of the catalogue', () => {
     expect(asked).toHaveLength(2);
   });
 
-  it('of what has nothing in it has the same places, until there is something', async () => {
+  it('holds empty pages in the same places, until they have products', async () => {
     const urls = ['/v1/products?category=teh', '/v1/products/SKU-2'];
     const askAll = async () => Promise.all(urls.map(async (url) => (await get(url)).body.includes('SKU-2')));
     expect([await askAll(), await askAll()]).toEqual([
@@ -511,8 +508,8 @@ describe('what is kept of the catalogue', () => {
   });
 });
 
-describe('with Redis away', () => {
-  it('the catalogue is read from PostgreSQL, once for a crowd and once a second', async () => {
+describe('without Redis', () => {
+  it('the catalogue is read from PostgreSQL, once for many clients and once a second', async () => {
     api.cutRedis();
     const answers = await Promise.all(Array.from({ length: 100 }, () => list()));
     expect(answers.every(({ products }) => products[0]?.sku === 'SKU-1')).toBe(true);

@@ -24,8 +24,8 @@ const switchesOf = async (orderId: string) =>
     ({ name, data }) => name === 'change-payment-method' && data['orderId'] === orderId,
   );
 
-describe('asking for another way to pay', () => {
-  it('is for the customer with the token, names the attempt it takes the place of, and says where to look', async () => {
+describe('a change of the payment method', () => {
+  it('is open to the customer with the token, names the attempt it replaces, and answers the order’s Location', async () => {
     const orderId = await api.order('awaiting_payment', online());
     const answer = await asCustomer(orderId, 'bank_transfer');
     expect(answer.statusCode).toBe(202);
@@ -40,7 +40,7 @@ describe('asking for another way to pay', () => {
     ]);
   });
 
-  it('is for a secret key of its storefront, not for a publishable one, and not for another storefront', async () => {
+  it('is open to a secret key of its storefront, but not to a publishable key or another storefront', async () => {
     const orderId = await api.order('awaiting_payment', online());
     const body = { method: 'bank_transfer' };
     expect((await ask(orderId, body)).json()).toMatchObject({ status: 401, code: 'unauthorized' });
@@ -57,8 +57,8 @@ describe('asking for another way to pay', () => {
     ]);
   });
 
-  it('is one switch, however often it is asked for', async () => {
-    // The day stands still, as a job id holds for a minute.
+  it('is one job, however often it is requested', async () => {
+    // The clock is fixed, as a job id is the same for a minute.
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() });
     const orderId = await api.order('awaiting_payment', online());
     const answers = await Promise.all(Array.from({ length: 5 }, () => asCustomer(orderId, 'bank_transfer')));
@@ -66,7 +66,7 @@ describe('asking for another way to pay', () => {
     expect(await switchesOf(orderId)).toHaveLength(1);
   });
 
-  it('gives a fresh link for the one that is out, and a link instead of a transfer', async () => {
+  it('replaces an open payment link by a new one, and a transfer by a link', async () => {
     const withLink = await api.order('awaiting_payment', online());
     expect((await asCustomer(withLink, 'online')).statusCode).toBe(202);
     const withTransfer = await api.order('awaiting_payment', transfer({ number: 2 }));
@@ -77,7 +77,7 @@ describe('asking for another way to pay', () => {
     ]);
   });
 
-  it('replaces nothing while no link is there yet, and adds nothing for what is coming anyway', async () => {
+  it('replaces no attempt while there is no link yet, and adds no job for a payment that is being made', async () => {
     const orderId = await api.order('reserved', pending('online'));
     expect((await asCustomer(orderId, 'online')).statusCode).toBe(202);
     expect(await switchesOf(orderId)).toEqual([]);
@@ -129,7 +129,7 @@ describe('asking for another way to pay', () => {
     expect((await asCustomer(orderId, method)).statusCode).toBe(202);
   });
 
-  it('takes a known method and nothing else', async () => {
+  it('accepts known methods only', async () => {
     const orderId = await api.order('awaiting_payment', online());
     for (const body of [{}, { method: 'cash' }, { method: 'online', gateway: 'xendit' }, [], null]) {
       expect((await ask(orderId, body, bearer(api.keys.secret))).statusCode).toBe(400);

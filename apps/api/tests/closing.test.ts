@@ -9,7 +9,7 @@ import { openApp } from './open-app.ts';
 let open: Awaited<ReturnType<typeof openApp>>;
 afterEach(() => open.close());
 
-/** A connection, with what came over it by the time the server ended it. */
+/** Opens a connection. `ended` resolves with the received text when the server closes it. */
 async function connect() {
   const { port } = open.app.server.address() as AddressInfo;
   const socket = net.connect({ port, host: '127.0.0.1', noDelay: true });
@@ -22,7 +22,7 @@ async function connect() {
 const asking = (orderId: string) =>
   `GET /v1/orders/${orderId}?token=${open.token(orderId)} HTTP/1.1\r\nHost: toko\r\n`;
 
-it('answers what is under way, refuses with a problem what comes meanwhile, and keeps no connection', async () => {
+it('a shutdown answers open requests, refuses new ones with a problem, and closes every connection', async () => {
   open = await openApp(redisUrl());
   await open.app.listen({ host: '127.0.0.1', port: 0 });
   const asked = Promise.withResolvers<void>();
@@ -36,7 +36,7 @@ it('answers what is under way, refuses with a problem what comes meanwhile, and 
   await asked.promise;
   const halfSent = await connect();
   halfSent.socket.write(`${asking(randomUUID())}Origin: ${ORIGIN}\r\n`);
-  // Once this is answered, that has been read too.
+  // The answer to this request shows that the API has read the earlier bytes.
   const idle = await connect();
   idle.socket.write('GET /health/live HTTP/1.1\r\nHost: toko\r\n\r\n');
   await once(idle.socket, 'data');
@@ -58,7 +58,7 @@ it('answers what is under way, refuses with a problem what comes meanwhile, and 
   expect(cut).not.toHaveBeenCalled();
 });
 
-it('does not wait for one who never sends the rest of a request', async () => {
+it('a shutdown does not wait for a client that never completes its request', async () => {
   open = await openApp(redisUrl());
   await open.app.listen({ host: '127.0.0.1', port: 0 });
   const { socket, ended } = await connect();

@@ -14,8 +14,8 @@ import { pending, online, type OpenApp, openApp, signed, transfer } from './open
 import { type Document, type Operation, operationsOf } from './openapi-document.ts';
 
 /**
- * With one whose Redis is gone, one that is stopped, one that takes one request a minute, and one whose queue is full
- * after one order.
+ * Besides the usual API: one without Redis, one that is stopped, one that allows one request a minute, and one whose
+ * queue is full after one order.
  */
 const APPS = {
   usual: {},
@@ -47,7 +47,7 @@ const KOPI: Product = {
 };
 const NEEDS_NO_REDIS = ['readOpenApi', 'listPaymentMethods', 'isLive'];
 
-/** PostgreSQL, of which the catalogue is read. */
+/** The products in PostgreSQL. */
 const SHELF = {
   listProducts: async () => [KOPI, { ...KOPI, id: 2, sku: 'TEH', category: null, sales: [] }],
   findProduct: async (sku: string) => (sku === 'KOPI' ? KOPI : undefined),
@@ -59,9 +59,9 @@ let upstream: http.Server;
 let prism: ChildProcess;
 let proxyUrl: string;
 let document: Document;
-/** Every `operation status code` that an API has answered; a success has no code. */
+/** Every `operation status code` that was seen. A success has no code. */
 const seen = new Set<string>();
-/** Every `operation status header`. */
+/** Every `operation status header` that was seen. */
 const seenHeaders = new Set<string>();
 
 beforeAll(async () => {
@@ -70,13 +70,13 @@ beforeAll(async () => {
   apps = Object.fromEntries(await Promise.all(Object.entries(APPS).map(open))) as Record<AppName, OpenApp>;
   for (const each of Object.values(apps)) await each.app.ready();
   current = apps.usual;
-  // One address before all of them, as Prism has one upstream.
+  // One address for all APIs, as Prism has one upstream.
   upstream = http.createServer((request, response) => current.app.routing(request, response));
   await once(upstream.listen(0, '127.0.0.1'), 'listening');
   const upstreamUrl = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`;
   document = (await (await fetch(`${upstreamUrl}/openapi.json`)).json()) as Document;
   const main = fileURLToPath(import.meta.resolve('@stoplight/prism-cli'));
-  // Without --errors it forwards what is wrong as well, and names every violation in a header.
+  // Without --errors, Prism also forwards invalid requests, and lists violations in a header.
   const options = ['--host', '127.0.0.1', '--port', '0'];
   prism = spawn(process.execPath, [main, 'proxy', `${upstreamUrl}/openapi.json`, upstreamUrl, ...options]);
   proxyUrl = await new Promise((resolve, reject) => {
@@ -111,7 +111,7 @@ interface Ask {
   app?: AppName;
 }
 
-/** Asks as the document says, with its own examples, but for what `ask` has otherwise. */
+/** Sends a request with the document's own examples, except for the fields of `ask`. */
 async function ask(operationId: string, given: Ask = {}) {
   const { method, path, operation } = described(operationId);
   current = apps[given.app ?? 'usual'];
@@ -154,13 +154,13 @@ async function ask(operationId: string, given: Ask = {}) {
   return { status: answer.status, code, text, headers: answer.headers, wrong: of('request') };
 }
 
-/** Of those that a client goes by; Prism looks at none of them. */
+/** Headers that clients use. Prism checks none of them. */
 const HEADERS = [
   ...['etag', 'cache-control', 'content-language', 'retry-after', 'location', 'idempotency-replayed'],
   ...['ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset'],
 ];
 
-/** An answer has no other headers than the document, which has none that never comes. */
+/** Every header of an answer is documented, and every documented header occurs in some answer. */
 function checkHeaders({ operationId, responses }: Operation, { status, headers }: Response): void {
   const documented = Object.keys(responses[status]?.headers ?? {});
   const sent = HEADERS.filter((name) => headers.has(name));
@@ -172,7 +172,7 @@ function checkHeaders({ operationId, responses }: Operation, { status, headers }
   for (const name of sent) seenHeaders.add(`${operationId} ${status} ${name}`);
 }
 
-/** Something that is right by the document. */
+/** Sends a valid request. */
 async function well(operationId: string, given?: Ask) {
   const answer = await ask(operationId, given);
   expect([operationId, answer.wrong]).toEqual([operationId, []]);
@@ -200,8 +200,8 @@ const withKey = (key: 'publishable' | 'other', origin = ORIGIN) => ({
   origin,
 });
 
-describe('the API answers what its document says', () => {
-  it('to everything that is asked well', async () => {
+describe('the API answers as its document says', () => {
+  it('to every valid request', async () => {
     const { usual } = apps;
     expect((await well('readOpenApi')).status).toBe(200);
     expect((await well('isLive')).status).toBe(200);
@@ -235,7 +235,7 @@ describe('the API answers what its document says', () => {
     expect((await well('readOrder', { orderId })).text).toContain('"position":');
     expect((await well('readOrder', withToken(orderId))).status).toBe(200);
 
-    // Whatever may be in a status.
+    // Every form that a status may have.
     for (const status of ['rejected', 'closing', 'shipped', 'expired'] as const) {
       expect((await well('readOrder', { orderId: await usual.order(status) })).status).toBe(200);
     }
@@ -266,7 +266,7 @@ describe('the API answers what its document says', () => {
     expect((await well('readOpenApi', { headers: { 'if-none-match': etag } })).status).toBe(304);
   });
 
-  it('to whoever may not ask', async () => {
+  it('to callers without permission', async () => {
     for (const { operation, codes } of operationsOf(document)) {
       const id = operation.operationId;
       const may = (code: ProblemCode) => codes.some((each) => each.code === code);
@@ -283,7 +283,7 @@ describe('the API answers what its document says', () => {
         await refused('origin_not_allowed', id, { headers: withKey('publishable', 'https://else.test') });
       }
       if (may('not_found')) {
-        // Of another storefront.
+        // An order of another storefront.
         const orderId = await apps.usual.order('awaiting_payment', online());
         await refused('not_found', id, { orderId, headers: withKey('other') });
         await refused('not_found', id, { orderId: 'no-order' });
@@ -293,14 +293,14 @@ describe('the API answers what its document says', () => {
     await refused('forbidden', 'placeOrder', { headers: withKey('publishable'), body });
   });
 
-  it('to what is no proper request', async () => {
+  it('to invalid requests', async () => {
     for (const { method, operation, codes } of operationsOf(document)) {
       const id = operation.operationId;
       const orderId = await apps.usual.order('awaiting_payment', transfer());
       const may = (code: ProblemCode) => codes.some((each) => each.code === code);
       if (may('invalid_request')) {
         await refused('invalid_request', id, { orderId, query: '?surprise=1' });
-        // The document says by itself that they are wrong.
+        // The document itself says that these are invalid.
         if (id === 'listProducts') {
           for (const query of [
             '?category=Kopi',
@@ -343,7 +343,7 @@ describe('the API answers what its document says', () => {
     await refused('idempotency_key_reused', 'placeOrder', { ...again, body });
   });
 
-  it('to what comes at the wrong time', async () => {
+  it('to requests that the state of the order does not allow', async () => {
     const { usual } = apps;
     await refused('order_not_cancellable', 'cancelOrder', { orderId: await usual.order('paid') });
     await refused('order_not_shippable', 'shipOrder', { orderId: await usual.order('expired') });
@@ -365,7 +365,7 @@ describe('the API answers what its document says', () => {
     await refused('sold_out', 'placeOrder', { body });
   });
 
-  it.each(['maintenance', 'read_only'] as const)('to what %s closes', async (name) => {
+  it.each(['maintenance', 'read_only'] as const)('to requests that %s closes', async (name) => {
     await turn(name, true);
     for (const { operation, codes } of operationsOf(document)) {
       if (!codes.some(({ code }) => code === name)) continue;
@@ -376,7 +376,7 @@ describe('the API answers what its document says', () => {
     await turn(name, false);
   });
 
-  it('with a notice for everybody', async () => {
+  it('with a notice', async () => {
     const { redis, keyspace, settings } = apps.usual;
     const notice = { id: 'Pembayaran sedang tertunda.', en: 'Payments are delayed.' };
     const why = { changedBy: 'test', reason: 'test' };
@@ -393,7 +393,7 @@ describe('the API answers what its document says', () => {
     await settings.refresh();
   });
 
-  it('when there is too much of it, Redis is away, or the process is being stopped', async () => {
+  it('when limits are exceeded, Redis is unreachable, or the process stops', async () => {
     await well('placeOrder', { app: 'full' });
     await apps.full.settings.refresh();
     await refused('queue_full', 'placeOrder', { app: 'full' });
@@ -401,7 +401,7 @@ describe('the API answers what its document says', () => {
     const { app, keys, token } = apps.full;
     const followed = await apps.full.order('awaiting_payment', online());
     const leave = new AbortController();
-    // Not through Prism, which waits for the end.
+    // Not through Prism, which waits until the answer ends.
     const address = await app.listen({ host: '127.0.0.1', port: 0 });
     await fetch(`${address}/v1/orders/${followed}/events?token=${token(followed)}`, { signal: leave.signal });
     await refused('too_many_streams', 'followOrder', {
@@ -425,7 +425,7 @@ describe('the API answers what its document says', () => {
     }
   });
 
-  it('in every way that the document has', () => {
+  it('with every answer and header that the document lists', () => {
     const wanted = operationsOf(document).flatMap(({ operation, codes }) => [
       ...codes
         .filter(({ code }) => !['malformed_request', 'request_timeout', 'internal_error'].includes(code))
@@ -435,7 +435,7 @@ describe('the API answers what its document says', () => {
         .map(([status]) => `${operation.operationId} ${status}`),
     ]);
     expect(wanted.filter((each) => !seen.has(each))).toEqual([]);
-    // A refusal tells where its caller stands once it is known who that is, which is not here.
+    // A refusal has rate limit headers only once the caller is identified, which does not happen here.
     const mayLack = (status: string, name: string) =>
       status === '500' || (Number(status) >= 400 && name.startsWith('ratelimit-'));
     const headers = operationsOf(document).flatMap(({ operation: { operationId, responses } }) =>
@@ -458,6 +458,6 @@ async function turn(what: Switch, on: boolean): Promise<void> {
 
 function described(id: string) {
   const found = operationsOf(document).find(({ operation }) => operation.operationId === id);
-  if (found === undefined) throw new Error(`There is no ${id}.`);
+  if (found === undefined) throw new Error(`The document has no operation ${id}.`);
   return found;
 }

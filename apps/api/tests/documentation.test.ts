@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { PROBLEMS } from '../src/problem-codes.ts';
 
-it('the documentation names every code with its status, and no other', () => {
+it('docs/api.md names every problem code with its status, and no other', () => {
   const page = readFileSync(new URL('../../../docs/api.md', import.meta.url), 'utf8');
   const rows = [...page.matchAll(/^\| `([a-z_]+)` +\| (\d{3}) /gm)].map(([, code, status]) => [
     code,

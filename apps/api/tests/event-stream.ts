@@ -4,7 +4,7 @@ export interface StreamedEvent {
   data: Record<string, unknown> & { status: string; position?: number; estimatedWaitMs?: number };
 }
 
-/** A stream of events, as an EventSource reads it. */
+/** Reads an event stream as an EventSource does. */
 export async function openStream(url: string, headers: Record<string, string> = {}) {
   const leaving = new AbortController();
   const answer = await fetch(url, { headers, signal: leaving.signal });
@@ -49,13 +49,13 @@ export async function openStream(url: string, headers: Record<string, string> = 
   let next = 0;
   const until = async (isThere: () => boolean) => {
     while (!isThere()) {
-      if (hasEnded) throw new Error(`The stream has ended with ${JSON.stringify(events)}.`);
+      if (hasEnded) throw new Error(`The stream has ended. Its events: ${JSON.stringify(events)}`);
       await wake.promise;
     }
   };
   return {
     answer,
-    /** The next event that was not taken yet. */
+    /** The next event that no call has returned yet. */
     async next(): Promise<StreamedEvent> {
       await until(() => events.length > next);
       next += 1;
@@ -67,7 +67,7 @@ export async function openStream(url: string, headers: Record<string, string> = 
       await until(() => comments.length > had);
       return comments[had];
     },
-    /** Resolves with every event, when the server has ended it. */
+    /** Resolves with all events when the server has ended the stream. */
     async end(): Promise<StreamedEvent[]> {
       await reading;
       return events;

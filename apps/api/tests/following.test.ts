@@ -11,8 +11,8 @@ import type { StreamTimes } from '../src/dependencies.ts';
 import { openStream } from './event-stream.ts';
 import { pending, online, type OpenApp, openApp } from './open-app.ts';
 
-/** Nothing comes of itself but what a test asks for. */
-const NEVER = { lookEveryMs: 3_600_000, heartbeatMs: 3_600_000, maxAgeMs: 3_600_000 };
+/** Timers never fire unless a test sets them. */
+const NEVER = { updateEveryMs: 3_600_000, heartbeatMs: 3_600_000, maxAgeMs: 3_600_000 };
 const why = { changedBy: 'test', reason: 'test' };
 
 const opened: { close(): Promise<void> }[] = [];
@@ -46,7 +46,7 @@ const statusOf = (
   ...more,
 });
 
-/** As a worker does. */
+/** Publishes a status as a worker does. */
 const publish = (
   { records }: Pick<OpenApp, 'records'>,
   orderId: string,
@@ -58,7 +58,7 @@ const publish = (
     { status: statusOf(orderId, status, more), storefrontId: 'toko', fingerprint: 'f', version },
   ]);
 
-/** As PostgreSQL has it, in its first version. */
+/** An order as PostgreSQL has it, in its first version. */
 const storedOrder = (orderId: string): StoredOrder => ({
   ...{ orderId, storefrontId: 'toko', fingerprint: 'f', version: 1, state: 'reserved', reason: null },
   ...{ totalRupiah: 50_000, updatedAt: new Date(), items: [], paymentMethod: 'online' },
@@ -66,7 +66,7 @@ const storedOrder = (orderId: string): StoredOrder => ({
   customer: { name: 'Siti', email: 'siti@example.test', phone: '0812' },
 });
 
-/** As a worker whose message is lost. */
+/** Stores a status as a worker whose message is lost. */
 const store = (
   { redis, keyspace }: Pick<OpenApp, 'redis' | 'keyspace'>,
   orderId: string,
@@ -92,7 +92,7 @@ async function queued({ records }: Pick<OpenApp, 'records'>): Promise<string> {
 }
 
 describe('polling an order', () => {
-  it('costs no body while nothing has changed', async () => {
+  it('answers 304 without a body while the order is unchanged', async () => {
     const api = await listen();
     const orderId = await api.order('awaiting_payment', online());
     const first = await api.poll(orderId, { origin: ORIGIN });
@@ -112,7 +112,7 @@ describe('polling an order', () => {
     }
   });
 
-  it('answers the whole once something else is shown: a version, a language or a notice', async () => {
+  it('answers the whole status after a change of version, language or notice', async () => {
     const api = await listen();
     const orderId = await api.order('awaiting_payment', online());
     const etags = new Set<string>();
@@ -138,7 +138,7 @@ describe('polling an order', () => {
     expect(etags.size).toBe(4);
   });
 
-  it('is the same order however the letters of its id are written, in a stream too', async () => {
+  it('finds the order by its id in any case, in a stream too', async () => {
     const api = await listen();
     const orderId = await api.order('paid');
     const address = `http://127.0.0.1:${api.port}/v1/orders/${orderId.toUpperCase()}`;
@@ -149,7 +149,7 @@ describe('polling an order', () => {
     expect(await stream.next()).toMatchObject({ data: { orderId, status: 'paid' } });
   });
 
-  it('says when asking again is worth it, and not all the same', async () => {
+  it('answers Retry-After, with jitter by order', async () => {
     const api = await listen();
     const hint = async (orderId: string) => {
       const value = (await api.poll(orderId)).headers.get('retry-after');
@@ -174,7 +174,7 @@ describe('polling an order', () => {
     expect(new Set(waiting).size).toBeGreaterThan(2);
   });
 
-  it('shows neither a place nor an estimate that grows, whichever of two APIs answers', async () => {
+  it('never shows a position or estimate that grows, whichever of two APIs answers', async () => {
     const one = await listen();
     const two = await listen({}, { QUEUE_PREFIX: one.keyspace.name });
     const orders = [];
@@ -182,7 +182,7 @@ describe('polling an order', () => {
     const seen = new Map(orders.map((id) => [id, { position: Infinity, estimatedWaitMs: Infinity }]));
     let rate = 100;
     for (const [i, next] of orders.entries()) {
-      // As workers measure that the line moves faster: either API's own settings know of it later.
+      // Workers measure that the line moves faster. The APIs' live settings know it later.
       rate += 20;
       await one.redis.hset(one.keyspace.lineDrain, 'rate', rate);
       await Promise.all(
@@ -207,7 +207,7 @@ interface PlaceInLine {
 }
 
 describe('following an order by events', () => {
-  it('shows it as polling does, then each change within a second, and ends when it is settled', async () => {
+  it('sends the status as polling shows it, then each change within a second, and ends when the order is settled', async () => {
     const api = await listen();
     const orderId = await api.order('reserved', pending('online'));
     const stream = await api.follow(orderId);
@@ -225,7 +225,7 @@ describe('following an order by events', () => {
     expect(new Set(events.map(({ id }) => id)).size).toBe(3);
   });
 
-  it('misses nothing that is published while it is opened', async () => {
+  it('misses no status that is published while the stream is opened', async () => {
     const api = await listen();
     const orderId = randomUUID();
     api.postgres.readOrder = async () => {
@@ -238,7 +238,7 @@ describe('following an order by events', () => {
     expect(events.map(({ data }) => data.status)).toEqual(['reserved', 'paid']);
   });
 
-  it('resumes with the present status, unless that is the one the last id names', async () => {
+  it('resumes with the present status, unless the last event id names it', async () => {
     const api = await listen();
     const orderId = await api.order('reserved');
     const before = await api.follow(orderId);
@@ -253,7 +253,7 @@ describe('following an order by events', () => {
     expect((await late.next()).data.status).toBe('closing');
   });
 
-  it('keeps an EventSource from coming back once it has seen the end', async () => {
+  it('keeps an EventSource from reconnecting after the last status', async () => {
     const api = await listen();
     const orderId = await api.order('paid');
     const [last] = await (await api.follow(orderId)).end();
@@ -263,24 +263,24 @@ describe('following an order by events', () => {
     expect(await (await api.follow(orderId, { 'last-event-id': 'other' })).end()).toHaveLength(1);
   });
 
-  it('never goes back, whatever the order in which workers publish', async () => {
+  it('never sends an older version, whatever the order in which workers publish', async () => {
     const api = await listen();
     const orderId = await api.order('reserved');
     const stream = await api.follow(orderId);
     await stream.next();
-    const tell = (version: number, status: OrderStatus['status']) =>
+    const publishRaw = (version: number, status: OrderStatus['status']) =>
       api.redis.publish(
         api.keyspace.status(orderId),
         `${version} ${JSON.stringify(statusOf(orderId, status))}`,
       );
-    await tell(3, 'closing');
-    await tell(2, 'awaiting_payment');
-    await tell(4, 'expired');
+    await publishRaw(3, 'closing');
+    await publishRaw(2, 'awaiting_payment');
+    await publishRaw(4, 'expired');
     expect((await stream.end()).map(({ data }) => data.status)).toEqual(['reserved', 'closing', 'expired']);
   });
 
-  it('tells whoever waits of each place nearer, and nobody of one further', async () => {
-    const api = await listen({ lookEveryMs: 10 });
+  it('sends each lower position of a queued order, and never a higher one', async () => {
+    const api = await listen({ updateEveryMs: 10 });
     const ahead = [];
     for (let i = 0; i < 5; i += 1) ahead.push(await queued(api));
     const mine = await queued(api);
@@ -288,14 +288,14 @@ describe('following an order by events', () => {
     expect((await stream.next()).data).toMatchObject({ status: 'queued', position: 6, estimatedWaitMs: 30 });
     for (const [i, orderId] of ahead.entries()) {
       await publish(api, orderId, 1, 'reserved');
-      // The line goes twice as slow: on a stream the estimate does not grow even then.
+      // The line slows down by half. On a stream the estimate does not grow even then.
       await api.redis.hset(api.keyspace.lineDrain, 'rate', 200 / (i + 1));
       await api.settings.refresh();
       const { data } = await stream.next();
       expect(data.position).toBe(5 - i);
       expect(data.estimatedWaitMs).toBeLessThanOrEqual(30);
     }
-    // As when Redis comes back without what it held.
+    // Redis comes back without its data.
     await api.redis.set(api.keyspace.lineServed, '0');
     await api.settings.refresh();
     await publish(api, mine, 1, 'rejected', { reason: 'out_of_stock' });
@@ -304,8 +304,8 @@ describe('following an order by events', () => {
     expect(events.at(-1)?.data['message']).toContain('stok');
   });
 
-  it('tells of a notice that is set or taken away', async () => {
-    const api = await listen({ lookEveryMs: 10 });
+  it('sends the status again when a notice is set or cleared', async () => {
+    const api = await listen({ updateEveryMs: 10 });
     const stream = await api.follow(await api.order('reserved'));
     expect((await stream.next()).data['notice']).toBeUndefined();
     const notice = { id: 'Pembayaran tertunda.', en: 'Payments are delayed.' };
@@ -315,8 +315,8 @@ describe('following an order by events', () => {
     expect((await stream.next()).data['notice']).toBeUndefined();
   });
 
-  it('shows by a heartbeat that it lives, and then what a lost message said', async () => {
-    const api = await listen({ lookEveryMs: 10, heartbeatMs: 20 });
+  it('sends heartbeats, and after one the status of a lost message', async () => {
+    const api = await listen({ updateEveryMs: 10, heartbeatMs: 20 });
     const orderId = await api.order('reserved');
     const stream = await api.follow(orderId);
     await stream.next();
@@ -325,7 +325,7 @@ describe('following an order by events', () => {
     expect((await stream.next()).data.status).toBe('awaiting_payment');
   });
 
-  it('catches up when its connection to Redis was lost and is back', async () => {
+  it('catches up when the lost connection to Redis is back', async () => {
     const api = await listen();
     const orderId = await api.order('reserved');
     const stream = await api.follow(orderId);
@@ -344,8 +344,8 @@ describe('following an order by events', () => {
     expect((await stream.end()).at(-1)?.data.status).toBe('expired');
   });
 
-  it('stays open with heartbeats while Redis is away; then none is opened', async () => {
-    const api = await listen({ lookEveryMs: 10, heartbeatMs: 20 });
+  it('keeps open streams with heartbeats while Redis is unreachable, and refuses new ones', async () => {
+    const api = await listen({ updateEveryMs: 10, heartbeatMs: 20 });
     const orderId = await api.order('reserved');
     const stream = await api.follow(orderId);
     await stream.next();
@@ -357,7 +357,7 @@ describe('following an order by events', () => {
     stream.leave();
   });
 
-  it('refuses more than there may be, of one order and at all, until somebody leaves', async () => {
+  it('limits the streams of one order and of the process, until a client disconnects', async () => {
     const api = await listen({}, { MAX_STREAMS: '6' });
     const [mine, other] = [await api.order('reserved'), await api.order('reserved')];
     const streams = await Promise.all(Array.from({ length: 5 }, () => api.follow(mine)));
@@ -380,7 +380,7 @@ describe('following an order by events', () => {
     await vi.waitFor(async () => expect((await api.follow(other)).answer.status).toBe(200));
   });
 
-  it('leaves nothing behind when those who followed have left, or were never let in', async () => {
+  it('frees its resources when clients have disconnected or were refused', async () => {
     const api = await listen({}, { MAX_STREAMS: '4' });
     const orderId = await api.order('reserved');
     const url = `http://127.0.0.1:${api.port}/v1/orders/${orderId}/events`;
@@ -391,7 +391,7 @@ describe('following an order by events', () => {
     }
     const streams = await Promise.all(Array.from({ length: 4 }, () => api.follow(orderId)));
     expect(await api.followers(orderId)).toBe(1);
-    // One of them goes without waiting for anything.
+    // One client disconnects without waiting for an answer.
     const socket = connect(api.port, '127.0.0.1');
     socket.write(`GET /v1/orders/${orderId}/events?token=${api.token(orderId)} HTTP/1.1\r\nHost: a\r\n\r\n`);
     socket.destroy();
@@ -404,7 +404,7 @@ describe('following an order by events', () => {
     );
   });
 
-  it('lets go of one who does not read', async () => {
+  it('disconnects a client that does not read', async () => {
     const api = await listen();
     const orderId = await api.order('reserved');
     const socket = connect(api.port, '127.0.0.1');
@@ -423,8 +423,8 @@ describe('following an order by events', () => {
     socket.destroy();
   });
 
-  it('ends when it is old, and when the API stops', async () => {
-    const old = await listen({ lookEveryMs: 10, maxAgeMs: 20 });
+  it('ends at its maximum age, and when the API stops', async () => {
+    const old = await listen({ updateEveryMs: 10, maxAgeMs: 20 });
     const stream = await old.follow(await old.order('reserved'));
     expect(await stream.end()).toHaveLength(1);
     const api = await listen();
@@ -436,7 +436,7 @@ describe('following an order by events', () => {
     for (const each of streams) expect(await each.end()).toHaveLength(1);
   });
 
-  it('ends where the API was stopped while it was opened, so that the browser opens it elsewhere', async () => {
+  it('ends if the API was stopped while it was opened, so that the browser reconnects to another process', async () => {
     const api = await listen();
     const asked = Promise.withResolvers<void>();
     const answer = Promise.withResolvers<StoredOrder>();
@@ -454,7 +454,7 @@ describe('following an order by events', () => {
     await closed;
   });
 
-  it('is for pages of known origins, and not to be kept or held back by anything between', async () => {
+  it('is open to pages of known origins, and may not be cached or buffered by proxies', async () => {
     const api = await listen();
     const orderId = await api.order('paid');
     const { answer } = await api.follow(orderId, { origin: ORIGIN });

@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => api.close());
 
 const place: OpenApp['place'] = (...order) => api.place(...order);
-/** To bytes as they are, until the API closes the connection. */
+/** Sends raw bytes; resolves with the answer when the API has closed the connection. */
 async function answerTo(bytes: string): Promise<string> {
   const socket = net.connect((api.app.server.address() as net.AddressInfo).port, '127.0.0.1');
   let answer = '';
@@ -44,11 +44,11 @@ describe('an order', () => {
   });
 
   it.each(["Siti O'Neil", 'Ñgũgĩ wa Thiong’o', 'মিতা', 'نور', '👩‍👩‍👧 Siti', 'می‌خواهم', '<b>Siti</b>'])(
-    'is taken in the name of %s',
+    'is accepted with the name %s',
     async (name) => expect((await named(name)).statusCode).toBe(202),
   );
 
-  it('has several lines only in its note and its street, as text areas give them', async () => {
+  it('may have several lines only in its note and its street', async () => {
     const address = { street: 'Jl. Mawar 1', city: 'Bandung', province: 'Jawa Barat', postalCode: '40111' };
     const key = { 'idempotency-key': randomUUID() };
     const by = (end: string) =>
@@ -70,7 +70,7 @@ describe('an order', () => {
     expect((await place({ ...anOrder(), note: '\n\r\n' })).statusCode).toBe(400);
   });
 
-  it('that is far too long is refused before its letters are composed, which takes long', async () => {
+  it('with a far too long text is refused before Unicode composition, which is slow', async () => {
     const normalize = vi.spyOn(String.prototype, 'normalize');
     const marks = (count: number) => `a${'\u0301'.repeat(count)}`;
     const note = await place({ ...anOrder(), note: marks(30_000) });
@@ -87,11 +87,11 @@ describe('an order', () => {
     ] as const) {
       expect([answer.statusCode, pathsOf(answer)]).toEqual([400, [path]]);
     }
-    // In the other spelling it is longer than it may be, and is not when it is composed.
+    // The text is too long decomposed, and short enough composed.
     expect((await place({ ...anOrder(), note: 'e\u0301'.repeat(500) })).statusCode).toBe(202);
   });
 
-  it('is the same order however its letters are composed, and however its e-mail address is spelt', async () => {
+  it('is the same order for any Unicode composition, and for its e-mail address in any case', async () => {
     const key = { 'idempotency-key': randomUUID() };
     const by = (name: string, email: string) =>
       place({ ...anOrder(), customer: { name, email, phone: '081234567890' } }, key);
@@ -114,7 +114,7 @@ describe('an order', () => {
     ['no items', { ...anOrder(), items: [] }, ['items']],
     ['a list', [], ['']],
     ['null', null, ['']],
-  ])('is refused with %s, which is named', async (_what, body, paths) => {
+  ])('is refused with %s, and the error names the field', async (_what, body, paths) => {
     const answer = await place(body);
     expect([answer.statusCode, answer.json<{ code: string }>().code]).toEqual([400, 'invalid_request']);
     expect(pathsOf(answer)).toEqual(paths);
@@ -136,13 +136,13 @@ describe('an order', () => {
     expect(({} as { isAdmin?: unknown }).isAdmin).toBeUndefined();
   });
 
-  it('is refused at once when it is nested endlessly', async () => {
+  it('is refused quickly when it is nested very deeply', async () => {
     for (const body of ['['.repeat(60_000), `${'['.repeat(30_000)}${']'.repeat(30_000)}`]) {
       expect((await place(body)).statusCode).toBe(400);
     }
   });
 
-  it('that is wrong everywhere gets a short answer', async () => {
+  it('with thousands of errors gets a short answer', async () => {
     const items = Array.from({ length: 50 }, () => 1);
     const answer = await place({ ...anOrder(), items, [`x${'y'.repeat(20_000)}`]: 1 });
     expect(answer.statusCode).toBe(400);
@@ -152,7 +152,7 @@ describe('an order', () => {
     expect(unknown.body.length).toBeLessThan(1_000);
   });
 
-  it('has the last of two values for one name, for everybody who reads it', async () => {
+  it('with a duplicate field has the last value everywhere', async () => {
     const key = { 'idempotency-key': randomUUID() };
     const twice = JSON.stringify(anOrder()).replace('"quantity":1', '"quantity":999,"quantity":1');
     expect((await place(twice, key)).statusCode).toBe(202);
@@ -166,7 +166,7 @@ describe('an order', () => {
     'multipart/form-data; boundary=x',
     'application/xml',
     '',
-  ])('is not read as %j', async (type) => {
+  ])('is not accepted as %j', async (type) => {
     const answer = await place(anOrder(), { 'content-type': type });
     expect([answer.statusCode, answer.json<{ code: string }>().code]).toEqual([
       415,
@@ -174,13 +174,16 @@ describe('an order', () => {
     ]);
   });
 
-  it.each(['', ' ', 'two words', 'é', 'x'.repeat(256)])('has no Idempotency-Key %j', async (key) => {
-    const answer = await place(anOrder(), { 'idempotency-key': key });
-    expect(answer.json<{ code: string }>().code).toBe('idempotency_key_missing');
-  });
+  it.each(['', ' ', 'two words', 'é', 'x'.repeat(256)])(
+    'is refused with the Idempotency-Key %j',
+    async (key) => {
+      const answer = await place(anOrder(), { 'idempotency-key': key });
+      expect(answer.json<{ code: string }>().code).toBe('idempotency_key_missing');
+    },
+  );
 
   it.each(['?surprise=1', '?token=a&token=b', '?__proto__=1', '?constructor[prototype]=1'])(
-    'is not placed with the query %s',
+    'is refused with the query %s',
     async (query) => {
       const answer = await api.app.inject({
         method: 'POST',
@@ -193,7 +196,7 @@ describe('an order', () => {
   );
 
   it.each(['../health/live', '..%2f..%2fhealth%2flive', '%2e%2e', 'a%2fb', '%00', "1'--", '%f0%28'])(
-    'is not found under the id %s',
+    'is answered 404 under the id %s',
     async (id) => {
       const headers = { authorization: `Bearer ${api.keys.secret}` };
       const answer = await api.app.inject({ url: `/v1/orders/${id}`, headers });
@@ -202,7 +205,7 @@ describe('an order', () => {
     },
   );
 
-  it('that is to be cancelled takes no body but an empty one', async () => {
+  it('is cancelled with an empty body only', async () => {
     const cancel = async (payload?: object) => {
       const url = `/v1/orders/${await api.order('awaiting_payment')}/cancel`;
       const headers = { authorization: `Bearer ${api.keys.secret}` };
@@ -215,7 +218,7 @@ describe('an order', () => {
 describe('markup', () => {
   const MARKUP = '<script>alert(1)</script>';
 
-  it('that was sent is answered as data, and never as a page', async () => {
+  it('of a request is answered as data, never as a page', async () => {
     const orderId = await api.order('awaiting_payment', transfer());
     const headers = { authorization: `Bearer ${api.keys.secret}`, accept: 'text/html' };
     const inPath = encodeURIComponent(MARKUP);
@@ -244,7 +247,7 @@ describe('markup', () => {
 });
 
 describe('every answer', () => {
-  it('is under a policy that lets a browser do nothing with it, and says to come by HTTPS', async () => {
+  it('has a content policy that forbids everything, and Strict-Transport-Security', async () => {
     for (const url of ['/health/live', '/v1/payment-methods', '/nothing', '/openapi.json']) {
       expect((await api.app.inject(url)).headers).toMatchObject({
         'content-security-policy': "default-src 'none';frame-ancestors 'none'",
@@ -256,12 +259,12 @@ describe('every answer', () => {
     }
   });
 
-  it('is closed to pages of an origin that is not known', async () => {
+  it('is closed to pages of an unknown origin', async () => {
     const answer = await api.app.inject({ url: '/health/live', headers: { origin: 'https://else.test' } });
     expect(answer.headers['access-control-allow-origin']).toBeUndefined();
   });
 
-  it('to what does not come in time says so, and to a connection on which nothing was asked is none', async () => {
+  it('to a slow request is 408, and a connection without a request gets none', async () => {
     const begun = 'POST /v1/orders HTTP/1.1\r\nHost: a\r\n';
     const [headers, nothing] = await Promise.all([answerTo(begun), answerTo('')]);
     expect(nothing).toBe('');
@@ -270,7 +273,7 @@ describe('every answer', () => {
     );
   });
 
-  it('to what follows within an answer that is under way is no part of that', async () => {
+  it('is not interrupted by an invalid request that follows it', async () => {
     const orderId = await api.order('awaiting_payment', transfer());
     const socket = net.connect((api.app.server.address() as net.AddressInfo).port, '127.0.0.1');
     let answer = '';
@@ -282,7 +285,7 @@ describe('every answer', () => {
     expect(answer.match(/HTTP\/1\.1/g)).toHaveLength(1);
   });
 
-  it('is one to each request, and to that request', async () => {
+  it('belongs to its own request, and each request gets one', async () => {
     const { port } = api.app.server.address() as net.AddressInfo;
     const key = `Authorization: Bearer ${api.keys.secret}\r\nIdempotency-Key: piped\r\n`;
     const order = JSON.stringify(anOrder());
@@ -293,7 +296,7 @@ describe('every answer', () => {
       let answers = '';
       socket.on('data', (chunk: Buffer) => {
         answers += chunk.toString();
-        // Before the request is over: it was refused for its missing key.
+        // The API has refused this request for its missing key before all of it is sent.
         if (then !== '') socket.write(then);
       });
       socket.write(first);
@@ -301,7 +304,7 @@ describe('every answer', () => {
       return answers.match(/HTTP\/1\.1 \d+/g);
     };
     expect(await answersTo(unread, '<script>\r\n')).toEqual(['HTTP/1.1 401']);
-    // What follows cannot be read before the order is answered.
+    // The order is answered first; the bytes after it are invalid.
     expect(await answersTo(`${whole}<script>\r\n\r\n`, '')).toEqual(['HTTP/1.1 202']);
     expect(await answersTo(whole.replace('piped', 'alone'), '<script>\r\n\r\n')).toEqual([
       'HTTP/1.1 202',
@@ -312,7 +315,7 @@ describe('every answer', () => {
     ]);
   });
 
-  it('to what is no HTTP is a problem document too', async () => {
+  it('to invalid HTTP is a problem document too', async () => {
     for (const request of [
       '<script>\r\n\r\n',
       'GET /health/live HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n',

@@ -18,14 +18,14 @@ export interface Operation {
   responses: Record<string, { headers?: Record<string, unknown>; content?: Record<string, Media> }>;
 }
 
-/** What tests look at in `/openapi.json`. */
+/** The fields of `/openapi.json` that tests read. */
 export interface Document {
   tags: { name: string }[];
   paths: Record<string, Record<string, Operation>>;
   components: { schemas: Record<string, Schema> };
 }
 
-/** Each with the codes of its problems. */
+/** All operations, each with its problem codes. */
 export function operationsOf({ paths }: Document) {
   return Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({

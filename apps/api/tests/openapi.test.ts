@@ -27,7 +27,7 @@ const isOfThePage = (route: string) => route.includes(' /docs');
 const isGivenWithAnother = (route: string) => /^(?:HEAD|OPTIONS) /.test(route);
 
 describe('the document', () => {
-  it('has every route, and no other', () => {
+  it('has every route and no other', () => {
     const routes = registered.filter((route) => !isOfThePage(route) && !isGivenWithAnother(route));
     const described = operationsOf(document).map(
       ({ method, path }) => `${method} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`,
@@ -36,13 +36,13 @@ describe('the document', () => {
     expect(described.length).toBeGreaterThan(10);
   });
 
-  it('has every code with an example, under its own status', () => {
+  it('lists every code with an example, under its status', () => {
     const found = operationsOf(document).flatMap(({ codes }) => codes);
     expect(new Set(found.map(({ code }) => code))).toEqual(new Set(Object.keys(PROBLEMS)));
     for (const { code, status } of found) expect([code, status]).toEqual([code, PROBLEMS[code].status]);
   });
 
-  it('names each operation once, says what it is for, and groups it', () => {
+  it('gives each operation a unique id, a summary and a tag', () => {
     const operations = operationsOf(document).map(({ operation }) => operation);
     expect(new Set(operations.map(({ operationId }) => operationId)).size).toBe(operations.length);
     const tags = new Set(document.tags.map(({ name }) => name));
@@ -55,7 +55,7 @@ describe('the document', () => {
     }
   });
 
-  it('asks for no key in these routes only', () => {
+  it('requires no key for these routes only', () => {
     const open = operationsOf(document).filter(({ operation }) => operation.security === undefined);
     expect(new Set(open.map(({ operation }) => operation.operationId))).toEqual(
       new Set([
@@ -69,7 +69,7 @@ describe('the document', () => {
     );
   });
 
-  it('has an example of every body, sent or answered, and each is of its own schema', () => {
+  it('has an example of every request and answer body, and each matches its schema', () => {
     let count = 0;
     for (const { method, path, operation } of operationsOf(document)) {
       const bodies = [operation.requestBody, ...Object.values(operation.responses)];
@@ -93,7 +93,7 @@ describe('the document', () => {
     expect(count).toBeGreaterThan(100);
   });
 
-  it('says everywhere in which languages it refuses, and where a caller stands who is let through', () => {
+  it('documents Content-Language on every refusal, and rate limit headers on other answers', () => {
     for (const { operation } of operationsOf(document)) {
       const { operationId, parameters = [], responses } = operation;
       const languages = parameters.filter(({ name }) => name === 'accept-language');
@@ -112,7 +112,7 @@ describe('the document', () => {
     }
   });
 
-  it('is for anybody, and is not sent again while it has not changed', async () => {
+  it('is public, and answered 304 while it is unchanged', async () => {
     const first = await api.app.inject('/openapi.json');
     expect(first.headers).toMatchObject({
       'content-type': 'application/json; charset=utf-8',
@@ -123,14 +123,14 @@ describe('the document', () => {
     expect(first.headers).not.toHaveProperty('vary');
     expect(first.json()).toMatchObject({ openapi: '3.1.0' });
     const etag = String(first.headers.etag);
-    // As a proxy that compresses asks, and others.
+    // As a client behind a compressing proxy sends it, and others.
     for (const given of [etag, `W/${etag}`, `"x", ${etag}`, '*']) {
       const second = await api.app.inject({ url: '/openapi.json', headers: { 'if-none-match': given } });
       expect([given, second.statusCode, second.body]).toEqual([given, 304, '']);
     }
   });
 
-  /** The schema with what it names put in its place. */
+  /** Replaces every reference by its schema. */
   function resolved(schema: Schema): Schema {
     return JSON.parse(JSON.stringify(schema), (_key, value: unknown) => {
       const ref = (value as { $ref?: unknown } | null)?.$ref;
@@ -140,7 +140,7 @@ describe('the document', () => {
   }
 });
 
-describe('the page', () => {
+describe('the documentation page', () => {
   it.each(['/docs', '/docs/'])('%s loads everything from this server', async (url) => {
     const page = await api.app.inject(url);
     expect(page.headers['content-type']).toBe('text/html; charset=utf-8');
@@ -154,13 +154,13 @@ describe('the page', () => {
       expect([asset, (await api.app.inject(asset)).statusCode]).toEqual([asset, 200]);
   });
 
-  it('is shown under a policy that names no other host and lets no script run that is not a file here', async () => {
+  it('has a content policy that allows no other host and only scripts that are files of this server', async () => {
     const policy = String((await api.app.inject('/docs')).headers['content-security-policy']);
     expect(policy).not.toMatch(/unsafe|https?:|\*|[a-z]\.[a-z]/);
     expect(policy).toMatch(/^default-src 'none'; script-src 'self';/);
   });
 
-  it('shows the one document, and asks nobody else whether it is right', async () => {
+  it('shows the one document, and uses no external validator', async () => {
     const copy = await api.app.inject('/docs/json');
     expect([copy.statusCode, copy.headers.location]).toEqual([302, '/openapi.json']);
     const script = (await api.app.inject('/docs/static/swagger-initializer.js')).body;
@@ -169,7 +169,7 @@ describe('the page', () => {
   });
 
   it.each(['/docs/static/nothing.js', '/docs/nothing', '/docs/static/..%2f..%2fpackage.json'])(
-    '%s is not there',
+    '%s is answered 404',
     async (url) => {
       const answer = await api.app.inject(url);
       expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/);

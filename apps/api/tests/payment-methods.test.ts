@@ -15,7 +15,7 @@ afterEach(() => api.close());
 const read = (key: string) =>
   api.app.inject({ url: '/v1/payment-methods', headers: { authorization: `Bearer ${key}`, origin: ORIGIN } });
 const online = async () => (await read(api.keys.publishable)).json<{ methods: object[] }>().methods[0];
-/** A worker reports the first gateway and all others; undefined where it says nothing. */
+/** Reports the breaker states of the first gateway and of all others; undefined reports none. */
 const report = async (first: BreakerState, others: BreakerState | undefined) => {
   for (const [index, gateway] of ONLINE_GATEWAYS.entries()) {
     const state = index === 0 ? first : others;
@@ -25,7 +25,7 @@ const report = async (first: BreakerState, others: BreakerState | undefined) => 
 
 // The app of these tests has no PostgreSQL.
 describe('the payment methods', () => {
-  it('are all available while no worker has reported, to any key, and kept for a moment', async () => {
+  it('are all available to any key while no worker has reported, and cached for 5 seconds', async () => {
     for (const key of [api.keys.publishable, api.keys.secret]) {
       const answer = await read(key);
       expect(answer.statusCode).toBe(200);
@@ -65,7 +65,7 @@ describe('the payment methods', () => {
     });
   });
 
-  it('are delayed online while many payments wait to be made', async () => {
+  it('are delayed online while many payment jobs wait', async () => {
     const redis = openRequestRedis(redisUrl());
     await waitForRedis(redis, 5_000);
     const producer = createProducer(redis, api.keyspace);

@@ -14,7 +14,7 @@ const limit = async (ordersPerAddress: number, requests = 1_000, storefrontId = 
   await api.put({ limits: [{ storefrontId, limits: { ordersPerAddress, requests } }] });
   await api.seen();
 };
-/** The HTTP statuses of so many orders from a page of the shop. */
+/** The statuses of several orders placed from a page of the shop. */
 const fromPage = async (times: number, { headers = {}, remoteAddress = '203.0.113.5' } = {}) => {
   const statuses = [];
   for (let i = 0; i < times; i += 1) {
@@ -29,7 +29,7 @@ const fromPage = async (times: number, { headers = {}, remoteAddress = '203.0.11
 };
 
 describe('orders with a publishable key', () => {
-  it('are limited by network address, as the storefront has it, and say so in their headers', async () => {
+  it('are limited by network address with the storefront’s limit, and answer rate limit headers', async () => {
     await open();
     await limit(3);
     const order = () =>
@@ -46,7 +46,7 @@ describe('orders with a publishable key', () => {
     expect(refused.headers).toMatchObject({ 'ratelimit-limit': '3', 'ratelimit-remaining': '0' });
     expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
     expect(await api.queued()).toHaveLength(3);
-    // Another address, and another storefront at the same address, have buckets of their own.
+    // Another address, and another storefront at the same address, have their own buckets.
     expect(await fromPage(1, { remoteAddress: '203.0.113.6' })).toEqual([202]);
     await api.put({
       keys: [
@@ -65,7 +65,7 @@ describe('orders with a publishable key', () => {
     expect(other.statusCode).toBe(202);
   });
 
-  it('of one network of IPv6 are of one customer', async () => {
+  it('from one IPv6 network share a bucket', async () => {
     await open();
     await limit(1);
     expect(await fromPage(1, { remoteAddress: '2001:db8:1:2::1' })).toEqual([202]);
@@ -75,7 +75,7 @@ describe('orders with a publishable key', () => {
     expect(await fromPage(1, { remoteAddress: '::ffff:203.0.113.7' })).toEqual([429]);
   });
 
-  it('without a limit of the storefront’s own are 100 a minute', async () => {
+  it('are limited to 100 a minute by default', async () => {
     await open();
     const first = await api.place(anOrder(), { origin: ORIGIN }, { key: api.keys.publishable });
     expect(first.headers['ratelimit-limit']).toBe('100');
@@ -83,34 +83,34 @@ describe('orders with a publishable key', () => {
 });
 
 describe('X-Forwarded-For', () => {
-  it('is nobody’s word while no proxy is trusted', async () => {
+  it('is ignored while no proxy is trusted', async () => {
     await open();
     await limit(1);
     expect(await fromPage(1, { headers: { 'x-forwarded-for': '198.51.100.1' } })).toEqual([202]);
     expect(await fromPage(1, { headers: { 'x-forwarded-for': '198.51.100.2' } })).toEqual([429]);
   });
 
-  it('of a trusted proxy makes two clients of two, and one of one that forges it', async () => {
+  it('of a trusted proxy separates two clients, and does not help a client that forges it', async () => {
     await open({ TRUSTED_PROXIES: '10.0.0.0/8, 192.0.2.1' });
     await limit(1);
     const behind = (forwarded: string, remoteAddress = '10.1.2.3') =>
       fromPage(1, { headers: { 'x-forwarded-for': forwarded }, remoteAddress });
     expect(await behind('198.51.100.1')).toEqual([202]);
     expect(await behind('198.51.100.2')).toEqual([202]);
-    // What the client has written itself stands before the address that the proxy saw.
+    // An address that the client forged stands before the one that the proxy saw.
     expect(await behind('203.0.113.99, 198.51.100.1')).toEqual([429]);
     expect(await behind('203.0.113.98, 198.51.100.2')).toEqual([429]);
     // Through both proxies.
     expect(await behind('203.0.113.97, 198.51.100.2, 192.0.2.1')).toEqual([429]);
     expect(await behind('198.51.100.3, 192.0.2.1')).toEqual([202]);
-    // Somebody who is no proxy.
+    // A client that is not a proxy.
     expect(await behind('198.51.100.4', '203.0.113.1')).toEqual([202]);
     expect(await behind('198.51.100.5', '203.0.113.1')).toEqual([429]);
   });
 });
 
 describe('an address with its port, as some proxies append it', () => {
-  it('is the address', async () => {
+  it('counts as the address', async () => {
     await open({ TRUSTED_PROXIES: '10.0.0.0/8' });
     await limit(1);
     const from = (forwarded: string) =>
@@ -120,12 +120,12 @@ describe('an address with its port, as some proxies append it', () => {
     expect(await from('[2001:db8::1]:1')).toEqual([202]);
     expect(await from('[2001:db8::1]:2')).toEqual([429]);
     expect(await from('nobody')).toEqual([202]);
-    expect(await from('nobody else')).toEqual([429]);
+    expect(await from('no address')).toEqual([429]);
   });
 });
 
-describe('the other buckets', () => {
-  it('hold whoever is refused before anything is done too', async () => {
+describe('the other rate limits', () => {
+  it('count refused requests too', async () => {
     await open({ REQUESTS_PER_ADDRESS_PER_MINUTE: '3' });
     const headers = { authorization: `Bearer ${api.keys.publishable}` };
     const refused: [string, Record<string, string>, number][] = [
@@ -148,7 +148,7 @@ describe('the other buckets', () => {
     }
   });
 
-  it('are of a storefront for its secret keys, whatever the address and the route', async () => {
+  it('count secret keys by storefront, over all addresses and routes', async () => {
     await open();
     await limit(1, 3);
     const headers = { authorization: `Bearer ${api.keys.secret}` };
@@ -159,7 +159,7 @@ describe('the other buckets', () => {
     expect((await api.place(anOrder(), {}, { key: api.keys.other })).statusCode).toBe(202);
   });
 
-  it('are of an order for whoever has its token', async () => {
+  it('count requests with a token by order', async () => {
     await open({ READS_PER_TOKEN_PER_MINUTE: '2' });
     const [one, two] = [await api.order('paid'), await api.order('paid')];
     const read = async (orderId: string) =>
@@ -168,7 +168,7 @@ describe('the other buckets', () => {
     expect(await read(two)).toBe(200);
   });
 
-  it('are counted in portions for a token: never more than the limit, and at least half of it', async () => {
+  it('are counted in portions for a token: at most the limit, and at least half of it', async () => {
     const env = { READS_PER_TOKEN_PER_MINUTE: '40' };
     await open(env);
     const orderId = await api.order('paid');
@@ -191,13 +191,13 @@ describe('the other buckets', () => {
         'ratelimit-remaining': '39',
         'ratelimit-reset': '60',
       });
-      // As long as its portion lasts, Redis is not asked.
+      // While its portion lasts, a process does not ask Redis.
       expect([await counted(), await read(api, 8), await counted()]).toEqual([10, 8, 10]);
-      // Beyond half of the limit each is counted for itself.
+      // Beyond half of the limit, requests are counted one by one.
       expect([await read(second, 1), await counted()]).toEqual([1, 20]);
       expect([await read(third, 1), await counted()]).toEqual([1, 21]);
       expect([await read(third, 29), await counted()]).toEqual([19, 50]);
-      // What is left of portions is still good, and counted already.
+      // The rest of a portion stays usable, as it is counted already.
       expect([await read(api, 5), await read(second, 20)]).toEqual([1, 9]);
       const refused = await api.app.inject({ url });
       expect(refused.json()).toMatchObject({ status: 429, code: 'rate_limited' });
@@ -208,7 +208,7 @@ describe('the other buckets', () => {
     }
   });
 
-  it('are counted anew in the next minute, whatever is left of a portion', async () => {
+  it('start again in the next minute, whatever is left of a portion', async () => {
     await open();
     const counter = createRateCounter(api.redis, api.keyspace);
     const count = async () => (await counter.countInPortions('token:one', 60_000, 40)).current;
@@ -216,7 +216,7 @@ describe('the other buckets', () => {
     const clock = vi.spyOn(performance, 'now').mockImplementation(() => now);
     try {
       const first = count();
-      // The answer is a long time on its way, in which the minute goes on.
+      // The answer takes so long that the minute passes.
       now += 500;
       expect([await first, await count()]).toEqual([1, 2]);
       now += 59_500;
@@ -227,19 +227,19 @@ describe('the other buckets', () => {
     }
   });
 
-  it('are not widened by a crowd with one token, nor kept from half of what it may', async () => {
+  it('let concurrent requests of one token use at least half of the limit, and no more than all of it', async () => {
     await open({ READS_PER_TOKEN_PER_MINUTE: '40' });
     const orderId = await api.order('paid');
     const url = `/v1/orders/${orderId}?token=${api.token(orderId)}`;
     const crowd = await Promise.all(Array.from({ length: 300 }, () => api.app.inject({ url })));
     const read = crowd.filter(({ statusCode }) => statusCode === 200).length;
-    // One of them took a portion.
+    // One of the processes took a portion.
     expect(read).toBeGreaterThanOrEqual(31);
     expect(read).toBeLessThanOrEqual(40);
     expect(new Set(crowd.map(({ headers }) => headers['x-request-id'])).size).toBe(300);
   });
 
-  it('are stricter for wrong keys, and leave the right ones of the same address alone', async () => {
+  it('are stricter for wrong keys, and do not limit valid keys of the same address', async () => {
     await open({ AUTH_FAILURES_PER_MINUTE: '2' });
     const wrong = () => api.place(anOrder(), {}, { key: 'sk_wrong_000000000000' });
     expect([(await wrong()).statusCode, (await wrong()).statusCode]).toEqual([401, 401]);
@@ -249,7 +249,7 @@ describe('the other buckets', () => {
     expect((await api.place()).statusCode).toBe(202);
   });
 
-  it('are counted over all processes, and none is widened by what a process knows alone', async () => {
+  it('are counted over all processes', async () => {
     await open();
     const other = await openApp(redisUrl(), { QUEUE_PREFIX: api.keyspace.name });
     try {
@@ -266,14 +266,14 @@ describe('the other buckets', () => {
     }
   });
 
-  it('are not widened by a crowd in one moment either', async () => {
+  it('hold for concurrent requests too', async () => {
     await open();
     await limit(40);
     const crowd = await Promise.all(Array.from({ length: 200 }, () => fromPage(1)));
     expect(crowd.flat().filter((status) => status === 202)).toHaveLength(40);
   });
 
-  it('let everything through while Redis cannot count, and an order gets its 503', async () => {
+  it('allow every request while Redis cannot count, and an order is answered 503', async () => {
     await open({ REQUESTS_PER_ADDRESS_PER_MINUTE: '1', AUTH_FAILURES_PER_MINUTE: '1' });
     await limit(1);
     api.cutRedis();
@@ -284,7 +284,7 @@ describe('the other buckets', () => {
     expect(refused.headers['retry-after']).toBe('1');
   });
 
-  it('let a token through while Redis cannot count', async () => {
+  it('allow requests with a token while Redis cannot count', async () => {
     await open({ READS_PER_TOKEN_PER_MINUTE: '20' });
     const orderId = await api.order('paid');
     const remaining = async () => {

@@ -13,7 +13,7 @@ afterAll(() => api.close());
 const ORDER = '018f3c1e-0000-8000-8000-000000000001';
 const unavailable = { status: 503, code: 'temporarily_unavailable' };
 
-describe('with Redis away', () => {
+describe('without Redis', () => {
   it.each([
     ['/v1/webhooks/midtrans', signed({}), {}],
     [
@@ -32,7 +32,7 @@ describe('with Redis away', () => {
     expect(answer.headers['retry-after']).toBe('1');
   });
 
-  it('still refuses what is forged, as it asks nobody for that', async () => {
+  it('a forged webhook is refused, as that needs no Redis', async () => {
     const payload = signed({}, 'another-key');
     const answer = await api.app.inject({ method: 'POST', url: '/v1/webhooks/midtrans', payload });
     expect(answer.statusCode).toBe(401);
@@ -51,7 +51,7 @@ describe('with Redis away', () => {
     );
   });
 
-  it('the payment methods cannot be told', async () => {
+  it('the payment methods are answered 503', async () => {
     const headers = { authorization: `Bearer ${api.keys.secret}` };
     const answer = await api.app.inject({ url: '/v1/payment-methods', headers });
     expect(answer.json()).toMatchObject(unavailable);

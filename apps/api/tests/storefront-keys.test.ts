@@ -19,7 +19,7 @@ describe('a publishable key', () => {
   const fromPage = (headers: Record<string, string>) =>
     api.place(anOrder(), headers, { key: api.keys.publishable });
 
-  it('works on pages of its origins, and on no other, and not without one', async () => {
+  it('works only on pages of its origins, and not without an origin', async () => {
     expect((await fromPage({ origin: ORIGIN })).statusCode).toBe(202);
     for (const origin of ['https://jahat.test', `${ORIGIN}.jahat.test`, 'http://toko.test', 'null', '']) {
       expect(codeOf(await fromPage({ origin }))).toEqual([403, 'origin_not_allowed']);
@@ -27,7 +27,7 @@ describe('a publishable key', () => {
     expect(codeOf(await fromPage({}))).toEqual([403, 'origin_not_allowed']);
   });
 
-  it('places an order and follows it by its token, and does nothing else', async () => {
+  it('places an order and nothing else; the token follows the order', async () => {
     const { orderId, statusUrl } = (await fromPage({ origin: ORIGIN })).json<{
       orderId: string;
       statusUrl: string;
@@ -50,7 +50,7 @@ describe('a publishable key', () => {
     }
   });
 
-  it('takes no Idempotency-Key that a server of the shop will use', async () => {
+  it('has its own Idempotency-Keys, apart from those of the storefront’s server', async () => {
     const key = { 'idempotency-key': 'order-1001' };
     const page = await fromPage({ ...key, origin: ORIGIN });
     const server = await api.place(anOrder('KOPI', 2), key);
@@ -58,7 +58,7 @@ describe('a publishable key', () => {
     expect(server.json<{ orderId: string }>().orderId).not.toBe(page.json<{ orderId: string }>().orderId);
   });
 
-  it('lets the browser of its origins ask, and no other', async () => {
+  it('passes the browser’s preflight for its origins only', async () => {
     const preflight = (origin: string) =>
       api.app.inject({
         method: 'OPTIONS',
@@ -78,14 +78,14 @@ describe('a publishable key', () => {
     const answer = await fromPage({ origin: ORIGIN });
     expect(answer.headers['access-control-allow-origin']).toBe(ORIGIN);
     expect(answer.headers['vary']).toContain('Origin');
-    // A refusal is to be read as well.
+    // A page can read a refusal as well.
     const problem = await api.place('{', { origin: ORIGIN }, { key: api.keys.publishable });
     expect(problem.headers['access-control-allow-origin']).toBe(ORIGIN);
   });
 });
 
 describe('a secret key', () => {
-  it('does what its scopes say', async () => {
+  it('is allowed what its scopes say', async () => {
     await api.put({ keys: [aStorefrontKey('sk_gudang_0000000000', { scopes: ['ship', 'read'] })] });
     const headers = { authorization: 'Bearer sk_gudang_0000000000' };
     const orderId = await api.order('paid');
@@ -105,7 +105,7 @@ describe('a secret key', () => {
     ]);
   });
 
-  it('is valid beside others at once, and is refused within moments of being revoked', async () => {
+  it('is valid at once beside others, and refused shortly after it is revoked', async () => {
     const key = 'sk_baru_000000000000';
     await api.put({ keys: [aStorefrontKey(key, {})] });
     expect((await api.place(anOrder(), {}, { key })).statusCode).toBe(202);
@@ -116,7 +116,7 @@ describe('a secret key', () => {
     expect((await api.place(anOrder(), {}, { key })).statusCode).toBe(202);
   });
 
-  it('is kept nowhere, and logged nowhere', async () => {
+  it('is neither stored nor logged', async () => {
     await api.place();
     const stored = await api.redis.hgetall(api.keyspace.storefrontKeys);
     expect(JSON.stringify(stored)).not.toContain(api.keys.secret);

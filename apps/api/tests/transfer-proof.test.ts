@@ -25,7 +25,7 @@ const proofsOf = async (orderId: string) =>
   );
 
 describe('a proof of transfer', () => {
-  it('is attached by the customer or with a secret key, to the attempt that is out', async () => {
+  it('is attached by the customer or with a secret key, to the open payment', async () => {
     const orderId = await api.order('awaiting_payment', transfer({ number: 2 }));
     const answer = await attach(orderId, { reference: '  uploads/bukti.jpg ' });
     expect(answer.statusCode).toBe(202);
@@ -48,7 +48,7 @@ describe('a proof of transfer', () => {
 
   it.each([
     ['payable online', 'awaiting_payment', online()],
-    ['whose account is not out yet', 'reserved', pending('bank_transfer')],
+    ['whose account is not shown yet', 'reserved', pending('bank_transfer')],
     ['that has expired', 'expired', transfer()],
     ['that is queued', 'queued', undefined],
   ] as const)('is refused as no_transfer_expected for an order %s', async (_which, status, payment) => {

@@ -17,7 +17,7 @@ beforeAll(async () => {
   });
 });
 afterAll(() => api.close());
-// A job id holds for a minute.
+// A job id is the same for a minute.
 beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'], now: Date.now() }));
 afterEach(async () => {
   vi.useRealTimers();
@@ -37,7 +37,7 @@ const xendit = (body: unknown, token: string | null = 'new-token') =>
   post('/v1/webhooks/xendit', body, token === null ? {} : { 'x-callback-token': token });
 const invoice = (fields: object = {}) => ({
   id: 'inv-1',
-  external_id: 'nobody-1',
+  external_id: 'unknown-1',
   status: 'PAID',
   ...fields,
 });
@@ -49,7 +49,7 @@ const refund = (fields: object = {}) => ({
 });
 
 describe('a notification of Midtrans', () => {
-  it('is enqueued with the id of its transaction, whether or not its order is known', async () => {
+  it('is enqueued with its transaction id, whether or not its order is known', async () => {
     const body = signed({}, 'old-key');
     const answer = await midtrans(body);
     expect(answer.statusCode).toBe(200);
@@ -68,12 +68,12 @@ describe('a notification of Midtrans', () => {
     ]);
   });
 
-  it('is taken under each of the keys that are valid, and is the same event under all of them', async () => {
+  it('is accepted under each valid key, and is the same event under all of them', async () => {
     const fields = { order_id: 'order-1', transaction_id: randomUUID() };
     for (const key of ['old-key', 'new-key']) {
       expect((await midtrans(signed(fields, key))).statusCode).toBe(200);
     }
-    // Set, they take the place of the server key.
+    // Once set, the keys replace the server key.
     expect((await midtrans(signed(fields))).statusCode).toBe(401);
     expect(await api.jobs()).toHaveLength(1);
     await midtrans(signed({ ...fields, transaction_status: 'refund' }, 'new-key'));
@@ -97,14 +97,14 @@ describe('a notification of Midtrans', () => {
     expect(await api.jobs()).toEqual([]);
   });
 
-  it('names no transaction whose id could be something else', async () => {
+  it('is enqueued without a transaction id that is not one', async () => {
     await midtrans(signed({ transaction_id: '../../v2/other' }, 'new-key'));
     expect((await api.jobs()).map(({ data }) => 'transactionId' in data)).toEqual([false]);
   });
 });
 
 describe('an event of Xendit', () => {
-  it('is enqueued with each of the tokens that are valid, also for an order that nobody knows', async () => {
+  it('is enqueued with each valid token, also for an unknown order', async () => {
     for (const [index, token] of ['old-token', 'new-token', 'third-token'].entries()) {
       expect((await xendit(invoice({ payment_id: `p${index}` }), token)).statusCode).toBe(200);
     }
@@ -112,7 +112,7 @@ describe('an event of Xendit', () => {
       Array.from({ length: 3 }, (_, index) => ({
         name: 'apply-payment-event',
         data: {
-          ...{ gateway: 'xendit', attemptId: 'nobody-1', dedupeKey: `inv-1/PAID/p${index}/nobody-1` },
+          ...{ gateway: 'xendit', attemptId: 'unknown-1', dedupeKey: `inv-1/PAID/p${index}/unknown-1` },
           claim: { claimsPaid: true, claimedRupiah: null },
         },
       })),
@@ -127,14 +127,14 @@ describe('an event of Xendit', () => {
     },
   );
 
-  it('that names another order keeps no event of that payment out', async () => {
-    for (const external_id of ['forged-1', 'nobody-1']) await xendit(invoice({ external_id }));
+  it('that names another order does not suppress an event of that payment', async () => {
+    for (const external_id of ['forged-1', 'unknown-1']) await xendit(invoice({ external_id }));
     const jobs = (await api.jobs()).map(({ data }) => data);
-    expect(jobs).toMatchObject([{ attemptId: 'forged-1' }, { attemptId: 'nobody-1' }]);
+    expect(jobs).toMatchObject([{ attemptId: 'forged-1' }, { attemptId: 'unknown-1' }]);
     expect(jobs[0]?.['dedupeKey']).not.toBe(jobs[1]?.['dedupeKey']);
   });
 
-  it('of a refund goes its own way, also when it comes nested in itself', async () => {
+  it('of a refund is a job of its own, also when its payload is nested', async () => {
     expect((await xendit(refund())).statusCode).toBe(200);
     expect((await xendit({ ...refund(), data: refund({ id: 'rfd-2' }) })).statusCode).toBe(200);
     await xendit({ ...refund({ status: 'FAILED' }), event: 'refund.failed' });
@@ -145,7 +145,7 @@ describe('an event of Xendit', () => {
     ]);
   });
 
-  it('of another shape is answered and left alone', async () => {
+  it('of an unknown shape is answered and ignored', async () => {
     for (const body of [{}, { event: 'qr.payment', data: {} }, refund({ reference_id: null }), [], null]) {
       expect((await xendit(body)).statusCode).toBe(200);
     }
@@ -158,17 +158,20 @@ describe('a webhook', () => {
     ['midtrans', signed({}, 'new-key')],
     ['xendit', invoice({ status: 'EXPIRED' })],
     ['xendit', refund({ id: 'rfd-3' })],
-  ])('of %s that comes many times at once is one job, and a later one is another', async (gateway, body) => {
-    const deliver = () => post(`/v1/webhooks/${gateway}`, body, { 'x-callback-token': 'new-token' });
-    const answers = await Promise.all(Array.from({ length: 10 }, deliver));
-    expect(new Set(answers.map(({ statusCode }) => statusCode))).toEqual(new Set([200]));
-    expect(await api.jobs()).toHaveLength(1);
-    vi.setSystemTime(Date.now() + 60_000);
-    await deliver();
-    const [first, second, ...others] = await api.jobs();
-    expect(others).toEqual([]);
-    expect(second?.data['dedupeKey']).toBe(first?.data['dedupeKey']);
-  });
+  ])(
+    'of %s that is delivered many times at once is one job, and a later delivery is another',
+    async (gateway, body) => {
+      const deliver = () => post(`/v1/webhooks/${gateway}`, body, { 'x-callback-token': 'new-token' });
+      const answers = await Promise.all(Array.from({ length: 10 }, deliver));
+      expect(new Set(answers.map(({ statusCode }) => statusCode))).toEqual(new Set([200]));
+      expect(await api.jobs()).toHaveLength(1);
+      vi.setSystemTime(Date.now() + 60_000);
+      await deliver();
+      const [first, second, ...others] = await api.jobs();
+      expect(others).toEqual([]);
+      expect(second?.data['dedupeKey']).toBe(first?.data['dedupeKey']);
+    },
+  );
 
   it.each(['midtrans', 'xendit'])('of %s whose body is not JSON is a 400', async (gateway) => {
     const headers = { 'x-callback-token': 'new-token' };
@@ -182,7 +185,7 @@ describe('a webhook', () => {
     expect(bare.statusCode).toBe(400);
   });
 
-  it('may be of 64 KiB, and no larger', async () => {
+  it('may have 64 KiB and no more', async () => {
     const padded = (bytes: number) => {
       const body = invoice({ padding: '' });
       return { ...body, padding: 'x'.repeat(bytes - JSON.stringify(body).length) };
@@ -191,7 +194,7 @@ describe('a webhook', () => {
     expect((await xendit(padded(64 * 1024 + 1))).statusCode).toBe(413);
   });
 
-  it('leaves secrets and personal data behind, in the job and in the log', async () => {
+  it('puts no secrets and personal data into the job or the log', async () => {
     const secret = 'not-to-be-kept';
     const personal = {
       customer: { given_names: secret },
@@ -221,7 +224,7 @@ describe('a webhook', () => {
     }
   });
 
-  it('carries nothing that PostgreSQL cannot store, and nothing endlessly deep', async () => {
+  it('is stored without characters that PostgreSQL cannot store, and without very deep nesting', async () => {
     const deep = `${'['.repeat(5_000)}${']'.repeat(5_000)}`;
     const body = JSON.stringify(invoice({ reason: 'a\u0000b\ud800' }));
     expect((await xendit(body.replace('{', `{"data":${deep},`))).statusCode).toBe(200);
@@ -229,14 +232,14 @@ describe('a webhook', () => {
     expect(job?.data).toMatchObject({ payload: { reason: 'ab\ufffd', data: [[[[[['[deeper]']]]]]] } });
   });
 
-  it('is never rate limited, and no address that begins like one is let past the limit', async () => {
+  it('is never rate limited, but paths that begin like it are', async () => {
     const address = await api.app.listen({ port: 0, host: '127.0.0.1' });
     const headers = {
       authorization: `Bearer ${api.keys.publishable}`,
       origin: ORIGIN,
       'content-type': 'application/json',
     };
-    // As it stands: a URL would resolve the dots.
+    // Sent unchanged, as a URL would resolve the dots.
     const statusOf = async (path: string, method = 'GET') => {
       const request = http.request(address, { path, method, headers });
       request.end(method === 'POST' ? '{}' : undefined);

@@ -3,7 +3,7 @@ import { pingRedis } from '@antrean/redis';
 import type { ApiRouter } from '../api-routes.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 
-/** Ready is an API that reaches Redis, which is all that accepting needs. */
+/** The API is ready when it reaches Redis, the only dependency of accepting orders. */
 export function healthRoutes(app: ApiRouter, { redis, keyspace }: ApiDependencies): void {
   addHealthRoutes(app, {
     config: { access: 'public', rateLimit: false },

@@ -9,11 +9,11 @@ import { placeOrderRoute } from './place-order.ts';
 import { readOrderRoute } from './read-order.ts';
 import { readProductRoute } from './read-product.ts';
 import { shipOrderRoute } from './ship-order.ts';
-import { switchPaymentRoute } from './change-payment-method.ts';
+import { changePaymentMethodRoute } from './change-payment-method.ts';
 import { transferProofRoute } from './transfer-proof.ts';
 import { webhookRoutes } from './webhooks.ts';
 
-/** Every route there is. */
+/** Every route of the API. */
 export function registerRoutes(app: ApiRouter, deps: ApiDependencies): void {
   placeOrderRoute(app, deps);
   readOrderRoute(app, deps);
@@ -21,7 +21,7 @@ export function registerRoutes(app: ApiRouter, deps: ApiDependencies): void {
   cancelOrderRoute(app, deps);
   shipOrderRoute(app, deps);
   paymentMethodsRoute(app, deps);
-  switchPaymentRoute(app, deps);
+  changePaymentMethodRoute(app, deps);
   transferProofRoute(app, deps);
   listProductsRoute(app, deps);
   readProductRoute(app, deps);

@@ -15,7 +15,7 @@ import type { ApiDependencies } from '../dependencies.ts';
 import { text } from '../order-body.ts';
 import { notice } from '../schemas.ts';
 
-/** Opaque to clients: where a page ended. */
+/** The position where a page ended, opaque to clients. */
 const cursorOf = (id: number): string => Buffer.from(`after ${id}`).toString('base64url');
 
 const cursor = z
@@ -24,7 +24,7 @@ const cursor = z
   .transform((given, context) => {
     const id = Number(/^after ([1-9][0-9]{0,14})$/.exec(Buffer.from(given, 'base64url').toString())?.[1]);
     if (cursorOf(id) === given) return id;
-    context.addIssue({ code: 'custom', message: 'must be the `next` of a page, as it was given' });
+    context.addIssue({ code: 'custom', message: 'must be the unchanged `next` of a page' });
     return z.NEVER;
   });
 
@@ -37,13 +37,13 @@ export const listProductsQuery = z.strictObject({
     .optional()
     .meta({ description: 'Only products of this category.', example: 'kopi' }),
   search: text(100)
-    // With fewer there is nothing for the index to find, and every product would be looked at. Under some locales of
-    // PostgreSQL it knows no other letters.
-    .regex(/[A-Za-z0-9]{3}/, 'must hold three letters a to z or digits in a row')
+    // With fewer, the trigram index finds nothing and PostgreSQL would scan every product. Under some locales the
+    // index knows no other letters.
+    .regex(/[A-Za-z0-9]{3}/, 'must hold three consecutive letters a to z or digits')
     .optional()
     .meta({
       description:
-        'Only products with this text in SKU, name or description; case does not matter. The text must hold three letters a to z or digits in a row.',
+        'Only products with this text in SKU, name or description, ignoring case. The text must hold three consecutive letters a to z or digits.',
       example: 'gayo',
     }),
   after: cursor
@@ -55,7 +55,7 @@ export const listProductsQuery = z.strictObject({
     .min(1)
     .max(MAX_PAGE_SIZE)
     .default(DEFAULT_PAGE_SIZE)
-    .meta({ description: 'The most products in a page.' }),
+    .meta({ description: 'The maximum number of products in a page.' }),
 });
 
 export const listProductsAnswer = z
@@ -70,7 +70,7 @@ export const listProductsAnswer = z
     examples: [{ products: [EXAMPLE_PRODUCT], next: null }],
   });
 
-/** A page of the catalogue, the oldest products first. Public: it takes no key. */
+/** A page of the catalogue, oldest products first. Public: it needs no key. */
 export function listProductsRoute(app: ApiRouter, deps: ApiDependencies): void {
   const schema = {
     operationId: 'listProducts',

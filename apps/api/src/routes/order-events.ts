@@ -6,14 +6,14 @@ import { readRecord, type StatusRequest } from '../read-status.ts';
 import { orderEventsSchema as schema } from '../schemas.ts';
 
 /**
- * Server-sent events: the status now, then each change, until the customer's wait is over. A status supersedes those
- * before it, so a stream that is resumed begins with the present one, unless that is the one its id names.
+ * Server-sent events: the present status, then each change, until the order is settled. A status supersedes all
+ * earlier ones, so a resumed stream begins with the present status, unless the client's last event id names it.
  */
 export function orderEventsRoute(app: ApiRouter, deps: ApiDependencies): void {
   const streams = new OrderStreams(deps);
   app.addHook('preClose', async () => streams.stop());
   const config = { access: { scope: 'read', orToken: true }, problems: ['too_many_streams'] } as const;
-  // Answering HEAD would follow the order.
+  // A HEAD request would follow the order.
   const options = { config, schema, exposeHeadRoute: false };
   app.get<StatusRequest>('/v1/orders/:orderId/events', options, async (request, reply) => {
     const seen = request.headers['last-event-id'];

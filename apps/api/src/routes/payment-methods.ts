@@ -3,23 +3,25 @@ import { noQuery } from '@antrean/http';
 import { type BreakerState, readGatewayHealth } from '@antrean/redis';
 import { z } from 'zod';
 import { headersNamed } from '../answer-headers.ts';
-import { askingRedis } from '../caller.ts';
+import { callRedis } from '../caller.ts';
 import type { ApiRouter } from '../api-routes.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 
-/** More jobs than this mean about half a minute until a link is there, at the 10 a second that one gateway takes. */
+/**
+ * With more jobs than this, a payment link takes more than about half a minute, at 10 calls a second to one gateway.
+ */
 const LONG_QUEUE = 300;
 /** A breaker opens and closes within seconds. */
 const MAX_AGE_SECONDS = 5;
 
-/** unknown: no worker has reported lately, as before the first payment; nothing is known against it. */
+/** unknown: no worker has reported recently, as before the first payment. It counts as working. */
 type GatewayState = BreakerState | 'unknown';
-/** delayed: it can be asked for, and the link comes later. */
+/** delayed: the customer can choose the method, and the link comes later. */
 type MethodState = 'available' | 'delayed' | 'unavailable';
 
 const answer = z
   .object({
-    // No tuple: validators of OpenAPI 3.1 that do not know prefixItems refuse every member of one.
+    // Not a tuple: validators of OpenAPI 3.1 that do not know prefixItems refuse its members.
     methods: z.array(
       z.discriminatedUnion('method', [
         z.object({
@@ -27,7 +29,7 @@ const answer = z
           available: z.boolean(),
           state: z
             .enum(['available', 'delayed', 'unavailable'])
-            .describe('delayed: it can be chosen, and the payment link comes later.'),
+            .describe('delayed: the customer can choose it, and the payment link comes later.'),
           gateways: z.array(
             z.object({
               name: z.enum(ONLINE_GATEWAYS),
@@ -44,7 +46,7 @@ const answer = z
     ),
   })
   .meta({
-    description: 'The payment methods. May be cached for 5 s.',
+    description: 'The payment methods. Clients may cache the answer for 5 s.',
     headers: headersNamed('cache-control'),
     examples: [
       {
@@ -64,7 +66,10 @@ const answer = z
     ],
   });
 
-/** How an order can be paid now, for any storefront key. Asks Redis only: `temporarily_unavailable` while it is away. */
+/**
+ * The payment methods available now, for any storefront key. Reads only Redis: `temporarily_unavailable` while it is
+ * unreachable.
+ */
 export function paymentMethodsRoute(app: ApiRouter, deps: ApiDependencies): void {
   const config = { access: { scope: 'any' }, closedBy: ['maintenance'] } as const;
   const schema = {
@@ -75,7 +80,7 @@ export function paymentMethodsRoute(app: ApiRouter, deps: ApiDependencies): void
     response: { 200: answer },
   };
   app.get('/v1/payment-methods', { config, schema }, async (request, reply) => {
-    const [health, waiting] = await askingRedis(request, () =>
+    const [health, waiting] = await callRedis(request, () =>
       Promise.all([
         readGatewayHealth(deps.redis, deps.keyspace, ONLINE_GATEWAYS),
         deps.producer.waitingCount('payments'),

@@ -2,7 +2,7 @@ import { noQuery } from '@antrean/http';
 import { z } from 'zod';
 import { type AcceptedOrder, orderJobId } from '@antrean/queue';
 import { type Admission } from '@antrean/redis';
-import { askingRedis, keyOf } from '../caller.ts';
+import { callRedis, keyOf } from '../caller.ts';
 import type { ApiRouter } from '../api-routes.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { orderBody } from '../order-body.ts';
@@ -12,17 +12,17 @@ import { closedBy } from '../switches.ts';
 import { deriveOrderId, fingerprintOf, statusToken } from '../tokens.ts';
 
 /**
- * Whoever waits has an answer within a second, also when Redis stands still in the middle: before it, the limit may have
- * taken 200 ms.
+ * Keeps the answer within a second, even when Redis stops responding during the request: the rate limit may have
+ * taken 200 ms before.
  */
 const REDIS_WITHIN_MS = 750;
 const LONGEST_RETRY_SECONDS = 600;
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 
 /**
- * Accepts an order: a status record and a job, both in Redis, no SQL. Asked again with the same key and body, it
- * names the same order and what has become of it, whatever would refuse a new one, and adds the job again while the
- * order is queued.
+ * Accepts an order: writes a status record and a job to Redis, without SQL. A retry with the same key and body gets
+ * the same order and its present status, even when a new order would be refused. While the order is queued, the retry
+ * adds its job again.
  */
 export function placeOrderRoute(app: ApiRouter, deps: ApiDependencies): void {
   const { config, producer, records, settings } = deps;
@@ -30,7 +30,7 @@ export function placeOrderRoute(app: ApiRouter, deps: ApiDependencies): void {
   const options = {
     config: {
       access: { scope: 'place' },
-      // By the handler itself, which answers a replay also while it is closed.
+      // The handler checks the switches itself, as it answers replays also while one is on.
       closedBy: [],
       problems: [
         'idempotency_key_missing',
@@ -45,7 +45,7 @@ export function placeOrderRoute(app: ApiRouter, deps: ApiDependencies): void {
       operationId: 'placeOrder',
       summary: 'Place an order',
       description:
-        'A retry with the same Idempotency-Key and body answers with the same order and its present status, also where ' +
+        'A retry with the same Idempotency-Key and body gets the same order and its present status, even when ' +
         'a new order would be refused.',
       tags: ['orders'],
       querystring: noQuery,
@@ -54,7 +54,7 @@ export function placeOrderRoute(app: ApiRouter, deps: ApiDependencies): void {
           .string()
           .regex(IDEMPOTENCY_KEY)
           .meta({
-            description: 'A new key for each order; the same key for every retry of it.',
+            description: 'A new key for each order; the same key for every retry of that order.',
             examples: ['cart-7f3a9c'],
           }),
         ...acceptLanguage,
@@ -77,7 +77,7 @@ export function placeOrderRoute(app: ApiRouter, deps: ApiDependencies): void {
       throw new Problem('forbidden', 'Only a secret key may set shippingFee.');
     }
 
-    // Whoever has a page's key, as anybody may, takes no key that a server will use.
+    // A publishable key is public, so its idempotency keys must not collide with those of the storefront's server.
     const idempotencyKey = kind === 'secret' ? given : `page ${given}`;
     const orderId = deriveOrderId(storefrontId, idempotencyKey);
     const fingerprint = fingerprintOf(body);
@@ -99,7 +99,7 @@ export function placeOrderRoute(app: ApiRouter, deps: ApiDependencies): void {
     };
     const updatedAt = new Date(acceptedAtMs).toISOString();
     const status = { orderId, status: 'queued' as const, items: body.items, updatedAt };
-    // What is sent to a Redis that stands still would be carried out once it goes on, long after its customers have left.
+    // Redis would still execute these commands after a long interruption, when the customers have left.
     if (settings.isRedisAway) throw new Problem('temporarily_unavailable');
     const closed = closedBy(settings, ['maintenance', 'read_only']);
     const overloaded = overload(deps);
@@ -120,14 +120,14 @@ export function placeOrderRoute(app: ApiRouter, deps: ApiDependencies): void {
         throw new Problem('idempotency_key_reused');
       const state = isReplay ? admission.record.status.status : 'queued';
       const place = placeOf(admission);
-      // Also for a replay of a queued order: the first add may have failed after the record was made.
+      // Also for a replay of a queued order: the first add may have failed after the record was written.
       if (state === 'queued') {
         const names = { orderId, version: 0, sweepRound: place?.ticket ?? 0 };
         await producer.addOrder(order, orderJobId('reserve-order', names));
       }
       return { isReplay, state, place };
     };
-    const { isReplay, state, place } = await askingRedis(request, () => within(REDIS_WITHIN_MS, accept()));
+    const { isReplay, state, place } = await callRedis(request, () => withTimeout(REDIS_WITHIN_MS, accept()));
 
     request.log.info({ orderId, storefrontId, isReplay }, 'order accepted');
     const path = `/v1/orders/${orderId}`;
@@ -146,24 +146,24 @@ export function placeOrderRoute(app: ApiRouter, deps: ApiDependencies): void {
   });
 }
 
-/** Why no new order can be promised to be reserved in time, and when there will be room. */
+/** Why a new order cannot be reserved in time, and when the queue has room again. */
 function overload({ config, settings }: ApiDependencies): Problem | undefined {
   const { waiting, oldestAgeMs } = settings.backlog;
   const isTooDeep = waiting >= config.MAX_WAITING_ORDERS;
   if (!isTooDeep && oldestAgeMs < config.MAX_WAIT_MS) return undefined;
-  // A tenth is worked off first, so that not everybody comes back to a queue that is full again.
-  const inTheWay = isTooDeep ? waiting - config.MAX_WAITING_ORDERS * 0.9 : waiting;
-  const seconds = Math.ceil(inTheWay / settings.lineState.ordersPerSecond);
+  // Until a tenth is worked off, so that the clients do not all return to a full queue.
+  const ordersAhead = isTooDeep ? waiting - config.MAX_WAITING_ORDERS * 0.9 : waiting;
+  const seconds = Math.ceil(ordersAhead / settings.lineState.ordersPerSecond);
   return new Problem(
     'queue_full',
-    'Nothing was ordered. Send the same request again after the seconds of Retry-After.',
+    'Nothing was ordered. Send the same request again after the number of seconds in Retry-After.',
   ).after(Math.min(Math.max(seconds, 1), LONGEST_RETRY_SECONDS));
 }
 
 function soldOut(sku: string, items: readonly { sku: string }[]): Problem {
   const index = items.findIndex((item) => item.sku === sku);
   return new Problem('sold_out', `Too few of ${sku} are left. Nothing was ordered.`, [
-    { path: `items.${index}.quantity`, message: 'is more than is left' },
+    { path: `items.${index}.quantity`, message: 'is more than the units left' },
   ]);
 }
 
@@ -171,8 +171,8 @@ function placeOf(admission: Extract<Admission, { kind: 'accepted' | 'known' }>) 
   return admission.kind === 'accepted' ? admission.place : admission.record.place;
 }
 
-/** Rejects when that takes longer; it may still happen. */
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+/** Rejects when the work takes longer. The work may still complete. */
+async function withTimeout<T>(ms: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error('Redis took too long.')), ms);

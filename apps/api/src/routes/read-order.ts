@@ -6,15 +6,15 @@ import type { ApiRouter } from '../api-routes.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { readRecord, type StatusRequest } from '../read-status.ts';
 import { readOrderSchema as schema } from '../schemas.ts';
-import { shareOf, shown, tagOf } from '../shown-status.ts';
+import { jitterOf, shown, tagOf } from '../shown-status.ts';
 
 const SOONEST_SECONDS = 1;
 const LATEST_SECONDS = 10;
 const WHILE_PAYING_SECONDS = 5;
 
 /**
- * How an order is, for its storefront's key or for whoever has its token; 304 without a body while that is what the
- * caller has. Retry-After says when asking again is worth it, and is left out when the wait is over.
+ * The status of an order, for its storefront's key or with its token; 304 when the client has it already. Retry-After
+ * says when to poll again, and is absent once the order is settled.
  */
 export function readOrderRoute(app: ApiRouter, deps: ApiDependencies): void {
   const config = { access: { scope: 'read', orToken: true } } as const;
@@ -22,28 +22,28 @@ export function readOrderRoute(app: ApiRouter, deps: ApiDependencies): void {
     const record = await readRecord(deps, request);
     const language = languageOf(request);
     const etag = `W/"${tagOf(deps.settings, record, language)}"`;
-    const after = askAgainSeconds(record);
+    const after = retryAfterSeconds(record);
     if (after !== undefined) void reply.header('retry-after', String(after));
-    // The browser may keep it, and asks each time whether it still holds; nobody between may.
+    // The browser may keep it but revalidates each time; shared caches may not keep it.
     void reply.header('cache-control', 'private, no-cache').header('etag', etag);
     varyByLanguage(reply);
     if (isTagNamed(request.headers['if-none-match'], etag)) return reply.code(304).send();
     void reply.type('application/json; charset=utf-8');
-    // Not by `reply.send`: a reply that is returned is waited for until all of it is sent.
+    // Returned instead of passed to `reply.send`: awaiting a sent reply waits until all of it is sent.
     return shown(deps.settings, record, language);
   });
 }
 
-/** Undefined once the customer's wait is over. Longer for those who wait longer, and not the same for all of them. */
-function askAgainSeconds({ status: { orderId, status }, place }: PlacedRecord): number | undefined {
+/** Undefined once the order is settled. Longer for a longer wait, with jitter by order. */
+function retryAfterSeconds({ status: { orderId, status }, place }: PlacedRecord): number | undefined {
   if (isSettled(status)) return undefined;
   if (status === 'reserved') return SOONEST_SECONDS;
   const atMost =
     place === undefined ? WHILE_PAYING_SECONDS : Math.min(place.estimatedWaitMs / 1_000, LATEST_SECONDS);
-  return Math.max(Math.round(atMost * (0.5 + shareOf(orderId) / 2)), SOONEST_SECONDS);
+  return Math.max(Math.round(atMost * (0.5 + jitterOf(orderId) / 2)), SOONEST_SECONDS);
 }
 
-/** Beside the origin, which CORS has named. */
+/** Adds to the Vary that CORS has set. */
 function varyByLanguage(reply: FastifyReply): void {
   const named = reply.getHeader('vary');
   void reply.header('vary', named === undefined ? 'Accept-Language' : `${String(named)}, Accept-Language`);

@@ -15,14 +15,14 @@ import { Problem } from '../problems.ts';
 import { notice } from '../schemas.ts';
 
 export const readProductParams = z.strictObject({
-  sku: text(64).meta({ description: 'As in the catalogue.', example: 'KOPI-GAYO-250' }),
+  sku: text(64).meta({ description: 'The SKU as in the catalogue.', example: 'KOPI-GAYO-250' }),
 });
 
 export const readProductAnswer = z
   .object({ product: productAnswer, notice: notice.exactOptional() })
   .meta({ description: 'The product.', headers: catalogueHeaders, examples: [{ product: EXAMPLE_PRODUCT }] });
 
-/** One product. Public: it takes no key. */
+/** One product. Public: it needs no key. */
 export function readProductRoute(app: ApiRouter, deps: ApiDependencies): void {
   const schema = {
     operationId: 'readProduct',
@@ -36,7 +36,7 @@ export function readProductRoute(app: ApiRouter, deps: ApiDependencies): void {
   app.get('/v1/products/:sku', { config: catalogueRoute, schema }, async (request, reply) => {
     const { sku } = request.params as z.output<typeof readProductParams>;
     const found = await deps.catalogue.find(sku);
-    if (found === undefined) throw new Problem('not_found', 'There is no product of this SKU.');
+    if (found === undefined) throw new Problem('not_found', 'There is no product with this SKU.');
     const { changesAtMs, ...answer } = found;
     return sendCatalogue(
       deps,

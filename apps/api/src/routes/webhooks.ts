@@ -3,21 +3,21 @@ import { GATEWAYS, type WebhookResult } from '@antrean/payments';
 import { askedJobId, type Producer } from '@antrean/queue';
 import { z } from 'zod';
 import type { ApiRouter } from '../api-routes.ts';
-import { askingRedis } from '../caller.ts';
+import { callRedis } from '../caller.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { Problem } from '../problems.ts';
 import { EXAMPLE_ORDER_ID, receivedAnswer } from '../schemas.ts';
 import { fingerprintOf } from '../tokens.ts';
 
-/** A route for each gateway that delivers webhooks. */
+/** One route for each gateway that delivers webhooks. */
 export function webhookRoutes(app: ApiRouter, deps: ApiDependencies): void {
   for (const [gateway, secrets] of deps.config.webhookSecrets) webhookRoute(app, deps, gateway, secrets);
 }
 
 /**
- * Verify, enqueue, answer. What cannot be enqueued is answered 503, so that the gateway delivers it again. Whatever the
- * event says, and whether or not its order is known, is for the worker to find out. An event that is delivered many times
- * within a minute is one job; a later delivery is another, in case that failed.
+ * Verifies, enqueues and answers. If the event cannot be enqueued, the answer is 503 and the gateway delivers it
+ * again. The worker interprets the event and looks for its order. Deliveries of one event within a minute are one
+ * job; a later delivery is another job, in case the first failed.
  */
 function webhookRoute(
   app: ApiRouter,
@@ -44,9 +44,8 @@ function webhookRoute(
     const result = webhooks.receive({ headers, body: sent }, secrets);
     if (result.kind === 'unauthorized') throw new Problem('unauthorized', result.detail);
     if (result.kind === 'without_body') throw new Problem('malformed_body');
-    if (result.kind === 'ignored')
-      request.log.warn({ gateway }, 'an event of another shape was received and left alone');
-    else await askingRedis(request, () => enqueue(producer, gateway, requestId, result));
+    if (result.kind === 'ignored') request.log.warn({ gateway }, 'webhook event of an unknown shape ignored');
+    else await callRedis(request, () => enqueue(producer, gateway, requestId, result));
     return reply.code(200).send({ received: true });
   });
 }
@@ -69,7 +68,7 @@ async function enqueue(
   await producer.add('apply-payment-event', { gateway, requestId, ...payment, dedupeKey }, jobId);
 }
 
-/** A key holds whatever a gateway says, and a job id must not. */
+/** The dedupe key holds text of the gateway, which a job id must not. */
 function jobIdOf(
   name: 'apply-payment-event' | 'apply-refund-event',
   gateway: OnlineGateway,
