@@ -8,7 +8,7 @@ import {
   lockRefunds,
   type PaymentAttempt,
 } from '@antrean/db';
-import { REFUNDED_BY_ITSELF } from '@antrean/domain';
+import { REFUNDED_AUTOMATICALLY } from '@antrean/domain';
 import { returnedOf } from './gateways.ts';
 import { must } from './violation.ts';
 import type { World } from './world.ts';
@@ -92,7 +92,7 @@ async function checkPayments(world: World, { refunds, exceptionOf }: Books): Pro
     if (outcome === 'paid') continue;
     const opened = exceptionOf(attemptId, outcome);
     must(opened !== undefined, () => `${name} is a ${outcome}, and no case says so.`);
-    if (!REFUNDED_BY_ITSELF.some((kind) => kind === outcome)) continue;
+    if (!REFUNDED_AUTOMATICALLY.some((kind) => kind === outcome)) continue;
     const refund = refunds.find((one) => one.id === `rf-${attemptId}`);
     must(refund !== undefined, () => `${name} is a ${outcome}, and its money does not go back.`);
     // Taken back meanwhile, or asked for anew by an admin.

@@ -21,7 +21,7 @@ import {
   type CommandOutcomes,
   decideOrderCommands,
   type HeldProduct,
-  isAboutReturns,
+  involvesReturnedMoney,
   type LoadedState,
   type OrderCommand,
   roundsOf,
@@ -127,7 +127,7 @@ async function scopeOf(db: Kysely<Database>, batch: readonly OrderCommand[]): Pr
     exceptionIds: batch.flatMap((command) =>
       command.kind === 'request_refund' ? (command.exceptionId ?? []) : [],
     ),
-    withReturns: batch.some(isAboutReturns),
+    withReturns: batch.some(involvesReturnedMoney),
   };
 }
 

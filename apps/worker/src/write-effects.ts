@@ -20,7 +20,7 @@ import {
   type Transaction,
   undoAttempts,
 } from '@antrean/db';
-import { type Effects, nextStatusCheckAt, TRANSFER_AMOUNT_RESTS_MS } from '@antrean/domain';
+import { type Effects, nextStatusCheckAt, TRANSFER_AMOUNT_COOLDOWN_MS } from '@antrean/domain';
 
 /** Before every other attempt that is due. */
 const POLL_FIRST_MS = 24 * 3_600_000;
@@ -55,7 +55,7 @@ export async function writeEffects(
     ),
     adjustRefundedTotals(trx, refundedTotals),
     scheduleStatusChecks(trx, statusChecks, after(-POLL_FIRST_MS)),
-    freeTransferAmounts(trx, freedTransferAmounts, after(TRANSFER_AMOUNT_RESTS_MS)),
+    freeTransferAmounts(trx, freedTransferAmounts, after(TRANSFER_AMOUNT_COOLDOWN_MS)),
     moveMoney(trx, moneyMovements),
     recordFees(trx, fees),
     movePaymentExceptions(trx, exceptionMoves),

@@ -11,7 +11,7 @@ import { buyerKeysOf } from './buyer.ts';
 
 const SKUS = ['KOPI', 'TEH', 'GULA'] as const;
 
-/** Stock runs out in some runs; in others it lasts, so that quotas and limits do. */
+/** In some runs stock runs out. In others it lasts, so that quotas and limits run out. */
 const product = fc.record({
   available: fc.oneof(fc.nat(8), fc.integer({ min: 9, max: 60 })),
   unitPriceRupiah: fc.integer({ min: 1, max: 1e9 }),
@@ -21,7 +21,7 @@ const sku = fc.oneof(
   { weight: 1, arbitrary: fc.constant('NOPE') },
 );
 
-/** A day of 12 ms: orders meet the first and the last moment of a sale often, and gaps and neighbours too. */
+/** A day of 12 ms, so that orders often hit the first and last moment of a sale, gaps, and adjacent sales. */
 const moment = fc.nat(12);
 const BUYER_KEYS = [
   'email:siti@gmail.com',
@@ -60,14 +60,14 @@ const order = fc.record({
     maxLength: 4,
   }),
   shippingFeeRupiah: fc.nat(100_000),
-  /** The SKUs that the buyer was shown at their sale price, if they are in a sale; undefined: shown nothing. */
+  /** The SKUs that the buyer was shown at their sale price; undefined if no total was shown. */
   shownOnSale: fc.oneof(
     { weight: 4, arbitrary: fc.constant(undefined) },
     { weight: 3, arbitrary: fc.constant<readonly string[]>(SKUS) },
     { weight: 2, arbitrary: fc.constant<readonly string[]>([]) },
     { weight: 2, arbitrary: fc.subarray<string>([...SKUS]) },
   ),
-  /** How far what the buyer was shown is from the total. */
+  /** The difference between the shown total and the order's total. */
   shownOffBy: fc.oneof(
     { weight: 8, arbitrary: fc.constant(0) },
     { weight: 1, arbitrary: fc.constantFrom(-1, 1) },
@@ -153,7 +153,7 @@ function exactTotal(
   );
 }
 
-/** Units of each product that the lines come to. */
+/** Units of each product in these lines. */
 function unitsOf(lines: readonly { sku: string; quantity: number }[]): Map<string, number> {
   const units = new Map<string, number>();
   for (const line of lines) units.set(line.sku, (units.get(line.sku) ?? 0) + line.quantity);
@@ -162,17 +162,17 @@ function unitsOf(lines: readonly { sku: string; quantity: number }[]): Map<strin
 
 const answersOf = ({ orders, products, saleItems }: Market) => allot(orders, products, saleItems);
 
-/** What each order was answered, with the answers before it. */
+/** Each order with its allotment and the earlier allotments. */
 function pairsOf(drawn: Market): { asked: OrderToAllot; answer: Allotment; earlier: Taken }[] {
   const answers = answersOf(drawn);
   return drawn.orders.map((asked, index) => {
     const answer = answers[index];
-    if (answer === undefined) throw new Error(`${asked.orderId} was not answered.`);
+    if (answer === undefined) throw new Error(`Order ${asked.orderId} has no allotment.`);
     return { asked, answer, earlier: takenBy(answers.slice(0, index), drawn) };
   });
 }
 
-/** What a list of answers took, as far as its reserved lines show. */
+/** What a list of allotments took, by their reserved lines. */
 interface Taken {
   units: (bySku: string) => number;
   quota: (flashSaleItemId: number) => number;
@@ -198,8 +198,8 @@ function takenBy(answers: readonly Allotment[], { orders }: Market): Taken {
 }
 
 /**
- * What the rules say of an order after `earlier`, worked out from facts about each product of it. Null where
- * it is to be reserved.
+ * The expected rejection reason of an order after `earlier`, computed from facts about each of its products. Null if
+ * it must be reserved.
  */
 function ruling(asked: OrderToAllot, earlier: Taken, drawn: Market) {
   const facts = [...unitsOf(asked.items)].map(([of, units]) => {
@@ -210,7 +210,7 @@ function ruling(asked: OrderToAllot, earlier: Taken, drawn: Market) {
     return {
       sku: of,
       isUnknown: known === undefined,
-      isQuotaGone: sale !== undefined && !hasQuota,
+      isQuotaSold: sale !== undefined && !hasQuota,
       flashSaleItemId: hasQuota ? sale.flashSaleItemId : null,
       priceRupiah: hasQuota ? sale.salePriceRupiah : ordinaryRupiah,
       openPriceRupiah: sale?.salePriceRupiah ?? ordinaryRupiah,
@@ -229,10 +229,10 @@ function ruling(asked: OrderToAllot, earlier: Taken, drawn: Market) {
   const totalOnSale = exactTotal(asked, (of) => factOf(of)?.openPriceRupiah ?? 0);
   const shown = asked.expectedTotalRupiah === undefined ? undefined : BigInt(asked.expectedTotalRupiah);
   const isUnknown = facts.some((fact) => fact.isUnknown);
-  const isQuotaGone = facts.some((fact) => fact.isQuotaGone);
+  const isQuotaSold = facts.some((fact) => fact.isQuotaSold);
   const reasons = {
     unknown_product: isUnknown,
-    sale_closed: isQuotaGone && shown !== total && (shown === undefined || shown === totalOnSale),
+    sale_closed: isQuotaSold && shown !== total && (shown === undefined || shown === totalOnSale),
     price_changed: shown !== undefined && shown !== total,
     limit_exceeded: facts.some((fact) => fact.isAboveLimit),
     out_of_stock: facts.some((fact) => fact.isShort),
@@ -263,7 +263,7 @@ describe('allot, for any orders, any stock and any sales', () => {
     });
   });
 
-  it('takes no buyer key above a limit', () => {
+  it('never lets a buyer key exceed a limit', () => {
     holds((drawn) => {
       const taken = takenBy(answersOf(drawn), drawn);
       for (const { flashSaleItemId, limitPerBuyer, heldByBuyer } of drawn.saleItems) {
@@ -276,7 +276,7 @@ describe('allot, for any orders, any stock and any sales', () => {
     });
   });
 
-  it('sells at a sale price only what was accepted in its window, and all else at the ordinary price', () => {
+  it('sells at a sale price only orders accepted in its window, and all others at the regular price', () => {
     holds((drawn) => {
       for (const { asked, answer } of pairsOf(drawn)) {
         for (const line of answer.lines) {
@@ -289,7 +289,7 @@ describe('allot, for any orders, any stock and any sales', () => {
     });
   });
 
-  it('answers every order once, in the order given, with all of its lines and one price a product', () => {
+  it('decides every order once, in the given order, with all of its lines and one price for each product', () => {
     holds((drawn) => {
       expect(answersOf(drawn).map(({ orderId }) => orderId)).toEqual(
         drawn.orders.map(({ orderId }) => orderId),
@@ -306,7 +306,7 @@ describe('allot, for any orders, any stock and any sales', () => {
     });
   });
 
-  it('takes nothing for an order that it rejects: without it, all others get the same', () => {
+  it('takes nothing for a rejected order: without it, all others get the same', () => {
     holds((drawn) => {
       const answers = answersOf(drawn);
       for (const { kind, orderId: rejected } of answers) {
@@ -319,7 +319,7 @@ describe('allot, for any orders, any stock and any sales', () => {
     });
   });
 
-  it('decides every order by the rules, on what the earlier ones left', () => {
+  it('decides every order by the rules, on what the earlier orders left', () => {
     holds((drawn) => {
       for (const { asked, answer, earlier } of pairsOf(drawn)) {
         expect(answer.kind === 'rejected' ? answer.reason : null).toBe(ruling(asked, earlier, drawn).reason);
@@ -327,7 +327,7 @@ describe('allot, for any orders, any stock and any sales', () => {
     });
   });
 
-  it('gives the sale price wherever the quota covers the order, and nowhere else', () => {
+  it('gives the sale price exactly when the quota covers the order', () => {
     holds((drawn) => {
       for (const { asked, answer, earlier } of pairsOf(drawn)) {
         const { factOf } = ruling(asked, earlier, drawn);
@@ -336,7 +336,7 @@ describe('allot, for any orders, any stock and any sales', () => {
     });
   });
 
-  it('decides about an order without regard to those behind it', () => {
+  it('decides an order independently of the orders after it', () => {
     holds((drawn) => {
       const answers = answersOf(drawn);
       for (let ahead = 0; ahead <= answers.length; ahead += 1) {
@@ -346,7 +346,7 @@ describe('allot, for any orders, any stock and any sales', () => {
     });
   });
 
-  it('answers the same when asked again, however its input is listed, and changes no input', () => {
+  it('is deterministic, ignores the order of products and sales, and does not change its input', () => {
     holds((drawn) => {
       const before = structuredClone(drawn);
       const first = answersOf(drawn);
@@ -361,7 +361,7 @@ describe('allot, for any orders, any stock and any sales', () => {
     });
   });
 
-  it('sums the quantities of one product: an order means the same with its lines merged', () => {
+  it('sums the quantities of one product: merging an order’s lines changes nothing', () => {
     holds((drawn) => {
       const orders = drawn.orders.map((one) => ({
         ...one,
@@ -375,7 +375,7 @@ describe('allot, for any orders, any stock and any sales', () => {
     });
   });
 
-  it('counts totals to the rupiah, and serves no order that was shown another one', () => {
+  it('computes exact totals, and rejects an order whose buyer was shown another total', () => {
     holds((drawn) => {
       for (const { asked, answer, earlier } of pairsOf(drawn)) {
         const { total } = ruling(asked, earlier, drawn);

@@ -23,7 +23,7 @@ const order = (
 });
 
 describe('allot', () => {
-  it('serves orders in the order given until stock is gone', () => {
+  it('serves orders in the given order until stock runs out', () => {
     const result = allot(
       ['a', 'b', 'c'].map((id) => order(id, [{ sku: 'KOPI', quantity: 2 }])),
       [kopi],
@@ -32,7 +32,7 @@ describe('allot', () => {
     expect(result.map((r) => r.kind)).toEqual(['reserved', 'rejected', 'rejected']);
   });
 
-  it('gives an order that fits to a later buyer when an earlier one asked for too much', () => {
+  it('serves a later order that fits when an earlier one asked for too much', () => {
     const result = allot(
       [order('a', [{ sku: 'KOPI', quantity: 9 }]), order('b', [{ sku: 'KOPI', quantity: 3 }])],
       [kopi],
@@ -73,7 +73,7 @@ describe('allot', () => {
     expect(result).toMatchObject({ kind: 'rejected', reason: 'out_of_stock' });
   });
 
-  it('rejects an unknown product and a total that no longer holds', () => {
+  it('rejects an unknown product and an outdated total', () => {
     const result = allot(
       [order('a', [{ sku: 'NOPE', quantity: 1 }]), order('b', [{ sku: 'KOPI', quantity: 1 }], 49_000)],
       [kopi],
@@ -111,7 +111,7 @@ describe('allot in a flash sale', () => {
     [1_000, 10_000, 7],
     [1_999, 10_000, 7],
     [2_000, 50_000, null],
-  ])('sells at the price of the moment it was accepted: %i ms', (acceptedAtMs, unitPriceRupiah, item) => {
+  ])('uses the price at the time of acceptance: %i ms', (acceptedAtMs, unitPriceRupiah, item) => {
     const [result] = allot([{ ...order('a', some(1)), acceptedAtMs }], [plenty], [kopiSale]);
     expect(result).toMatchObject({
       kind: 'reserved',
@@ -120,7 +120,7 @@ describe('allot in a flash sale', () => {
     });
   });
 
-  it('counts the quota of each of a product’s sales on its own', () => {
+  it('counts the quota of each sale of a product separately', () => {
     const next = { ...kopiSale, flashSaleItemId: 8, startsAtMs: 2_000, endsAtMs: 3_000, quotaLeft: 1 };
     const at = (acceptedAtMs: number, id: string, quantity: number) => ({
       ...order(id, some(quantity)),
@@ -153,10 +153,10 @@ describe('allot in a flash sale', () => {
   });
 
   it.each([
-    ['is sold at the ordinary price when that was shown', 200_000, { kind: 'reserved' }],
-    ['learns that the sale is closed when its price was shown', 40_000, { reason: 'sale_closed' }],
-    ['learns that the sale is closed when nothing was shown', undefined, { reason: 'sale_closed' }],
-    ['learns that the price changed when another total was shown', 40_001, { reason: 'price_changed' }],
+    ['is sold at the regular price when that was shown', 200_000, { kind: 'reserved' }],
+    ['is rejected as sale_closed when the sale price was shown', 40_000, { reason: 'sale_closed' }],
+    ['is rejected as sale_closed when no total was shown', undefined, { reason: 'sale_closed' }],
+    ['is rejected as price_changed when another total was shown', 40_001, { reason: 'price_changed' }],
   ])('an order that the quota does not cover %s', (_, expectedTotalRupiah, answer) => {
     const [result] = allot([order('a', some(4), expectedTotalRupiah)], [plenty], [kopiSale]);
     expect(result).toMatchObject({
@@ -166,7 +166,7 @@ describe('allot in a flash sale', () => {
     });
   });
 
-  it('calls it a changed price when the ordinary one was shown while the sale has quota', () => {
+  it('rejects as price_changed when the regular price was shown while the sale has quota', () => {
     const [result] = allot([order('a', some(1), 50_000)], [plenty], [kopiSale]);
     expect(result).toMatchObject({
       reason: 'price_changed',
@@ -175,7 +175,7 @@ describe('allot in a flash sale', () => {
     });
   });
 
-  it('sells one product at the sale price and another, whose quota is gone, at the ordinary one', () => {
+  it('sells one product at the sale price and another, whose quota is sold, at the regular price', () => {
     const tehSale = { ...kopiSale, flashSaleItemId: 8, productId: teh.productId, quotaLeft: 0 };
     const shown = (expectedTotalRupiah?: number) => {
       const asked = order('a', [...some(1), { sku: 'TEH', quantity: 1 }], expectedTotalRupiah);
@@ -191,7 +191,7 @@ describe('allot in a flash sale', () => {
     expect(shown()).toMatchObject({ reason: 'sale_closed' });
   });
 
-  it('counts the allowance of each of a product’s sales on its own', () => {
+  it('counts the allowance in each sale of a product separately', () => {
     const next = { ...limited(1), flashSaleItemId: 8, startsAtMs: 2_000, endsAtMs: 3_000 };
     const at = (acceptedAtMs: number) => ({ ...order('a', some(1)), acceptedAtMs });
     expect(allot([at(1_500), at(2_500), at(2_501)], [plenty], [limited(1), next])).toMatchObject([
@@ -201,7 +201,7 @@ describe('allot in a flash sale', () => {
     ]);
   });
 
-  it('leaves quota alone when an order is sold at the ordinary price', () => {
+  it('does not use quota for an order at the regular price', () => {
     const result = allot([order('a', some(4), 200_000), order('b', some(3))], [plenty], [kopiSale]);
     expect(result).toMatchObject([{ kind: 'reserved' }, { kind: 'reserved', totalRupiah: 30_000 }]);
   });
@@ -218,7 +218,7 @@ describe('allot in a flash sale', () => {
     });
   });
 
-  it('counts what earlier orders of the batch took against the limit of a buyer', () => {
+  it('counts earlier orders of the batch against the limit of a buyer', () => {
     const orders = ['a', 'b', 'c'].map((id) => ({ ...order(id, some(1)), buyerKeys: ['phone:1'] }));
     expect(allot(orders, [plenty], [limited(2)])).toMatchObject([
       { kind: 'reserved' },
@@ -227,7 +227,7 @@ describe('allot in a flash sale', () => {
     ]);
   });
 
-  it('lets no buyer past the limit who changes only one of e-mail and phone', () => {
+  it('applies the limit to a buyer who changes only e-mail or phone', () => {
     const by = (id: string, ...buyerKeys: string[]) => ({ ...order(id, some(1)), buyerKeys });
     const orders = [
       by('a', 'email:s', 'phone:1'),
@@ -241,7 +241,7 @@ describe('allot in a flash sale', () => {
     ]);
   });
 
-  it('counts what a buyer already held, and one order for more than the limit', () => {
+  it('counts units that a buyer already holds, and rejects one order for more than the limit', () => {
     const by = (quantity: number) => ({ ...order('a', some(quantity)), buyerKeys: ['phone:1'] });
     const sale = limited(3, [['phone:1', 1]]);
     expect(allot([by(2)], [plenty], [sale])).toMatchObject([{ kind: 'reserved' }]);
@@ -249,12 +249,12 @@ describe('allot in a flash sale', () => {
     expect(allot([order('b', some(4))], [plenty], [sale])).toMatchObject([{ reason: 'limit_exceeded' }]);
   });
 
-  it('has no limit at the ordinary price', () => {
+  it('has no limit at the regular price', () => {
     const sale = { ...limited(1), quotaLeft: 1 };
     expect(allot([order('a', some(2), 100_000)], [plenty], [sale])).toMatchObject([{ kind: 'reserved' }]);
   });
 
-  it('takes neither quota nor allowance for an order that stock cannot serve', () => {
+  it('uses neither quota nor allowance for an order that stock cannot serve', () => {
     const result = allot(
       [
         order('a', [...some(1), { sku: 'TEH', quantity: 2 }]),
@@ -266,7 +266,7 @@ describe('allot in a flash sale', () => {
     expect(result).toMatchObject([{ reason: 'out_of_stock' }, { kind: 'reserved' }]);
   });
 
-  it('names the price before the limit, and the limit before the stock', () => {
+  it('checks the price before the limit, and the limit before the stock', () => {
     const one = (expected?: number) => allot([order('a', some(5), expected)], [kopi], [limited(2)])[0];
     expect(one(1)).toMatchObject({ reason: 'price_changed' });
     expect(one(50_000)).toMatchObject({ reason: 'limit_exceeded' });

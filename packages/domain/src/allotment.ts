@@ -1,6 +1,6 @@
 import type { RejectionReason } from './order-lifecycle.ts';
 
-/** A product as the batch has locked it. Quantities in units, price in integer rupiah. */
+/** A product, locked by the batch's transaction. Quantities in units, price in integer rupiah. */
 export interface LockedProduct {
   readonly productId: number;
   readonly sku: string;
@@ -9,7 +9,7 @@ export interface LockedProduct {
   readonly available: number;
 }
 
-/** A flash sale item as the batch has locked it. At most one of a product covers a moment. */
+/** A flash sale item, locked by the batch's transaction. A product has at most one sale at any moment. */
 export interface LockedSaleItem {
   readonly flashSaleItemId: number;
   readonly productId: number;
@@ -18,21 +18,21 @@ export interface LockedSaleItem {
   readonly endsAtMs: number;
   readonly salePriceRupiah: number;
   readonly quotaLeft: number;
-  /** Units a buyer may hold or have bought; null where there is no limit. */
+  /** The maximum of units a buyer may hold or have bought; null for no limit. */
   readonly limitPerBuyer: number | null;
-  /** Units that each buyer key holds or has bought so far. */
+  /** Units that each buyer key holds or has bought. */
   readonly heldByBuyer: ReadonlyMap<string, number>;
 }
 
 export interface OrderToAllot {
   readonly orderId: string;
-  /** Sale windows and prices are those of this moment, not of the one at which stock is allotted. */
+  /** The time that decides sale windows and prices, not the time of allotment. */
   readonly acceptedAtMs: number;
-  /** The distinct keys of `buyerKeysOf`: limits hold for each of them. */
+  /** The distinct keys of `buyerKeysOf`. Limits apply to each of them. */
   readonly buyerKeys: readonly string[];
   readonly items: readonly { readonly sku: string; readonly quantity: number }[];
   readonly shippingFeeRupiah: number;
-  /** What the storefront showed the buyer, in rupiah; a different total rejects the order. */
+  /** The total that the storefront showed to the buyer, in rupiah. A different total rejects the order. */
   readonly expectedTotalRupiah?: number | undefined;
 }
 
@@ -42,11 +42,11 @@ export interface AllottedLine {
   readonly name: string;
   readonly quantity: number;
   readonly unitPriceRupiah: number;
-  /** The sale whose price this is; null for the ordinary price. */
+  /** The sale that sets this price; null for the regular price. */
   readonly flashSaleItemId: number | null;
 }
 
-/** A line of a rejected order: of a product that nobody knows there is only what was asked for. */
+/** A line of a rejected order. A line of an unknown product has only SKU and quantity. */
 export type RejectedLine =
   | AllottedLine
   | {
@@ -69,16 +69,16 @@ export type Allotment =
       readonly kind: 'rejected';
       readonly orderId: string;
       readonly reason: RejectionReason;
-      /** At the prices that the order would have had; null where a product is not known. */
+      /** At the prices that the order would have had; null when a product is unknown. */
       readonly totalRupiah: number | null;
       readonly lines: readonly RejectedLine[];
     };
 
 /**
- * Allots locked stock and sale quotas to orders in the order given: all lines of an order or none, quantities
- * of one product summed within an order and sold at one price. A rejected order takes nothing. Pure and
- * deterministic; the counters it implies never go below zero, nor a buyer above a limit. The sold-out gate (status-records.ts
- * of packages/redis) repeats what it says of price, stock and quota, and is tested against it.
+ * Allots locked stock and sale quotas to orders in the given order. All lines of an order are served or none;
+ * quantities of one product are summed within an order and sold at one price. A rejected order takes nothing. Pure
+ * and deterministic; counters never go below zero, and no buyer above a limit. The sold-out gate (status-records.ts
+ * of packages/redis) repeats its rules for price, stock and quota, and a test compares both.
  */
 export function allot(
   orders: readonly OrderToAllot[],
@@ -103,7 +103,7 @@ export function allot(
   });
 }
 
-/** A product and its sales while a batch is allotted: what the orders so far have left. */
+/** A product and its sales during allotment, minus what earlier orders of the batch took. */
 interface Shelf {
   readonly product: LockedProduct;
   readonly sales: Sale[];
@@ -116,13 +116,13 @@ interface Sale {
   quotaLeft: number;
 }
 
-/** All that an order wants of one product. */
+/** The quantity of one product that an order asks for. */
 interface Want {
   readonly shelf: Shelf;
   readonly quantity: number;
   /** The sale in whose window the order was accepted. */
   readonly openSale: Sale | undefined;
-  /** `openSale` where its quota covers the whole quantity; without it the ordinary price holds. */
+  /** `openSale` if its quota covers the whole quantity; else the regular price applies. */
   readonly sale: Sale | undefined;
 }
 
@@ -144,7 +144,7 @@ function shelvesOf(
   );
 }
 
-/** By SKU; a product that nobody knows is left out. */
+/** By SKU, without unknown products. */
 function wantsOf(order: OrderToAllot, shelves: ReadonlyMap<string, Shelf>): ReadonlyMap<string, Want> {
   const wants = new Map<string, Want>();
   for (const { sku, quantity: more } of order.items) {
@@ -184,20 +184,20 @@ function totalOf(
   );
 }
 
-/** The first rule that the order fails; undefined where it is served. */
+/** The first rule that the order breaks; undefined when it is served. */
 function rejectionReasonOf(
   order: OrderToAllot,
   wanted: readonly Want[],
   totalRupiah: number,
 ): RejectionReason | undefined {
   const { expectedTotalRupiah, buyerKeys } = order;
-  const isQuotaGone = wanted.some(({ openSale, sale }) => openSale !== sale);
+  const isQuotaSold = wanted.some(({ openSale, sale }) => openSale !== sale);
   if (expectedTotalRupiah === undefined) {
-    // Nobody is sold at the ordinary price what may have been shown at the sale price.
-    if (isQuotaGone) return 'sale_closed';
+    // The buyer may have seen the sale price, so the order is not sold at the regular one.
+    if (isQuotaSold) return 'sale_closed';
   } else if (expectedTotalRupiah !== totalRupiah) {
     const wasShownSalePrices = expectedTotalRupiah === totalOf(order, wanted, ({ openSale }) => openSale);
-    return isQuotaGone && wasShownSalePrices ? 'sale_closed' : 'price_changed';
+    return isQuotaSold && wasShownSalePrices ? 'sale_closed' : 'price_changed';
   }
   if (wanted.some((want) => isAboveLimit(want, buyerKeys))) return 'limit_exceeded';
   if (wanted.some(({ shelf, quantity }) => shelf.stockLeft < quantity)) return 'out_of_stock';

@@ -32,7 +32,7 @@ describe('buyerKeysOf', () => {
     ['"a@b.c"@gmail.com', '"a@bc"@gmail.com'],
     ['+siti@example.com', '+siti@example.com'],
     [' Not An Address+1 ', 'not an address+1'],
-  ])('counts %s as %s', (email, mailbox) => {
+  ])('normalises %s to %s', (email, mailbox) => {
     expect(emailKey(email)).toBe(`email:${mailbox}`);
   });
 
@@ -66,22 +66,22 @@ describe('buyerKeysOf', () => {
     ['62 62 812 3456 7890', '81234567890'],
     ['0620812 3456 7890', '81234567890'],
     ['+812 3456 7890', '81234567890'],
-  ])('counts %s as %s', (phone, digits) => {
+  ])('normalises %s to %s', (phone, digits) => {
     expect(phoneKey(phone)).toBe(`phone:${digits}`);
   });
 
-  it('gives no key for a value that says nothing, as strangers would share it', () => {
+  it('gives no key for an empty value, as unrelated buyers would share it', () => {
     expect(keysOf({ id: '', email: '  ', phone: '-' })).toEqual([]);
   });
 
-  it('tells the ids of two storefronts apart', () => {
+  it('separates customer ids of two storefronts', () => {
     const customer = { id: '7', email: '', phone: '' };
     expect(buyerKeysOf({ storefrontId: 'a', customer })).not.toEqual(
       buyerKeysOf({ storefrontId: 'b', customer }),
     );
   });
 
-  it('never throws, and sorts distinct keys, whatever it is given', () => {
+  it('never throws, and returns sorted, distinct keys for any input', () => {
     const text = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.string({ unit: fc.constantFrom(...Array.from('+0862@. a')) }),

@@ -4,10 +4,10 @@ interface Buyer {
 }
 
 /**
- * The keys under which a buyer's purchases are counted, sorted and distinct: one for all spellings of an
- * e-mail address, one for all spellings of a phone number, and the storefront's own id. An order counts
- * under each of its keys, so that changing only one of e-mail and phone wins no second allowance.
- * Never throws; a value of which nothing is left has no key, as strangers would share it.
+ * The keys under which a buyer's purchases are counted, sorted and distinct: the normalised e-mail address, the
+ * normalised phone number, and the storefront's customer id. An order counts under each of its keys, so that a buyer
+ * who changes only e-mail or phone gets no second allowance. Never throws. An empty value has no key, as unrelated
+ * buyers would share it.
  */
 export function buyerKeysOf({ storefrontId, customer }: Buyer): string[] {
   const email = mailbox(customer.email);
@@ -19,7 +19,7 @@ export function buyerKeysOf({ storefrontId, customer }: Buyer): string[] {
   return keys;
 }
 
-/** Names under which a provider delivers to the same mailbox. */
+/** Domains of one provider that deliver to the same mailbox. */
 const SAME_DOMAIN: ReadonlyMap<string, string> = new Map([
   ['googlemail.com', 'gmail.com'],
   ['me.com', 'icloud.com'],
@@ -29,9 +29,9 @@ const SAME_DOMAIN: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * The mailbox that an address delivers to: letter case and a `+tag` make no other one, nor do dots at Gmail,
- * of which googlemail.com is an older name, as Apple and Proton have them. Where a provider takes `+` literally, two buyers become one;
- * telling them apart would give everyone else as many allowances as they can think of tags.
+ * The mailbox of an address: letter case and a `+tag` are ignored, and at Gmail dots too. Older domains of Google,
+ * Apple and Proton are replaced by the present one. At a provider that takes `+` literally, two buyers share a key;
+ * otherwise a buyer could make allowances by inventing tags.
  */
 function mailbox(email: string): string {
   const address = email.normalize('NFKC').trim().toLowerCase();
@@ -44,8 +44,8 @@ function mailbox(email: string): string {
 }
 
 /**
- * A phone number without the zeros and country codes of Indonesia before it: `0812…`, `+62 812…`, `0062812…`, `62 0812…`
- * and what else a person or a courier reads as the same number. A foreign number keeps its country code.
+ * A phone number without leading zeros and country codes of Indonesia, in all spellings of the same number: `0812…`,
+ * `+62 812…`, `0062812…`, `62 0812…`. A foreign number keeps its country code.
  */
 function subscriberNumber(phone: string): string {
   const digits = phone.normalize('NFKC').replaceAll(/\D/g, '');

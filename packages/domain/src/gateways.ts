@@ -1,10 +1,10 @@
-/** How a customer pays: on the page of a gateway, or to an account of the shop's bank. */
+/** How a customer pays: on a gateway's page, or by transfer to the shop's bank account. */
 export type PaymentMethod = 'online' | 'bank_transfer';
 
 /**
- * Every gateway, in the order in which they are tried: how customers pay there, and the ledger account that holds its
- * money until it is settled. The table of packages/payments says how each `online` one is called; an operator confirms
- * the others.
+ * Every gateway, in the order of fallback, with its payment method and the ledger account that holds its money until
+ * settlement. The table of packages/payments defines the calls of each `online` gateway; operators confirm payments
+ * of the others.
  */
 const GATEWAYS = {
   midtrans: { method: 'online', account: 'midtrans' },
@@ -15,7 +15,7 @@ const GATEWAYS = {
 type Gateways = typeof GATEWAYS;
 export type GatewayName = keyof Gateways;
 export type GatewayAccount = Gateways[GatewayName]['account'];
-/** A gateway with an API that is called. */
+/** A gateway with an API that workers call. */
 export type OnlineGateway = {
   [N in GatewayName]: Gateways[N]['method'] extends 'online' ? N : never;
 }[GatewayName];

@@ -1,4 +1,4 @@
-// The four lifecycles are tables of one shape: allowed steps, who moves it on, deadlines.
+// The four lifecycles are tables of one shape: allowed moves, who makes the next one, deadlines.
 export { type Lifecycle, mayStep, statesBefore, statesOf, stepsOf } from './lifecycle.ts';
 
 // The order's lifecycle.
@@ -19,7 +19,7 @@ export {
   REJECTION_REASONS,
 } from './order-lifecycle.ts';
 
-// A payment attempt: its lifecycle, what its money meant, and when its gateway is asked again.
+// A payment attempt: its lifecycle, its payment outcome, and its status checks.
 export {
   ATTEMPT_LIFECYCLE,
   ATTEMPT_STATES,
@@ -29,10 +29,10 @@ export {
   nextStatusCheckAt,
   type PaymentOutcome,
   PAYMENT_OUTCOMES,
-  TRANSFER_AMOUNT_RESTS_MS,
+  TRANSFER_AMOUNT_COOLDOWN_MS,
 } from './payment-attempt.ts';
 
-// Gateways: their names, how customers pay there, and where their money is.
+// Gateways: names, payment methods and ledger accounts.
 export {
   GATEWAY_ACCOUNTS,
   type GatewayName,
@@ -41,23 +41,23 @@ export {
   type PaymentMethod,
 } from './gateways.ts';
 
-// Refunds, and the exceptions that somebody has to put right.
+// Refunds and payment exceptions.
 export { REFUND_LIFECYCLE, REFUND_STATES, type RefundState } from './refund.ts';
 export {
   PAYMENT_EXCEPTION_LIFECYCLE,
   PAYMENT_EXCEPTION_STATES,
   type PaymentExceptionKind,
   type PaymentExceptionState,
-  REFUNDED_BY_ITSELF,
+  REFUNDED_AUTOMATICALLY,
 } from './payment-exception.ts';
 
 // Money: the accounts between which it moves.
 export { moneyMovement, type MoneyMovement, type MoneyMovementKind } from './money.ts';
 
-// The settlement report: two lists of a day's payments compared.
+// The settlement report: compares two lists of a day's payments.
 export { compareSettlement, type Difference, wibDay, wibDayBounds } from './settlement-report.ts';
 
-// Stock and flash sales: who gets what is on the shelf, and at which price.
+// Stock and flash sales: which orders get stock, and at which price.
 export {
   allot,
   type Allotment,
@@ -68,10 +68,11 @@ export {
   type OrderToAllot,
 } from './allotment.ts';
 
-// Buyers: what counts as one and the same.
+// Buyers: the keys that identify one.
 export { buyerKeysOf } from './buyer.ts';
 
-// Order commands: what payments, reversals, refunds, closing and fulfilment do to an order, its stock and its money.
+// Order commands: what payments, reversals, refunds, closing and fulfilment change in an order, its stock and its
+// money.
 export { awaitsReview, mustBeClosed } from './order-commands/closing.ts';
 export type {
   CommandOf,
@@ -93,7 +94,7 @@ export type {
   StockMovement,
   UndoneAttempt,
 } from './order-commands/effects.ts';
-export { isAboutReturns, roundsOf } from './order-commands/rounds.ts';
+export { involvesReturnedMoney, roundsOf } from './order-commands/rounds.ts';
 export type {
   AttemptRow,
   ExceptionRow,
@@ -104,7 +105,7 @@ export type {
   RefundRow,
 } from './order-commands/state.ts';
 
-// The ledger: every movement of stock, from what to what.
+// The ledger: every movement of stock, with the counters before and after.
 export {
   ledgerEntries,
   type LedgerEntry,
@@ -123,7 +124,7 @@ export {
   UNTIDY_FACTOR,
 } from './text.ts';
 
-// How an order is shown.
+// The order's status as clients read it.
 export {
   orderStatusOf,
   type OrderStatus,

@@ -7,7 +7,7 @@ const locked = [
 ];
 
 describe('ledgerEntries', () => {
-  it('lets each entry of a product begin where the one before it ended', () => {
+  it('starts each entry of a product where its previous entry ended', () => {
     const entries = ledgerEntries(
       [
         { productId: 1, kind: 'reserve', quantity: 4 },

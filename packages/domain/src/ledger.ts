@@ -1,22 +1,22 @@
 /** The counters of a product's stock, in units. */
 export interface StockCounters {
-  /** What the shelf holds. */
+  /** Units on the shelf. */
   readonly onHand: number;
-  /** What unpaid orders hold. */
+  /** Units held by unpaid orders. */
   readonly reserved: number;
-  /** What is paid and not shipped. */
+  /** Units that are paid and not shipped. */
   readonly committed: number;
 }
 
-/** What may happen to stock, and what one unit of it does to each counter. */
+/** The kinds of stock movements, and the effect of one unit on each counter. */
 const EFFECT = {
   receive: { onHand: 1, reserved: 0, committed: 0 },
   reserve: { onHand: 0, reserved: 1, committed: 0 },
   release: { onHand: 0, reserved: -1, committed: 0 },
   commit: { onHand: 0, reserved: -1, committed: 1 },
-  // A payment that came after the order had let its stock go.
+  // A payment that arrived after the order had released its stock.
   reinstate: { onHand: 0, reserved: 0, committed: 1 },
-  // A payment that went back before the order was shipped.
+  // A payment that was returned before the order was shipped.
   revoke: { onHand: 0, reserved: 0, committed: -1 },
   ship: { onHand: -1, reserved: 0, committed: -1 },
 } as const;
@@ -46,8 +46,8 @@ export type LedgerEntry<M extends Movement = Movement> = M & {
 };
 
 /**
- * The ledger entries of movements that follow each other in this order, from the counters that the transaction has
- * locked. Throws on a product that was not locked: its counters would be somebody else's to move.
+ * The ledger entries of these movements in order, starting from the counters that the transaction has locked. Throws
+ * for a product that is not locked, as another transaction may be changing its counters.
  */
 export function ledgerEntries<M extends Movement>(
   movements: readonly M[],

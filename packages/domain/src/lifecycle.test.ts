@@ -9,9 +9,9 @@ import { REFUND_LIFECYCLE, REFUND_STATES } from './refund.ts';
 interface Case {
   table: Lifecycle<string>;
   states: readonly string[];
-  /** In which a row is made. */
+  /** The states in which a row may be created. */
   begins: readonly string[];
-  /** After which nothing has to happen any more. */
+  /** The states after which nothing more has to happen. */
   ends: readonly string[];
   drawnIn: { page: string; under: string };
 }
@@ -28,14 +28,14 @@ const LIFECYCLES: Readonly<Record<string, Case>> = {
     table: ATTEMPT_LIFECYCLE,
     states: ATTEMPT_STATES,
     begins: ['created', 'sent'],
-    // Money may come in each of them.
+    // Money may still arrive in each of them.
     ends: ['declined', 'not_sent', 'paid', 'closed', 'abandoned', 'reversed', 'charged_back'],
     drawnIn: { page: 'payments', under: 'An attempt' },
   },
   refund: {
     table: REFUND_LIFECYCLE,
     states: REFUND_STATES,
-    // The third is a refund that was made elsewhere.
+    // The third is a refund made outside this system.
     begins: ['requested', 'manual_payout', 'succeeded'],
     ends: ['succeeded', 'refused'],
     drawnIn: { page: 'payments', under: 'Refunds' },
@@ -49,14 +49,14 @@ const LIFECYCLES: Readonly<Record<string, Case>> = {
   },
 };
 
-/** The states that are reached from these, themselves included. */
+/** The states reachable from these, including themselves. */
 function reachedFrom(table: Lifecycle<string>, starts: readonly string[]): string[] {
   const seen = new Set(starts);
   for (const state of seen) for (const next of table[state]?.next ?? []) seen.add(next);
   return [...seen];
 }
 
-/** The arrows of the first diagram below this heading; a label after the arrow is not looked at. */
+/** The arrows of the first diagram below this heading, without labels. */
 function drawn({ page, under }: Case['drawnIn']): string[] {
   const text = readFileSync(new URL(`../../../docs/${page}.md`, import.meta.url), 'utf8');
   const section = text.split(/^## /m).find((part) => part.startsWith(`${under}\n`)) ?? '';
@@ -71,11 +71,11 @@ describe.each(Object.entries(LIFECYCLES))(
       expect(statesOf(table).toSorted()).toEqual(states.toSorted());
     });
 
-    it('reaches every state from those in which it begins', () => {
+    it('reaches every state from its initial states', () => {
       expect(reachedFrom(table, begins).toSorted()).toEqual(states.toSorted());
     });
 
-    it('has a way to an end from every state', () => {
+    it('reaches a final state from every state', () => {
       for (const state of states)
         expect(
           reachedFrom(table, [state]).some((reached) => ends.includes(reached)),
@@ -83,7 +83,7 @@ describe.each(Object.entries(LIFECYCLES))(
         ).toBe(true);
     });
 
-    it('says who moves it on from every state but the final ones', () => {
+    it('names who moves it on from every state but the final ones', () => {
       for (const state of states) {
         const isFinal = table[state]?.next.length === 0;
         expect(table[state]?.movedBy === null, state).toBe(isFinal);
@@ -91,7 +91,7 @@ describe.each(Object.entries(LIFECYCLES))(
       }
     });
 
-    it('has a deadline only where something can follow', () => {
+    it('has no deadline in a final state', () => {
       for (const state of states)
         if (table[state]?.overdueAfterMs !== undefined)
           expect(
@@ -100,7 +100,7 @@ describe.each(Object.entries(LIFECYCLES))(
           ).toBe(true);
     });
 
-    it('is drawn in the documentation as it is', () => {
+    it('matches its diagram in the documentation', () => {
       const steps = stepsOf(table).map(({ from, to }) => `${from} -> ${to}`);
       const first = begins.map((state) => `[*] -> ${state}`);
       const last = states
@@ -112,16 +112,16 @@ describe.each(Object.entries(LIFECYCLES))(
 );
 
 describe('the lifecycle of a refund', () => {
-  it('takes the word that money has gone in every state: it is never denied', () => {
+  it('leads from every state to succeeded: returned money is never denied', () => {
     for (const state of REFUND_STATES)
       expect(state === 'succeeded' || mayStep(REFUND_LIFECYCLE, state, 'succeeded'), state).toBe(true);
   });
 
-  it('is sent only while nothing is known to have gone and the gateway does not have it', () => {
+  it('allows sending only while the gateway is not known to have the refund', () => {
     expect(statesBefore(REFUND_LIFECYCLE, 'sent')).toEqual(['requested', 'sent', 'unknown']);
   });
 
-  it('is not paid out by a person once the gateway has refused it', () => {
+  it('allows no manual payout after the gateway has refused the refund', () => {
     expect(statesBefore(REFUND_LIFECYCLE, 'manual_payout')).toEqual([
       'requested',
       'sent',
@@ -130,14 +130,14 @@ describe('the lifecycle of a refund', () => {
     ]);
   });
 
-  it('looks again at every refund that its gateway has not decided', () => {
+  it('has a deadline in every state that the gateway has not decided', () => {
     const undecided = REFUND_STATES.filter((state) => 'overdueAfterMs' in REFUND_LIFECYCLE[state]);
     expect(undecided).toEqual(['requested', 'sent', 'pending', 'unknown']);
   });
 });
 
 describe('the lifecycle of a payment exception', () => {
-  it('is resolved from every state, and never opened again', () => {
+  it('leads from every state to resolved, which is final', () => {
     expect(statesBefore(PAYMENT_EXCEPTION_LIFECYCLE, 'resolved')).toEqual([
       'open',
       'refunding',

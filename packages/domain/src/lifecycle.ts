@@ -1,11 +1,14 @@
 /**
- * The shape of the four lifecycles: order, payment attempt, refund, payment exception. Each is a table with one row a
- * state, and what it describes changes its state along that table and in no other way.
+ * The shape of the four lifecycles: order, payment attempt, refund, payment exception. Each is a table with one row
+ * for each state. The state changes only along that table.
  */
 export interface LifecycleRow<State extends string = string> {
-  /** The states that it may come into from here. */
+  /** The states that may follow this one. */
   readonly next: readonly State[];
-  /** Who moves it on; null in a final state. A job has its name in the queue, a gateway is asked or sends a webhook. */
+  /**
+   * Who makes the next move; null in a final state. A job is named as in the queue; `gateway` is a status check or a
+   * webhook.
+   */
   readonly movedBy:
     | 'reserve-order'
     | 'create-payment'
@@ -15,7 +18,7 @@ export interface LifecycleRow<State extends string = string> {
     | 'gateway'
     | 'admin'
     | null;
-  /** After this long in the state, the sweeper adds the job again, or the gateway is asked. */
+  /** After this time in the state, the sweeper adds the job again, or a worker checks at the gateway. */
   readonly overdueAfterMs?: number;
 }
 
@@ -25,7 +28,7 @@ export function mayStep<State extends string>(table: Lifecycle<State>, from: Sta
   return table[from].next.includes(to);
 }
 
-/** The states from which it may come into this one: what an update expects. */
+/** The states from which `to` may follow: what an update expects. */
 export function statesBefore<State extends string>(table: Lifecycle<State>, to: State): State[] {
   return statesOf(table).filter((from) => mayStep(table, from, to));
 }

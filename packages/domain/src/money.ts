@@ -1,32 +1,32 @@
 import { accountOf, type GatewayAccount, type GatewayName } from './gateways.ts';
 
-/** Where money is, or whose it is. `customer` is what this order's customer owes; below zero, what is owed to them. */
+/** A ledger account. `customer` is what the order's customer owes; below zero, what the shop owes the customer. */
 type Account = 'customer' | 'sales' | 'transfer_codes' | 'fees' | GatewayAccount;
 
 export type MoneyMovementKind =
-  | 'sale' // the order is paid: what it costs is sold
-  | 'sale_undone' // it is refunded, in part or all of it, or cancelled
-  | 'payment' // money has come
-  | 'transfer_code' // the rupiah by which a transfer is told from another
+  | 'sale' // the order is paid: its total is revenue
+  | 'sale_undone' // the order is refunded, in part or in full, or cancelled
+  | 'payment' // a receipt
+  | 'transfer_code' // the last digits that identify a transfer
   | 'transfer_code_undone'
   | 'refund'
   | 'reversal'
   | 'chargeback'
-  | 'fee'; // what the gateway kept
+  | 'fee'; // the gateway's fee
 
-/** One row of the ledger: `credit` gives to `debit`. */
+/** One row of the money ledger: money moves from account `credit` to account `debit`. */
 export interface MoneyMovement {
   orderId: string;
   kind: MoneyMovementKind;
   debit: Account;
   credit: Account;
   amountRupiah: number;
-  /** What it comes from: moved once for each kind. */
+  /** The attempt or refund of the movement. Each kind is booked once for a reference. */
   reference: string;
   actor: string;
 }
 
-/** A movement between the two accounts of its kind. Null for no money. */
+/** A movement between the two accounts of its kind. Null for an amount of 0. */
 export function moneyMovement(
   kind: MoneyMovementKind,
   amountRupiah: number,

@@ -1,12 +1,12 @@
 import { type GatewayName, methodOf, type PaymentMethod } from './gateways.ts';
 import type { OrderState } from './order-lifecycle.ts';
 
-/** What a customer or storefront reads of an order. Money in integer rupiah, times ISO 8601 UTC. */
+/** An order's status as customers and storefronts read it. Money in integer rupiah, times ISO 8601 UTC. */
 export interface OrderStatus {
   orderId: string;
   status: OrderState;
   reason?: string;
-  /** In rupiah, shipping included; absent until the worker has seen the prices. */
+  /** In rupiah, with shipping; absent until a worker has looked up the prices. */
   total?: number;
   items: { sku: string; quantity: number; name?: string; unitPrice?: number }[];
   payment?: PaymentStatus;
@@ -14,34 +14,34 @@ export interface OrderStatus {
   updatedAt: string;
 }
 
-/** How an order is paid, or was. */
+/** The payment of an order. */
 export interface PaymentStatus {
   /**
-   * pending: the payment link or transfer amount is being made; `alternatives` can be asked for meanwhile. payable: the
-   * customer can pay. paid: the money has come.
+   * pending: the payment link or transfer amount is being made; the order can be changed to `alternatives`. payable:
+   * the customer can pay. paid: the money has arrived.
    */
   state: 'pending' | 'payable' | 'paid';
   method: PaymentMethod;
-  /** Other ways to pay that can be asked for now. */
+  /** Payment methods to which the order can be changed now. */
   alternatives?: PaymentMethod[];
   attemptId?: string;
   gateway?: string;
-  /** Of the gateway's page. */
+  /** The gateway's payment page. */
   url?: string;
   transfer?: {
     bank: string;
     accountNumber: string;
     accountHolder: string;
-    /** To be sent to the rupiah: the last digits tell whose it is. */
+    /** The exact amount to transfer; its last digits identify the order. */
     amount: number;
-    /** Whether a proof is attached; the order waits for it to be looked at. */
+    /** Whether a proof of transfer is attached; the order waits for its review. */
     hasProof: boolean;
   };
-  /** By when it must be paid. */
+  /** The deadline of the payment. */
   expiresAt?: string;
 }
 
-/** An order with its lines and payment, as PostgreSQL holds it. */
+/** An order with its lines and payment, as PostgreSQL stores it. */
 export interface OrderView {
   readonly orderId: string;
   readonly state: OrderState;
@@ -55,9 +55,9 @@ export interface OrderView {
     readonly unitPriceRupiah: number | null;
   }[];
   readonly paymentMethod: PaymentMethod;
-  /** When the customer must have paid. */
+  /** The deadline of the payment. */
   readonly payBefore: Date | null;
-  /** The attempt that is the open payment, or the one that was paid. */
+  /** The open payment, or the attempt that was paid. */
   readonly payment: {
     readonly attemptId: string;
     readonly isPaid: boolean;
@@ -79,7 +79,7 @@ export interface OrderView {
   } | null;
 }
 
-/** The one form in which an order is shown, whether it is read from Redis or from PostgreSQL. */
+/** The order's status, the same whether it is read from Redis or from PostgreSQL. */
 export function orderStatusOf(view: OrderView): OrderStatus {
   return {
     orderId: view.orderId,

@@ -11,7 +11,7 @@ import {
 } from './payment-attempt.ts';
 
 describe('the lifecycle of a payment attempt', () => {
-  it('has a way out of being live, from every live state', () => {
+  it('leaves being live from every live state', () => {
     for (const state of ATTEMPT_STATES.filter(isLiveAttempt)) {
       const seen = new Set<AttemptState>([state]);
       for (const one of seen) for (const next of ATTEMPT_LIFECYCLE[one].next) seen.add(next);
@@ -22,36 +22,36 @@ describe('the lifecycle of a payment attempt', () => {
     }
   });
 
-  it('takes money from every state: what a gateway confirms is never dropped', () => {
+  it('leads from every state to paid: money that a gateway confirms is never dropped', () => {
     for (const state of ATTEMPT_STATES)
       expect(state === 'paid' || mayStep(ATTEMPT_LIFECYCLE, state, 'paid'), state).toBe(true);
   });
 
-  it('lets another gateway be tried only after what left nothing payable in a customer’s hands', () => {
+  it('allows fallback to another gateway only from states in which the customer cannot pay', () => {
     expect(ATTEMPT_STATES.filter(mayFallBackFrom)).toEqual(['declined', 'not_sent', 'closed', 'abandoned']);
     expect(ATTEMPT_STATES.filter((state) => mayFallBackFrom(state) && isLiveAttempt(state))).toEqual([]);
   });
 
-  it('closes only what was handed out, and abandons only what was not', () => {
+  it('closes only links that a customer may have, and abandons only the others', () => {
     expect(statesBefore(ATTEMPT_LIFECYCLE, 'closed')).toEqual(['active']);
     expect(statesBefore(ATTEMPT_LIFECYCLE, 'abandoned')).toEqual(['created', 'sent', 'unknown']);
     expect(statesBefore(ATTEMPT_LIFECYCLE, 'active')).toEqual(['sent']);
   });
 
-  it('undoes only what was paid', () => {
+  it('reverses and charges back only paid attempts', () => {
     expect(statesBefore(ATTEMPT_LIFECYCLE, 'reversed')).toEqual(['paid']);
     expect(statesBefore(ATTEMPT_LIFECYCLE, 'charged_back')).toEqual(['paid']);
   });
 });
 
-describe('asking about an attempt', () => {
-  it('asks about one that is out each minute, however long', () => {
+describe('status checks of an attempt', () => {
+  it('check an active attempt each minute, however old it is', () => {
     expect(nextStatusCheckInMs('active', 0)).toBe(60_000);
     expect(nextStatusCheckInMs('active', 100 * 3_600_000)).toBe(60_000);
   });
 
   it.each(['closed', 'abandoned', 'paid'] as const)(
-    'asks about one that is %s less and less often, for two days',
+    'check a %s attempt less and less often, for two days',
     (state) => {
       let age = 0;
       let questions = 0;
@@ -71,7 +71,7 @@ describe('asking about an attempt', () => {
     },
   );
 
-  it('asks about none that was never made, nor about those that create-payment goes on with', () => {
+  it('skip attempts that were never made, and those that create-payment continues', () => {
     for (const state of ['declined', 'not_sent', 'created', 'sent', 'unknown'] as const)
       expect(nextStatusCheckInMs(state, 0)).toBeNull();
   });

@@ -1,36 +1,36 @@
 import type { Lifecycle } from './lifecycle.ts';
 import type { PaymentOutcome } from './payment-attempt.ts';
 
-/** What a payment exception is about: money or an order that a person, or a refund, has to put right. */
+/** The cause of a payment exception: money or an order that a person or a refund has to resolve. */
 export type PaymentExceptionKind =
   | Exclude<PaymentOutcome, 'paid'>
-  | 'unconfirmed_payment' // announced, and the gateway does not confirm it
-  | 'unknown_order' // paid, and it is not known for what
-  | 'wrong_gateway' // announced by a gateway that was not asked
-  | 'reversal' // undone by the bank after the order went to fulfilment
+  | 'unconfirmed_payment' // claimed by a webhook event, but not confirmed by the gateway
+  | 'unknown_order' // a payment of an unknown order
+  | 'wrong_gateway' // claimed by a gateway that the attempt did not use
+  | 'reversal' // reversed by the bank after the order went to fulfilment
   | 'chargeback'
-  | 'partial_chargeback' // of which no gateway says how much
-  | 'paid_back_twice' // by our refund, and by the payer's bank
-  | 'operator_refund' // an admin asked for it
-  | 'external_refund'; // a refund that was not made by us
+  | 'partial_chargeback' // gateways report no amount
+  | 'paid_back_twice' // by our refund and by the payer's bank
+  | 'operator_refund' // a refund requested by an admin
+  | 'external_refund'; // a refund made outside this system
 
-/** Exceptions whose money goes back by itself: the shop has no claim to it. */
-export const REFUNDED_BY_ITSELF: readonly PaymentExceptionKind[] = [
+/** Exceptions whose money is refunded automatically, as the shop has no claim to it. */
+export const REFUNDED_AUTOMATICALLY: readonly PaymentExceptionKind[] = [
   'second_payment',
   'paid_too_late',
   'paid_after_cancel',
 ];
 
 export const PAYMENT_EXCEPTION_STATES = [
-  'open', // it waits for a person
-  'refunding', // a refund of its money is under way
-  'manual_payout', // a refund of its money is to be paid out by a person
+  'open', // a person has to resolve it
+  'refunding', // a refund of its money is in progress
+  'manual_payout', // a person has to pay out a refund of its money
   'resolved',
 ] as const;
 
 export type PaymentExceptionState = (typeof PAYMENT_EXCEPTION_STATES)[number];
 
-/** Several refunds may belong to one exception, so that until it is resolved each state leads to every other. */
+/** Several refunds may belong to one exception. So until it is resolved, each state leads to every other. */
 export const PAYMENT_EXCEPTION_LIFECYCLE = {
   open: { next: ['refunding', 'manual_payout', 'resolved'], movedBy: 'admin' },
   refunding: { next: ['open', 'manual_payout', 'resolved'], movedBy: 'send-refund' },

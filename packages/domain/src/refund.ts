@@ -1,22 +1,24 @@
 import type { Lifecycle } from './lifecycle.ts';
 
-/** A refund: an amount of one payment that goes back to the payer. */
+/** A refund: an amount of one payment that is returned to the payer. */
 export const REFUND_STATES = [
-  'requested', // it is to be sent; certainly nothing has gone
-  'sent', // a call is under way, or its worker died
-  'pending', // the gateway has taken it, the money has not gone yet
-  'unknown', // the gateway may have taken it: it is sent again under the same id
-  'succeeded', // the money has gone
-  'refused', // nothing went, and its payment exception is open again
-  'manual_payout', // no gateway sends it: a person pays it out
+  'requested', // to be sent; the gateway certainly does not have it
+  'sent', // a call is in progress, or its worker died
+  'pending', // the gateway accepted it and has not paid it out yet
+  'unknown', // the gateway may have it: it is sent again under the same id
+  'succeeded', // the money was returned
+  'refused', // no money was returned; its payment exception is open again
+  'manual_payout', // no gateway can send it: a person pays it out
 ] as const;
 
 export type RefundState = (typeof REFUND_STATES)[number];
 
-/** While its gateway has not decided, a refund is sent or asked about again after this long, then less often. */
+/** While the gateway has not decided, the refund is sent or checked again after this time, and then less often. */
 const AGAIN_AFTER_MS = 60_000;
 
-/** Money that has gone is never denied: each state leads to `succeeded`, also for a refund that was refused or given up. */
+/**
+ * Returned money is never denied: each state leads to `succeeded`, even for a refund that was refused or given up.
+ */
 export const REFUND_LIFECYCLE = {
   requested: {
     next: ['sent', 'succeeded', 'refused', 'manual_payout'],
@@ -29,7 +31,7 @@ export const REFUND_LIFECYCLE = {
     overdueAfterMs: AGAIN_AFTER_MS,
   },
   pending: {
-    // Back to `requested` or `unknown` where the gateway does not have it after all, or did not say.
+    // Back to `requested` or `unknown` when the gateway does not have it after all, or does not answer.
     next: ['requested', 'pending', 'unknown', 'succeeded', 'refused', 'manual_payout'],
     movedBy: 'gateway',
     overdueAfterMs: AGAIN_AFTER_MS,
@@ -40,7 +42,7 @@ export const REFUND_LIFECYCLE = {
     overdueAfterMs: AGAIN_AFTER_MS,
   },
   succeeded: { next: [], movedBy: null },
-  // A payout that was made before a bank took the payment back, or the gateway's late word.
+  // After a payout made before a bank took the payment back, or a late answer of the gateway.
   refused: { next: ['succeeded'], movedBy: 'admin' },
   manual_payout: { next: ['succeeded', 'refused'], movedBy: 'admin' },
 } as const satisfies Lifecycle<RefundState>;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { compareSettlement, wibDay, wibDayBounds } from './settlement-report.ts';
 
 describe('the settlement report', () => {
-  it('finds nothing in two lists that say the same, in whatever order', () => {
+  it('finds no difference in two equal lists in any order', () => {
     const ours = [
       { attemptId: 'a-1', amountRupiah: 10 },
       { attemptId: 'b-1', amountRupiah: 20 },
@@ -10,7 +10,7 @@ describe('the settlement report', () => {
     expect(compareSettlement(ours, ours.toReversed())).toEqual([]);
   });
 
-  it('names what one list has and the other has not, or has otherwise', () => {
+  it('lists payments that one list lacks or has with another amount', () => {
     const ours = [
       { attemptId: 'a-1', amountRupiah: 10 },
       { attemptId: 'b-1', amountRupiah: 20 },
@@ -26,14 +26,14 @@ describe('the settlement report', () => {
     ]);
   });
 
-  it('sees a payment that is listed twice', () => {
+  it('notices a payment that is listed twice', () => {
     const once = [{ attemptId: 'a-1', amountRupiah: 10 }];
     expect(compareSettlement(once, [...once, ...once])).toMatchObject([
       { kind: 'other_amount', theirsRupiah: 20 },
     ]);
   });
 
-  it('goes by the day in Western Indonesia', () => {
+  it('uses the day in Western Indonesia Time', () => {
     expect(wibDay(new Date('2026-11-23T17:00:00Z'))).toBe('2026-11-24');
     expect(wibDay(new Date('2026-11-23T16:59:59Z'))).toBe('2026-11-23');
     const { from, to } = wibDayBounds('2026-11-24');

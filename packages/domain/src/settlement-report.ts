@@ -1,4 +1,4 @@
-/** A payment in one of the two lists that are compared. */
+/** A payment in one of the two compared lists. */
 interface Entry {
   attemptId: string;
   amountRupiah: number;
@@ -11,7 +11,7 @@ export interface Difference {
   theirsRupiah: number | null;
 }
 
-/** Every payment that one list has and the other has not, or has with another amount. */
+/** Payments that only one list has, or that have different amounts. */
 export function compareSettlement(ours: readonly Entry[], theirs: readonly Entry[]): Difference[] {
   const sums = (entries: readonly Entry[]) => {
     const map = new Map<string, number>();
@@ -32,12 +32,12 @@ export function compareSettlement(ours: readonly Entry[], theirs: readonly Entry
 
 const WIB_MS = 7 * 3_600_000;
 
-/** The day in Western Indonesia Time, YYYY-MM-DD, that gateways and their reports go by. */
+/** The day in Western Indonesia Time (YYYY-MM-DD), which gateways and their reports use. */
 export function wibDay(at: Date): string {
   return new Date(at.getTime() + WIB_MS).toISOString().slice(0, 10);
 }
 
-/** From when until before when that day lasts. */
+/** The start of that day, and the start of the next. */
 export function wibDayBounds(day: string): { from: Date; to: Date } {
   const from = new Date(`${day}T00:00:00+07:00`);
   return { from, to: new Date(from.getTime() + 24 * 3_600_000) };

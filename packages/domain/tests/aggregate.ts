@@ -21,7 +21,7 @@ export const attempt = (change: Partial<AttemptRow> = {}): AttemptRow => ({
   ...change,
 });
 
-/** The payment of order `o`, which has come. */
+/** The received payment of order `o`. */
 export const paid = (change: Partial<AttemptRow> = {}): AttemptRow =>
   attempt({ state: 'paid', outcome: 'paid', receivedRupiah: PRICE, transactionId: 'tx', ...change });
 
@@ -35,7 +35,7 @@ export const HELD: HeldProduct = {
   ...{ orderId: 'o', productId: 1, sku: 'KOPI', quantity: 2, flashSaleItemId: 3, buyerKeys: ['siti'] },
 };
 
-/** Order `o` in this state, of two units of KOPI, with what belongs to it. */
+/** Order `o` in this state, with two units of KOPI and its other rows. */
 export function order(
   state: OrderState,
   { attempts = [], refunds = [], sold, ...row }: Partial<Omit<OrderAggregate, 'order'> & OrderRow> = {},
@@ -47,13 +47,13 @@ export function order(
   };
 }
 
-/** A paid order: held, sent or to be sent. */
+/** A paid order, before or after shipping. */
 export const soldOrder = (
   state: OrderState,
   change: Parameters<typeof order>[1] = { attempts: [paid()] },
 ): OrderAggregate => order(state, { sold: { saleRupiah: PRICE, codeRupiah: 0 }, ...change });
 
-/** A decision; of its order there is enough left on the shelves, unless it is said otherwise. */
+/** Decides a command. By default enough stock is left for its order. */
 export function decide(
   aggregate: OrderAggregate,
   command: Exclude<OrderCommand, { kind: 'receive' }>,
@@ -64,8 +64,8 @@ export function decide(
   } = {},
 ): ReturnType<typeof decideOrderCommand> {
   const { isCovered = true, refundByItself = true, exceptions = new Map() } = context;
-  const shelves = { covers: () => isCovered };
-  return decideOrderCommand(aggregate, command, { now: NOW, refundByItself, exceptions, shelves });
+  const sharedStock = { covers: () => isCovered };
+  return decideOrderCommand(aggregate, command, { now: NOW, refundByItself, exceptions, sharedStock });
 }
 
 /** The states that an order goes through by its moves. */
@@ -76,15 +76,15 @@ export const pathOf = ({ effects }: ReturnType<typeof decide>): string[] =>
 export const moneyOf = ({ effects }: ReturnType<typeof decide>): Record<string, number> =>
   Object.fromEntries((effects.moneyMovements ?? []).map(({ kind, amountRupiah }) => [kind, amountRupiah]));
 
-/** What moves on the shelves. */
+/** The stock movements. */
 export const stockOf = ({ effects }: ReturnType<typeof decide>): string[] =>
   (effects.stockMovements ?? []).map(
     ({ kind, quantity, productId }) => `${kind} ${quantity} of ${productId}`,
   );
 
-/** Exceptions that are opened: their kind, subject and amount. */
+/** The opened exceptions: kind, subject and amount. */
 export const openedBy = ({ effects }: ReturnType<typeof decide>): unknown[] =>
   (effects.newExceptions ?? []).map(({ kind, subject, amountRupiah }) => [kind, subject, amountRupiah]);
 
-/** All that a command came to, but for the order as it is afterwards. */
+/** The outcome and effects of a command. */
 export const answerOf = ({ outcome, effects }: ReturnType<typeof decide>) => ({ outcome, effects });

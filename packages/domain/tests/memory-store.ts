@@ -39,8 +39,8 @@ const QUOTA = 3;
 const LIMIT_PER_BUYER = 2;
 
 /**
- * The rows of a shop in memory, written by effects as the worker writes them to PostgreSQL. It refuses what PostgreSQL
- * refuses: steps that a lifecycle does not have, money that is booked twice, stock and quotas that oversell.
+ * The rows of a shop in memory. Effects are written as the worker writes them to PostgreSQL. The store refuses what
+ * PostgreSQL refuses: moves outside a lifecycle, money booked twice, oversold stock and quotas.
  */
 export class MemoryStore {
   readonly orders = new Map<string, StoredOrder>();
@@ -56,11 +56,11 @@ export class MemoryStore {
       return [index, { productId: index, sku, onHand: 3, reserved: 0, committed: 0 }];
     }),
   );
-  /** Of the sale item of each product: units that are held or sold, and by whom. */
+  /** For the sale item of each product: units held or sold, and by which buyer. */
   readonly sold = new Map<number, number>();
   readonly soldTo = new Map<string, number>();
 
-  /** A reserved order, or nothing where there is not enough of something. */
+  /** Reserves an order, or does nothing when stock, quota or allowance is too small. */
   place(order: Pick<StoredOrder, 'orderId' | 'sku' | 'quantity' | 'flashSaleItemId' | 'buyerKeys'>): void {
     const { orderId, sku, quantity, flashSaleItemId: item, buyerKeys } = order;
     const row = [...this.stock.values()].find((one) => one.sku === sku);
@@ -130,10 +130,10 @@ export class MemoryStore {
     for (const orderId of effects.heldOrders ?? [])
       this.orders.set(orderId, { ...this.order(orderId), dueAt: null });
     for (const { orderId, trackingNumber } of effects.shipments ?? []) {
-      if (this.shipments.has(orderId)) throw new Error(`Order ${orderId} is sent twice.`);
+      if (this.shipments.has(orderId)) throw new Error(`Order ${orderId} is shipped twice.`);
       this.shipments.set(orderId, trackingNumber);
     }
-    // As PostgreSQL does: one that cannot be closed or abandoned any more stays.
+    // As in PostgreSQL, an attempt that can no longer be closed or abandoned stays as it is.
     for (const [ids, to] of [
       [effects.abandonedAttempts ?? [], 'abandoned'],
       [effects.closedAttempts ?? [], 'closed'],
@@ -156,7 +156,7 @@ export class MemoryStore {
         this.attempt(id).returnedRupiah,
       );
       if (returnedRupiah < 0 || returnedRupiah > (this.attempt(id).receivedRupiah ?? 0))
-        throw new Error(`${returnedRupiah} IDR of ${id} would go back.`);
+        throw new Error(`${returnedRupiah} IDR of ${id} would be returned, more than it received.`);
       this.#moveAttempt(id, { returnedRupiah });
     }
     for (const movement of effects.moneyMovements ?? []) this.#book(movement);
@@ -196,7 +196,7 @@ export class MemoryStore {
   moveRefund(id: string, to: StoredRefund['state']): void {
     const refund = this.refund(id);
     if (!mayStep(REFUND_LIFECYCLE, refund.state, to))
-      throw new Error(`A refund does not go from ${refund.state} to ${to}.`);
+      throw new Error(`A refund may not move from ${refund.state} to ${to}.`);
     refund.state = to;
   }
 
@@ -204,7 +204,7 @@ export class MemoryStore {
     const attempt = this.attempt(id);
     const { state = attempt.state } = change;
     if (state !== attempt.state && !mayStep(ATTEMPT_LIFECYCLE, attempt.state, state))
-      throw new Error(`A payment attempt does not go from ${attempt.state} to ${state}.`);
+      throw new Error(`A payment attempt may not move from ${attempt.state} to ${state}.`);
     Object.assign(attempt, change);
   }
 
@@ -212,7 +212,7 @@ export class MemoryStore {
     const exception = found(this.exceptions[id - 1], id);
     if (exception.state === 'resolved' || exception.state === to) return;
     if (!mayStep(PAYMENT_EXCEPTION_LIFECYCLE, exception.state, to))
-      throw new Error(`A payment exception does not go from ${exception.state} to ${to}.`);
+      throw new Error(`A payment exception may not move from ${exception.state} to ${to}.`);
     exception.state = to;
     exception.resolution = to === 'resolved' ? resolution : null;
   }
@@ -247,7 +247,8 @@ export class MemoryStore {
       for (const key of buyerKeys) {
         const soldTo = (this.soldTo.get(`${item} ${key}`) ?? 0) + change;
         this.soldTo.set(`${item} ${key}`, soldTo);
-        if (soldTo < 0 || soldTo > LIMIT_PER_BUYER) throw new Error(`${key} would have too much of ${item}.`);
+        if (soldTo < 0 || soldTo > LIMIT_PER_BUYER)
+          throw new Error(`Buyer ${key} would exceed the limit of sale item ${item}.`);
       }
     }
     this.stockMovements.push(...movements);

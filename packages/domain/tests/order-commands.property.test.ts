@@ -1,4 +1,5 @@
-// Order commands in any order, with what jobs do in between, on a shop in memory that refuses what PostgreSQL refuses.
+// Runs order commands in random order, with the work of jobs in between, on a shop in memory that enforces
+// PostgreSQL's rules.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -17,7 +18,7 @@ const NOW = new Date('2030-01-01T00:00:00Z');
 type Outcome = CommandOutcomes[OrderCommand['kind']];
 type Decided = ReturnType<typeof decideOrderCommands>;
 
-/** What is done next; `pick` says to which of what is there, `n` how. */
+/** The next act: `pick` selects its target, `n` its variant. */
 interface Act {
   what: (typeof ACTS)[number];
   pick: number;
@@ -52,7 +53,7 @@ class Shop {
     this.refundByItself = refundByItself;
   }
 
-  /** What jobs do beside commands. False where the act is a command. */
+  /** Performs an act of a job. False if the act is a command. */
   act({ what, pick, n }: Act): boolean {
     const order = picked(this.store.orders.values(), pick);
     switch (what) {
@@ -106,7 +107,7 @@ class Shop {
     return orderId;
   }
 
-  /** An attempt as create-payment makes it; the order awaits its payment once a customer has it. */
+  /** Makes an attempt as create-payment does. The order awaits payment once a customer has the link. */
   open(order: StoredOrder, n: number): string | undefined {
     const earlier = this.#attemptsOf(order);
     if (order.state !== 'reserved' || earlier.some(({ state }) => isLiveAttempt(state))) return undefined;
@@ -125,7 +126,7 @@ class Shop {
     return id;
   }
 
-  /** The command of an act; none where there is nothing that it could be about. */
+  /** The command of an act; undefined if no target exists. */
   command({ what, pick, n }: Act, about?: StoredOrder): OrderCommand | undefined {
     if (what === 'receive') {
       const sku = [...SKUS, 'NOPE'][pick % 3] ?? 'NOPE';
@@ -164,7 +165,7 @@ class Shop {
     if (attempt === undefined) return undefined;
     const { id: attemptId, gateway: actor } = attempt;
     const of = { orderId, attemptId };
-    // No bank tells of what became of a transfer.
+    // Banks do not report reversals and refunds of transfers.
     if (actor === 'bank_transfer' && (what === 'undo' || what === 'external')) return undefined;
     switch (what) {
       case 'pay': {
@@ -213,7 +214,7 @@ class Shop {
         return { kind: 'end_refund', orderId, refundId: refund.id, actor, ...(how[n % 4] ?? how[0]) };
       }
       default:
-        throw new Error(`${what} is no command.`);
+        throw new Error(`${what} is not a command.`);
     }
   }
 
@@ -222,7 +223,7 @@ class Shop {
     return decideOrderCommands(loaded, commands, { now: NOW, refundByItself: this.refundByItself });
   }
 
-  /** As the worker applies a batch. */
+  /** Applies a batch as the worker does. */
   apply(commands: readonly OrderCommand[]): Outcome[] {
     const outcomes: Outcome[] = [];
     for (const round of roundsOf(commands)) {
@@ -245,7 +246,7 @@ class Shop {
   }
 }
 
-/** Writing to what was loaded would throw. */
+/** Frozen, so that a write to the loaded state throws. */
 function deepFrozen(loaded: LoadedState): LoadedState {
   for (const rows of Object.values(loaded))
     for (const row of Object.freeze(rows))
@@ -255,7 +256,7 @@ function deepFrozen(loaded: LoadedState): LoadedState {
 
 const sum = (amounts: Iterable<number>): number => [...amounts].reduce((total, rupiah) => total + rupiah, 0);
 
-/** What must hold of a shop at any time, besides what its store refuses. */
+/** Invariants that the store itself does not enforce. */
 function checkInvariants({ store }: Shop): void {
   for (const order of store.orders.values()) {
     const attempts = [...store.attempts.values()].filter(({ orderId }) => orderId === order.orderId);
@@ -284,7 +285,7 @@ function checkInvariants({ store }: Shop): void {
   }
 }
 
-/** The ledger of an order says what its attempts and refunds say, as `auditMoney` compares them. */
+/** An order's ledger agrees with its attempts and refunds, as `auditMoney` checks. */
 function checkMoneyOf(store: MemoryStore, order: StoredOrder, attempts: readonly StoredAttempt[]): void {
   const { orderId, state, totalRupiah } = order;
   const rows = [...store.money, ...store.fees].filter((row) => row.orderId === orderId);
@@ -310,7 +311,7 @@ function checkMoneyOf(store: MemoryStore, order: StoredOrder, attempts: readonly
   expect(accounts.get('customer') ?? 0, `owed by the customer of ${orderId}, ${state}`).toBe(owed);
 }
 
-/** More than came goes back only where a person hears of it. */
+/** More than the received amount is returned only with an exception. */
 function checkReturned(
   store: MemoryStore,
   { id, receivedRupiah, returnedRupiah, takenBackRupiah }: StoredAttempt,
@@ -325,10 +326,10 @@ function checkReturned(
   const twice = store.exceptions.some(
     ({ kind, attemptId }) => kind === 'paid_back_twice' && attemptId === id,
   );
-  expect(twice, `more than came for ${id} went back`).toBe(true);
+  expect(twice, `more than ${id} received was returned`).toBe(true);
 }
 
-/** Effects that PostgreSQL would take notice of: an exception that is there already is not opened again. */
+/** Effects that change PostgreSQL: an exception that exists is not opened again. */
 function newEffects({ store }: Shop, effects: Effects): Effects {
   const { newExceptions = [], ...others } = effects;
   const unknown = newExceptions.filter(
@@ -337,7 +338,7 @@ function newEffects({ store }: Shop, effects: Effects): Effects {
   return unknown.length === 0 ? others : { ...others, newExceptions: unknown };
 }
 
-/** A shop after a first order and these acts. */
+/** A shop with a first order, after these acts. */
 function shopAfter(acts: readonly Act[], refundByItself = true): Shop {
   const shop = new Shop(refundByItself);
   shop.place(0);
@@ -349,10 +350,10 @@ function shopAfter(acts: readonly Act[], refundByItself = true): Shop {
   return shop;
 }
 
-describe('order commands, in any order', () => {
+describe('order commands in random order', () => {
   const acts = actsOf(ACTS, { minLength: 10, maxLength: 40 });
 
-  it('keep stock, money and lifecycles whole, one by one', () => {
+  it('keep stock, money and lifecycles consistent one by one', () => {
     fc.assert(
       fc.property(acts, fc.boolean(), (all, refundByItself) => {
         const shop = new Shop(refundByItself);
@@ -367,7 +368,7 @@ describe('order commands, in any order', () => {
     );
   });
 
-  it('keep stock, money and lifecycles whole in batches of many orders', () => {
+  it('keep stock, money and lifecycles consistent in batches of many orders', () => {
     fc.assert(
       fc.property(
         acts,
@@ -384,7 +385,7 @@ describe('order commands, in any order', () => {
     );
   });
 
-  it('asked twice, change nothing more and answer the same from then on', () => {
+  it('are idempotent: repeated, they change nothing more and have the same outcome', () => {
     fc.assert(
       fc.property(acts, actsOf(COMMANDS, { minLength: 1, maxLength: 1 }), (before, [act]) => {
         const shop = shopAfter(before);
@@ -400,7 +401,7 @@ describe('order commands, in any order', () => {
     );
   });
 
-  it('of one order do together what they do one after the other', () => {
+  it('of one order have the same result in a batch as one by one', () => {
     fc.assert(
       fc.property(
         acts,
@@ -419,7 +420,7 @@ describe('order commands, in any order', () => {
     );
   });
 
-  it('are decided from what is given alone: the same again, and nothing given is changed', () => {
+  it('are deterministic and do not change their input', () => {
     fc.assert(
       fc.property(acts, actsOf(COMMANDS, { minLength: 1, maxLength: 8 }), (before, batch) => {
         const shop = shopAfter(before);

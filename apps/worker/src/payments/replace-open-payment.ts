@@ -15,7 +15,7 @@ import {
   isLiveAttempt,
   ORDER_LIFECYCLE,
   type PaymentMethod,
-  TRANSFER_AMOUNT_RESTS_MS,
+  TRANSFER_AMOUNT_COOLDOWN_MS,
 } from '@antrean/domain';
 import { orderJobId } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
@@ -67,7 +67,7 @@ async function endClosed(
   const { proofReference = null } = (await attemptById(trx, id)) ?? {};
   if (proofReference !== null) return false;
   const ended = await endAttempts(trx, [id], 'closed', nextStatusCheckAt('closed', now));
-  const restsUntil = new Date(now.getTime() + TRANSFER_AMOUNT_RESTS_MS);
+  const restsUntil = new Date(now.getTime() + TRANSFER_AMOUNT_COOLDOWN_MS);
   if (ended.length > 0 && gateway === 'bank_transfer') await freeTransferAmounts(trx, [id], restsUntil);
   return ended.length > 0;
 }

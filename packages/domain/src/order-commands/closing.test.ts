@@ -21,18 +21,18 @@ describe('a closing order', () => {
     expect(answerOf(close(decision.next))).toEqual({ outcome: 'kept', effects: {} });
   });
 
-  it.each(ORDER_STATES.filter((state) => state !== 'closing'))('is none while it is %s', (state) => {
+  it.each(ORDER_STATES.filter((state) => state !== 'closing'))('is not closed while it is %s', (state) => {
     expect(answerOf(close(order(state, { closingReason: 'cancelled' })))).toEqual({
       outcome: 'kept',
       effects: {},
     });
   });
 
-  it('without a reason is kept', () => {
+  it('is kept when it has no closing reason', () => {
     expect(close(order('closing')).outcome).toBe('kept');
   });
 
-  it('ends its attempts: the open one is confirmed closed, no customer has the link of others', () => {
+  it('closes its open attempt and abandons unfinished ones', () => {
     const attempts = ATTEMPT_STATES.map((state) => attempt({ id: state, state }));
     const { effects } = close(order('closing', { closingReason: 'cancelled', attempts }), 'active');
     expect(effects.closedAttempts).toEqual(['active']);
@@ -40,7 +40,7 @@ describe('a closing order', () => {
     expect(effects.freedTransferAmounts).toBeUndefined();
   });
 
-  it('is kept while a link that was not confirmed closed can be paid', () => {
+  it('is kept while a link is not confirmed closed', () => {
     const attempts = [attempt(), attempt({ id: 'o-2', state: 'closed' })];
     const aggregate = order('closing', { closingReason: 'not_paid_in_time', attempts });
     for (const closed of [undefined, 'o-2'])
@@ -48,7 +48,7 @@ describe('a closing order', () => {
     expect(close(aggregate, 'o-1').outcome).toBe('closed');
   });
 
-  it('is kept while the proof of a transfer is looked at, unless it is cancelled', () => {
+  it('is kept while a proof of transfer waits for review, unless it is being cancelled', () => {
     const attempts = [attempt(TRANSFER)];
     expect(close(order('closing', { closingReason: 'not_paid_in_time', attempts })).outcome).toBe('kept');
     const cancelled = close(order('closing', { closingReason: 'cancelled', attempts }));
@@ -62,13 +62,13 @@ describe('a closing order', () => {
   });
 });
 
-it('must close what a customer can pay at a gateway, and nothing else', () => {
+it('only open payments at an online gateway must be closed', () => {
   const open = ATTEMPT_STATES.filter((state) => mustBeClosed(attempt({ state })));
   expect(open).toEqual(['active']);
   expect(mustBeClosed(attempt({ gateway: 'bank_transfer' }))).toBe(false);
 });
 
-it('waits for an admin only with a proof of a transfer that is awaited', () => {
+it('only an open bank transfer with a proof waits for review', () => {
   expect(awaitsReview(attempt(TRANSFER), 'not_paid_in_time')).toBe(true);
   expect(awaitsReview(attempt(TRANSFER), 'cancelled')).toBe(false);
   expect(awaitsReview(attempt({ ...TRANSFER, state: 'closed' }), 'not_paid_in_time')).toBe(false);

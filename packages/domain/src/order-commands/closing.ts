@@ -10,13 +10,13 @@ const REASONS = {
   cancelled: 'cancelled',
 } as const satisfies Record<ClosingReason, string>;
 
-/** Ends a closing order that can be paid no more, and releases its stock. */
+/** Ends a closing order that has no open payment any more, and releases its stock. */
 export function closeOrder(draft: Draft, { closedAttemptId }: CommandOf<'close'>): CommandOutcomes['close'] {
   const { state, closingReason } = draft.order;
   if (state !== 'closing' || closingReason === null) return 'kept';
   const { attempts } = draft.aggregate;
   const isOpen = (attempt: AttemptRow) => mustBeClosed(attempt) || awaitsReview(attempt, closingReason);
-  // One that became active since was not closed: the sweeper brings the order back.
+  // An attempt that became active since then is not closed yet: the sweeper adds the job again.
   if (attempts.some((attempt) => isOpen(attempt) && attempt.id !== closedAttemptId)) return 'kept';
   for (const attempt of attempts) {
     if (attempt.state === 'active') closeAttempt(draft, attempt);
@@ -33,7 +33,7 @@ export function mustBeClosed({ state, gateway }: Pick<AttemptRow, 'state' | 'gat
   return state === 'active' && gateway !== 'bank_transfer';
 }
 
-/** Whether a proof of transfer waits for an admin: it stops the expiry of its order, not a cancellation. */
+/** Whether a proof of transfer waits for review. It stops the expiry of its order, but not a cancellation. */
 export function awaitsReview(
   { state, gateway, proofReference }: Pick<AttemptRow, 'state' | 'gateway' | 'proofReference'>,
   closingReason: ClosingReason,
@@ -51,7 +51,7 @@ export function closeAttempt(draft: Draft, { id, gateway }: AttemptRow): void {
   if (gateway === 'bank_transfer') draft.record('freedTransferAmounts', id);
 }
 
-/** No customer has the link of an unfinished attempt, so that it cannot be paid. */
+/** No customer has the link of an unfinished attempt, so it cannot be paid. */
 export function abandonIfUnfinished(draft: Draft, { id, state }: AttemptRow): void {
   if (mayStep(ATTEMPT_LIFECYCLE, state, 'abandoned')) draft.record('abandonedAttempts', id);
 }

@@ -1,22 +1,22 @@
 import type { PaymentOutcome } from '../payment-attempt.ts';
 
-/** Money that a gateway, or an admin for a bank transfer, says has come. */
+/** A receipt: money that a gateway, or an admin for a bank transfer, reports. */
 export interface ReceivedPayment {
   readonly amountRupiah: number;
   readonly currency: string;
-  /** The gateway's id of the payment, or the line on the bank's statement. */
+  /** The gateway's payment id, or the line of the bank statement. */
   readonly transactionId: string;
   readonly method?: string;
   readonly paidAt?: Date;
-  /** What the gateway keeps, where it says so. */
+  /** The gateway's fee, if it reports one. */
   readonly feeRupiah?: number;
-  /** Whether the method is known to be undone within minutes. */
+  /** Whether payments by this method can be reversed within minutes. */
   readonly mayReverse: boolean;
 }
 
-/** What moves an order, its stock and its money, besides its reservation. */
+/** A change of an order, its stock and its money, other than its reservation. */
 export type OrderCommand =
-  /** Money has come for an attempt. Mostly it pays the order, whose stock is then committed. */
+  /** Money arrived for an attempt. Usually it pays the order, and the stock is committed. */
   | {
       readonly kind: 'pay';
       readonly orderId: string;
@@ -24,7 +24,7 @@ export type OrderCommand =
       readonly received: ReceivedPayment;
       readonly actor: string;
     }
-  /** A bank took the money of an attempt back. Of a partial chargeback the gateway does not say how much. */
+  /** A bank took back the money of an attempt. For a partial chargeback the gateway reports no amount. */
   | {
       readonly kind: 'undo';
       readonly orderId: string;
@@ -32,7 +32,7 @@ export type OrderCommand =
       readonly how: 'reversal' | 'chargeback' | 'partial_chargeback';
       readonly actor: string;
     }
-  /** The gateway says that this much has gone back by refunds, of which some may have been made elsewhere. */
+  /** The total that the gateway reports as refunded; some of it may have been refunded outside this system. */
   | {
       readonly kind: 'record_external_refund';
       readonly orderId: string;
@@ -40,9 +40,9 @@ export type OrderCommand =
       readonly backRupiah: number;
       readonly actor: string;
     }
-  /** An admin ends a held order whose money was taken back. */
+  /** An admin ends a held order whose payment was taken back. */
   | { readonly kind: 'void'; readonly orderId: string; readonly actor: string; readonly reason: string }
-  /** The time in which a payment may be undone is over, or an admin releases the order. */
+  /** The reversal period is over, or an admin releases the order. */
   | {
       readonly kind: 'release_hold';
       readonly orderId: string;
@@ -50,21 +50,21 @@ export type OrderCommand =
       readonly reason: string;
       readonly unlessDisputed?: boolean;
     }
-  /** The open payment of a closing order, if it had one, is confirmed closed: its stock is released. */
+  /** The open payment of a closing order is confirmed closed, or there was none: its stock is released. */
   | { readonly kind: 'close'; readonly orderId: string; readonly closedAttemptId: string | undefined }
-  /** Money of an attempt is to go back. */
+  /** Money of an attempt is to be refunded. */
   | {
       readonly kind: 'request_refund';
       readonly orderId: string;
       readonly attemptId: string;
       readonly refundId: string;
       readonly amountRupiah: number;
-      /** The payment exception that it resolves; null opens one. */
+      /** The payment exception that the refund resolves; null opens a new one. */
       readonly exceptionId: number | null;
       readonly reason: string;
       readonly actor: string;
     }
-  /** A refund has ended; with `payoutReference` where a person has paid it out. */
+  /** A refund has ended; with `payoutReference` if a person paid it out. */
   | {
       readonly kind: 'end_refund';
       readonly orderId: string;
@@ -83,7 +83,7 @@ export type OrderCommand =
       readonly trackingNumber: string;
       readonly actor: string;
     }
-  /** Goods were received; a `reference` counts once for a product. */
+  /** Goods were received. A `reference` counts once for a product. */
   | {
       readonly kind: 'receive';
       readonly sku: string;
@@ -95,20 +95,26 @@ export type OrderCommand =
 
 export type CommandOf<K extends OrderCommand['kind']> = Extract<OrderCommand, { kind: K }>;
 
-/** What became of a command. Asked again, it changes nothing more, and says the same, or `known`, `ours` or `kept`. */
+/**
+ * The outcome of a command. A repeated command changes nothing more and has the same outcome, or `known`, `ours` or
+ * `kept`.
+ */
 export interface CommandOutcomes {
   pay: PaymentOutcome;
   undo: 'undone' | 'known';
   record_external_refund: 'elsewhere' | 'ours';
-  /** `kept` when the order is not held, or its money is there. */
+  /** `kept` when the order is not held, or its payment was not taken back. */
   void: 'voided' | 'kept';
-  /** `kept` when the order is not held, or its money was taken back or is on its way back. */
+  /** `kept` when the order is not held, or its money was taken back or is being refunded. */
   release_hold: 'released' | 'kept';
   /** `kept` when the order is not closing, or has an attempt that can still be paid. */
   close: 'closed' | 'kept';
-  /** `other_refund`: another refund has this id. `wrong_exception`: it is another attempt's, or resolved. */
+  /**
+   * `other_refund`: the id belongs to another refund. `wrong_exception`: it belongs to another attempt, or is
+   * resolved.
+   */
   request_refund: 'requested' | 'not_paid' | 'too_much' | 'other_refund' | 'wrong_exception';
-  /** The state that it ended in: `refused` for one that cannot be sent and need not be any more. */
+  /** The refund's final state: `refused` for a refund that cannot be sent and is no longer needed. */
   end_refund: 'succeeded' | 'refused' | 'manual_payout' | 'known';
   ship: 'shipped' | 'not_paid';
   receive: 'received' | 'known' | 'unknown_product';

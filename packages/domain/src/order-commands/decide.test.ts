@@ -4,7 +4,7 @@ import type { OrderCommand } from './commands.ts';
 import { decideOrderCommands } from './decide.ts';
 import type { LoadedState, OrderAggregate } from './state.ts';
 
-/** What is loaded of these orders; one unit of KOPI is left for each `left`. */
+/** The loaded state of these orders; `left` units of KOPI are available. */
 function loaded(orders: readonly OrderAggregate[], left = 0): LoadedState {
   const reserved = 2 * orders.length;
   return {
@@ -32,7 +32,7 @@ const pay = (orderId: string): OrderCommand => ({
   received: { amountRupiah: PRICE, currency: 'IDR', transactionId: orderId, mayReverse: false },
 });
 
-it('gives a late payment what another order has just let go, and only once', () => {
+it('a late payment gets stock that another order of the round released, and only once', () => {
   const state = loaded([closing('a'), expired('b'), expired('c')]);
   const { outcomes, effects } = run(state, [close('a'), pay('b'), pay('c')]);
   expect(outcomes).toEqual(['closed', 'paid', 'paid_too_late']);
@@ -43,7 +43,7 @@ it('gives a late payment what another order has just let go, and only once', () 
   expect(run(state, [pay('b'), close('a')]).outcomes).toEqual(['paid_too_late', 'closed']);
 });
 
-it('gives a late payment what was received in the same round', () => {
+it('a late payment gets goods received in the same round', () => {
   const receive: OrderCommand = {
     ...{ kind: 'receive', sku: 'KOPI', quantity: 2, reference: 'DO-1', actor: 'admin', reason: 'delivery' },
   };
@@ -54,7 +54,7 @@ it('gives a late payment what was received in the same round', () => {
   ]);
 });
 
-it('decides each command from what those before it left', () => {
+it('each command is decided on the result of the earlier ones', () => {
   const ship: OrderCommand = {
     kind: 'ship',
     orderId: 'o',
@@ -73,7 +73,7 @@ it('decides each command from what those before it left', () => {
   expect(effects.shipments).toHaveLength(1);
 });
 
-it('fails on an order that is not there', () => {
+it('a command for an unknown order throws', () => {
   expect(() => run(loaded([closing('a')]), [close('a'), close('nowhere')])).toThrow(
     'Order nowhere is not in the database.',
   );

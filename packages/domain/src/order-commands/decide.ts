@@ -8,7 +8,7 @@ import { releaseHold, voidOrder } from './hold.ts';
 import { receivePayment } from './payment-received.ts';
 import { endRefund, recordExternalRefund, requestRefund } from './refund.ts';
 import { undoPayment } from './reversal.ts';
-import { Shelves } from './shelves.ts';
+import { SharedStock } from './shared-stock.ts';
 import { aggregatesOf, type LoadedState, type OrderAggregate } from './state.ts';
 
 type CommandOfAnOrder = Exclude<OrderCommand, { kind: 'receive' }>;
@@ -17,11 +17,11 @@ type Outcome = CommandOutcomes[OrderCommand['kind']];
 interface Decision {
   outcome: Outcome;
   effects: Effects;
-  /** The order as it is afterwards. */
+  /** The order after the command. */
   next: OrderAggregate;
 }
 
-/** Decides one command from what is known of its order. Pure: the order that it was given stays as it was. */
+/** Decides one command for its order. Pure: it does not change the given order. */
 export function decideOrderCommand(
   aggregate: OrderAggregate,
   command: CommandOfAnOrder,
@@ -57,8 +57,8 @@ function decide(draft: Draft, command: CommandOfAnOrder): Outcome {
 }
 
 /**
- * Decides the commands of a round in the order given, each from what those before it left. Pure and deterministic; what
- * is to be written is the effects of all of them.
+ * Decides the commands of a round in the given order, each on the result of the earlier ones. Pure and deterministic.
+ * The effects of all commands are returned together.
  */
 export function decideOrderCommands(
   loaded: LoadedState,
@@ -66,14 +66,16 @@ export function decideOrderCommands(
   options: Pick<DecisionContext, 'now' | 'refundByItself'>,
 ): { outcomes: Outcome[]; effects: Effects } {
   const aggregates = aggregatesOf(loaded);
-  const shelves = new Shelves(loaded);
+  const sharedStock = new SharedStock(loaded);
   const exceptions = new Map(loaded.exceptions.map((exception) => [exception.id, exception]));
-  const context = { ...options, exceptions, shelves };
+  const context = { ...options, exceptions, sharedStock };
   const all: Effects[] = [];
   const outcomes = commands.map((command) => {
     const { outcome, effects } =
-      command.kind === 'receive' ? receiveGoods(shelves, command) : decideNext(aggregates, command, context);
-    shelves.move(effects.stockMovements ?? []);
+      command.kind === 'receive'
+        ? receiveGoods(sharedStock, command)
+        : decideNext(aggregates, command, context);
+    sharedStock.move(effects.stockMovements ?? []);
     all.push(effects);
     return outcome;
   });

@@ -3,28 +3,28 @@ import { type MoneyMovement, moneyMovement, type MoneyMovementKind } from '../mo
 import type { OrderState } from '../order-lifecycle.ts';
 import type { PaymentExceptionKind } from '../payment-exception.ts';
 import { append, type EffectLists, type EffectRows, type Effects, type NewRefund } from './effects.ts';
-import type { Shelves } from './shelves.ts';
+import type { SharedStock } from './shared-stock.ts';
 import { advance, type AttemptRow, type ExceptionRow, type OrderAggregate, type OrderRow } from './state.ts';
 
-/** What a decision knows besides its order. */
+/** The facts that a decision uses besides its order. */
 export interface DecisionContext {
   readonly now: Date;
-  /** Whether money to which the shop has no claim goes back without an admin. */
+  /** Whether money that the shop has no claim to is refunded without an admin. */
   readonly refundByItself: boolean;
   /** The exceptions that commands name, by id. */
   readonly exceptions: ReadonlyMap<number, ExceptionRow>;
-  readonly shelves: Pick<Shelves, 'covers'>;
+  readonly sharedStock: Pick<SharedStock, 'covers'>;
 }
 
-/** Who did it, and why: kept with each move. */
+/** The actor and reason that are stored with each change. */
 export interface Why {
   readonly actor: string;
   readonly reason: string;
 }
 
 /**
- * A decision in the making. Each effect that it records moves `aggregate` on, so that the next step of the same decision
- * sees the order as it will be.
+ * A decision in progress. Each recorded effect updates `aggregate`, so that the next step of the decision reads the
+ * changed order.
  */
 export class Draft {
   readonly context: DecisionContext;
@@ -50,7 +50,7 @@ export class Draft {
 
   attempt(id: string): AttemptRow {
     const attempt = this.#aggregate.attempts.find((one) => one.id === id);
-    if (attempt === undefined) throw new Error(`There is no attempt ${id}.`);
+    if (attempt === undefined) throw new Error(`Order ${this.order.orderId} has no payment attempt ${id}.`);
     return attempt;
   }
 
@@ -64,14 +64,14 @@ export class Draft {
     this.record('orderMoves', { orderId, from, version, to, dueAt, actor, reason });
   }
 
-  /** Keeps a paid order from being sent until a person, or a refund, has decided. */
+  /** Keeps a paid order from being shipped until an admin or a refund has decided. */
   holdOrder(why: Why): void {
     const { orderId, state } = this.order;
     if (state === 'paid') this.moveOrder('payment_hold', why);
     else if (state === 'payment_hold') this.record('heldOrders', orderId);
   }
 
-  /** Moves all that the order holds. */
+  /** Moves all stock that the order holds. */
   moveStock(kind: MovementKind, { actor, reason }: Why): void {
     for (const { orderId, productId, quantity, flashSaleItemId, buyerKeys } of this.#aggregate.held) {
       const movement = { orderId, productId, quantity, flashSaleItemId, buyerKeys };
@@ -79,13 +79,13 @@ export class Draft {
     }
   }
 
-  /** Enters money in the ledger, once for each kind and reference; nothing for no money. */
+  /** Books money in the ledger, once for each kind and reference. An amount of 0 is not booked. */
   book(kind: MoneyMovementKind, rupiah: number, at: Booking): void {
     const movement = movementOf(kind, rupiah, at);
     if (movement !== null) this.record('moneyMovements', movement);
   }
 
-  /** A gateway may tell a fee more than once, and the settlement report before it. */
+  /** Books a fee. A gateway may report it several times, and the settlement report may have booked it already. */
   bookFee(rupiah: number | undefined, at: Booking): void {
     const fee = movementOf('fee', rupiah ?? 0, at);
     if (fee !== null) this.record('fees', fee);
@@ -99,7 +99,7 @@ export class Draft {
     this.record('newExceptions', { kind, orderId, attemptId, gateway, ...about });
   }
 
-  /** `ms` from now. */
+  /** `ms` after the decision's time. */
   after(ms: number): Date {
     return new Date(this.context.now.getTime() + ms);
   }

@@ -5,10 +5,10 @@ import type { ClosingReason, OrderState } from '../order-lifecycle.ts';
 import type { PaymentOutcome } from '../payment-attempt.ts';
 import type { PaymentExceptionKind, PaymentExceptionState } from '../payment-exception.ts';
 
-/** What decisions write, by the table it goes to. Several rows of one list are written in the order given. */
+/** The rows that decisions want written, by table. Rows of one list are written in the given order. */
 export interface EffectRows {
   orderMoves: OrderMove;
-  /** Orders that a person or a refund decides about: the sweeper passes over them. */
+  /** Held orders that an admin or a refund decides: the sweeper skips them. */
   heldOrders: string;
   shipments: Shipment;
   stockMovements: StockMovement;
@@ -17,26 +17,26 @@ export interface EffectRows {
   disputedAttempts: { readonly id: string; readonly disputedAt: Date };
   closedAttempts: string;
   abandonedAttempts: string;
-  /** Attempts whose gateway is asked before all others, as their order is paid by another. */
+  /** Attempts to check at their gateway first, as another attempt paid their order. */
   statusChecks: string;
-  /** Attempts whose transfer amount another order may be given, once it has rested. */
+  /** Attempts whose transfer amount other orders may get after TRANSFER_AMOUNT_COOLDOWN_MS. */
   freedTransferAmounts: string;
-  /** Added to what has gone back of an attempt, or was asked to; below zero where a refund was refused. */
+  /** Added to the amount that is refunded or to be refunded of an attempt; negative when a refund was refused. */
   refundedTotals: { readonly id: string; readonly rupiah: number };
   newRefunds: NewRefund & { readonly exceptionId: number };
   endedRefunds: EndedRefund;
-  /** Told again, an exception of the same kind and subject is not opened again. */
+  /** An exception of the same kind and subject is opened once. */
   newExceptions: NewPaymentException & { readonly refund?: NewRefund };
   exceptionMoves: PaymentExceptionMove;
   moneyMovements: MoneyMovement;
-  /** Apart from other money, as the settlement report may tell a fee first. */
+  /** Apart from other money, as the settlement report may have booked a fee already. */
   fees: MoneyMovement;
 }
 
-/** The lists that have rows. */
+/** The lists that are not empty. */
 export type Effects = { readonly [K in keyof EffectRows]?: readonly EffectRows[K][] };
 
-/** Effects that are being gathered. */
+/** Effects under construction. */
 export type EffectLists = { [K in keyof EffectRows]?: EffectRows[K][] };
 
 export function append<K extends keyof EffectRows>(
@@ -57,9 +57,9 @@ export interface OrderMove {
   readonly actor: string;
   readonly reason: string;
   readonly dueAt: Date | null;
-  /** A move to `closing` needs it, and the order keeps it. */
+  /** Required for a move to `closing`; stored with the order. */
   readonly closingReason?: ClosingReason;
-  /** How the order is to be paid from now on. */
+  /** The payment method of the order from this move on. */
   readonly paymentMethod?: PaymentMethod;
 }
 
@@ -70,16 +70,16 @@ export interface Shipment {
   readonly shippedBy: string;
 }
 
-/** A movement of stock and, where it is at a sale's price, of that sale's quota and its buyer's allowance. */
+/** A movement of stock. At a sale's price it also moves the sale's quota and the buyer's allowance. */
 export interface StockMovement extends Movement {
   readonly orderId: string | null;
-  /** Null at the ordinary price. */
+  /** Null at the regular price. */
   readonly flashSaleItemId: number | null;
   /** Empty without a sale. */
   readonly buyerKeys: readonly string[];
   readonly actor: string;
   readonly reason: string;
-  /** Of a goods receipt: entered twice, it counts once. */
+  /** The reference of a goods receipt; each counts once. */
   readonly reference?: string;
 }
 
@@ -119,7 +119,7 @@ export interface EndedRefund {
 
 export interface NewPaymentException {
   readonly kind: PaymentExceptionKind;
-  /** What it is about; told again, it opens no second exception of its kind. */
+  /** The subject. An exception of the same kind and subject is opened once. */
   readonly subject: string;
   readonly orderId: string | null;
   readonly attemptId: string | null;

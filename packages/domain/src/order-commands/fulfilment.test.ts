@@ -7,7 +7,7 @@ const ship = (aggregate: OrderAggregate) =>
   decide(aggregate, { kind: 'ship', orderId: 'o', carrier: 'JNE', trackingNumber: 'T-1', actor: 'shop' });
 
 describe('shipping', () => {
-  it('sends a paid order: its units leave the shelf', () => {
+  it('ships a paid order: its units leave the shelf', () => {
     const decision = ship(soldOrder('paid'));
     expect(decision.outcome).toBe('shipped');
     expect(pathOf(decision)).toEqual(['paid -> shipped']);
@@ -17,12 +17,12 @@ describe('shipping', () => {
     ]);
   });
 
-  it('of an order that was sent changes nothing: the first tracking number stands', () => {
+  it('changes nothing for a shipped order: the first tracking number stays', () => {
     expect(answerOf(ship(soldOrder('shipped')))).toEqual({ outcome: 'shipped', effects: {} });
   });
 
   it.each(ORDER_STATES.filter((state) => state !== 'paid' && state !== 'shipped'))(
-    'sends no order that is %s',
+    'refuses an order that is %s',
     (state) => {
       expect(answerOf(ship(order(state)))).toEqual({ outcome: 'not_paid', effects: {} });
     },

@@ -1,7 +1,7 @@
 import type { CommandOf, CommandOutcomes } from './commands.ts';
 import type { Draft } from './draft.ts';
 
-/** Sends a paid order: its units leave the shelf. The first tracking number stands. */
+/** Ships a paid order: its units leave the shelf. The first tracking number stays. */
 export function shipOrder(
   draft: Draft,
   { orderId, carrier, trackingNumber, actor }: CommandOf<'ship'>,
@@ -9,7 +9,7 @@ export function shipOrder(
   const { state } = draft.order;
   if (state === 'shipped') return 'shipped';
   if (state !== 'paid') return 'not_paid';
-  const why = { actor, reason: `sent with ${carrier}, ${trackingNumber}` };
+  const why = { actor, reason: `shipped with ${carrier}, ${trackingNumber}` };
   draft.moveOrder('shipped', why);
   draft.moveStock('ship', why);
   draft.record('shipments', { orderId, carrier, trackingNumber, shippedBy: actor });

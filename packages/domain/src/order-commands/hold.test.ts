@@ -21,8 +21,8 @@ const release = (aggregate: OrderAggregate, unlessDisputed = false) =>
   decide(aggregate, { kind: 'release_hold', orderId: 'o', actor: 'admin', reason: 'won', unlessDisputed });
 const OTHERS = ORDER_STATES.filter((state) => state !== 'payment_hold');
 
-describe('the end of a held order', () => {
-  it.each(['reversed', 'charged_back'] as const)('comes where its payment was %s', (state) => {
+describe('voiding a held order', () => {
+  it.each(['reversed', 'charged_back'] as const)('cancels it when its payment was %s', (state) => {
     const decision = voided(soldOrder('payment_hold', { attempts: [paid({ state })] }));
     expect(decision.outcome).toBe('voided');
     expect(pathOf(decision)).toEqual(['payment_hold -> cancelled']);
@@ -31,7 +31,7 @@ describe('the end of a held order', () => {
     expect(answerOf(voided(decision.next))).toEqual({ outcome: 'kept', effects: {} });
   });
 
-  it('comes as refunded where its payment was won back after all of it had been refunded', () => {
+  it('ends it as refunded when its payment was won back after a full refund', () => {
     const refunds = [refund({ state: 'succeeded', amountRupiah: PRICE })];
     const attempts = [paid({ returnedRupiah: PRICE })];
     const decision = voided(order('payment_hold', { attempts, refunds }));
@@ -41,24 +41,24 @@ describe('the end of a held order', () => {
     expect(moneyOf(decision)).toEqual({});
   });
 
-  it('does not come while its money is there', () => {
+  it('is refused while its payment was not taken back', () => {
     expect(answerOf(voided(soldOrder('payment_hold')))).toEqual({ outcome: 'kept', effects: {} });
   });
 
-  it.each(OTHERS)('does not come to an order that is %s', (state) => {
+  it.each(OTHERS)('is refused for an order that is %s', (state) => {
     const attempts = [paid({ state: 'charged_back' })];
     expect(answerOf(voided(order(state, { attempts })))).toEqual({ outcome: 'kept', effects: {} });
   });
 
-  it('does not come to an order that no attempt has paid', () => {
+  it('is refused for an order that no attempt has paid', () => {
     expect(voided(order('payment_hold', { attempts: [paid({ outcome: 'second_payment' })] })).outcome).toBe(
       'kept',
     );
   });
 });
 
-describe('the release of a held order', () => {
-  it('lets it go to fulfilment when its money is there', () => {
+describe('releasing a held order', () => {
+  it('moves it to paid when its payment was not taken back', () => {
     const decision = release(soldOrder('payment_hold'));
     expect(decision.outcome).toBe('released');
     expect(pathOf(decision)).toEqual(['payment_hold -> paid']);
@@ -66,11 +66,11 @@ describe('the release of a held order', () => {
     expect(answerOf(release(decision.next))).toEqual({ outcome: 'kept', effects: {} });
   });
 
-  it.each(OTHERS)('finds an order that is %s', (state) => {
+  it.each(OTHERS)('changes nothing for an order that is %s', (state) => {
     expect(answerOf(release(order(state, { attempts: [paid()] })))).toEqual({ outcome: 'kept', effects: {} });
   });
 
-  it('keeps one whose money was taken back, or is all on its way back', () => {
+  it('is refused when its money was taken back or is being refunded in full', () => {
     for (const change of [
       { state: 'reversed' },
       { state: 'charged_back' },
@@ -82,7 +82,7 @@ describe('the release of a held order', () => {
     expect(release(soldOrder('payment_hold', { attempts: partly })).outcome).toBe('released');
   });
 
-  it('of a disputed payment is left to an admin', () => {
+  it('is left to an admin when the payment is disputed', () => {
     const disputed = soldOrder('payment_hold', { attempts: [paid({ disputedAt: NOW })] });
     expect(release(disputed, true).outcome).toBe('kept');
     expect(release(disputed, false).outcome).toBe('released');

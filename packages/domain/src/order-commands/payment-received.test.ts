@@ -31,7 +31,7 @@ const pay = (aggregate: OrderAggregate, more: Partial<ReceivedPayment> = {}, con
   );
 const TRANSFER = { gateway: 'bank_transfer', amountRupiah: PRICE + 123 } as const;
 
-describe('a payment of the amount that was asked for', () => {
+describe('a payment of the expected amount', () => {
   it.each<[OrderState, string[], string]>([
     ['reserved', ['reserved -> awaiting_payment', 'awaiting_payment -> paid'], 'commit 2 of 1'],
     ['awaiting_payment', ['awaiting_payment -> paid'], 'commit 2 of 1'],
@@ -65,7 +65,7 @@ describe('a payment of the amount that was asked for', () => {
     ['shipped', 'second_payment'],
     ['refunded', 'second_payment'],
     ['cancelled', 'paid_after_cancel'],
-  ])('that finds its order %s goes back by itself', (state, outcome) => {
+  ])('for an order that is %s is refunded automatically', (state, outcome) => {
     const decision = pay(order(state, { attempts: [attempt(), paid({ id: 'o-2' })] }));
     expect(decision.outcome).toBe(outcome);
     expect(pathOf(decision)).toEqual([]);
@@ -80,7 +80,7 @@ describe('a payment of the amount that was asked for', () => {
     expect(decision.effects.refundedTotals).toEqual([{ id: 'o-1', rupiah: PRICE }]);
   });
 
-  it('goes back where there is not enough left to reinstate its order', () => {
+  it('is refunded when too little is left to reinstate its order', () => {
     const decision = pay(order('expired', { attempts: [attempt()] }), {}, { isCovered: false });
     expect(decision.outcome).toBe('paid_too_late');
     expect(pathOf(decision)).toEqual([]);
@@ -88,17 +88,17 @@ describe('a payment of the amount that was asked for', () => {
     expect(decision.next.refunds).toMatchObject([{ id: 'rf-o-1', state: 'requested' }]);
   });
 
-  it.each<OrderState>(['queued', 'rejected'])('is a bug of an order that is %s', (state) => {
+  it.each<OrderState>(['queued', 'rejected'])('throws for an order that is %s', (state) => {
     expect(() => pay(order(state, { attempts: [attempt()] }))).toThrow(
       `is ${state} and has a payment attempt`,
     );
   });
 
-  it('of an attempt that is not there is a bug', () => {
-    expect(() => pay(order('reserved'))).toThrow('There is no attempt o-1.');
+  it('throws for an unknown attempt', () => {
+    expect(() => pay(order('reserved'))).toThrow('Order o has no payment attempt o-1.');
   });
 
-  it('that its bank may undo holds its order, and what goes back of it, for that time', () => {
+  it('that its bank may reverse holds its order, and delays its refund, for that time', () => {
     const decision = pay(order('awaiting_payment', { attempts: [attempt()] }), { mayReverse: true });
     expect(decision.effects.orderMoves).toMatchObject([
       { to: 'payment_hold', dueAt: after(REVERSAL_HOLD_MS), version: 5 },
@@ -107,30 +107,30 @@ describe('a payment of the amount that was asked for', () => {
     expect(second.effects.newExceptions?.[0]?.refund?.dueAt).toEqual(after(REVERSAL_HOLD_MS));
   });
 
-  it('is left to an admin where refunds do not go by themselves', () => {
+  it('is left to an admin when automatic refunds are off', () => {
     const decision = pay(order('cancelled', { attempts: [attempt()] }), {}, { refundByItself: false });
     expect(openedBy(decision)).toEqual([['paid_after_cancel', 'o-1', PRICE]]);
     expect(decision.effects.newExceptions?.[0]).not.toHaveProperty('refund');
     expect(decision.effects.refundedTotals).toBeUndefined();
   });
 
-  it('ends the other attempts of its order, each in its way', () => {
+  it('ends the other attempts of its order', () => {
     const others = (['created', 'sent', 'unknown', 'active', 'declined', 'closed'] as const).map((state) =>
       attempt({ id: state, state }),
     );
     const transfer = attempt({ id: 'transfer', ...TRANSFER });
     const { effects } = pay(order('awaiting_payment', { attempts: [...others, attempt(), transfer] }));
     expect(effects.abandonedAttempts).toEqual(['created', 'sent', 'unknown']);
-    // Its link must be closed at the gateway.
+    // A link must be closed at its gateway.
     expect(effects.statusChecks).toEqual(['active']);
     expect(effects.closedAttempts).toEqual(['transfer']);
     expect(effects.freedTransferAmounts).toEqual(['transfer']);
   });
 });
 
-describe('a payment that is not what was asked for', () => {
+describe('a payment of another amount or currency', () => {
   it.each<OrderState>(['awaiting_payment', 'paid', 'cancelled', 'expired'])(
-    'does not pay its order, %s, and does not go back by itself',
+    'does not pay its order, %s, and is not refunded automatically',
     (state) => {
       const decision = pay(order(state, { attempts: [attempt()] }), { amountRupiah: PRICE - 1 });
       expect(decision.outcome).toBe('wrong_amount');
@@ -141,7 +141,7 @@ describe('a payment that is not what was asked for', () => {
     },
   );
 
-  it('is booked nowhere in another currency: a person counts it', () => {
+  it('is not booked in another currency: an admin handles it', () => {
     const decision = pay(order('awaiting_payment', { attempts: [attempt()] }), { currency: 'USD' });
     expect(decision.outcome).toBe('wrong_amount');
     expect(Object.keys(decision.effects)).toEqual(['newExceptions']);
@@ -150,7 +150,7 @@ describe('a payment that is not what was asked for', () => {
 });
 
 describe('a bank transfer', () => {
-  it('pays its order and sells the code above its price', () => {
+  it('pays its order and books the transfer code above its price', () => {
     const aggregate = order('awaiting_payment', { attempts: [attempt(TRANSFER)] });
     const decision = pay(aggregate, { amountRupiah: TRANSFER.amountRupiah });
     expect(moneyOf(decision)).toEqual({ payment: PRICE + 123, sale: PRICE, transfer_code: 123 });
@@ -158,7 +158,7 @@ describe('a bank transfer', () => {
     expect(decision.effects.freedTransferAmounts).toEqual(['o-1']);
   });
 
-  it('that another payment has taken the place of is a late one', () => {
+  it('for an attempt that another payment replaced is a late transfer', () => {
     const closed = attempt({ ...TRANSFER, state: 'closed' });
     for (const state of ['reserved', 'awaiting_payment', 'closing'] as const) {
       const decision = pay(order(state, { attempts: [closed] }), { amountRupiah: TRANSFER.amountRupiah });
@@ -166,12 +166,12 @@ describe('a bank transfer', () => {
       expect(openedBy(decision)).toEqual([['late_transfer', 'o-1', TRANSFER.amountRupiah]]);
       expect(pathOf(decision)).toEqual([]);
     }
-    // An expired order has no other payment.
+    // No other payment has replaced one of an expired order.
     const late = pay(order('expired', { attempts: [closed] }), { amountRupiah: TRANSFER.amountRupiah });
     expect(late.outcome).toBe('paid');
   });
 
-  it('never goes back by itself, as no gateway sends it', () => {
+  it('is never refunded automatically, as no gateway can send it', () => {
     const decision = pay(order('cancelled', { attempts: [attempt(TRANSFER)] }), {
       amountRupiah: TRANSFER.amountRupiah,
     });
@@ -179,7 +179,7 @@ describe('a bank transfer', () => {
     expect(decision.effects.newExceptions?.[0]).not.toHaveProperty('refund');
   });
 
-  it('that the customer sent twice is for a person to count', () => {
+  it('that the customer sent twice opens an exception', () => {
     const entered = paid({ ...TRANSFER, receivedRupiah: TRANSFER.amountRupiah, transactionId: 'line-1' });
     const aggregate = soldOrder('paid', { attempts: [entered] });
     expect(pay(aggregate, { transactionId: 'line-1' }).effects).toEqual({});
@@ -190,8 +190,8 @@ describe('a bank transfer', () => {
   });
 });
 
-describe('a payment that is told again', () => {
-  it('has the outcome that it had, and no effect', () => {
+describe('a payment that is reported again', () => {
+  it('has its earlier outcome and no effect', () => {
     for (const outcome of ['paid', 'second_payment', 'paid_too_late', 'wrong_amount'] as const) {
       const again = pay(soldOrder('shipped', { attempts: [paid({ outcome })] }));
       expect(answerOf(again)).toEqual({ outcome, effects: {} });
@@ -221,14 +221,14 @@ describe('a payment that is told again', () => {
     },
   );
 
-  it('in another currency wins nothing back', () => {
+  it('in another currency is not won back', () => {
     const undone = paid({ state: 'charged_back', takenBackRupiah: PRICE, timesUndone: 1 });
     const decision = pay(soldOrder('payment_hold', { attempts: [undone] }), { currency: 'USD' });
     expect(answerOf(decision)).toEqual({ outcome: 'paid', effects: {} });
   });
 });
 
-it('leaves the order that it was decided from as it was', () => {
+it('a decision does not change the given order', () => {
   const before = order('awaiting_payment', { attempts: [attempt()] });
   pay(before);
   expect(before).toEqual(order('awaiting_payment', { attempts: [attempt()] }));

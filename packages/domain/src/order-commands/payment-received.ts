@@ -1,28 +1,28 @@
 import { REVERSAL_HOLD_MS } from '../order-lifecycle.ts';
 import { nextStatusCheckAt, type PaymentOutcome } from '../payment-attempt.ts';
-import { REFUNDED_BY_ITSELF } from '../payment-exception.ts';
+import { REFUNDED_AUTOMATICALLY } from '../payment-exception.ts';
 import { abandonIfUnfinished, closeAttempt } from './closing.ts';
 import type { CommandOf, ReceivedPayment } from './commands.ts';
 import type { Draft, Why } from './draft.ts';
 import { newRefund } from './refund.ts';
 import type { AttemptRow } from './state.ts';
 
-/** Enters money that has come for an attempt, and decides what it means for the order. */
+/** Books a receipt, and decides its payment outcome for the order. */
 export function receivePayment(
   draft: Draft,
   { attemptId, received, actor }: CommandOf<'pay'>,
 ): PaymentOutcome {
   const attempt = draft.attempt(attemptId);
-  if (attempt.outcome !== null) return receiveAgain(draft, attempt, attempt.outcome, received, actor);
+  if (attempt.outcome !== null) return receiveRepeated(draft, attempt, attempt.outcome, received, actor);
   const outcome = outcomeOf(draft, attempt, received);
-  if (isCountable(received)) enter(draft, attempt, outcome, received, actor);
+  if (isCountable(received)) bookReceipt(draft, attempt, outcome, received, actor);
   if (outcome === 'paid')
-    settle(draft, attempt, received, { actor, reason: `${actor} confirmed ${attemptId}` });
-  else setAside(draft, attempt, outcome, received);
+    markPaid(draft, attempt, received, { actor, reason: `${actor} confirmed ${attemptId}` });
+  else openReceiptException(draft, attempt, outcome, received);
   return outcome;
 }
 
-/** Money of another currency is for a person to count. */
+/** An admin handles money of another currency. */
 const isCountable = ({ currency }: ReceivedPayment): boolean => currency === 'IDR';
 
 function outcomeOf(draft: Draft, attempt: AttemptRow, received: ReceivedPayment): PaymentOutcome {
@@ -37,11 +37,11 @@ function outcomeOf(draft: Draft, attempt: AttemptRow, received: ReceivedPayment)
     case 'cancelled':
       return 'paid_after_cancel';
     case 'expired':
-      return draft.context.shelves.covers(draft.aggregate.held) ? 'paid' : 'paid_too_late';
+      return draft.context.sharedStock.covers(draft.aggregate.held) ? 'paid' : 'paid_too_late';
     case 'reserved':
     case 'awaiting_payment':
     case 'closing':
-      // A transfer cannot be closed at a bank, and another payment has taken the place of this one.
+      // A bank transfer cannot be closed; another payment has replaced this one.
       return attempt.gateway === 'bank_transfer' && attempt.state === 'closed' ? 'late_transfer' : 'paid';
     case 'queued':
     case 'rejected':
@@ -50,7 +50,7 @@ function outcomeOf(draft: Draft, attempt: AttemptRow, received: ReceivedPayment)
   return state satisfies never;
 }
 
-function enter(
+function bookReceipt(
   draft: Draft,
   attempt: AttemptRow,
   outcome: PaymentOutcome,
@@ -68,11 +68,11 @@ function enter(
   draft.bookFee(feeRupiah, { attempt, reference: id, actor });
 }
 
-/** The order is paid: its stock is committed, its price is sold, its other attempts end. */
-function settle(draft: Draft, attempt: AttemptRow, { mayReverse }: ReceivedPayment, why: Why): void {
+/** Marks the order as paid: commits its stock, books the sale, ends its other attempts. */
+function markPaid(draft: Draft, attempt: AttemptRow, { mayReverse }: ReceivedPayment, why: Why): void {
   const { state, totalRupiah } = draft.order;
   const total = totalRupiah ?? 0;
-  // The payment may come before the answer to our own call: the order passes through awaiting_payment.
+  // The payment may arrive before the answer to our own call: the order passes through awaiting_payment.
   if (state === 'reserved') draft.moveOrder('awaiting_payment', why);
   if (mayReverse) draft.moveOrder('payment_hold', why, draft.after(REVERSAL_HOLD_MS));
   else draft.moveOrder('paid', why);
@@ -82,15 +82,17 @@ function settle(draft: Draft, attempt: AttemptRow, { mayReverse }: ReceivedPayme
   if (attempt.gateway === 'bank_transfer') draft.book('transfer_code', attempt.amountRupiah - total, booking);
   for (const other of draft.aggregate.attempts) {
     if (other.id === attempt.id) continue;
-    // A transfer cannot be closed; one that comes opens an exception. A link must be closed at its gateway at once.
+    // A transfer cannot be closed; a later one opens an exception. A link must be closed at its gateway at once.
     if (other.state === 'active' && other.gateway === 'bank_transfer') closeAttempt(draft, other);
     else if (other.state === 'active') draft.record('statusChecks', other.id);
     else abandonIfUnfinished(draft, other);
   }
 }
 
-/** Money that does not pay its order opens an exception, and goes back by itself where the shop has no claim to it. */
-function setAside(
+/**
+ * Opens an exception for money that does not pay its order, with an automatic refund if the shop has no claim to it.
+ */
+function openReceiptException(
   draft: Draft,
   attempt: AttemptRow,
   outcome: Exclude<PaymentOutcome, 'paid'>,
@@ -98,21 +100,21 @@ function setAside(
 ): void {
   const { id, gateway } = attempt;
   const { amountRupiah, currency, mayReverse } = received;
-  const goesBackByItself =
-    draft.context.refundByItself && REFUNDED_BY_ITSELF.includes(outcome) && gateway !== 'bank_transfer';
-  // What may still be undone is not sent back before that time is over.
+  const isRefundedAutomatically =
+    draft.context.refundByItself && REFUNDED_AUTOMATICALLY.includes(outcome) && gateway !== 'bank_transfer';
+  // Money that can still be reversed is refunded after that time.
   const dueAt = draft.after(mayReverse ? REVERSAL_HOLD_MS : 0);
   const refund = { id: `rf-${id}`, amountRupiah, reason: outcome, requestedBy: 'worker', dueAt };
   draft.openException(outcome, attempt, {
     subject: id,
     amountRupiah: isCountable(received) ? amountRupiah : null,
-    detail: `${amountRupiah} ${currency} came for ${id} (${attempt.amountRupiah} asked for), and the order was ${draft.order.state}.`,
-    ...(goesBackByItself ? { refund: newRefund(draft, attempt, refund) } : {}),
+    detail: `${amountRupiah} ${currency} arrived for ${id} (expected: ${attempt.amountRupiah} IDR). The order was ${draft.order.state}.`,
+    ...(isRefundedAutomatically ? { refund: newRefund(draft, attempt, refund) } : {}),
   });
 }
 
-/** Money of an attempt that has had money: told again, won back from its bank, or sent twice by the customer. */
-function receiveAgain(
+/** A further report for a paid attempt: repeated, won back from the bank, or a second transfer of the customer. */
+function receiveRepeated(
   draft: Draft,
   attempt: AttemptRow,
   outcome: PaymentOutcome,
@@ -123,10 +125,10 @@ function receiveAgain(
   if (state === 'reversed' || state === 'charged_back') reinstate(draft, attempt, outcome, received, actor);
   const { amountRupiah, transactionId } = received;
   if (gateway !== 'bank_transfer' || transactionId === entered) return outcome;
-  // Another line of the bank's statement. An attempt holds one payment, so that a person counts this one.
+  // Another line of the bank statement. An attempt holds one payment, so an admin handles this one.
   draft.openException('second_payment', attempt, {
     ...{ subject: `${id} ${transactionId}`, amountRupiah },
-    detail: `${amountRupiah} IDR came for ${id} as ${transactionId}, after ${entered}; it is not booked.`,
+    detail: `${amountRupiah} IDR arrived for ${id} as ${transactionId}, after ${entered}. It is not booked.`,
   });
   return 'second_payment';
 }
@@ -150,7 +152,7 @@ function reinstate(
   draft.book('payment', rupiah, { attempt, reference, actor });
   const { state } = draft.order;
   if (state === 'cancelled' || state === 'refunded') {
-    const detail = `${rupiah} IDR of ${id} came back after the order was ${state}.`;
+    const detail = `${rupiah} IDR of ${id} arrived again after the order was ${state}.`;
     draft.openException('paid_after_cancel', attempt, { subject: reference, amountRupiah: rupiah, detail });
   }
 }

@@ -44,14 +44,14 @@ const see = (aggregate: OrderAggregate, backRupiah: number) =>
   decide(aggregate, {
     ...{ kind: 'record_external_refund', orderId: 'o', attemptId: 'o-1', backRupiah, actor: 'midtrans' },
   });
-/** A paid order with this refund under way, which counts as returned. */
+/** A paid order with this refund in progress, which counts as returned. */
 const under = (one: Partial<RefundRow> = {}, state: OrderState = 'paid') => {
   const row = refund(one);
   const returnedRupiah = row.state === 'refused' ? 0 : row.amountRupiah;
   return soldOrder(state, { attempts: [paid({ returnedRupiah })], refunds: [row] });
 };
 
-describe('a refund that is asked for', () => {
+describe('a requested refund', () => {
   it('counts as returned at once, and opens an exception that it resolves', () => {
     const decision = request(soldOrder('paid'));
     expect(decision.outcome).toBe('requested');
@@ -65,7 +65,7 @@ describe('a refund that is asked for', () => {
     expect(pathOf(decision)).toEqual([]);
   });
 
-  it('resolves the exception that it names, of its own attempt', () => {
+  it('resolves the exception that it names, if it belongs to its attempt', () => {
     const mine = { id: 7, state: 'open', attemptId: 'o-1' } as const;
     const decision = request(soldOrder('paid'), { exceptionId: 7 }, [mine]);
     expect(decision.outcome).toBe('requested');
@@ -80,7 +80,7 @@ describe('a refund that is asked for', () => {
       expect(request(soldOrder('paid'), { exceptionId: 7 }, [{ ...mine, state }]).outcome).toBe('requested');
   });
 
-  it('of all that is left holds its paid order', () => {
+  it('of the whole remaining payment holds its paid order', () => {
     const all = request(soldOrder('paid'), { amountRupiah: PRICE });
     expect(pathOf(all)).toEqual(['paid -> payment_hold']);
     expect(all.effects.orderMoves?.[0]?.dueAt).toBeNull();
@@ -91,7 +91,7 @@ describe('a refund that is asked for', () => {
     expect(pathOf(request(soldOrder('paid', { attempts: second }), { amountRupiah: PRICE }))).toEqual([]);
   });
 
-  it('is never more than came and has not gone back', () => {
+  it('is at most the received amount that is not returned yet', () => {
     const returned = soldOrder('paid', { attempts: [paid({ returnedRupiah: 30_001 })] });
     expect(answerOf(request(returned))).toEqual({ outcome: 'too_much', effects: {} });
     expect(request(soldOrder('paid', { attempts: [paid({ returnedRupiah: 30_000 })] })).outcome).toBe(
@@ -100,14 +100,14 @@ describe('a refund that is asked for', () => {
   });
 
   it.each(ATTEMPT_STATES.filter((state) => state !== 'paid'))(
-    'of an attempt that is %s is not paid',
+    'of an attempt that is %s is refused as not_paid',
     (state) => {
       const attempts = [attempt({ state, receivedRupiah: state.startsWith('re') ? PRICE : null })];
       expect(answerOf(request(order('paid', { attempts })))).toEqual({ outcome: 'not_paid', effects: {} });
     },
   );
 
-  it('asked for again under its id is the same one, and another under that id none', () => {
+  it('is the same refund when repeated under its id, and another refund under that id is refused', () => {
     const { next } = request(soldOrder('paid'));
     expect(answerOf(request(next))).toEqual({ outcome: 'requested', effects: {} });
     expect(answerOf(request(next, { amountRupiah: 10_000 }))).toEqual({
@@ -118,7 +118,7 @@ describe('a refund that is asked for', () => {
     expect(request(elsewhere).outcome).toBe('other_refund');
   });
 
-  it('of a bank transfer waits to be paid out by hand', () => {
+  it('of a bank transfer waits for a manual payout', () => {
     const transfer = soldOrder('paid', { attempts: [paid({ gateway: 'bank_transfer' })] });
     expect(request(transfer).effects.newExceptions?.[0]?.refund).toMatchObject({
       ...{ state: 'manual_payout', dueAt: null },
@@ -127,7 +127,7 @@ describe('a refund that is asked for', () => {
 });
 
 describe('a refund that ends', () => {
-  it.each(REFUND_STATES)('goes from %s only where its lifecycle leads', (state) => {
+  it.each(REFUND_STATES)('moves from %s only along its lifecycle', (state) => {
     for (const outcome of ['succeeded', 'refused', 'manual_payout'] as const) {
       const decision = end(under({ state }), { outcome });
       const isStep = mayStep(REFUND_LIFECYCLE, state, outcome);
@@ -139,11 +139,11 @@ describe('a refund that ends', () => {
     }
   });
 
-  it('that is not there is a bug', () => {
-    expect(() => end(soldOrder('paid'))).toThrow('There is no refund rf.');
+  it('throws for an unknown refund', () => {
+    expect(() => end(soldOrder('paid'))).toThrow('Order o has no refund rf.');
   });
 
-  it('in part sells so much less', () => {
+  it('in part reduces the booked sale', () => {
     const decision = end(under({ state: 'sent' }), { gatewayRef: 'g', feeRupiah: 500 });
     expect(decision.effects.endedRefunds).toEqual([
       { id: 'rf', state: 'succeeded', gatewayRef: 'g', failureCode: null, payoutReference: null },
@@ -162,14 +162,14 @@ describe('a refund that ends', () => {
     ['payment_hold', ['payment_hold -> refunded'], ['revoke 2 of 1']],
     ['shipped', ['shipped -> refunded'], []],
     ['cancelled', [], []],
-  ])('with all of it ends its order, %s', (state, path, stock) => {
+  ])('of the whole payment ends its order, %s', (state, path, stock) => {
     const decision = end(under({ state: 'pending', amountRupiah: PRICE }, state));
     expect(pathOf(decision)).toEqual(path);
     expect(stockOf(decision)).toEqual(stock);
     expect(moneyOf(decision)).toEqual({ refund: PRICE, sale_undone: PRICE });
   });
 
-  it('of a transfer takes back the code after the price', () => {
+  it('of a transfer reverses the price first and then the transfer code', () => {
     const attempts = [
       paid({ gateway: 'bank_transfer', receivedRupiah: PRICE + 123, returnedRupiah: PRICE + 123 }),
     ];
@@ -183,7 +183,7 @@ describe('a refund that ends', () => {
     expect(part.next.sold).toEqual({ saleRupiah: 30_000, codeRupiah: 123 });
   });
 
-  it('of a second payment leaves what is sold', () => {
+  it('of a second payment does not change the booked sale', () => {
     const attempts = [paid({ outcome: 'second_payment', returnedRupiah: PRICE }), paid({ id: 'o-2' })];
     const refunds = [refund({ state: 'sent', amountRupiah: PRICE })];
     const decision = end(soldOrder('paid', { attempts, refunds }));
@@ -191,7 +191,7 @@ describe('a refund that ends', () => {
     expect(pathOf(decision)).toEqual([]);
   });
 
-  it('as refused counts as returned no more, and opens its exception again', () => {
+  it('as refused no longer counts as returned, and opens its exception again', () => {
     const decision = end(under({ state: 'sent' }), { outcome: 'refused', failureCode: '412' });
     expect(decision.effects.endedRefunds).toMatchObject([{ state: 'refused', failureCode: '412' }]);
     expect(decision.next.attempts).toMatchObject([{ returnedRupiah: 0 }]);
@@ -199,13 +199,13 @@ describe('a refund that ends', () => {
     expect(moneyOf(decision)).toEqual({});
   });
 
-  it('as one that no gateway sends waits to be paid out, and stays returned', () => {
+  it('that no gateway can send waits for a manual payout, and still counts as returned', () => {
     const decision = end(under({ state: 'sent' }), { outcome: 'manual_payout', failureCode: '418' });
     expect(decision.effects.exceptionMoves).toMatchObject([{ id: 7, to: 'manual_payout' }]);
     expect(decision.effects.refundedTotals).toBeUndefined();
   });
 
-  it('is not paid out by hand where a bank took the payment back meanwhile', () => {
+  it('is not paid out manually when a bank took the payment back meanwhile', () => {
     const attempts = [paid({ state: 'charged_back', returnedRupiah: 20_000 })];
     const aggregate = soldOrder('payment_hold', { attempts, refunds: [refund({ state: 'sent' })] });
     const decision = end(aggregate, { outcome: 'manual_payout', failureCode: '418' });
@@ -216,7 +216,7 @@ describe('a refund that ends', () => {
     expect(decision.next.attempts).toMatchObject([{ returnedRupiah: 0 }]);
   });
 
-  it('by a payout comes from the bank, and only where it waits for one or was refused', () => {
+  it('by a manual payout is booked to the bank, and only if it waits for one or was refused', () => {
     for (const state of REFUND_STATES) {
       const decision = end(under({ state }), { payoutReference: 'BCA-1' });
       const isDue = state === 'manual_payout' || state === 'refused';
@@ -231,12 +231,12 @@ describe('a refund that ends', () => {
     expect(decision.next.refunds).toMatchObject([{ state: 'succeeded', payoutReference: 'BCA-1' }]);
   });
 
-  it('after it was refused counts again, never more than came, and a person hears of it', () => {
+  it('that succeeds after it was refused counts up to the received amount, and opens an exception', () => {
     const decision = end(under({ state: 'refused' }));
     expect(decision.next.attempts).toMatchObject([{ returnedRupiah: 20_000 }]);
     expect(openedBy(decision)).toEqual([['paid_back_twice', 'rf', 20_000]]);
     expect(decision.effects.newExceptions?.[0]?.detail).toContain(
-      'has gone after it was refused; o-1 was paid',
+      'succeeded after it was refused. o-1 was paid',
     );
     const attempts = [paid({ returnedRupiah: 45_000 })];
     const full = end(soldOrder('paid', { attempts, refunds: [refund({ state: 'refused' })] }));
@@ -244,26 +244,26 @@ describe('a refund that ends', () => {
     expect(full.next.attempts[0]?.receivedRupiah).toBe(PRICE);
   });
 
-  it('after a bank took the payment back too was paid back twice', () => {
+  it('that succeeds after a bank took the payment back opens a paid_back_twice exception', () => {
     const attempts = [paid({ state: 'charged_back', returnedRupiah: 20_000, takenBackRupiah: PRICE })];
     const decision = end(soldOrder('payment_hold', { attempts, refunds: [refund({ state: 'sent' })] }));
     expect(openedBy(decision)).toEqual([['paid_back_twice', 'rf', 20_000]]);
-    expect(decision.effects.newExceptions?.[0]?.detail).toContain('has gone; o-1 was charged_back');
+    expect(decision.effects.newExceptions?.[0]?.detail).toContain('succeeded. o-1 was charged_back');
     expect(decision.effects.refundedTotals).toBeUndefined();
-    // All that came is neither there nor refunded: an admin decides.
+    // The payment is partly taken back and partly refunded: an admin decides.
     expect(pathOf(decision)).toEqual([]);
   });
 });
 
-describe('a refund that the gateway tells of', () => {
-  it('is ours as far as we asked for it', () => {
+describe('a refund that the gateway reports', () => {
+  it('is ours up to the amount that we requested', () => {
     expect(answerOf(see(under({ state: 'sent' }), 20_000))).toEqual({ outcome: 'ours', effects: {} });
     expect(answerOf(see(soldOrder('paid'), 0))).toEqual({ outcome: 'ours', effects: {} });
     const undone = soldOrder('payment_hold', { attempts: [paid({ state: 'charged_back' })] });
     expect(answerOf(see(undone, PRICE))).toEqual({ outcome: 'ours', effects: {} });
   });
 
-  it('and was made elsewhere counts like one of ours, and a person hears of it', () => {
+  it('is booked and opens an exception if it was made outside this system', () => {
     const decision = see(under({ state: 'sent' }), 35_000);
     expect(decision.outcome).toBe('elsewhere');
     expect(openedBy(decision)).toEqual([['external_refund', 'out-o-1-2', 15_000]]);
@@ -273,7 +273,7 @@ describe('a refund that the gateway tells of', () => {
     expect(answerOf(see(decision.next, 35_000))).toEqual({ outcome: 'ours', effects: {} });
   });
 
-  it('with all of it ends the order; where ours is still under way, it is held', () => {
+  it('of the whole payment ends the order, or holds it while our own refund is in progress', () => {
     const all = see(soldOrder('paid'), PRICE);
     expect(pathOf(all)).toEqual(['paid -> payment_hold', 'payment_hold -> refunded']);
     expect(stockOf(all)).toEqual(['revoke 2 of 1']);
@@ -285,7 +285,7 @@ describe('a refund that the gateway tells of', () => {
     }
   });
 
-  it('takes the place of what was not sent yet', () => {
+  it('replaces our refunds that are not sent yet', () => {
     const decision = see(under({ state: 'manual_payout', amountRupiah: PRICE }), PRICE);
     expect(decision.effects.endedRefunds).toMatchObject([{ id: 'rf', state: 'refused' }]);
     expect(decision.effects.exceptionMoves).toMatchObject([{ id: 7, to: 'resolved' }]);
@@ -293,7 +293,7 @@ describe('a refund that the gateway tells of', () => {
     expect(pathOf(decision)).toEqual(['paid -> payment_hold', 'payment_hold -> refunded']);
   });
 
-  it('beyond what came, after a payout by hand, was paid back twice; told again it is the same', () => {
+  it('beyond the received amount, after a manual payout, opens one paid_back_twice exception, also when repeated', () => {
     const gone = { state: 'succeeded', payoutReference: 'BCA-1' } as const;
     const first = see(under(gone), PRICE);
     expect(openedBy(first)).toEqual([
@@ -307,12 +307,12 @@ describe('a refund that the gateway tells of', () => {
     expect(Object.keys(again.effects)).toEqual(['newExceptions']);
   });
 
-  it('never counts for more than came', () => {
+  it('never counts for more than the received amount', () => {
     const decision = see(soldOrder('paid'), 10 * PRICE);
     expect(moneyOf(decision)).toEqual({ refund: PRICE, sale_undone: PRICE });
   });
 
-  it('of a second payment holds no order', () => {
+  it('of a second payment does not hold the order', () => {
     const attempts = [paid({ outcome: 'second_payment' }), paid({ id: 'o-2' })];
     const decision = see(soldOrder('paid', { attempts }), PRICE);
     expect(pathOf(decision)).toEqual([]);

@@ -2,10 +2,10 @@ import type { PaymentExceptionState } from '../payment-exception.ts';
 import type { CommandOf, CommandOutcomes } from './commands.ts';
 import type { Draft, Why } from './draft.ts';
 import type { NewRefund } from './effects.ts';
-import { sellLess } from './sale.ts';
+import { reduceSale } from './sale.ts';
 import type { AttemptRow, RefundRow } from './state.ts';
 
-/** Money of an attempt is to go back, never more than came. */
+/** Requests a refund of an attempt's money, at most of what was received. */
 export function requestRefund(
   draft: Draft,
   command: CommandOf<'request_refund'>,
@@ -26,20 +26,20 @@ export function requestRefund(
   const dueAt = draft.context.now;
   const refund = newRefund(draft, attempt, { id: refundId, amountRupiah, reason, requestedBy: actor, dueAt });
   if (exceptionId === null) {
-    const detail = `${actor} asked for ${amountRupiah} IDR of ${attemptId} to go back: ${reason}.`;
+    const detail = `${actor} requested a refund of ${amountRupiah} IDR of ${attemptId}: ${reason}.`;
     draft.openException('operator_refund', attempt, { subject: refundId, amountRupiah, detail, refund });
   } else {
     draft.record('newRefunds', { ...refund, exceptionId });
   }
-  // An order that is to be paid back in full must not be sent meanwhile.
+  // An order that is being refunded in full must not be shipped.
   if (amountRupiah === leftRupiah && attempt.outcome === 'paid')
-    draft.holdOrder({ actor, reason: `refund ${refundId} was asked for` });
+    draft.holdOrder({ actor, reason: `refund ${refundId} was requested` });
   return 'requested';
 }
 
 /**
- * A refund to be recorded, which counts as returned from now on. What a gateway sends is due at `dueAt`; a bank transfer
- * goes back by hand, and waits for that.
+ * A new refund, which counts as returned from now on. A gateway's refund is due at `dueAt`; a bank transfer's waits
+ * for a manual payout.
  */
 export function newRefund(
   draft: Draft,
@@ -47,26 +47,26 @@ export function newRefund(
   { id, amountRupiah, reason, requestedBy, dueAt }: Omit<NewRefund, 'attemptId' | 'state'>,
 ): NewRefund {
   draft.record('refundedTotals', { id: attemptId, rupiah: amountRupiah });
-  const isByHand = gateway === 'bank_transfer';
+  const isManual = gateway === 'bank_transfer';
   return {
     ...{ id, attemptId, amountRupiah, reason, requestedBy },
-    state: isByHand ? 'manual_payout' : 'requested',
-    dueAt: isByHand ? null : dueAt,
+    state: isManual ? 'manual_payout' : 'requested',
+    dueAt: isManual ? null : dueAt,
   };
 }
 
-/** What became of a refund, by its gateway's word or a payout by hand. */
+/** The end of a refund, reported by its gateway or by a manual payout. */
 export function endRefund(draft: Draft, command: CommandOf<'end_refund'>): CommandOutcomes['end_refund'] {
   const { refundId, payoutReference = null } = command;
   const refund = draft.aggregate.refunds.find(({ id }) => id === refundId);
-  if (refund === undefined) throw new Error(`There is no refund ${refundId}.`);
+  if (refund === undefined) throw new Error(`Order ${draft.order.orderId} has no refund ${refundId}.`);
   const attempt = draft.attempt(refund.attemptId);
-  // What no gateway sends is paid out by hand, but not where a bank took the payment back meanwhile.
+  // A refund that no gateway can send is paid out manually, unless a bank took the payment back meanwhile.
   const needsNoPayout = command.outcome === 'manual_payout' && attempt.state !== 'paid';
   const outcome = needsNoPayout ? 'refused' : command.outcome;
   const isPayout = payoutReference !== null;
   if (refund.state === 'succeeded' || refund.state === outcome) return 'known';
-  // One that was refused, or given up, may have gone all the same.
+  // A refund that was refused or given up may have succeeded after all.
   if (refund.state === 'refused' && outcome !== 'succeeded') return 'known';
   if (isPayout && refund.state !== 'manual_payout' && refund.state !== 'refused') return 'known';
   draft.record('endedRefunds', {
@@ -79,12 +79,12 @@ export function endRefund(draft: Draft, command: CommandOf<'end_refund'>): Comma
     draft.record('refundedTotals', { id: attempt.id, rupiah: -refund.amountRupiah });
     moveException(draft, refund, 'open', command.actor);
   }
-  if (outcome === 'succeeded') enterSucceeded(draft, refund, attempt, command);
+  if (outcome === 'succeeded') bookSucceeded(draft, refund, attempt, command);
   return outcome;
 }
 
-/** The money of a refund has gone. `refund` and `attempt` are as they were before. */
-function enterSucceeded(
+/** Books a succeeded refund. `refund` and `attempt` are as before its end. */
+function bookSucceeded(
   draft: Draft,
   refund: RefundRow,
   attempt: AttemptRow,
@@ -99,20 +99,21 @@ function enterSucceeded(
   moveException(draft, refund, 'resolved', actor, resolution);
   const wasRefused = refund.state === 'refused';
   if (wasRefused) {
-    // It counted as returned no more. Others may have been asked for since: together never more than came.
+    // A refused refund no longer counted as returned. Others may have been requested since: together at most what was
+    // received.
     const leftRupiah = (attempt.receivedRupiah ?? 0) - attempt.returnedRupiah;
     const rupiah = Math.min(amountRupiah, Math.max(leftRupiah, 0));
     draft.record('refundedTotals', { id: attempt.id, rupiah });
   }
   if (wasRefused || attempt.state !== 'paid') {
     const when = wasRefused ? ' after it was refused' : '';
-    const detail = `Refund ${id} of ${amountRupiah} IDR has gone${when}; ${attempt.id} was ${attempt.state}.`;
+    const detail = `Refund ${id} of ${amountRupiah} IDR succeeded${when}. ${attempt.id} was ${attempt.state}.`;
     draft.openException('paid_back_twice', attempt, { subject: id, amountRupiah, detail });
   }
-  sellLess(draft, attempt, refund, { actor, reason: `refund ${id}` });
+  reduceSale(draft, attempt, refund, { actor, reason: `refund ${id}` });
 }
 
-/** What was not sent yet is not sent any more: its money is gone. */
+/** Refuses refunds that are not sent yet, as the bank has taken their money back. */
 export function refuseUnsentRefunds(draft: Draft, attempt: AttemptRow, { actor, reason }: Why): void {
   for (const refund of draft.aggregate.refunds) {
     const { id, attemptId, state, amountRupiah } = refund;
@@ -125,8 +126,8 @@ export function refuseUnsentRefunds(draft: Draft, attempt: AttemptRow, { actor, 
 }
 
 /**
- * The gateway says how much has gone back. What goes beyond our own refunds was made elsewhere: it counts like one of
- * ours, and a person hears of it.
+ * Compares the gateway's refunded total with our refunds. A surplus was refunded outside this system: it is booked
+ * like our own refunds, and opens an exception.
  */
 export function recordExternalRefund(
   draft: Draft,
@@ -135,15 +136,15 @@ export function recordExternalRefund(
   const attempt = draft.attempt(attemptId);
   const received = attempt.receivedRupiah ?? 0;
   const ofAttempt = draft.aggregate.refunds.filter((refund) => refund.attemptId === attemptId);
-  const elsewhere = Math.min(backRupiah, received) - (attempt.returnedRupiah - byHand(ofAttempt));
+  const elsewhere = Math.min(backRupiah, received) - (attempt.returnedRupiah - manualRefundTotal(ofAttempt));
   if (attempt.state !== 'paid' || elsewhere <= 0) return 'ours';
   const id = `out-${attemptId}-${ofAttempt.length + 1}`;
   const why = { actor, reason: `refund ${id}` };
-  const detail = `${actor} says that ${backRupiah} IDR of ${attemptId} went back; of ${elsewhere} we knew nothing. The order was ${draft.order.state}.`;
+  const detail = `${actor} reports ${backRupiah} IDR of ${attemptId} as refunded; ${elsewhere} IDR of it were not refunded by us. The order was ${draft.order.state}.`;
   if (elsewhere > received - attempt.returnedRupiah) refuseUnsentRefunds(draft, attempt, why);
   const entered = Math.min(elsewhere, received - draft.attempt(attemptId).returnedRupiah);
   if (entered < elsewhere) {
-    // Told again, it is the same amount that went back, and the same exception.
+    // A repeated report has the same amount, and so the same exception.
     const about = { subject: `${attemptId}/${backRupiah}`, amountRupiah: elsewhere - entered, detail };
     draft.openException('paid_back_twice', attempt, about);
   }
@@ -157,14 +158,14 @@ export function recordExternalRefund(
     },
   });
   draft.book('refund', entered, { attempt, reference: id, actor });
-  sellLess(draft, attempt, { id, amountRupiah: entered }, why);
-  // With what was asked for it is all: an order that is paid back in full must not be sent meanwhile.
+  reduceSale(draft, attempt, { id, amountRupiah: entered }, why);
+  // Together with requested refunds it is the whole payment: the order must not be shipped.
   if (draft.attempt(attemptId).returnedRupiah >= received && attempt.outcome === 'paid') draft.holdOrder(why);
   return 'elsewhere';
 }
 
-/** What was or will be paid out by hand: the gateway does not count it. */
-function byHand(refunds: readonly RefundRow[]): number {
+/** The manual refunds, paid out or waiting for it: the gateway does not count them. */
+function manualRefundTotal(refunds: readonly RefundRow[]): number {
   return refunds
     .filter(({ state, payoutReference }) => state === 'manual_payout' || payoutReference !== null)
     .filter(({ state }) => state !== 'refused')

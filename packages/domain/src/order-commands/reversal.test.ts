@@ -24,7 +24,7 @@ const undo = (aggregate: OrderAggregate, how: CommandOf<'undo'>['how']) =>
 
 describe('a payment that a bank takes back', () => {
   it.each(ATTEMPT_STATES.filter((state) => state !== 'paid'))(
-    'is none while its attempt is %s',
+    'changes nothing while its attempt is %s',
     (state: AttemptState) => {
       const attempts = [attempt({ state, outcome: 'paid', receivedRupiah: PRICE })];
       const aggregate = order('awaiting_payment', { attempts });
@@ -48,7 +48,7 @@ describe('a payment that a bank takes back', () => {
     expect(openedBy(decision)).toEqual([[how, 'o-1/2', PRICE]]);
   });
 
-  it('by a reversal while its order is held back ends that order, and asks no person', () => {
+  it('by a reversal while its order is held cancels the order without an exception', () => {
     const decision = undo(soldOrder('payment_hold'), 'reversal');
     expect(pathOf(decision)).toEqual(['payment_hold -> cancelled']);
     expect(stockOf(decision)).toEqual(['revoke 2 of 1']);
@@ -57,21 +57,21 @@ describe('a payment that a bank takes back', () => {
     expect(decision.effects.newExceptions).toBeUndefined();
   });
 
-  it('by a chargeback while its order is held keeps it for a person', () => {
+  it('by a chargeback while its order is held leaves the order to an admin', () => {
     const decision = undo(soldOrder('payment_hold'), 'chargeback');
     expect(pathOf(decision)).toEqual([]);
     expect(decision.effects.heldOrders).toEqual(['o']);
     expect(openedBy(decision)).toEqual([['chargeback', 'o-1/1', PRICE]]);
   });
 
-  it('leaves an order that was sent as it is', () => {
+  it('does not change a shipped order', () => {
     const decision = undo(soldOrder('shipped'), 'chargeback');
     expect(pathOf(decision)).toEqual([]);
     expect(decision.effects.heldOrders).toBeUndefined();
     expect(openedBy(decision)).toEqual([['chargeback', 'o-1/1', PRICE]]);
   });
 
-  it('holds no order that another attempt pays', () => {
+  it('does not hold an order that another attempt pays', () => {
     const second = paid({ outcome: 'second_payment' });
     for (const how of ['reversal', 'partial_chargeback'] as const) {
       const decision = undo(soldOrder('payment_hold', { attempts: [second, paid({ id: 'o-2' })] }), how);
@@ -81,7 +81,7 @@ describe('a payment that a bank takes back', () => {
     }
   });
 
-  it('takes what refunds have left, and refuses those that were not sent', () => {
+  it('takes the amount that is not refunded, and refuses refunds that are not sent', () => {
     const refunds = [
       refund({ id: 'gone', state: 'succeeded', amountRupiah: 10_000 }),
       refund({ id: 'asked', state: 'requested', amountRupiah: 5_000, exceptionId: 8 }),
@@ -102,7 +102,7 @@ describe('a payment that a bank takes back', () => {
     ]);
   });
 
-  it('after all of it had gone back was paid back twice, though no one says how much', () => {
+  it('after a full refund opens a paid_back_twice exception without an amount', () => {
     for (const amountRupiah of [PRICE, PRICE + 10_000]) {
       const refunds = [refund({ state: 'succeeded', amountRupiah })];
       const decision = undo(order('refunded', { attempts: [paid()], refunds }), 'chargeback');
@@ -113,7 +113,7 @@ describe('a payment that a bank takes back', () => {
   });
 });
 
-describe('a chargeback of a part', () => {
+describe('a partial chargeback', () => {
   it('books nothing, holds the order, and opens an exception, once', () => {
     const decision = undo(soldOrder('paid'), 'partial_chargeback');
     expect(decision.outcome).toBe('undone');

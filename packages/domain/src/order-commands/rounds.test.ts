@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { OrderCommand } from './commands.ts';
-import { isAboutReturns, roundsOf } from './rounds.ts';
+import { involvesReturnedMoney, roundsOf } from './rounds.ts';
 
 const ship = (orderId: string): OrderCommand => ({
   ...{ kind: 'ship', orderId, carrier: 'JNE', trackingNumber: '1', actor: 'shop' },
@@ -10,12 +10,12 @@ const receive: OrderCommand = {
   ...{ kind: 'receive', sku: 'KOPI', quantity: 1, reference: 'DO-1', actor: 'admin', reason: 'delivery' },
 };
 
-it('takes all of a batch in one round while nothing of it is about returns', () => {
+it('a batch without commands about returned money is one round', () => {
   expect(roundsOf([ship('a'), ship('b'), ship('a'), receive])).toEqual([[0, 1, 2, 3]]);
   expect(roundsOf([])).toEqual([[]]);
 });
 
-it('gives a command about returns a round apart from others of its order, and only of its order', () => {
+it('a command about returned money gets a round apart from other commands of its order only', () => {
   expect(roundsOf([ship('a'), voided('a'), ship('a'), ship('a'), voided('a')])).toEqual([
     [0],
     [1],
@@ -29,8 +29,8 @@ it('gives a command about returns a round apart from others of its order, and on
   ]);
 });
 
-it('knows what is about returns', () => {
-  expect(isAboutReturns(voided('a'))).toBe(true);
-  expect(isAboutReturns(ship('a'))).toBe(false);
-  expect(isAboutReturns(receive)).toBe(false);
+it('involvesReturnedMoney lists the commands about returned money', () => {
+  expect(involvesReturnedMoney(voided('a'))).toBe(true);
+  expect(involvesReturnedMoney(ship('a'))).toBe(false);
+  expect(involvesReturnedMoney(receive)).toBe(false);
 });

@@ -1,6 +1,6 @@
 import type { OrderCommand } from './commands.ts';
 
-const ABOUT_RETURNS: ReadonlySet<OrderCommand['kind']> = new Set([
+const RETURN_COMMANDS: ReadonlySet<OrderCommand['kind']> = new Set([
   'request_refund',
   'end_refund',
   'undo',
@@ -8,28 +8,31 @@ const ABOUT_RETURNS: ReadonlySet<OrderCommand['kind']> = new Set([
   'record_external_refund',
 ]);
 
-/** Whether a command depends on what has gone back of a payment, or is to. */
-export function isAboutReturns({ kind }: OrderCommand): boolean {
-  return ABOUT_RETURNS.has(kind);
+/** Whether a command depends on the returned amount of a payment, or changes it. */
+export function involvesReturnedMoney({ kind }: OrderCommand): boolean {
+  return RETURN_COMMANDS.has(kind);
 }
 
 /**
- * The rounds of a batch: in each, the places of its commands. A command comes in the round after an earlier one of its
- * order where one of the two is about returns: a round writes each refund, exception and attempt once, so that what the
- * first command leaves is read again.
+ * Splits a batch into rounds; each holds the indexes of its commands. A command goes into the round after an earlier
+ * one of its order if one of the two is about returns. A round writes each refund, exception and attempt once, and
+ * the next round reads what it left.
  */
 export function roundsOf(batch: readonly OrderCommand[]): number[][] {
   const rounds: number[][] = [[]];
-  /** By order, the round of its last command, and whether one in that round is about returns. */
-  const seen = new Map<string, { round: number; isAboutReturns: boolean }>();
+  /** By order: the round of its last command, and whether a command of that round is about returns. */
+  const seen = new Map<string, { round: number; involvesReturnedMoney: boolean }>();
   for (const [place, command] of batch.entries()) {
     let round = 0;
     if (command.kind !== 'receive') {
-      const before = seen.get(command.orderId) ?? { round: 0, isAboutReturns: false };
-      const isAbout = isAboutReturns(command);
-      const isApart = seen.has(command.orderId) && (isAbout || before.isAboutReturns);
+      const before = seen.get(command.orderId) ?? { round: 0, involvesReturnedMoney: false };
+      const isAbout = involvesReturnedMoney(command);
+      const isApart = seen.has(command.orderId) && (isAbout || before.involvesReturnedMoney);
       round = isApart ? before.round + 1 : before.round;
-      seen.set(command.orderId, { round, isAboutReturns: isAbout || (!isApart && before.isAboutReturns) });
+      seen.set(command.orderId, {
+        round,
+        involvesReturnedMoney: isAbout || (!isApart && before.involvesReturnedMoney),
+      });
     }
     (rounds[round] ??= []).push(place);
   }

@@ -2,7 +2,7 @@ import { mayMove } from '../order-lifecycle.ts';
 import type { Draft, Why } from './draft.ts';
 import { type AttemptRow, refundedOf } from './state.ts';
 
-/** Undoes what is sold of the order, as far as it is: the price first, then the code of a transfer above it. */
+/** Reverses the order's booked sale up to this amount: the price first, then the transfer code. */
 function undoSale(draft: Draft, attempt: AttemptRow, rupiah: number, reference: string, actor: string): void {
   const { saleRupiah, codeRupiah } = draft.aggregate.sold;
   const ofSale = Math.min(rupiah, saleRupiah);
@@ -12,10 +12,10 @@ function undoSale(draft: Draft, attempt: AttemptRow, rupiah: number, reference: 
 }
 
 /**
- * A part or all of the order's price has gone back by a refund: so much less is sold, and an order that was paid back in
- * full ends as refunded. Returns whether it ended.
+ * A part or all of the order's price was refunded: reduces the booked sale, and ends an order that is refunded in
+ * full as `refunded`. Returns whether the order ended.
  */
-export function sellLess(
+export function reduceSale(
   draft: Draft,
   attempt: AttemptRow,
   refund: { id: string; amountRupiah: number },
@@ -34,8 +34,10 @@ export function sellLess(
   return true;
 }
 
-/** A held order whose money was taken back ends before it is sent: what is left of its price is not sold after all. */
-export function endUnsent(draft: Draft, attempt: AttemptRow, why: Why): void {
+/**
+ * Cancels a held order whose payment was taken back before it was shipped, and reverses the rest of its booked sale.
+ */
+export function cancelUnshipped(draft: Draft, attempt: AttemptRow, why: Why): void {
   undoSale(draft, attempt, Infinity, `${attempt.id}/end`, why.actor);
   draft.moveOrder('cancelled', why);
   draft.moveStock('revoke', why);

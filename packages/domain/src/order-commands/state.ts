@@ -6,12 +6,12 @@ import type { PaymentExceptionState } from '../payment-exception.ts';
 import type { RefundState } from '../refund.ts';
 import type { EffectRows, NewRefund } from './effects.ts';
 
-/** What a round of commands finds, under the locks of its orders, their stock and their sale items. */
+/** The rows that a round reads, under locks of its orders, their stock and their sale items. */
 export interface LoadedState {
   readonly orders: readonly OrderRow[];
   readonly attempts: readonly AttemptRow[];
   readonly refunds: readonly RefundRow[];
-  /** What is sold of an order and not undone: its price, and the code of a transfer above it. */
+  /** The booked sale of an order, minus reversals: its price, and the transfer code above it. */
   readonly sold: readonly { readonly orderId: string; readonly sale: number; readonly code: number }[];
   readonly held: readonly HeldProduct[];
   /** The exceptions that refunds of the round name. */
@@ -22,7 +22,7 @@ export interface LoadedState {
     readonly quotaLeft: number;
     readonly limitPerBuyer: number | null;
   }[];
-  /** What buyers of orders that are closing or expired hold of sale items. */
+  /** What buyers of closing and expired orders hold of sale items. */
   readonly allowances: readonly {
     readonly flashSaleItemId: number;
     readonly buyerKey: string;
@@ -49,9 +49,9 @@ export interface AttemptRow {
   readonly method: string | null;
   readonly outcome: PaymentOutcome | null;
   readonly receivedRupiah: number | null;
-  /** Gone back by refunds, or asked to. */
+  /** Refunded, or in a refund that has not ended. */
   readonly returnedRupiah: number;
-  /** By the payer's bank, as it stands. */
+  /** Taken back by the payer's bank and not returned since. */
   readonly takenBackRupiah: number;
   readonly timesUndone: number;
   readonly disputedAt: Date | null;
@@ -64,7 +64,7 @@ export interface RefundRow {
   readonly exceptionId: number | null;
   readonly amountRupiah: number;
   readonly state: RefundState;
-  /** Of one that a person has paid out. */
+  /** The reference of a manual refund's payout. */
   readonly payoutReference: string | null;
 }
 
@@ -74,19 +74,19 @@ export interface ExceptionRow {
   readonly attemptId: string | null;
 }
 
-/** What an order holds of a product. */
+/** A product and quantity that an order holds. */
 export interface HeldProduct {
   readonly orderId: string;
   readonly productId: number;
   readonly sku: string;
   readonly quantity: number;
-  /** Null at the ordinary price. */
+  /** Null at the regular price. */
   readonly flashSaleItemId: number | null;
   /** Empty without a sale. */
   readonly buyerKeys: readonly string[];
 }
 
-/** An order and all that belongs to it. A value: a decision makes another of it. */
+/** An order and all its rows. Immutable: a decision makes a new one. */
 export interface OrderAggregate {
   readonly order: OrderRow;
   readonly attempts: readonly AttemptRow[];
@@ -115,19 +115,19 @@ export function aggregatesOf(loaded: LoadedState): Map<string, OrderAggregate> {
   return new Map(aggregates.map((aggregate) => [aggregate.order.orderId, aggregate]));
 }
 
-/** The attempt that pays the order, or did. */
+/** The attempt that paid the order. */
 export function payingAttemptOf({ attempts }: OrderAggregate): AttemptRow | undefined {
   return attempts.find(({ outcome }) => outcome === 'paid');
 }
 
-/** What refunds of this attempt have sent back. */
+/** The amount that refunds of this attempt have returned. */
 export function refundedOf({ refunds }: OrderAggregate, attemptId: string): number {
   return refunds
     .filter((refund) => refund.attemptId === attemptId && refund.state === 'succeeded')
     .reduce((sum, { amountRupiah }) => sum + amountRupiah, 0);
 }
 
-/** What each effect makes of the order that it is about: the same as PostgreSQL will say once it is written. */
+/** Applies each effect to its order, with the same result as reading it from PostgreSQL after the write. */
 const ADVANCE: {
   readonly [K in keyof EffectRows]: (before: OrderAggregate, row: EffectRows[K]) => OrderAggregate;
 } = {
@@ -149,7 +149,7 @@ const ADVANCE: {
   refundedTotals: (before, { id, rupiah }) =>
     withAttempt(before, id, ({ returnedRupiah }) => ({ returnedRupiah: returnedRupiah + rupiah })),
   newRefunds: (before, refund) => withRefund(before, refund, refund.exceptionId),
-  // Its exception has no id before it is written.
+  // The exception gets its id only when it is written.
   newExceptions: (before, { refund }) => (refund === undefined ? before : withRefund(before, refund, null)),
   endedRefunds: (before, { id, state, payoutReference }) => ({
     ...before,

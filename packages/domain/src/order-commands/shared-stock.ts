@@ -3,14 +3,14 @@ import type { StockMovement } from './effects.ts';
 import type { HeldProduct, LoadedState } from './state.ts';
 
 /**
- * What the orders of a round share: stock, the quotas of sale items and what buyers may still have of them. A round moves
- * it on after each decision, so that a late payment gets what another order has just let go.
+ * What the orders of a round share: stock, quotas of sale items, and buyers' allowances. Each decision of the round
+ * updates it, so that a late payment gets stock that another order has just released.
  */
-export class Shelves {
+export class SharedStock {
   readonly #productIds: ReadonlyMap<string, number>;
   readonly #counters: Map<number, StockCounters>;
   readonly #quotaLeft: Map<number, number>;
-  /** By sale item and buyer. A buyer without a row is one of a sale item without a limit. */
+  /** By sale item and buyer. A buyer has no entry when the sale item has no limit. */
   readonly #allowanceLeft: Map<string, number>;
   readonly #goodsReceipts: Set<string>;
 
@@ -43,7 +43,7 @@ export class Shelves {
     return this.#goodsReceipts.has(`${productId} ${reference}`);
   }
 
-  /** Whether there is enough left of all that an expired order held. An order holds a product at one price only. */
+  /** Whether enough is left of everything that an expired order held. An order holds a product at one price only. */
   covers(held: readonly HeldProduct[]): boolean {
     return held.every(({ productId, quantity, flashSaleItemId: item, buyerKeys }) => {
       if (this.#availableOf(productId) < quantity) return false;
