@@ -55,19 +55,19 @@ const DEMO_CATALOGUE: readonly SeedProduct[] = [
   },
 ];
 
-/** Adds products that are not there yet, each with its opening stock and the ledger row that explains it. */
+/** Adds products that do not exist yet, each with its opening stock and the ledger row for it. */
 export async function addProducts(db: Kysely<Database>, products: readonly SeedProduct[]): Promise<void> {
   await sql`with ${given(products)}, ${insertion('seed')} select 1`.execute(db);
 }
 
 export type SavedProducts =
   | { kind: 'saved'; added: number; changed: number }
-  /** These have another price than the one given; nothing was saved. */
+  /** These products have another price than the given one. Nothing was saved. */
   | { kind: 'other_prices'; skus: readonly string[] };
 
 /**
- * Adds new products, each with its opening stock, and gives known ones their name, description and category; all or
- * nothing, in one statement. No SKU may be given twice. Stock and price of a known product stay.
+ * Adds new products with their opening stock, and updates name, description and category of known ones; all or
+ * nothing, in one statement. Each SKU may be given once. Stock and price of a known product do not change.
  */
 export async function saveProducts(
   db: Kysely<Database>,
@@ -140,11 +140,11 @@ export interface StockAudit {
   ledgerOnHand: number;
   ledgerReserved: number;
   ledgerCommitted: number;
-  /** Ledger rows that do not begin where the one before ended; 0, or something is wrong. */
+  /** Ledger rows that do not start where the previous row ended. Above 0, the ledger is wrong. */
   gaps: number;
 }
 
-/** Counters beside the sums of the ledger: equal for every product, or something is wrong. */
+/** Each product's counters beside the sums of its ledger. They must be equal. */
 export async function auditStock(db: Kysely<Database>, sku?: string): Promise<StockAudit[]> {
   const { rows } = await sql<StockAudit>`
     select p.sku, s.on_hand, s.reserved, s.committed,

@@ -13,13 +13,13 @@ import type { Database } from './schema.ts';
 export interface DatabaseOptions {
   url: string;
   maxConnections: number;
-  /** False for migrations, which may take as long as they take. */
+  /** False for migrations, which have no time limit. */
   limits?: boolean;
 }
 
 /**
- * Server side: a client that dies in the middle of a transaction keeps its locks for seconds, not for the two hours
- * of TCP's defaults. Behind PgBouncer, give the role the same settings (`alter role … set`).
+ * Limits at the server: a client that dies in a transaction keeps its locks for seconds, not for TCP's default of two
+ * hours. Behind PgBouncer, give the role the same settings (`alter role … set`).
  */
 const SESSION_LIMITS = `
   set idle_in_transaction_session_timeout = '10s';
@@ -27,7 +27,9 @@ const SESSION_LIMITS = `
   set tcp_keepalives_idle = 10;
   set tcp_keepalives_interval = 5;
   set tcp_keepalives_count = 3`;
-/** Client side: above the server's own limit, so that it speaks only when the server says nothing any more. */
+/**
+ * The limit at the client. It is longer than the server's, so that it applies only when the server does not respond.
+ */
 const QUERY_TIMEOUT_MS = 15_000;
 
 export function openDatabase({ url, maxConnections, limits = true }: DatabaseOptions): Kysely<Database> {
@@ -36,13 +38,13 @@ export function openDatabase({ url, maxConnections, limits = true }: DatabaseOpt
     max: maxConnections,
     connectionTimeoutMillis: 5_000,
     keepAlive: true,
-    // Statements go out without waiting for each other's answers (see pipelinedTransaction), and a connection whose
-    // query has timed out is dropped instead of holding up the next one.
+    // Statements are sent without waiting for earlier answers (see pipelinedTransaction). A connection whose query
+    // timed out is dropped instead of delaying the next query.
     pipeline: true,
     ...(limits
       ? {
           query_timeout: QUERY_TIMEOUT_MS,
-          // pg-pool waits for what this returns before it hands the connection out, and drops the connection where it fails.
+          // pg-pool awaits this promise before it hands the connection out, and drops the connection when it rejects.
           // oxlint-disable-next-line no-misused-promises -- @types/pg, in its newest version too (8.23.1), has it return nothing
           onConnect: limitSession,
         }
@@ -53,7 +55,7 @@ export function openDatabase({ url, maxConnections, limits = true }: DatabaseOpt
         oid === pg.types.builtins.INT8 && format !== 'binary' ? Number : pg.types.getTypeParser(oid, format),
     },
   });
-  // A connection that breaks is replaced and its query fails; without listeners it would end the process.
+  // A broken connection is replaced and its query fails. Without listeners its error would end the process.
   pool.on('error', () => undefined);
   pool.on('connect', (client) => {
     client.on('error', () => undefined);
@@ -65,10 +67,10 @@ export function openDatabase({ url, maxConnections, limits = true }: DatabaseOpt
 }
 
 /**
- * A transaction of two round trips: `begin` travels with the first statements, `commit` with the last. Statements
- * started together run in that order. `work` returns its result and the last writes, started and not awaited; one of
- * them that fails undoes the whole and is what is thrown. What only a row count would tell cannot be checked there:
- * use it where locks and constraints decide.
+ * A transaction of two round trips: `begin` is sent with the first statements, `commit` with the last. Statements run
+ * in the order in which they were started. `work` returns its result and the last writes, started but not awaited. If
+ * one of them fails, everything is rolled back and its error is thrown. Row counts of the last writes cannot be
+ * checked before the commit, so use it where locks and constraints decide.
  */
 export async function pipelinedTransaction<T>(
   db: Kysely<Database>,
@@ -78,7 +80,7 @@ export async function pipelinedTransaction<T>(
   return executor.provideConnection(async (connection) => {
     const sent: Promise<unknown>[] = [];
     const send = <R>(answer: Promise<R>): Promise<R> => {
-      // Whoever waits for the answer hears of a failure; here it must only not go unheard.
+      // The caller handles the failure; this only prevents an unhandled rejection.
       answer.catch(() => undefined);
       sent.push(answer);
       return answer;
@@ -86,52 +88,54 @@ export async function pipelinedTransaction<T>(
     let isEnding = false;
     const unqueued: ConnectionProvider = {
       async provideConnection(consumer) {
-        if (isEnding) throw new Error('A statement came after the commit of its transaction.');
+        if (isEnding) throw new Error('A statement was started after the commit of its transaction.');
         return send(consumer(connection));
       },
     };
-    const dialect = new PostgresDialect({ pool: () => Promise.reject(new Error('Opens no connection.')) });
+    const dialect = new PostgresDialect({
+      pool: () => Promise.reject(new Error('A pipelined transaction opens no connection of its own.')),
+    });
     const trx = new Transaction<Database>({
       config: { dialect },
       dialect,
       driver: new DummyDriver(),
       executor: executor.withConnectionProvider(unqueued),
     });
-    const say = (statement: string) => send(connection.executeQuery(CompiledQuery.raw(statement)));
+    const execute = (statement: string) => send(connection.executeQuery(CompiledQuery.raw(statement)));
     try {
-      const begun = say('begin');
+      const begun = execute('begin');
       const { result, writes } = await work(trx);
       isEnding = true;
-      await noneHasFailedHere(writes);
-      const committed = say('commit');
+      await throwIfNotSent(writes);
+      const committed = execute('commit');
       await Promise.all([begun, ...writes]);
-      // PostgreSQL answers the commit of a failed transaction with the word of what it did instead.
+      // PostgreSQL answers the commit of a failed transaction with ROLLBACK instead of an error.
       const { rows } = (await committed) as { rows: { command?: string }[] };
       if (rows[0]?.command === 'ROLLBACK') throw new Error('The transaction was rolled back.');
       return result;
     } catch (error) {
       isEnding = true;
-      await say('rollback').catch(() => undefined);
+      await execute('rollback').catch(() => undefined);
       const answers = await Promise.allSettled(sent);
-      // What was sent behind the statement that failed is refused; it may have been heard first.
+      // Statements sent after the failed one are refused, and such a refusal may have been caught first.
       if (!isRefusedAfterFailure(error)) throw error;
       const failures = answers.flatMap((answer) => (answer.status === 'rejected' ? [answer.reason] : []));
       throw failures.find((failure) => !isRefusedAfterFailure(failure)) ?? error;
     } finally {
-      // The connection goes back to the pool with nothing under way.
+      // The connection returns to the pool with no statement in progress.
       await Promise.allSettled(sent);
     }
   });
 }
 
 /**
- * Throws when a write has failed before it could be sent, as with a value that cannot be encoded: PostgreSQL knows
- * nothing of that, and would commit the others.
+ * Throws when a write failed before it was sent, for example for a value that cannot be encoded. PostgreSQL does not
+ * know of that write, and would commit the others.
  */
-async function noneHasFailedHere(writes: readonly Promise<unknown>[]): Promise<void> {
+async function throwIfNotSent(writes: readonly Promise<unknown>[]): Promise<void> {
   const failures: unknown[] = [];
   for (const write of writes) write.catch((error: unknown) => failures.push(error));
-  // pg says so in the next tick, before anything comes from outside.
+  // pg reports it in the next tick, before any answer arrives.
   await new Promise<void>((resolve) => {
     process.nextTick(resolve);
   });
@@ -147,12 +151,12 @@ async function limitSession(client: pg.ClientBase): Promise<void> {
 }
 
 /**
- * Node's and PostgreSQL's codes for "the database is not to be had just now": refused, lost, shutting down, full, a
- * standby, or so slow that a statement was ended.
+ * Codes of Node and PostgreSQL for an unavailable database: refused, lost, shutting down, full, a standby, or so slow
+ * that a statement was cancelled.
  */
 const UNAVAILABLE =
   /^(ECONN|ETIMEDOUT|EPIPE|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|08|57P0|57014|53[123]00|25P03|25006)/;
-/** pg gives these no code. */
+/** Errors of pg that have no code. */
 const UNAVAILABLE_MESSAGE =
   /connection (terminated|timeout)|timeout exceeded|query read timeout|not queryable/i;
 

@@ -19,10 +19,10 @@ export interface NewFlashSale {
 export type FlashSaleOutcome =
   | { kind: 'created'; id: number }
   | { kind: 'unknown_products'; skus: readonly string[] }
-  /** A sale of that name is there, or another one of one of the products in that window. */
+  /** A sale of this name exists, or another sale of one of the products overlaps this window. */
   | { kind: 'name_taken' | 'overlaps' };
 
-/** Creates a campaign with its items, all or nothing. */
+/** Creates a flash sale with its items, all or nothing. */
 export async function createFlashSale(db: Kysely<Database>, sale: NewFlashSale): Promise<FlashSaleOutcome> {
   const { items } = sale;
   try {
@@ -63,11 +63,11 @@ export interface FlashSaleAudit {
   sold: number;
   ledgerReserved: number;
   ledgerSold: number;
-  /** The most that one buyer key holds or has bought. */
+  /** The most units that one buyer key holds or has bought. */
   mostByOneBuyer: number;
 }
 
-/** Each item's counters beside the sums of the ledger: equal, or something is wrong. */
+/** Each sale item's counters beside the sums of the ledger. They must be equal. */
 export async function auditFlashSales(db: Kysely<Database>, sale?: string): Promise<FlashSaleAudit[]> {
   const { rows } = await sql<FlashSaleAudit>`
     select f.name as sale, p.sku, i.quota, i.reserved, i.sold,
@@ -82,14 +82,14 @@ export async function auditFlashSales(db: Kysely<Database>, sale?: string): Prom
   return rows;
 }
 
-/** The items of these products whose window holds one of the moments between `from` and `to`. */
+/** The sale items of these products whose window overlaps `from` to `to`. */
 const covering = (skus: readonly string[], { from, to }: { from: Date; to: Date }) => sql`
   flash_sale_items i join products p on p.id = i.product_id
   where p.sku = any(${skus}) and i.starts_at <= ${to} and i.ends_at > ${from}`;
 
 /**
- * Locks the sale items of these products that are open at some moment between `from` and `to`, with what these buyers
- * hold of each. The caller has locked the stock before: stock first, then sale items, always.
+ * Locks the sale items of these products that are open at any moment between `from` and `to`, and reads what these
+ * buyers hold of each. The caller has locked the stock: always stock first, then sale items.
  */
 export async function lockOpenSaleItems(
   trx: Transaction<Database>,
@@ -105,8 +105,8 @@ export async function lockOpenSaleItems(
       from ${covering(skus, window)} order by i.id for update of i ${nowait ? sql`nowait` : sql``}`.execute(
       trx,
     ),
-    // Nobody writes these without the lock of the item, so that they need none of their own. One look by the primary
-    // key for each buyer of the batch, however many have bought before.
+    // Writers of these rows hold the lock of the sale item, so these rows need no lock. One primary key lookup for
+    // each buyer of the batch, however many have bought before.
     sql<{ flashSaleItemId: number; buyerKey: string; quantity: number }>`
       select o.id as flash_sale_item_id, k.buyer_key, b.quantity
       from (select i.id from ${covering(skus, window)}) o cross join unnest(${buyerKeys}::text[]) as k (buyer_key)
@@ -124,7 +124,7 @@ export async function lockOpenSaleItems(
   }));
 }
 
-/** Locks these sale items, waiting for them, and returns what is left of each. */
+/** Locks these sale items, waiting for their locks, and returns what is left of each. */
 export async function lockSaleItems(
   trx: Transaction<Database>,
   ids: readonly number[],
@@ -136,7 +136,7 @@ export async function lockSaleItems(
   return rows;
 }
 
-/** What these buyers hold or have bought of these sale items, whose locks the caller holds. */
+/** What these buyers hold or have bought of these sale items. The caller holds the items' locks. */
 export async function allowancesUsed(
   trx: Transaction<Database>,
   held: readonly { flashSaleItemId: number; buyerKey: string }[],
@@ -150,7 +150,7 @@ export async function allowancesUsed(
   return rows;
 }
 
-/** Moves quotas and buyers' allowances along with the stock: one statement a table, and none without a sale. */
+/** Updates quotas and buyers' allowances with the stock: one statement for each table, and none without a sale. */
 export async function moveQuotas(
   trx: Transaction<Database>,
   entries: readonly LedgerEntry<StockMovement>[],
@@ -158,7 +158,7 @@ export async function moveQuotas(
   const items = new Map<number, { reserved: number; sold: number }>();
   const buyers = new Map<string, { itemId: number; key: string; quantity: number }>();
   for (const { flashSaleItemId: itemId, kind, quantity, from, to, buyerKeys } of entries) {
-    // What is shipped stays sold.
+    // Shipped units stay sold.
     if (itemId === null || kind === 'ship') continue;
     const sums = items.get(itemId) ?? { reserved: 0, sold: 0 };
     sums.reserved += to.reserved - from.reserved;

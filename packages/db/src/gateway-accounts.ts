@@ -2,7 +2,7 @@ import { GATEWAY_ACCOUNTS } from '@antrean/domain';
 import { type Kysely, sql } from 'kysely';
 import type { Database } from './schema.ts';
 
-/** Enters the accounts of all gateways: the ledger takes the money of a gateway at these only. */
+/** Adds the ledger accounts of all gateways. The ledger books a gateway's money only to one of these. */
 export async function addGatewayAccounts(db: Kysely<Database>): Promise<void> {
   await sql`
     insert into gateway_accounts (account) select unnest(${GATEWAY_ACCOUNTS}::text[])

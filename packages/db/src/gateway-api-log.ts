@@ -12,7 +12,7 @@ export interface GatewayApiLogEntry {
   tookMs: number;
 }
 
-/** Keeps what a gateway answered. The caller has taken keys and personal data out. */
+/** Stores a gateway's answer. The caller has removed keys and personal data. */
 export async function logGatewayApiCall(db: Kysely<Database>, apiCall: GatewayApiLogEntry): Promise<void> {
   const { gateway, operation, attemptId, httpStatus, code, body, tookMs } = apiCall;
   await sql`
@@ -23,7 +23,7 @@ export async function logGatewayApiCall(db: Kysely<Database>, apiCall: GatewayAp
 
 const KEEP_DAYS = 180;
 
-/** Removes what is older than half a year, a little at a time. */
+/** Deletes entries older than half a year, some at a time. */
 export async function pruneGatewayApiLog(db: Kysely<Database>): Promise<void> {
   await sql`
     delete from gateway_api_log where id in

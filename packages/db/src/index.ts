@@ -30,7 +30,7 @@ export {
   readStock,
 } from './stock.ts';
 
-// Storefronts, their keys, and the changes of switches.
+// Storefronts, their keys, and changes of switches.
 export {
   addStorefrontKey,
   addSwitchChanges,
@@ -71,10 +71,10 @@ export {
   type StoredOrder,
 } from './orders.ts';
 
-// What happened to an order, for those who look after it.
+// The history of an order, for support.
 export { type OrderTimelineRows, readOrderTimeline } from './order-timeline.ts';
 
-// Payment attempts and the events of gateways.
+// Payment attempts and webhook events.
 export {
   adjustRefundedTotals,
   scheduleStatusCheck,
@@ -108,7 +108,7 @@ export {
   takeTransferAmount,
 } from './transfers.ts';
 
-// Refunds, exceptions that a person has to put right, and the ledger of all money.
+// Refunds, payment exceptions, and the money ledger.
 export {
   claimRefund,
   claimRefundsDue,
@@ -138,7 +138,7 @@ export {
   settlementReportOf,
 } from './settlement-report.ts';
 
-// What became of the jobs that operators' commands wait for.
+// The outcomes of operators' commands.
 export {
   type CommandOutcome,
   findCommandOutcome,
@@ -146,5 +146,5 @@ export {
   saveCommandOutcome,
 } from './command-outcomes.ts';
 
-// What callers need to own a transaction or to ask a question of their own.
+// For callers that own a transaction or write a query of their own.
 export { type Kysely, sql, type Transaction } from 'kysely';

@@ -18,7 +18,7 @@ import * as lifecycles from './migrations/0013-lifecycles.ts';
 import * as commandOutcomes from './migrations/0014-command-outcomes.ts';
 import type { Database } from './schema.ts';
 
-/** Each file of `migrations/` under its name, oldest first. `npm run migration` adds one. */
+/** Each file of `migrations/` by its name, oldest first. `npm run migration` adds one. */
 export const MIGRATIONS = {
   '0001-orders': orders,
   '0002-cancelling': cancelling,
@@ -37,8 +37,8 @@ export const MIGRATIONS = {
 };
 
 /**
- * Brings the database to the newest schema, and the ledger accounts to those of the gateways. Uses a session lock: connect
- * directly, not through a transaction-pooling PgBouncer. Throws with the failing migration's name.
+ * Migrates the database to the newest schema, and adds the gateways' ledger accounts. Uses a session lock: connect
+ * directly, not through a transaction-pooling PgBouncer. Throws with the name of the failed migration.
  */
 export async function migrateToLatest(databaseUrl: string): Promise<void> {
   await migrate(databaseUrl, async (migrator, db) => {
@@ -48,10 +48,10 @@ export async function migrateToLatest(databaseUrl: string): Promise<void> {
   });
 }
 
-/** It renames tables and columns that running processes use. */
+/** Renames tables and columns that running processes use. */
 const NEEDS_STOP: keyof typeof MIGRATIONS = '0010-standard-terms';
 
-/** Whether a migration is pending for which all processes must be stopped; false for an empty database. */
+/** Whether a pending migration requires that all processes are stopped; false for an empty database. */
 export async function migrationNeedsStop(db: Kysely<Database>): Promise<boolean> {
   const { rows: found } = await sql`select 1 where to_regclass('kysely_migration') is not null`.execute(db);
   if (found.length === 0) return false;
@@ -60,7 +60,7 @@ export async function migrationNeedsStop(db: Kysely<Database>): Promise<boolean>
   return rows[0]?.isDone === false;
 }
 
-/** Only as far as this migration: for tests of what a later one makes of the rows it finds. */
+/** Migrates up to this migration, for tests of how a later one converts existing rows. */
 export async function migrateTo(databaseUrl: string, migration: keyof typeof MIGRATIONS): Promise<void> {
   await migrate(databaseUrl, (migrator) => migrator.migrateTo(migration));
 }
@@ -77,7 +77,7 @@ async function migrate(
       const failed =
         results?.find((result) => result.status === 'Error')?.migrationName ?? 'before the first';
       throw new Error(
-        `Migration ${failed} failed; nothing of it was kept. ${error instanceof Error ? error.message : JSON.stringify(error)}`,
+        `Migration ${failed} failed and was rolled back. ${error instanceof Error ? error.message : JSON.stringify(error)}`,
         {
           cause: error,
         },

@@ -2,7 +2,9 @@ import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { MoneyMovement } from '@antrean/domain';
 import type { Database } from './schema.ts';
 
-/** Writes rows of the money ledger. One that is there already, of the same kind and reference, is a bug and throws. */
+/**
+ * Inserts rows of the money ledger. A row of the same kind and reference that exists already is a bug and throws.
+ */
 export async function moveMoney(trx: Kysely<Database>, movements: readonly MoneyMovement[]): Promise<void> {
   if (movements.length > 0) await insertMovements(trx, movements, sql``);
 }
@@ -23,12 +25,12 @@ async function insertMovements(
     ${onConflict}`.execute(db);
 }
 
-/** Fees that gateways say they kept of payments; said again, they count once. */
+/** Books the fees that gateways report. A repeated report counts once. */
 export async function recordFees(db: Kysely<Database>, fees: readonly MoneyMovement[]): Promise<void> {
   if (fees.length > 0) await insertMovements(db, fees, sql`on conflict (kind, reference) do nothing`);
 }
 
-/** What is still sold of these orders: their price, and the code of a transfer above it, less what was undone of each. */
+/** The booked sale of these orders, minus reversals: the price, and the transfer code above it. */
 export async function soldOf(
   trx: Kysely<Database>,
   orderIds: readonly string[],
@@ -45,13 +47,13 @@ export async function soldOf(
 
 export interface MoneyDifference {
   orderId: string;
-  /** What its customer owes by the ledger; below zero, what is owed to them. */
+  /** What the customer owes by the ledger; below zero, what the shop owes the customer. */
   owedRupiah: number;
-  /** What it should be by attempts, exceptions and refunds. */
+  /** The same by attempts, exceptions and refunds. */
   expectedRupiah: number;
 }
 
-/** The orders to look at: one, those whose money moved since a moment, or all that have any. */
+/** The orders to check: one, those whose money moved since a time, or all with money. */
 const scopeOf = ({ orderId, since }: { orderId?: string; since?: Date }) => sql`
   scope as (
     select order_id from money_movements where at >= ${since ?? '-infinity'}::timestamptz
@@ -62,8 +64,8 @@ const scopeOf = ({ orderId, since }: { orderId?: string; since?: Date }) => sql`
   )`;
 
 /**
- * Orders whose ledger does not say what their attempts and refunds say: nothing is owed either way, but for money that
- * came and must go back, or that a bank took back. And whether all accounts sum to zero, as they must.
+ * Orders whose ledger differs from their attempts and refunds. A customer's balance must be zero, but for money to be
+ * refunded and money that a bank took back. Also the sum of all accounts, which must be zero.
  */
 export async function auditMoney(
   db: Kysely<Database>,
@@ -86,7 +88,7 @@ export async function auditMoney(
       from scope join payment_attempts a using (order_id) where a.received_rupiah is not null group by a.order_id
     ), expected as (
       select o.id as order_id,
-             -- What was sold, less what is not sold any more; what came, went and was taken back.
+             -- Sold minus reversed sales; received, refunded, and taken back by banks.
              case when o.state in ('paid', 'payment_hold', 'shipped')
                then coalesce(came.by_transfer, o.total_rupiah) - coalesce(ledger.undone, 0) else 0 end
              - coalesce(came.rupiah, 0) + coalesce(went.rupiah, 0) + coalesce(came.taken_back, 0) as rupiah,

@@ -1,15 +1,15 @@
 import { type Kysely, sql } from 'kysely';
 import type { Database } from './schema.ts';
 
-/** Of each kind of row an order has a few; more than this are an accident, and only the newest are read. */
+/** An order normally has few rows of each kind. If it has more than this, only the newest are read. */
 const MAX_ROWS_OF_KIND = 1_000;
 
 export type OrderTimelineRows = NonNullable<Awaited<ReturnType<typeof readOrderTimeline>>>;
 
 /**
- * An order and every row that says what happened to it, as of one moment. `isComplete` is false where there are more rows
- * of a kind than are read. Undefined for an order that has no row, as one that is still queued. Leaves e-mail address,
- * phone number and postal address of the customer out.
+ * An order and all rows of its history, as of one moment. `isComplete` is false when a kind has more rows than are
+ * read. Undefined for an order without a row, such as a queued one. Leaves out e-mail address, phone number and
+ * postal address of the customer.
  */
 export async function readOrderTimeline(db: Kysely<Database>, orderId: string) {
   return db
@@ -99,7 +99,7 @@ export async function readOrderTimeline(db: Kysely<Database>, orderId: string) {
             .execute(),
         ]);
       const all = [transitions, stockMovements, attempts, events, refunds, exceptions, money];
-      // Each as it was read, the newest first, without the one by which it is known that there are more.
+      // As read, newest first, without the extra row that shows that there are more.
       const bounded = <T>(rows: T[]): T[] => rows.slice(0, MAX_ROWS_OF_KIND);
       return {
         order,

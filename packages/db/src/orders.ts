@@ -26,7 +26,7 @@ export interface NewOrder {
   note?: string | undefined;
   shippingFeeRupiah: number;
   acceptedAt: Date;
-  /** Under which the buyer's purchases in a sale are counted. */
+  /** The keys under which the buyer's purchases in a sale are counted. */
   buyerKeys: readonly string[];
 }
 
@@ -51,14 +51,14 @@ export async function existingOrderIds(
   return new Set(rows.map((row) => row.id));
 }
 
-/** Inserts the orders of a batch with their lines, one statement a table. */
+/** Inserts the orders of a batch with their lines, in one statement for each table. */
 export async function insertAllotted(
   trx: Transaction<Database>,
   batch: readonly Allotted[],
   times: AllotmentTimes,
 ): Promise<void> {
   if (batch.length === 0) return;
-  // One array a column: PostgreSQL unpacks them faster than it parses JSON.
+  // One array for each column: PostgreSQL unpacks arrays faster than it parses JSON.
   const column = <T>(value: (row: (typeof batch)[number]) => T): T[] => batch.map(value);
   const isReserved = column(({ allotment }) => allotment.kind === 'reserved');
   const orders = sql`
@@ -111,7 +111,7 @@ export async function insertAllotted(
   await Promise.all([orders, items]);
 }
 
-/** The buyer's keys as PostgreSQL writes an array, for an order that holds something of a sale; null for others. */
+/** The buyer keys of an order with units at a sale's price, as a PostgreSQL array literal; null for other orders. */
 function heldKeys({ order, allotment }: Allotted): string | null {
   const isOfSale =
     allotment.kind === 'reserved' && allotment.lines.some(({ flashSaleItemId }) => flashSaleItemId !== null);
@@ -119,7 +119,7 @@ function heldKeys({ order, allotment }: Allotted): string | null {
   return isOfSale ? `{${order.buyerKeys.map(quoted).join(',')}}` : null;
 }
 
-/** What readOrders answers of orders that were just inserted. */
+/** The same as readOrders would return for these inserted orders. */
 export function storedOrders(batch: readonly Allotted[], times: AllotmentTimes): StoredOrder[] {
   return batch.map(({ order, allotment }) => ({
     orderId: order.orderId,
@@ -150,7 +150,7 @@ export interface StoredOrder extends OrderView {
   customer: { name: string; email: string; phone: string };
 }
 
-/** Orders with their lines and their live or paid payment attempt, in one statement. Unknown ids are absent. */
+/** Orders with their lines and their active or paid payment attempt, in one statement. Unknown ids are absent. */
 export async function readOrders(db: Queryable, orderIds: readonly string[]): Promise<StoredOrder[]> {
   const { rows } = await sql<StoredOrder>`
     select o.id as order_id, o.storefront_id, o.request_id, o.fingerprint, o.state, o.reason, o.version, o.sweep_round,
@@ -182,7 +182,7 @@ export interface LockedOrder {
   payBefore: Date | null;
 }
 
-/** Locks the rows of these orders by id, waiting for them. Unknown ids are absent. */
+/** Locks the rows of these orders by id, waiting for their locks. Unknown ids are absent. */
 export async function lockOrders(
   trx: Transaction<Database>,
   orderIds: readonly string[],
@@ -194,9 +194,9 @@ export async function lockOrders(
 }
 
 /**
- * Moves orders from one state to another, raises their versions and writes down who did it and why: one statement,
- * also where an order makes several moves, one after the other. The caller holds the orders' rows; an order that is
- * not in `from`, and a move that the lifecycle does not allow, are bugs and throw.
+ * Moves orders from one state to another, raises their versions, and records actor and reason: one statement, even
+ * when an order makes several moves in sequence. The caller holds the orders' locks. An order that is not in `from`,
+ * or a move outside the lifecycle, is a bug and throws.
  */
 export async function moveOrders(trx: Transaction<Database>, moves: readonly OrderMove[]): Promise<void> {
   if (moves.length === 0) return;
@@ -240,8 +240,8 @@ export async function moveOrders(trx: Transaction<Database>, moves: readonly Ord
 }
 
 /**
- * Writes down what changed of an order that stays in its state, and raises its version, so that the change is shown. The
- * caller holds its row.
+ * Records a change of an order within its state, and raises its version so that clients see the change. The caller
+ * holds the order's lock.
  */
 export async function recordChange(
   trx: Transaction<Database>,
@@ -260,7 +260,7 @@ export async function recordChange(
     .execute();
 }
 
-/** When the sweeper looks at the order next; null for never by itself. The caller holds its row. */
+/** Sets when the sweeper checks the order next; null for never. The caller holds the order's lock. */
 export async function postpone(
   trx: Transaction<Database>,
   orderId: string,
@@ -269,7 +269,7 @@ export async function postpone(
   await trx.updateTable('orders').set({ dueAt }).where('id', '=', orderId).execute();
 }
 
-/** What orders hold of each product. It never changes once an order is there. */
+/** The units that orders hold of each product. They never change. */
 export async function productsOfOrders(db: Queryable, orderIds: readonly string[]): Promise<HeldProduct[]> {
   const { rows } = await sql<HeldProduct>`
     select o.id as order_id, i.product_id, min(i.sku) as sku, sum(i.quantity)::int as quantity,
@@ -280,7 +280,7 @@ export async function productsOfOrders(db: Queryable, orderIds: readonly string[
   return rows;
 }
 
-/** Writes down with whom orders were sent, for orders that have no shipment yet. */
+/** Records the shipments of orders that have none. */
 export async function insertShipments(
   trx: Transaction<Database>,
   shipments: readonly Shipment[],
@@ -293,8 +293,8 @@ export async function insertShipments(
 }
 
 /**
- * Claims orders past their deadline: raises their sweep round (so that the job added next has a new id)
- * and puts the deadline off. Two sweepers never claim the same order at once.
+ * Claims orders past their deadline: raises their sweep round, so that the next job gets a new id, and postpones the
+ * deadline. Two sweepers never claim the same order at once.
  */
 export async function claimOverdue(
   db: Queryable,

@@ -1,18 +1,18 @@
 import { type Kysely, sql } from 'kysely';
 import type { Database } from './schema.ts';
 
-/** Another session of the same database that may be Antrean's. */
+/** Another session of the same database that may belong to Antrean. */
 export interface DatabaseSession {
   pid: number;
-  /** Host and port of its client; `local` through a Unix socket. */
+  /** Host and port of the client; `local` for a Unix socket. */
   address: string;
   state: string;
   idleSeconds: number;
 }
 
 /**
- * The other sessions of the database; `db` has one connection. Antrean's pools have no application name, or the PGAPPNAME
- * that this process has too; sessions of tools such as psql have one of their own.
+ * The other sessions of the database; `db` has one connection. Antrean's pools have no application name, or the
+ * PGAPPNAME of this process. Tools such as psql set their own.
  */
 export async function otherSessions(db: Kysely<Database>): Promise<DatabaseSession[]> {
   const { rows } = await sql<DatabaseSession>`

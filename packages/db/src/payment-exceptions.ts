@@ -10,7 +10,7 @@ import {
 } from '@antrean/domain';
 import type { Database } from './schema.ts';
 
-/** Opens the exceptions that are not there yet, and returns their ids by subject. */
+/** Opens exceptions that do not exist yet, and returns their ids by subject. */
 export async function openPaymentExceptions(
   db: Kysely<Database>,
   exceptions: readonly NewPaymentException[],
@@ -42,7 +42,7 @@ export async function paymentExceptionsById(
     .execute();
 }
 
-/** The exceptions that are not resolved: those that wait for a person first, then the oldest. */
+/** The unresolved exceptions: first those that wait for a person, then the oldest. */
 export async function unresolvedPaymentExceptions(
   db: Kysely<Database>,
   limit: number,
@@ -68,10 +68,10 @@ export async function unresolvedPaymentExceptions(
     .execute();
 }
 
-/** Until it is resolved, an exception may come into every state. */
+/** An unresolved exception may move to any state. */
 const UNRESOLVED = statesBefore(PAYMENT_EXCEPTION_LIFECYCLE, 'resolved');
 
-/** Moves exceptions, and says how many: one that is resolved stays. */
+/** Moves exceptions that are not resolved, and returns their number. */
 export async function movePaymentExceptions(
   trx: Kysely<Database>,
   moves: readonly PaymentExceptionMove[],

@@ -60,8 +60,8 @@ export type NewAttempt = Pick<
 > & { transferAccount?: TransferAccount; createdAt?: Date };
 
 /**
- * Makes the row of an attempt whose first call the job `jobId` is about to make. The unique index on live
- * attempts refuses a second one (SQLSTATE 23505).
+ * Inserts an attempt whose first call the job `jobId` is about to make. The unique index on live attempts refuses a
+ * second one (SQLSTATE 23505).
  */
 export async function insertAttempt(
   db: Queryable,
@@ -83,9 +83,9 @@ export async function insertAttempt(
 }
 
 /**
- * Claims an attempt for another call to its gateway. Undefined while another job's call may be under way: two calls at
- * once would make Snap withdraw the link that the other has just handed out. A job that runs again, as its worker
- * died, takes over its own call at once.
+ * Claims an attempt for another call to its gateway. Undefined while another job's call may be in progress: with two
+ * concurrent calls, Snap would revoke the link that the other call has just returned. A job that is retried after its
+ * worker died takes over its own call at once.
  */
 export async function claimAttempt(
   db: Queryable,
@@ -112,7 +112,7 @@ export async function claimAttempt(
 }
 
 /**
- * Writes down what a call came to; `nextPollAt` is when the gateway is asked about it next. Returns false when another call
+ * Records the result of a call; `nextPollAt` is the time of the next status check. Returns false when another call
  * has taken over meanwhile.
  */
 export async function endCall(
@@ -131,7 +131,7 @@ export async function endCall(
   return result.numUpdatedRows === 1n;
 }
 
-/** Ends attempts that can be paid no more. Those that cannot come into that state stay as they are. */
+/** Ends attempts that can no longer be paid. Those that may not move to that state stay as they are. */
 export async function endAttempts(
   trx: Transaction<Database>,
   ids: readonly string[],
@@ -149,7 +149,7 @@ export async function endAttempts(
   return ended.map(({ id }) => id);
 }
 
-/** Their money has come, whatever state they were in, and this is what it means for their orders. */
+/** Marks attempts as paid, whatever state they were in, with their payment outcome. */
 export async function markAttemptsPaid(
   trx: Transaction<Database>,
   paid: readonly PaidAttempt[],
@@ -169,7 +169,7 @@ export async function markAttemptsPaid(
     where a.id = m.id`.execute(trx);
 }
 
-/** Their money has been taken back by a bank. */
+/** Marks attempts whose money a bank took back. */
 export async function undoAttempts(
   trx: Transaction<Database>,
   undone: readonly UndoneAttempt[],
@@ -183,7 +183,7 @@ export async function undoAttempts(
     where a.id = m.id`.execute(trx);
 }
 
-/** A part of their money is disputed; the gateway does not say how much. */
+/** Marks attempts with a partial chargeback; the gateway reports no amount. */
 export async function disputeAttempts(
   trx: Transaction<Database>,
   ids: readonly string[],
@@ -193,7 +193,7 @@ export async function disputeAttempts(
   await trx.updateTable('paymentAttempts').set({ disputedAt }).where('id', 'in', ids).execute();
 }
 
-/** Asks about these attempts at the next occasion, whatever was planned. */
+/** Schedules status checks of these attempts at this time, instead of the planned one. */
 export async function scheduleStatusChecks(
   trx: Transaction<Database>,
   ids: readonly string[],
@@ -203,7 +203,7 @@ export async function scheduleStatusChecks(
   await trx.updateTable('paymentAttempts').set({ nextPollAt: at }).where('id', 'in', ids).execute();
 }
 
-/** Adds to what goes back of these attempts; less than nothing where a refund was refused. */
+/** Adds to the returned amounts of these attempts; negative when a refund was refused. */
 export async function adjustRefundedTotals(
   trx: Transaction<Database>,
   returned: readonly { id: string; rupiah: number }[],
@@ -218,15 +218,15 @@ export async function adjustRefundedTotals(
 }
 
 /**
- * Claims attempts about which their gateways are to be asked, those that can be paid first: puts the next question off
- * until `nextPollAfter`, which the answer replaces. Two that claim at once get different ones.
+ * Claims attempts that are due for a status check, active ones first: postpones their next check to `nextPollAfter`,
+ * which the result replaces. Two concurrent claims get different attempts.
  */
 export async function claimDueStatusChecks(
   db: Queryable,
   { limit, now, nextPollAfter }: { limit: number; now: Date; nextPollAfter: Date },
 ): Promise<string[]> {
   const claimed: string[] = [];
-  // A quarter is kept for those that ended: a late payment must not wait until no payment is open any more.
+  // A quarter is reserved for ended attempts: a late payment must not wait until no payment is open.
   for (const [isActive, most] of [
     [true, Math.ceil(limit * 0.75)],
     [false, limit],
@@ -241,7 +241,7 @@ export async function claimDueStatusChecks(
   return claimed;
 }
 
-/** When to ask about this attempt next; null for never again. */
+/** Schedules the next status check of this attempt; null for none. */
 export async function scheduleStatusCheck(
   db: Queryable,
   { id, state }: Pick<PaymentAttempt, 'id' | 'state'>,
@@ -255,7 +255,7 @@ export async function scheduleStatusCheck(
     .execute();
 }
 
-/** Stores a webhook event; one that is there already stays as it is. */
+/** Stores a webhook event, unless it exists already. */
 export async function storePaymentEvent(
   db: Queryable,
   event: { gateway: OnlineGateway; dedupeKey: string; attemptId: string; payload: object },
@@ -266,7 +266,7 @@ export async function storePaymentEvent(
     on conflict (gateway, dedupe_key) do nothing`.execute(db);
 }
 
-/** The events of this attempt that are still without an outcome. */
+/** The events of this attempt that have no outcome yet. */
 export async function openPaymentEvents(
   db: Queryable,
   attemptId: string,
@@ -279,7 +279,7 @@ export async function openPaymentEvents(
     .execute();
 }
 
-/** The first outcome stands: a redelivery does not rewrite what the event has led to. */
+/** Records the first outcome of an event. A redelivery does not overwrite it. */
 export async function recordEventOutcome(
   db: Queryable,
   event: { gateway: OnlineGateway; dedupeKey: string; outcome: string },

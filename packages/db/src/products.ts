@@ -1,13 +1,13 @@
 import { type Kysely, sql } from 'kysely';
 import type { Database } from './schema.ts';
 
-/** An item of a flash sale, as a shop shows it. */
+/** A product's item in a flash sale. */
 export interface ProductSale {
   name: string;
   priceRupiah: number;
   startsAtMs: number;
   endsAtMs: number;
-  /** Of the quota, what nobody holds or has bought. */
+  /** Units of the quota that are neither held nor sold. */
   quotaLeft: number;
   limitPerBuyer: number | null;
 }
@@ -18,25 +18,27 @@ export interface Product {
   name: string;
   description: string;
   category: string | null;
-  /** The ordinary price. */
+  /** The regular price. */
   priceRupiah: number;
-  /** On hand, and neither reserved nor committed; never below 0. */
+  /** On hand minus reserved and committed; never below 0. */
   available: number;
-  /** That have not ended: the next two, the earlier first. They never overlap, so at most the first is on. */
+  /**
+   * The running and next sale, at most two, earliest first. They never overlap, so only the first may be running.
+   */
   sales: ProductSale[];
 }
 
 export interface ProductQuery {
   category?: string | undefined;
-  /** Some text of SKU, name or description, in any case. It has no wildcards. */
+  /** Text in SKU, name or description, ignoring case. It has no wildcards. */
   search?: string | undefined;
-  /** The id of the last product of the page before. */
+  /** The id of the last product of the previous page. */
   after?: number | undefined;
   limit: number;
   now: Date;
 }
 
-/** A page in the order of ids, in one statement. */
+/** A page of products by id, in one statement. */
 export async function listProducts(db: Kysely<Database>, query: ProductQuery): Promise<Product[]> {
   const { category, search, after, limit, now } = query;
   const conditions = [
@@ -60,7 +62,9 @@ export async function findProduct(
   return rows[0];
 }
 
-/** Word for word the expression of the index `products_search`. No search holds a line break, so none spans two fields. */
+/**
+ * Exactly the expression of the index `products_search`. A search holds no line break, so no match spans two fields.
+ */
 const searchedText = sql`(p.sku || E'\n' || p.name || E'\n' || p.description)`;
 
 const containing = (search: string): string => `%${search.replaceAll(/[\\%_]/g, String.raw`\$&`)}%`;

@@ -22,7 +22,7 @@ export async function refundById(db: Kysely<Database>, id: string): Promise<Refu
   return db.selectFrom('refunds').select(COLUMNS).where('id', '=', id).executeTakeFirst();
 }
 
-/** Locks the refunds of these orders: one that is just being claimed for sending is waited for. */
+/** Locks the refunds of these orders, waiting for those that are being claimed. */
 export async function lockRefunds(
   trx: Transaction<Database>,
   orderIds: readonly string[],
@@ -34,7 +34,7 @@ export async function lockRefunds(
   return rows;
 }
 
-/** Writes down refunds that are to be made. */
+/** Inserts new refunds. */
 export async function insertRefunds(
   trx: Transaction<Database>,
   refunds: readonly (NewRefund & { exceptionId: number })[],
@@ -46,7 +46,7 @@ export async function insertRefunds(
       .execute();
 }
 
-/** Claims refunds that are due, and puts off when they are due next. */
+/** Claims due refunds, and postpones their next due time. */
 export async function claimRefundsDue(
   db: Kysely<Database>,
   { limit, now, nextDueAt }: { limit: number; now: Date; nextDueAt: Date },
@@ -58,7 +58,9 @@ export async function claimRefundsDue(
   return rows.map(({ id }) => id);
 }
 
-/** Asks about this attempt's refunds that the gateway has taken at the next occasion: it has moved one of them on. */
+/**
+ * Schedules a status check of this attempt's pending refunds, as the gateway has reported a change of one of them.
+ */
 export async function scheduleRefundStatusChecks(
   db: Kysely<Database>,
   attemptId: string,
@@ -72,7 +74,10 @@ export async function scheduleRefundStatusChecks(
     .execute();
 }
 
-/** Takes a refund for a call to its gateway, whose answer only counts while no later call has taken it. */
+/**
+ * Claims a refund for a call to its gateway. The call's result counts only while no later call has claimed the
+ * refund.
+ */
 export async function claimRefund(db: Kysely<Database>, id: string): Promise<Refund | undefined> {
   return db
     .updateTable('refunds')
@@ -83,7 +88,10 @@ export async function claimRefund(db: Kysely<Database>, id: string): Promise<Ref
     .executeTakeFirst();
 }
 
-/** Where a refund stands after a call that has not ended it. False when it has ended, or another call has taken over. */
+/**
+ * Records the result of a call that did not end the refund. False when the refund has ended or another call has taken
+ * over.
+ */
 export async function recordRefundProgress(
   db: Kysely<Database>,
   { id, callNo }: Pick<Refund, 'id' | 'callNo'>,
@@ -101,7 +109,7 @@ export async function recordRefundProgress(
 
 const STEPS = stepsOf(REFUND_LIFECYCLE).map(({ from, to }) => `${from} ${to}`);
 
-/** The caller has locked the refunds: one that cannot come into its state is a bug and throws. */
+/** Ends refunds that the caller has locked. A refund that may not move to its end state is a bug and throws. */
 export async function endRefunds(trx: Transaction<Database>, ended: readonly EndedRefund[]): Promise<void> {
   if (ended.length === 0) return;
   const column = <T>(value: (row: EndedRefund) => T): T[] => ended.map(value);
@@ -115,5 +123,7 @@ export async function endRefunds(trx: Transaction<Database>, ended: readonly End
          as m (id, state, gateway_ref, failure_code, payout_reference)
     where r.id = m.id and (r.state || ' ' || m.state) = any(${STEPS}) returning r.id`.execute(trx);
   if (rows.length !== ended.length)
-    throw new Error(`Of the refunds ${ended.map(({ id }) => id).join(', ')} only ${rows.length} could end.`);
+    throw new Error(
+      `Only ${rows.length} of the refunds ${ended.map(({ id }) => id).join(', ')} could end by their lifecycle.`,
+    );
 }

@@ -12,14 +12,14 @@ import type {
   PaymentOutcome,
 } from '@antrean/domain';
 
-/** Where customers transfer money to. */
+/** A bank account of the shop, for transfers. */
 export interface TransferAccount {
   bank: string;
   accountNumber: string;
   accountHolder: string;
 }
 
-/** Money is integer rupiah everywhere; `bigint` columns arrive as numbers (see database.ts). */
+/** Money is integer rupiah everywhere. `bigint` columns are read as numbers (see database.ts). */
 export interface Database {
   products: {
     id: Generated<number>;
@@ -27,11 +27,11 @@ export interface Database {
     name: string;
     description: string;
     priceRupiah: number;
-    /** Lower-case words with hyphens; null where it is in none. */
+    /** Lower-case words with hyphens; null for no category. */
     category: string | null;
     createdAt: Generated<Date>;
   };
-  /** Apart from `products`, so that a foreign key to a product never meets the stock lock. */
+  /** Apart from `products`, so that a foreign key to a product never waits for the stock lock. */
   stock: {
     productId: number;
     onHand: number;
@@ -41,7 +41,7 @@ export interface Database {
     /** Grows with each change. */
     version: Generated<number>;
   };
-  /** A campaign; its items carry its window too. */
+  /** A campaign. Its items repeat its window. */
   flashSales: {
     id: Generated<number>;
     name: string;
@@ -60,7 +60,7 @@ export interface Database {
     quota: number;
     limitPerBuyer: number | null;
     reserved: Generated<number>;
-    /** Paid, shipped or not. */
+    /** Paid units, shipped or not. */
     sold: Generated<number>;
   };
   flashSaleBuyers: {
@@ -77,7 +77,7 @@ export interface Database {
     requestId: string;
     state: OrderState;
     reason: string | null;
-    /** Set when the order starts to close, and kept. */
+    /** Set when the order starts closing; never cleared. */
     closingReason: ClosingReason | null;
     version: number;
     paymentMethod: 'online' | 'bank_transfer';
@@ -87,11 +87,11 @@ export interface Database {
     shippingFeeRupiah: number;
     totalRupiah: number | null;
     acceptedAt: Date;
-    /** Set where the order holds something of a sale. */
+    /** Set when the order has units at a sale's price. */
     buyerKeys: string[] | null;
-    /** When the customer must have paid. */
+    /** The deadline of the payment. */
     payBefore: Date | null;
-    /** When the sweeper looks at the order again; null in a final state. */
+    /** When the sweeper checks the order again; null in a final state. */
     dueAt: Date | null;
     sweepRound: Generated<number>;
     updatedAt: ColumnType<Date, Date | undefined, Date>;
@@ -104,7 +104,7 @@ export interface Database {
     name: string | null;
     quantity: number;
     unitPriceRupiah: number | null;
-    /** The sale whose price it is. */
+    /** The sale that sets the price. */
     flashSaleItemId: number | null;
   };
   orderTransitions: {
@@ -151,30 +151,30 @@ export interface Database {
     state: AttemptState;
     amountRupiah: number;
     url: string | null;
-    /** What create gave: Snap token, invoice id. */
+    /** What the create call returned: Snap token or invoice id. */
     gatewayRef: string | null;
-    /** The gateway's own id of the payment, or the line on the bank's statement. */
+    /** The gateway's payment id, or the line of the bank statement. */
     transactionId: string | null;
     method: string | null;
     failureCode: string | null;
-    /** Which call to the gateway this is: the answer of an older one is discarded. */
+    /** The number of the call to the gateway. Answers to older calls are discarded. */
     callNo: Generated<number>;
     calledBy: string;
-    /** What the money that came meant for the order; null while none has come. */
+    /** The payment outcome; null before a receipt. */
     outcome: PaymentOutcome | null;
     receivedRupiah: number | null;
-    /** Sent back, or asked to be. */
+    /** Refunded, or in a refund that has not ended. */
     returnedRupiah: Generated<number>;
-    /** By the payer's bank, as it stands. */
+    /** Taken back by the payer's bank and not returned since. */
     takenBackRupiah: Generated<number>;
     timesUndone: Generated<number>;
-    /** When a chargeback of a part was first heard of. */
+    /** When a partial chargeback was first reported. */
     disputedAt: Date | null;
     paidAt: Date | null;
     stateSince: Generated<Date>;
-    /** When the reconciler asks its gateway. */
+    /** The time of the next status check. */
     nextPollAt: Date | null;
-    /** For a bank transfer: to which account. */
+    /** The bank account of a bank transfer. */
     transferAccount: JSONColumnType<TransferAccount> | null;
     proofReference: string | null;
     expiresAt: Date;
@@ -185,7 +185,7 @@ export interface Database {
     account: string;
     amountRupiah: number;
     attemptId: string;
-    /** Null while the transfer is awaited. */
+    /** Null while the transfer is open. */
     freeAfter: Date | null;
   };
   paymentEvents: {
@@ -222,7 +222,7 @@ export interface Database {
     state: RefundState;
     gatewayRef: string | null;
     failureCode: string | null;
-    /** Of a payout that was made by hand. */
+    /** The reference of a manual refund's payout. */
     payoutReference: string | null;
     callNo: Generated<number>;
     dueAt: Date | null;
@@ -280,7 +280,7 @@ export interface Database {
     storefrontId: string;
     kind: 'secret' | 'publishable';
     name: string;
-    /** SHA-256 of the key, hexadecimal; the key itself is kept nowhere. */
+    /** SHA-256 of the key, hexadecimal. The key itself is not stored. */
     digest: string;
     scopes: string[];
     origins: string[];

@@ -10,7 +10,7 @@ export interface OurPayment {
   gateway: OnlineGateway;
 }
 
-/** What we have entered as paid at this gateway from `from` until before `to`. */
+/** Our payments at this gateway from `from` until before `to`. */
 export async function paymentsBetween(
   db: Kysely<Database>,
   { gateway, from, to }: { gateway: OnlineGateway; from: Date; to: Date },
@@ -32,7 +32,7 @@ export interface SettlementReport {
   differences: readonly Difference[];
 }
 
-/** Keeps the report of a day; made again, it takes the place of the one before. */
+/** Saves the report of a day, and replaces an earlier report of that day. */
 export async function saveSettlementReport(db: Kysely<Database>, report: SettlementReport): Promise<void> {
   const { gateway, day, oursRupiah, theirsRupiah, payments, differences } = report;
   await sql`
@@ -43,7 +43,7 @@ export async function saveSettlementReport(db: Kysely<Database>, report: Settlem
           differences = excluded.differences, made_at = now()`.execute(db);
 }
 
-/** The reports that are missing: of each of these gateways, for each of these days. */
+/** The combinations of these gateways and days that have no report. */
 export async function missingReports(
   db: Kysely<Database>,
   gateways: readonly OnlineGateway[],

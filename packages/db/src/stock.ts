@@ -7,8 +7,8 @@ import type { Database } from './schema.ts';
 export interface LockedStock extends LockedProduct, StockCounters {}
 
 /**
- * Locks the stock rows of these products, named by SKU or by id, in product order and returns their counters, and what
- * is available. Unknown SKUs are simply absent from the answer.
+ * Locks the stock rows of these products, named by SKU or by id, in product order. Returns their counters and
+ * available units. Unknown SKUs are absent.
  */
 export async function lockStock(
   trx: Transaction<Database>,
@@ -27,8 +27,8 @@ export async function lockStock(
 }
 
 /**
- * Writes the ledger and moves the counters of stock, quotas and buyers by the same amounts: one statement a table,
- * whatever the batch. The caller has locked the stock and the sale items.
+ * Writes the ledger and moves the counters of stock, quotas and buyers by the same amounts: one statement for each
+ * table, for any batch size. The caller has locked the stock and the sale items.
  */
 export async function moveStock(
   trx: Transaction<Database>,
@@ -62,16 +62,16 @@ export async function moveStock(
   await Promise.all([ledger, moveQuotas(trx, entries)]);
 }
 
-/** Which of these deliveries are in the ledger already. */
+/** The goods receipts of this list that the ledger has already. */
 export async function knownGoodsReceipts(
   trx: Transaction<Database>,
-  deliveries: readonly { productId: number; reference: string }[],
+  goodsReceipts: readonly { productId: number; reference: string }[],
 ): Promise<{ productId: number; reference: string }[]> {
-  if (deliveries.length === 0) return [];
+  if (goodsReceipts.length === 0) return [];
   const { rows } = await sql<{ productId: number; reference: string }>`
     select m.product_id, m.reference from inventory_movements m
-    join unnest(${deliveries.map(({ productId }) => productId)}::bigint[],
-                ${deliveries.map(({ reference }) => reference)}::text[]) as d (product_id, reference)
+    join unnest(${goodsReceipts.map(({ productId }) => productId)}::bigint[],
+                ${goodsReceipts.map(({ reference }) => reference)}::text[]) as d (product_id, reference)
       on d.product_id = m.product_id and d.reference = m.reference`.execute(trx);
   return rows;
 }
@@ -84,7 +84,7 @@ export interface StockNow {
   sale: { startsAtMs: number; endsAtMs: number; quotaLeft: number; priceRupiah: number } | null;
 }
 
-/** What can be had of these products, named by SKU or by id, and of the sale that each is in. Unknown ones are absent. */
+/** Available units of these products, named by SKU or by id, and of their running sale. Unknown ones are absent. */
 export async function readStock(
   db: Kysely<Database>,
   { skus = [], productIds = [] }: { skus?: readonly string[]; productIds?: readonly number[] },

@@ -3,7 +3,7 @@ import type { Database } from './schema.ts';
 
 export type StorefrontKeyRow = Selectable<Database['storefrontKeys']>;
 
-/** Creates a storefront, or changes its limits; each change has a row. */
+/** Creates a storefront or changes its limits. Each change has a row. */
 export async function putStorefront(
   db: Kysely<Database>,
   storefront: { id: string; ordersPerAddress: number; requests: number },
@@ -23,7 +23,7 @@ export async function putStorefront(
   });
 }
 
-/** One that is there already stays as it is. Answers whether its storefront is known. */
+/** Adds a key unless it exists already. Reports an unknown storefront. */
 export async function addStorefrontKey(
   db: Kysely<Database>,
   key: Insertable<Database['storefrontKeys']>,
@@ -41,7 +41,7 @@ export async function addStorefrontKey(
   }
 }
 
-/** The key as it is now; undefined when there is none of that id. Revoked twice, the first time stands. */
+/** Revokes a key and returns it; undefined for an unknown id. A repeated revocation keeps the first one. */
 export async function revokeStorefrontKey(
   db: Kysely<Database>,
   id: string,
@@ -58,7 +58,7 @@ export async function listStorefrontKeys(db: Kysely<Database>): Promise<Storefro
   return db.selectFrom('storefrontKeys').selectAll().orderBy('storefrontId').orderBy('createdAt').execute();
 }
 
-/** Everything that Redis holds of storefronts. */
+/** Everything about storefronts that Redis holds. */
 export async function liveStorefronts(db: Kysely<Database>): Promise<{
   storefronts: Selectable<Database['storefronts']>[];
   keys: StorefrontKeyRow[];
@@ -70,7 +70,7 @@ export async function liveStorefronts(db: Kysely<Database>): Promise<{
   return { storefronts, keys };
 }
 
-/** Written twice, each counts once. */
+/** Stores switch changes; a repeated one counts once. */
 export async function addSwitchChanges(
   db: Kysely<Database>,
   changes: readonly Insertable<Database['switchChanges']>[],

@@ -1,15 +1,15 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
 import type { Database, TransferAccount } from './schema.ts';
 
-/** The codes of an amount's last digits: three where they suffice, four in a sale. */
+/** The ranges of transfer codes: three digits if they suffice, four in a sale. */
 const CODE_RANGES = [
   { from: 1, to: 999 },
   { from: 1_000, to: 9_999 },
 ] as const;
 
 /**
- * Finds an amount a little above the total that no other open transfer to the same account has, and keeps it for this
- * attempt. Three digits at each account in turn, then four. Undefined when there is none left.
+ * Takes an amount a little above the total that no other open transfer to the same account has, and reserves it for
+ * this attempt: three digits at each account in turn, then four. Undefined when none is left.
  */
 export async function takeTransferAmount(
   trx: Transaction<Database>,
@@ -19,7 +19,7 @@ export async function takeTransferAmount(
   for (const { from, to } of CODE_RANGES) {
     for (const place of accounts) {
       const account = `${place.bank} ${place.accountNumber}`;
-      // Another transaction may take the same one at the same time: then another is looked for.
+      // Another transaction may take the same amount concurrently; then another one is tried.
       for (let attempt = 0; attempt < 5; attempt += 1) {
         const { rows: candidates } = await sql<{ amountRupiah: number }>`
           select c.amount_rupiah
@@ -39,11 +39,11 @@ export async function takeTransferAmount(
       }
     }
   }
-  return takeRested(trx, wanted);
+  return takeLongestFreed(trx, wanted);
 }
 
-/** Of the amounts that rest, the one that has rested longest: rather that than none, in a sale. */
-async function takeRested(
+/** Takes the amount that was freed longest ago, before its cooldown ends: better than no amount, in a sale. */
+async function takeLongestFreed(
   trx: Transaction<Database>,
   { attemptId, totalRupiah, accounts }: Parameters<typeof takeTransferAmount>[1],
 ): Promise<{ account: TransferAccount; amountRupiah: number } | undefined> {
@@ -63,7 +63,10 @@ async function takeRested(
   return undefined;
 }
 
-/** Lets the amounts of these attempts be given out again after that moment: a late transfer still tells whose it is. */
+/**
+ * Lets other attempts take the amounts of these attempts after that time: until then a late transfer still identifies
+ * its order.
+ */
 export async function freeTransferAmounts(
   trx: Transaction<Database>,
   attemptIds: readonly string[],
@@ -78,7 +81,7 @@ export async function freeTransferAmounts(
     .execute();
 }
 
-/** Attaches a proof to a transfer that is awaited, and says whether it did. The first one stands. */
+/** Attaches a proof to an open transfer, and returns whether it did. The first proof stays. */
 export async function attachProof(
   trx: Transaction<Database>,
   attemptId: string,
@@ -95,7 +98,7 @@ export async function attachProof(
   return numUpdatedRows === 1n;
 }
 
-/** A proof that an admin has found to be none. */
+/** Removes a proof that an admin has rejected. */
 export async function dropProof(trx: Transaction<Database>, attemptId: string): Promise<void> {
   await trx
     .updateTable('paymentAttempts')
@@ -112,7 +115,7 @@ export interface OpenTransfer {
   since: Date;
 }
 
-/** The transfers that are awaited, those with a proof first. */
+/** The open transfers, those with a proof first. */
 export async function openTransfers(db: Kysely<Database>, limit: number): Promise<OpenTransfer[]> {
   const { rows } = await sql<OpenTransfer>`
     select id as attempt_id, amount_rupiah,
@@ -123,8 +126,8 @@ export async function openTransfers(db: Kysely<Database>, limit: number): Promis
 }
 
 /**
- * For what this line of the bank's statement was entered: an attempt, or the subject of a payment exception. Undefined for
- * a line that was not entered.
+ * What this line of the bank statement was booked for: an attempt, or the subject of a payment exception. Undefined
+ * for a line that was not booked.
  */
 export async function attemptOfTransferLine(
   db: Kysely<Database>,

@@ -42,14 +42,14 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** A value of which pg can make no parameter. */
+/** A value that pg cannot encode as a parameter. */
 const unencodable = {
   toPostgres() {
     throw new Error('This cannot be written.');
   },
 };
 
-/** An order for KOPI, in the database and reserved. */
+/** A reserved order for KOPI in the database. */
 async function reserved(quantity: number, dueAt = new Date(Date.now() + 60_000)): Promise<string> {
   const orderId = randomUUID();
   await db.transaction().execute(async (trx) => {
@@ -97,7 +97,7 @@ const productId = async () =>
   (await db.selectFrom('products').select('id').where('sku', '=', 'KOPI').executeTakeFirstOrThrow()).id;
 
 describe('the database', () => {
-  it('refuses counters that oversell, whatever the code says', async () => {
+  it('refuses counters that oversell, independently of the code', async () => {
     const id = await productId();
     await expect(
       db.updateTable('stock').set({ reserved: 11 }).where('productId', '=', id).execute(),
@@ -107,7 +107,7 @@ describe('the database', () => {
     ).rejects.toMatchObject({ code: '23514' });
   });
 
-  it('refuses a quota or an allowance that oversells, whatever the code says', async () => {
+  it('refuses to exceed a quota or an allowance, independently of the code', async () => {
     const sale = await createFlashSale(db, {
       name: 'guards',
       startsAt: new Date(),
@@ -146,7 +146,7 @@ describe('the database', () => {
     }
   });
 
-  it('refuses a ledger row that moves what its kind does not', async () => {
+  it('refuses a ledger row that moves counters that its kind does not', async () => {
     const id = await productId();
     const row = {
       ...{ productId: id, actor: 'test', reason: 'test', onHandFrom: 5, onHandTo: 5 },
@@ -172,7 +172,7 @@ describe('the database', () => {
     }
   });
 
-  it('undoes all of a pipelined transaction when its last write fails, and takes none after the commit', async () => {
+  it('rolls back a pipelined transaction when its last write fails, and refuses statements after the commit', async () => {
     const add = (trx: Kysely<Database>, sku: string) =>
       trx.insertInto('products').values({ sku, name: sku, description: '', priceRupiah: 1 }).execute();
     const twice = pipelinedTransaction(db, async (trx) => ({
@@ -192,11 +192,11 @@ describe('the database', () => {
     await expect(late).rejects.toThrow('after the commit');
     const added = await db.selectFrom('products').select('sku').where('priceRupiah', '=', 1).execute();
     expect(added).toEqual([{ sku: 'ONCE' }]);
-    // Its connections are fit for what comes next.
+    // Its connections can be used again.
     await Promise.all(Array.from({ length: 8 }, () => sql`select 1`.execute(db)));
   });
 
-  it('undoes a pipelined transaction also when a write fails before PostgreSQL hears of it', async () => {
+  it('rolls back a pipelined transaction when a write fails before it is sent', async () => {
     const add = (trx: Kysely<Database>, sku: string) =>
       trx.insertInto('products').values({ sku, name: sku, description: '', priceRupiah: 2 }).execute();
     const fails = async () => {
@@ -213,9 +213,9 @@ describe('the database', () => {
     expect(added).toEqual([]);
   });
 
-  it('says of several statements which one failed, not that the others were refused for it', async () => {
+  it('reports the statement that failed, not those refused because of it', async () => {
     const failing = pipelinedTransaction(db, async (trx) => {
-      // Heard last, as by a caller that does more with the answer.
+      // Caught last, as by a caller that does more with the answer.
       const slow = sql`select 1/0`.execute(trx).catch(async (error: unknown) => {
         for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
         throw error;
@@ -226,7 +226,7 @@ describe('the database', () => {
     await expect(failing).rejects.toMatchObject({ code: '22012' });
   });
 
-  it('moves stock once for an order, however often it is asked', async () => {
+  it('moves stock once for an order, however often it is requested', async () => {
     const orderId = await reserved(2);
     const again = [reservation(await productId(), orderId, 2)];
     await expect(
@@ -240,7 +240,7 @@ describe('the database', () => {
     expect(kopi).toMatchObject({ reserved: 2, ledgerReserved: 2, onHand: 10, ledgerOnHand: 10 });
   });
 
-  it('keeps every order, product and stock row, as their lines and ledger carry no foreign keys', async () => {
+  it('never deletes an order, product or stock row, as their lines and ledger have no foreign keys', async () => {
     await reserved(1);
     for (const table of ['orders', 'products', 'stock']) {
       await expect(sql`truncate ${sql.table(table)} cascade`.execute(db), table).rejects.toThrow(
@@ -252,7 +252,7 @@ describe('the database', () => {
     }
   });
 
-  it('keeps every row of the ledger', async () => {
+  it('never changes or deletes a row of the ledger', async () => {
     const ledger = () => db.selectFrom('inventoryMovements').selectAll().execute();
     const before = await ledger();
     await expect(db.deleteFrom('inventoryMovements').execute()).rejects.toThrow('never changed or deleted');
@@ -265,7 +265,7 @@ describe('the database', () => {
     expect(await ledger()).toEqual(before);
   });
 
-  it('says at once that a stock row is locked, or waits, as asked', async () => {
+  it('fails at once on a locked stock row with nowait, and waits without it', async () => {
     const { promise: release, resolve } = Promise.withResolvers<void>();
     const { promise: locked, resolve: hasLocked } = Promise.withResolvers<void>();
     const holder = db.transaction().execute(async (trx) => {
@@ -283,7 +283,7 @@ describe('the database', () => {
     expect(await waiting).toHaveLength(1);
   });
 
-  it('locks stock in product order, so that two batches never wait for each other in a circle', async () => {
+  it('locks stock in product order, so that two batches cannot deadlock', async () => {
     const lock = (skus: string[]) =>
       db.transaction().execute((trx) => lockStock(trx, { skus }, { nowait: false }));
     const rows = await lock(['TEH', 'KOPI']);
@@ -313,7 +313,7 @@ describe('the database', () => {
     await expect(insert(2)).rejects.toMatchObject({ code: '23505', constraint: 'payment_attempts_one_live' });
   });
 
-  it('lets one call at a time be made for an attempt, and discards the answer of an older one', async () => {
+  it('allows one call at a time for an attempt, and discards the answer of an older call', async () => {
     const orderId = await reserved(1);
     const id = `${orderId}-1`;
     const first = await insertAttempt(
@@ -322,7 +322,7 @@ describe('the database', () => {
       'job-1',
     );
     expect(await claimAttempt(db, id, 'job-2')).toBeUndefined();
-    // The worker of job-1 died, or was paused: the job runs again.
+    // The worker of job-1 died or was paused, and the job is retried.
     const second = await claimAttempt(db, id, 'job-1');
     expect(second?.callNo).toBe(2);
     expect(await endCall(db, first, 'active', { url: 'http://dead.test' })).toBe(false);
@@ -337,7 +337,7 @@ describe('the database', () => {
     expect((await claimAttempt(db, id, 'job-5'))?.callNo).toBe(4);
   });
 
-  it('moves an order only along the lifecycle, and only from the state it is in', async () => {
+  it('moves an order only along the lifecycle, and only from its present state', async () => {
     const orderId = await reserved(1);
     const why = { actor: 'test', reason: 'test', dueAt: null };
     const move = (
@@ -371,7 +371,7 @@ describe('the database', () => {
     await expect(db.deleteFrom('orderTransitions').execute()).rejects.toThrow('never changed or deleted');
   });
 
-  it('claims an overdue order for one sweeper only, and raises its round', async () => {
+  it('claims an overdue order for one sweeper only, and raises its sweep round', async () => {
     const orderId = await reserved(1, new Date(Date.now() - 1_000));
     const claim = () =>
       claimOverdue(db, { limit: 10, now: new Date(), nextDueAt: new Date(Date.now() + 60_000) });
@@ -398,7 +398,7 @@ describe('the database', () => {
     expect(await openPaymentEvents(db, 'a')).toEqual([]);
   });
 
-  it('lets go of the locks of a client that died in its transaction, and of a statement that never ends', async () => {
+  it('limits idle transactions and statements, so that dead clients do not keep locks', async () => {
     const { rows } = await sql<Record<string, string>>`
       select current_setting('idle_in_transaction_session_timeout') as idle,
              current_setting('statement_timeout') as statement,

@@ -26,7 +26,7 @@ const move = (kind: string, debit: string, credit: string) =>
     values (${randomUUID()}, ${kind}, ${debit}, ${credit}, 1, ${randomUUID()}, 'test')`.execute(db);
 
 describe('the money ledger', () => {
-  it('knows the account of every gateway, also of one that is newer than its last migration', async () => {
+  it('has the account of every gateway, even of one newer than its last migration', async () => {
     expect(await accounts()).toEqual(GATEWAY_ACCOUNTS.toSorted());
     const newest = GATEWAY_ACCOUNTS.at(-1) ?? '';
     await sql`delete from gateway_accounts where account = ${newest}`.execute(db);
@@ -34,7 +34,7 @@ describe('the money ledger', () => {
     expect(await accounts()).toEqual(GATEWAY_ACCOUNTS.toSorted());
   });
 
-  it.each(GATEWAY_ACCOUNTS)('moves the money of a gateway at its account %s', async (account) => {
+  it.each(GATEWAY_ACCOUNTS)('books the money of a gateway to its account %s', async (account) => {
     await move('payment', account, 'customer');
     await move('refund', 'customer', account);
     await move('fee', 'fees', account);
@@ -47,7 +47,7 @@ describe('the money ledger', () => {
     ['reversal', 'customer', 'nowhere'],
     ['chargeback', 'customer', 'transfer_codes'],
     ['fee', 'fees', 'customer'],
-  ])('refuses a %s from an account of no gateway: %s, %s', async (kind, debit, credit) => {
+  ])('refuses a %s of an account that belongs to no gateway: %s, %s', async (kind, debit, credit) => {
     await expect(move(kind, debit, credit)).rejects.toMatchObject({
       code: '23514',
       constraint: 'money_movements_at_a_gateway',
@@ -59,7 +59,7 @@ describe('the money ledger', () => {
     ['refund', 'sales', 'bank'],
     ['fee', 'customer', 'bank'],
     ['sale', 'bank', 'customer'],
-  ])('holds a %s to the accounts of its kind: %s, %s', async (kind, debit, credit) => {
+  ])('refuses a %s between other accounts than those of its kind: %s, %s', async (kind, debit, credit) => {
     await expect(move(kind, debit, credit)).rejects.toMatchObject({
       code: '23514',
       constraint: 'money_movements_kind_moves',

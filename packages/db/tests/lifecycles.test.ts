@@ -1,4 +1,4 @@
-// The lifecycles as PostgreSQL enforces them: the tables of packages/domain, whatever the code says.
+// The lifecycles of packages/domain, as PostgreSQL enforces them independently of the code.
 import { randomUUID } from 'node:crypto';
 import {
   claimRefund,
@@ -40,7 +40,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** Rows are made in any state; only their steps are checked. */
+/** Rows may be inserted in any state; only moves are checked. */
 async function insertAttempt(on: Kysely<Database>, state: string): Promise<string> {
   serial += 1;
   const id = `attempt-${serial}`;
@@ -80,7 +80,7 @@ interface Case {
   table: string;
   steps: string;
   insert: (on: Kysely<Database>, state: string) => Promise<string | number>;
-  /** What else changes with the state. */
+  /** Other columns that change with the state. */
   set?: (to: string) => ReturnType<typeof sql>;
 }
 const resolve = (to: string) => sql`, resolved_at = case when ${to} = 'resolved' then now() end,
@@ -99,7 +99,7 @@ const CASES: Readonly<Record<string, Case>> = {
   },
 };
 
-/** Whether PostgreSQL takes the update; undone either way. */
+/** Whether PostgreSQL accepts the update. It is rolled back in either case. */
 async function isTaken(trx: Transaction<Database>, update: ReturnType<typeof sql>): Promise<boolean> {
   await sql`savepoint before_update`.execute(trx);
   try {
@@ -114,14 +114,14 @@ async function isTaken(trx: Transaction<Database>, update: ReturnType<typeof sql
 }
 
 describe.each(Object.entries(CASES))('PostgreSQL lets %s', (_, { lifecycle, table, steps, insert, set }) => {
-  it('take exactly the steps that the domain has', async () => {
+  it('move along exactly the steps of the domain', async () => {
     const { rows } = await sql<{ step: string }>`
       select from_state || ' -> ' || to_state as step from ${sql.table(steps)}`.execute(db);
     const ours = stepsOf(lifecycle).map(({ from, to }) => `${from} -> ${to}`);
     expect(rows.map(({ step }) => step).toSorted()).toEqual(ours.toSorted());
   });
 
-  it('go nowhere else, whatever the code says', async () => {
+  it('move nowhere else, independently of the code', async () => {
     const states = statesOf(lifecycle);
     await db.transaction().execute(async (trx) => {
       for (const from of states) {
@@ -142,7 +142,7 @@ describe('a refund', () => {
     return { id, state, gatewayRef: null, failureCode: null, payoutReference: null };
   };
 
-  it('is claimed only for a call that may be made', async () => {
+  it('is claimed only in states that allow a call', async () => {
     for (const state of REFUND_STATES) {
       const id = await insertRefund(db, state);
       const claimed = await claimRefund(db, id);
@@ -150,7 +150,7 @@ describe('a refund', () => {
     }
   });
 
-  it('takes the answer of a call only while it waits for one, and says so', async () => {
+  it('accepts the result of a call only while it waits for one, and reports that', async () => {
     for (const to of ['requested', 'pending', 'unknown'] as const) {
       for (const from of REFUND_STATES) {
         const id = await insertRefund(db, from);
@@ -169,7 +169,7 @@ describe('a refund', () => {
     const [sent, gone] = [await insertRefund(db, 'sent'), await insertRefund(db, 'succeeded')];
     const both = [ended(sent, 'succeeded'), ended(gone, 'refused')];
     await expect(db.transaction().execute((trx) => endRefunds(trx, both))).rejects.toThrow(
-      'only 1 could end',
+      'Only 1 of the refunds',
     );
     expect((await refundById(db, sent))?.state).toBe('sent');
     await db.transaction().execute((trx) => endRefunds(trx, [ended(sent, 'succeeded')]));
@@ -178,7 +178,7 @@ describe('a refund', () => {
 });
 
 describe('a payment exception', () => {
-  it('is moved until it is resolved, and then stays', async () => {
+  it('may be moved until it is resolved', async () => {
     const id = await insertException(db, 'open');
     const move = (to: 'open' | 'refunding' | 'resolved') =>
       movePaymentExceptions(db, [{ id, to, actor: 'admin', resolution: 'refund rf-1' }]);

@@ -11,7 +11,7 @@ import {
 import { emptyDatabase } from '@antrean/testing/vitest';
 import { expect, it } from 'vitest';
 
-it('brings a database of the first version to the newest with its orders and its ledger', async () => {
+it('migrating from the first version keeps orders and ledger', async () => {
   const database = await emptyDatabase();
   await migrateTo(database.url, '0001-orders');
   const db = openDatabase({ url: database.url, maxConnections: 1 });
@@ -63,9 +63,9 @@ it('brings a database of the first version to the newest with its orders and its
     expect(orders).toHaveLength(4);
     await expect(
       sql`update inventory_movements set actor = 'x'`.execute(db),
-      'the ledger is closed again',
+      'the ledger cannot be changed again',
     ).rejects.toThrow('never changed');
-    // Running it again changes nothing.
+    // A second run changes nothing.
     await migrateToLatest(database.url);
     expect(await auditStock(db)).toEqual(audit);
   } finally {
@@ -74,7 +74,7 @@ it('brings a database of the first version to the newest with its orders and its
   }
 });
 
-it('keeps the payments of before: each with its money, its case, and its time to be asked about', async () => {
+it('migrating keeps earlier payments with their money, their exceptions and their next status checks', async () => {
   const database = await emptyDatabase();
   await migrateTo(database.url, '0006-shipments');
   const db = openDatabase({ url: database.url, maxConnections: 1 });

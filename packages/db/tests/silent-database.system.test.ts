@@ -4,8 +4,8 @@ import { isDatabaseUnavailable, openDatabase, sql } from '@antrean/db';
 import { postgresUrl } from '@antrean/testing/vitest';
 import { describe, expect, it, vi } from 'vitest';
 
-describe('a connection to PostgreSQL that goes silent', () => {
-  it('fails its query after 15 s, and gives way to another', async () => {
+describe('a connection to PostgreSQL that stops responding', () => {
+  it('fails its query after 15 s, and is replaced', async () => {
     const target = new URL(postgresUrl());
     const sockets: Socket[] = [];
     const proxy = createServer((client) => {
@@ -23,7 +23,7 @@ describe('a connection to PostgreSQL that goes silent', () => {
     const ask = () => sql<{ one: number }>`select 1 as one`.execute(db);
     try {
       await ask();
-      // Nothing passes any more, and nobody is told.
+      // No bytes pass any more, and neither side is told.
       for (const socket of sockets) socket.unpipe().pause();
       const error = await ask().then(
         () => undefined,
@@ -31,7 +31,7 @@ describe('a connection to PostgreSQL that goes silent', () => {
       );
       expect(error).toBeInstanceOf(Error);
       expect(isDatabaseUnavailable(error)).toBe(true);
-      // The dead connection may be handed out once more before the pool hears of its end.
+      // The pool may hand out the dead connection once more before it notices.
       await vi.waitFor(async () => expect((await ask()).rows).toEqual([{ one: 1 }]), { timeout: 5_000 });
     } finally {
       await db.destroy();

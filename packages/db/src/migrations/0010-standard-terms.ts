@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 
 const RENAMED: readonly string[] = [
-  // Payment exceptions: money that a person has to put right.
+  // Payment exceptions: money that a person has to resolve.
   'alter table payment_cases rename to payment_exceptions',
   'alter sequence payment_cases_id_seq rename to payment_exceptions_id_seq',
   'alter index payment_cases_open rename to payment_exceptions_open',
@@ -10,12 +10,12 @@ const RENAMED: readonly string[] = [
   'alter trigger payment_cases_no_truncate on payment_exceptions rename to payment_exceptions_no_truncate',
   'alter table refunds rename column case_id to exception_id',
   'alter table refunds rename constraint refunds_case_id_fkey to refunds_exception_id_fkey',
-  // What money meant for its order, and when the gateway is asked next.
+  // The payment outcome of an attempt, and the time of its next status check.
   'alter table payment_attempts rename column settlement to outcome',
   'alter table payment_attempts rename column ask_at to next_poll_at',
   'alter table payment_attempts rename constraint payment_attempts_settlement_check to payment_attempts_outcome_check',
   'alter index payment_attempts_to_ask rename to payment_attempts_due_status_checks',
-  // The log of what gateways answered.
+  // The gateway API log.
   'alter table gateway_exchanges rename to gateway_api_log',
   'alter sequence gateway_exchanges_id_seq rename to gateway_api_log_id_seq',
   'alter index gateway_exchanges_of_attempt rename to gateway_api_log_of_attempt',
@@ -23,7 +23,7 @@ const RENAMED: readonly string[] = [
   'alter trigger gateway_exchanges_append_only on gateway_api_log rename to gateway_api_log_append_only',
 ];
 
-/** The names of constraints begin with the name that their table had. */
+/** Constraint names begin with the old name of their table. */
 const TABLES = { payment_cases: 'payment_exceptions', gateway_exchanges: 'gateway_api_log' } as const;
 
 export async function up(db: Kysely<never>): Promise<void> {

@@ -1,9 +1,9 @@
 import { type Kysely, sql } from 'kysely';
 
 /**
- * Which accounts of the ledger are those of gateways stands in a table, which the release step fills from
- * packages/domain: a new gateway needs no migration. A statement is checked as a whole, as payments come in batches; a
- * foreign key would lock the few rows that all payments share.
+ * The release step fills this table of gateways' ledger accounts from packages/domain, so that a new gateway needs no
+ * migration. A trigger checks each statement as a whole, as payments are booked in batches; a foreign key would lock
+ * the few rows that all payments share.
  */
 export async function up(db: Kysely<never>): Promise<void> {
   await sql`create table gateway_accounts (account text primary key)`.execute(db);

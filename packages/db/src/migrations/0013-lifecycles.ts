@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 
-/** The steps of each lifecycle, as packages/domain has them: a test compares the two. */
+/** The steps of each lifecycle in packages/domain. A test compares both. */
 const LIFECYCLES = [
   {
     ...{ table: 'refunds', stepsTable: 'refund_steps', one: 'a refund' },
