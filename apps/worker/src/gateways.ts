@@ -52,7 +52,7 @@ export function openGateways(
   };
   // Apart, and impatient: with Redis away, calls are rationed within this process and wait for nothing.
   const rateLimitRedis = openRateLimitRedis(config.REDIS_URL);
-  const pace = createGatewayRateLimiter({
+  const rateLimiter = createGatewayRateLimiter({
     ...{ redis: rateLimitRedis, keyspace, maxWaitMs: MAX_WAIT_MS },
     limits: Object.fromEntries(
       [...config.gateways].map(([name, { callsPerMinute }]) => [
@@ -61,14 +61,14 @@ export function openGateways(
       ]),
     ),
   });
-  const options = { timeoutMs: config.GATEWAY_TIMEOUT_MS, audit, pace };
+  const options = { timeoutMs: config.GATEWAY_TIMEOUT_MS, audit, rateLimiter };
   report();
   const timer = setInterval(report, REPORT_EVERY_MS);
   return {
     gateways: [...config.gateways.values()].map(({ open }) => withBreaker(open(options), { onStateChange })),
     stop() {
       clearInterval(timer);
-      pace.close();
+      rateLimiter.close();
       rateLimitRedis.disconnect();
     },
   };

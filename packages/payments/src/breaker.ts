@@ -8,7 +8,10 @@ import {
 } from 'cockatiel';
 import type { PaymentGateway } from './gateway.ts';
 
-/** Answers of a gateway that works, as they concern one order or our pace; and calls that were never made. */
+/**
+ * Codes that do not count as failures: the gateway works, and they concern one order or our rate of calls, or no call
+ * was made.
+ */
 const ANSWERS = new Set([
   'already_exists',
   'bad_amount',
@@ -42,22 +45,22 @@ const newPolicy = () =>
 export type BreakerState = 'closed' | 'open' | 'half_open';
 
 /**
- * Stops calling a gateway after five failures in a row and lets one call through every ten seconds.
- * While open, create and refund say not_sent and the others unknown, all with code breaker_open.
+ * Stops calling a gateway after five consecutive failures, and lets one call through every ten seconds. While open,
+ * create and refund answer not_sent, and the others unknown, all with code breaker_open.
  */
 export function withBreaker(
   g: PaymentGateway,
   o: {
-    /** Told when the breaker of `create` changes; it starts closed. */
+    /** Called when the breaker of `create` changes; it starts closed. */
     onStateChange?: (change: { gateway: OnlineGateway; creating: BreakerState }) => void;
   } = {},
 ): PaymentGateway {
-  // Apart, so that asking goes on while creating or closing fails.
+  // Separate breakers, so that status checks continue while create or close calls fail.
   const creating = newPolicy();
-  const asking = newPolicy();
+  const checking = newPolicy();
   const closing = newPolicy();
   const refunding = newPolicy();
-  const askingRefund = newPolicy();
+  const checkingRefund = newPolicy();
   const listing = newPolicy();
   const guarded = async <T, O>(
     policy: ReturnType<typeof newPolicy>,
@@ -80,10 +83,10 @@ export function withBreaker(
   return {
     name: g.name,
     create: (r, urgency) => guarded(creating, () => g.create(r, urgency), notSent),
-    status: (q, urgency) => guarded(asking, () => g.status(q, urgency), unknown),
+    status: (q, urgency) => guarded(checking, () => g.status(q, urgency), unknown),
     close: (q, urgency) => guarded(closing, () => g.close(q, urgency), unknown),
     refund: (r, urgency) => guarded(refunding, () => g.refund(r, urgency), notSent),
-    refundStatus: (q, urgency) => guarded(askingRefund, () => g.refundStatus(q, urgency), unknown),
+    refundStatus: (q, urgency) => guarded(checkingRefund, () => g.refundStatus(q, urgency), unknown),
     listPaid: (range) => guarded(listing, () => g.listPaid(range), { unknown: code }),
   };
 }

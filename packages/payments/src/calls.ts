@@ -2,17 +2,17 @@ import type { OnlineGateway } from '@antrean/domain';
 import type { GatewayApiCall, CallRateLimiter, Urgency } from './gateway.ts';
 import { withoutPersonalData } from './redact.ts';
 
-/** More than any gateway sends; a longer answer is no answer. */
+/** More than any gateway sends. A longer answer counts as none. */
 export const MAX_ANSWER_BYTES = 1_000_000;
 const MAX_PAUSE_MS = 300_000;
 
-/** As the gateway sent it: `body` is JSON, or the text where it is none. The key has been replaced in it. */
+/** The gateway's answer: `body` is JSON, or the text if it is not JSON. The key is redacted. */
 export interface Answer {
   httpStatus: number;
   headers: { get(name: string): string | null };
   body: unknown;
 }
-/** No answer came, and `code` says why; `paced`: no call was made. */
+/** No answer was received, and `code` says why; `rate_limited`: no call was made. */
 interface NoAnswer {
   code: string;
 }
@@ -28,18 +28,19 @@ export interface Call {
 
 export interface CallOptions {
   timeoutMs: number;
-  /** Rations calls; without it they are not rationed. */
-  pace?: CallRateLimiter | undefined;
-  /** Told of every call that was made. What it throws is not passed on, as the answer counts more. */
+  /** Limits the rate of calls; without it they are not limited. */
+  rateLimiter?: CallRateLimiter | undefined;
+  /** Called after each call that was made. Its errors are ignored, as the gateway's answer matters more. */
   audit?: ((e: GatewayApiCall) => Promise<void>) | undefined;
 }
 
 export type Caller = (c: Call, run: (signal: AbortSignal) => Promise<Called>) => Promise<Called>;
 
-/** Gives every call its permit, its time limit and its record. `run` must not reject. */
+/** Gives each call a permit, a timeout and a log entry. `run` must not reject. */
 export function createCaller(gateway: OnlineGateway, o: CallOptions): Caller {
   return async ({ operation, attemptId, urgency }, run) => {
-    if (o.pace && !(await o.pace.acquire({ gateway, operation, urgency }))) return { code: 'rate_limited' };
+    if (o.rateLimiter && !(await o.rateLimiter.acquire({ gateway, operation, urgency })))
+      return { code: 'rate_limited' };
     const started = performance.now();
     const abort = new AbortController();
     let timer: NodeJS.Timeout | undefined;
@@ -53,7 +54,7 @@ export function createCaller(gateway: OnlineGateway, o: CallOptions): Caller {
     clearTimeout(timer);
     const tookMs = Math.round(performance.now() - started);
     if (isAnswer(called) && isTooMany(called))
-      await o.pace?.slowDown({ gateway, operation }, pauseMs(called.headers)).catch(() => undefined);
+      await o.rateLimiter?.slowDown({ gateway, operation }, pauseMs(called.headers)).catch(() => undefined);
     await o
       .audit?.({
         gateway,
@@ -69,7 +70,7 @@ export function createCaller(gateway: OnlineGateway, o: CallOptions): Caller {
   };
 }
 
-/** Midtrans may say so in a body under HTTP 200. */
+/** Midtrans may answer 429 in a body under HTTP 200. */
 function isTooMany({ httpStatus, body }: Answer): boolean {
   if (httpStatus === 429) return true;
   const said = typeof body === 'object' && body !== null && 'status_code' in body ? body.status_code : null;
@@ -77,7 +78,7 @@ function isTooMany({ httpStatus, body }: Answer): boolean {
 }
 
 /**
- * Seconds from now, or a moment in seconds since 1970, as Xendit's documentation does not tell which.
+ * Seconds from now or since 1970: Xendit's documentation does not say which.
  * https://docs.xendit.co/apidocs/rate-limits
  */
 function pauseMs(headers: Answer['headers']): number | undefined {
@@ -87,7 +88,7 @@ function pauseMs(headers: Answer['headers']): number | undefined {
   return Math.min(Math.max(0, Math.ceil(seconds * 1000)), MAX_PAUSE_MS);
 }
 
-/** A code that is safe to hand on: of a gateway's or an error's text only what looks like a constant. */
+/** A code that is safe to log: text of a gateway or an error is kept only if it looks like a constant. */
 export const safeCode = (code: unknown): string | undefined =>
   typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,59}$/.test(code) ? code : undefined;
 

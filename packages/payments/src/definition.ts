@@ -2,18 +2,18 @@ import { z } from 'zod';
 import type { CallOptions } from './calls.ts';
 import type { PaymentGateway } from './gateway.ts';
 
-/** All that the shop knows of one gateway. */
+/** The definition of one gateway: everything outside its adapter reads it from here. */
 export interface GatewayDefinition {
-  /** Reads its environment variables, as the worker needs them to call it. */
+  /** Reads the environment variables that the worker needs to call the gateway. */
   readonly settings: z.ZodType<GatewaySettings>;
-  /** Without it, payments are found by asking only. */
+  /** Without webhooks, payments are found by status checks only. */
   readonly webhooks?: WebhookDefinition;
-  /** Reads the paid rows of the file of transactions that its dashboard exports. */
+  /** Reads the paid rows of a transaction export from the gateway's dashboard. */
   readonly readExport?: (csv: string) => ExportedPayment[] | { missingColumn: string };
 }
 
 export interface GatewaySettings {
-  /** Of each kind of call, over all workers. */
+  /** The limit for each kind of call, over all workers. */
   readonly callsPerMinute: number;
   readonly open: (o: CallOptions) => PaymentGateway;
 }
@@ -24,40 +24,40 @@ export interface ExportedPayment {
 }
 
 export interface WebhookDefinition {
-  /** Reads the secrets that webhooks are known by. Several are valid while one is changed. */
+  /** Reads the secrets that verify webhooks. Several are valid while one is replaced. */
   readonly secrets: z.ZodType<readonly string[]>;
   readonly receive: (webhook: IncomingWebhook, secrets: readonly string[]) => WebhookResult;
-  /** Reads the claim of a payment event from what was kept of its body. */
+  /** Reads the claim of a payment event from its stored payload. */
   readonly claimOf: (payload: WebhookPayload) => PaymentClaim;
   readonly document: WebhookDocument;
 }
 
 interface IncomingWebhook {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** As parsed; undefined where none was sent. */
+  /** The parsed body; undefined without a body. */
   readonly body: unknown;
 }
 
-/** What is kept of a webhook's body: no secrets and no personal data. */
+/** The stored part of a webhook's body, without secrets and personal data. */
 export type WebhookPayload = Readonly<Record<string, unknown>>;
 
-/** What a webhook says of money. No gateway signs it, so it moves nothing before a status call confirms it. */
+/** What a webhook says about money. Gateways do not sign it, so a status call must confirm it first. */
 export interface PaymentClaim {
   claimsPaid: boolean;
-  /** For the admin who looks at a payment exception. */
+  /** Shown in a payment exception. */
   claimedRupiah: number | null;
 }
 
 /**
- * payment, refund: an event about an attempt or a refund that bears one of our ids, or another system's. `dedupeKey` is
- * the same whenever the event is delivered; null where only its payload tells it from others. ignored: genuine, and of
- * no use to us.
+ * payment, refund: an event with an attempt id or refund id, of ours or of another system. `dedupeKey` is the same
+ * for each delivery of the event; null when only the payload identifies it. ignored: genuine, but of a kind that is
+ * not used.
  */
 export type WebhookResult =
   | {
       kind: 'payment';
       attemptId: string;
-      /** Only where it can be part of an address. */
+      /** Only if it is safe in a URL path. */
       transactionId?: string;
       dedupeKey: string | null;
       claim: PaymentClaim;
@@ -68,20 +68,20 @@ export type WebhookResult =
   | { kind: 'without_body' }
   | { kind: 'unauthorized'; detail: string };
 
-/** What the OpenAPI document says of the route. */
+/** What the OpenAPI document says about the route. */
 interface WebhookDocument {
   readonly operationId: string;
   readonly summary: string;
   readonly description: string;
-  /** JSON Schema with examples that name this attempt; it describes and checks nothing. */
+  /** A JSON Schema with examples that name this attempt. It documents only; nothing is validated by it. */
   readonly body: (attemptId: string) => Record<string, unknown>;
-  /** The security schemes of OpenAPI that it is known by; none where the body itself is signed. */
+  /** The OpenAPI security schemes of the webhook; empty when the body itself is signed. */
   readonly security: Readonly<
     Record<string, { type: 'apiKey'; in: 'header'; name: string; description: string }>
   >;
 }
 
-/** One secret or several in an environment variable, so that a secret is changed without a webhook lost. */
+/** One or several secrets in an environment variable, so that a secret can be replaced without losing a webhook. */
 export const secretList = z
   .string()
   .regex(/^[^\s,]+(,[^\s,]+)*$/, 'must be one secret, or several with commas between them and no spaces')

@@ -10,8 +10,8 @@ export interface PaymentRequest {
 }
 
 /**
- * active: the buyer can pay at `url`. declined: the gateway answered no, nothing was made.
- * not_sent: the request certainly had no effect. unknown: it may have had one; read the status.
+ * active: the customer can pay at `url`. declined: the gateway refused, no payment was made.
+ * not_sent: the request certainly had no effect. unknown: it may have had one; check the status.
  */
 export type CreateOutcome =
   | { kind: 'active'; url: string; gatewayRef: string }
@@ -20,8 +20,8 @@ export type CreateOutcome =
   | { kind: 'unknown'; code: string };
 
 /**
- * Which payment is meant. `gatewayRef` is what create gave (Snap token, invoice id). `transactionId` is the gateway's own
- * id of the payment, once a webhook or a status has told it: some rails of Midtrans answer to nothing else.
+ * The ids of a payment. `gatewayRef` is the result of create (Snap token, invoice id). `transactionId` is the
+ * gateway's own payment id, known after a webhook or status; some payment methods of Midtrans accept only this id.
  */
 export interface PaymentReference {
   attemptId: string;
@@ -30,16 +30,16 @@ export interface PaymentReference {
 }
 
 /**
- * paid: `mayReverse` where the method is known to be undone within minutes. returned: it was paid, and all or some of it
- * went back. closed: with reason `deny` (Midtrans) it can still become paid until the page expires; `reversesPayment`
- * where a payment that had succeeded no longer stands, of which an expiry says nothing.
+ * paid: `mayReverse` if payments by this method can be reversed within minutes. returned: paid, and then returned in
+ * full or in part. closed: with reason `deny` (Midtrans) it can still become paid until the page expires.
+ * `reversesPayment`: a payment that had succeeded is no longer valid; an expiry does not say that.
  */
 export type GatewayStatus =
   | ({ kind: 'paid'; mayReverse: boolean } & Received)
   | ({
       kind: 'returned';
       how: 'refund' | 'partial_refund' | 'chargeback' | 'partial_chargeback';
-      /** So far, of `amountRupiah`; null where the gateway does not say. */
+      /** The amount returned so far, of `amountRupiah`; null when the gateway does not report it. */
       returnedRupiah: number | null;
     } & Received)
   | { kind: 'pending' }
@@ -47,22 +47,22 @@ export type GatewayStatus =
   | { kind: 'closed'; reason: string; reversesPayment: boolean }
   | { kind: 'unknown'; code: string };
 
-/** Money that a gateway says has come. */
+/** Money that a gateway reports as received. */
 export interface Received {
   amountRupiah: number;
   currency: string;
-  /** Of the payment: Midtrans's transaction id, Xendit's payment id, else its invoice id. */
+  /** The payment's id: Midtrans's transaction id, Xendit's payment id, else its invoice id. */
   transactionId: string;
-  /** In the gateway's words, as `qris` or `bank_transfer:permata`. */
+  /** As the gateway names it, for example `qris` or `bank_transfer:permata`. */
   method?: string;
   paidAt?: Date;
-  /** What the gateway keeps, where it says so. */
+  /** The gateway's fee, if it reports one. */
   feeRupiah?: number;
 }
 
 /**
- * closed: seen closed, nobody can pay it any more. pending: for all we know a customer can still pay it.
- * unknown: the gateway does not say; close it again.
+ * closed: confirmed closed; it can no longer be paid. pending: a customer may still be able to pay it.
+ * unknown: the gateway's state is not known; close it again.
  */
 export type CloseOutcome =
   | { kind: 'closed' }
@@ -71,19 +71,19 @@ export type CloseOutcome =
   | { kind: 'unknown'; code: string };
 
 export interface RefundRequest extends PaymentReference {
-  /** The gateway's idempotency key. [A-Za-z0-9-]{1,50}; a try again has the same. */
+  /** The gateway's idempotency key. [A-Za-z0-9-]{1,50}; a retry has the same. */
   refundId: string;
   amountRupiah: number;
-  /** Of the payment; a part of it can be sent back with some methods only. */
+  /** The paid amount. Some methods allow only refunds of all of it. */
   paidRupiah: number;
   method?: string;
   reason: string;
 }
 
 /**
- * pending: taken, the money has not gone yet. refused: the gateway said no, nothing has gone and nothing will.
- * not_refundable: with this method money can only be paid out by hand. not_sent: certainly without effect.
- * unknown: it may have had one; ask, or send the same again.
+ * pending: accepted, but not paid out yet. refused: the gateway refused, and no money is or will be returned.
+ * not_refundable: with this method the refund must be paid out manually. not_sent: certainly without effect. unknown:
+ * it may have had an effect; check, or send the same again.
  */
 export type RefundOutcome =
   | { kind: 'succeeded'; gatewayRef: string; feeRupiah?: number }
@@ -93,63 +93,65 @@ export type RefundOutcome =
   | { kind: 'not_sent'; code: string }
   | { kind: 'unknown'; code: string };
 
-/** What became of a refund. none: the gateway knows no refund of this id. */
+/** The state of a refund. none: the gateway has no refund with this id. */
 export type RefundStatus = Exclude<RefundOutcome, { kind: 'not_refundable' | 'not_sent' }> | { kind: 'none' };
 
-/** A payment as the gateway lists it. */
+/** A payment in the gateway's list. */
 export interface ListedPayment extends Received {
   attemptId: string;
   gatewayRef?: string;
 }
 
 /**
- * Whose call goes first when calls are rationed: one that a customer waits for, one that confirms a webhook, one that only
- * looks whether all is well.
+ * Which calls go first under the rate limit: those that a customer waits for, those that confirm a webhook, or
+ * routine checks.
  */
 export type Urgency = 'customer' | 'webhook' | 'routine';
 
 /** Keeps calls below a gateway's rate limit, over all processes. */
 export interface CallRateLimiter {
-  /** Waits for a permit. False when it would take too long: make no call. Never rejects. */
+  /** Waits for a permit. False when the wait would be too long: make no call. Never rejects. */
   acquire(call: { gateway: OnlineGateway; operation: string; urgency: Urgency }): Promise<boolean>;
-  /** The gateway answered 429; `afterMs` is how long it asks us to wait. */
+  /** Reports a 429 of the gateway. `afterMs` is the wait that it asks for. */
   slowDown(call: { gateway: OnlineGateway; operation: string }, afterMs?: number): Promise<void>;
 }
 
-/** One call to a gateway and what it answered, without keys and without personal data. */
+/** The log entry of one call to a gateway, without keys and personal data. */
 export interface GatewayApiCall {
   gateway: OnlineGateway;
   operation: string;
   attemptId: string | null;
-  /** Null when no answer came; then `code` says why. */
+  /** Null without an answer; then `code` says why. */
   httpStatus: number | null;
   code: string | null;
   body: unknown;
   tookMs: number;
 }
 
-/** Never rejects for a gateway problem, and no value it returns contains a key. A call without urgency is a customer's. */
+/**
+ * Never rejects for a gateway problem, and returns no value that contains a key. The default urgency is a customer's.
+ */
 export interface PaymentGateway {
   readonly name: OnlineGateway;
   create(r: PaymentRequest, urgency?: Urgency): Promise<CreateOutcome>;
   status(q: PaymentReference, urgency?: Urgency): Promise<GatewayStatus>;
-  /** Makes the instrument unpayable and looks whether it is. Repeating it is safe. */
+  /** Closes a payment and checks that it is closed. Repeating it is safe. */
   close(q: PaymentReference, urgency?: Urgency): Promise<CloseOutcome>;
-  /** Sends money back. Repeating it with the same refund id is safe. */
+  /** Sends a refund. Repeating it with the same refund id is safe. */
   refund(r: RefundRequest, urgency?: Urgency): Promise<RefundOutcome>;
   refundStatus(q: PaymentReference & { refundId: string }, urgency?: Urgency): Promise<RefundStatus>;
-  /** What the gateway says was paid from `from` until before `to`; undefined where it has no such list. */
+  /** The payments that the gateway lists from `from` until before `to`; undefined when it has no such list. */
   listPaid(range: { from: Date; to: Date }): Promise<ListedPayment[] | { unknown: string } | undefined>;
 }
 
 const attemptIdPattern = /^[A-Za-z0-9-]{1,50}$/;
 
-/** The SDKs do not encode ids into the path, so this runs before every call. */
+/** The SDKs do not encode ids into the path, so this check runs before every call. */
 export const isAttemptId = (id: string): boolean => attemptIdPattern.test(id);
 
 const gatewayIdPattern = /^[A-Za-z0-9_-]{1,100}$/;
 
-/** What is wrong with an instrument's ids, or null. Those of the gateway may come from a webhook. */
+/** The code of an invalid id, or null. The gateway's ids may come from a webhook. */
 export function refusePaymentReference(q: PaymentReference): string | null {
   if (!isAttemptId(q.attemptId)) return 'bad_attempt_id';
   if (q.gatewayRef !== undefined && !gatewayIdPattern.test(q.gatewayRef)) return 'bad_gateway_ref';
@@ -157,7 +159,7 @@ export function refusePaymentReference(q: PaymentReference): string | null {
   return null;
 }
 
-/** A reason not to send a refund at all, or null. */
+/** The reason not to send this refund, or null. */
 export function refuseRefund(r: RefundRequest): RefundOutcome | null {
   const code = refusePaymentReference(r) ?? (isAttemptId(r.refundId) ? null : 'bad_refund_id');
   if (code !== null) return { kind: 'refused', code };
@@ -167,7 +169,7 @@ export function refuseRefund(r: RefundRequest): RefundOutcome | null {
   return null;
 }
 
-/** A reason not to send the request at all, or null. */
+/** The reason not to send this request, or null. */
 export function refuseRequest(r: PaymentRequest): CreateOutcome | null {
   if (!isAttemptId(r.attemptId))
     return { kind: 'declined', code: 'bad_attempt_id', message: 'bad attempt id' };
@@ -178,7 +180,7 @@ export function refuseRequest(r: PaymentRequest): CreateOutcome | null {
   return null;
 }
 
-/** Failures that happen before any byte of the request is sent. */
+/** Failures before any byte of the request is sent. */
 const neverSent = new Set([
   'rate_limited',
   'ECONNREFUSED',
@@ -199,7 +201,7 @@ export const transportFailure = (code: string): { kind: 'not_sent' | 'unknown'; 
   code,
 });
 
-/** What an HTTP error answer to a create means. */
+/** The outcome of a create call that was answered with an HTTP error. */
 export function httpFailure(status: number, code: string, message: string): CreateOutcome {
   if (status === 429) return { kind: 'not_sent', code: 'http_429' };
   if (status >= 400 && status < 500 && status !== 408 && status !== 409)

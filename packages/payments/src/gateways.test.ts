@@ -7,7 +7,7 @@ const namedIn = (error: { issues: { path: PropertyKey[] }[] } | undefined) =>
   error?.issues.map(({ path }) => path.join('.'));
 
 describe('the settings of gateways', () => {
-  it('are read in the order in which gateways are tried, each with a gateway to open', () => {
+  it('are read in the order of fallback, each with its adapter', () => {
     const settings = gatewaySettings.parse(env);
     expect([...settings.keys()]).toEqual(ONLINE_GATEWAYS);
     for (const [name, { open }] of settings) expect(open({ timeoutMs: 1_000 }).name).toBe(name);
@@ -17,7 +17,7 @@ describe('the settings of gateways', () => {
     });
   });
 
-  it('name every bad value of every gateway at once', () => {
+  it('report every bad value of every gateway at once', () => {
     const wrong = { MIDTRANS_PRODUCTION: 'yes', XENDIT_SECRET_KEY: '', XENDIT_BASE_URL: 'nowhere' };
     expect(namedIn(gatewaySettings.safeParse(wrong).error)).toEqual([
       'MIDTRANS_SERVER_KEY',
@@ -32,13 +32,13 @@ describe('the settings of gateways', () => {
   });
 });
 
-it('reads what a kept event claims by the parser of its own gateway', () => {
+it('the claim of a stored event is read by the parser of its own gateway', () => {
   const notification = { transaction_status: 'settlement', status_code: '200', gross_amount: '5000.00' };
   expect(paymentClaimOf('midtrans', notification)).toEqual({ claimsPaid: true, claimedRupiah: 5_000 });
   expect(paymentClaimOf('xendit', notification)).toEqual({ claimsPaid: false, claimedRupiah: null });
 });
 
-it('documents each webhook once, with examples of its body', () => {
+it('each webhook is documented once, with examples of its body', () => {
   const documents = Object.values(GATEWAYS).flatMap(({ webhooks }) => webhooks?.document ?? []);
   expect(new Set(documents.map(({ operationId }) => operationId)).size).toBe(documents.length);
   for (const { body } of documents) expect(JSON.stringify(body('a-1'))).toContain('"a-1"');

@@ -4,23 +4,23 @@ import type { GatewayDefinition, GatewaySettings, PaymentClaim, WebhookPayload }
 import { midtrans } from './midtrans/index.ts';
 import { xendit } from './xendit/index.ts';
 
-/** Every gateway that is called. Their names, and those that are not called, are in packages/domain. */
+/** Every online gateway. packages/domain has the names of all gateways, including offline ones. */
 export const GATEWAYS: Readonly<Record<OnlineGateway, GatewayDefinition>> = { midtrans, xendit };
 
-/** Reads how to call each gateway from the environment; in the order in which they are tried. */
+/** Reads the settings of each gateway from the environment, in the order of fallback. */
 export const gatewaySettings: EachOf<GatewaySettings> = ofEach((name) => GATEWAYS[name].settings);
 
-/** Reads the secrets of webhooks from the environment, for each gateway that delivers any. */
+/** Reads the webhook secrets from the environment, for each gateway with webhooks. */
 export const webhookSecrets: EachOf<readonly string[]> = ofEach((name) => GATEWAYS[name].webhooks?.secrets);
 
-/** Reads what a kept event of a gateway claims. */
+/** Reads the claim of a stored webhook event. */
 export function paymentClaimOf(gateway: OnlineGateway, payload: WebhookPayload): PaymentClaim {
   return GATEWAYS[gateway].webhooks?.claimOf(payload) ?? { claimsPaid: false, claimedRupiah: null };
 }
 
 type EachOf<T> = z.ZodType<ReadonlyMap<OnlineGateway, T>>;
 
-/** One reader of the environment for all gateways, which names every bad value of any. */
+/** One reader of the environment for all gateways. It reports every bad value of each. */
 function ofEach<T>(schemaOf: (name: OnlineGateway) => z.ZodType<T> | undefined): EachOf<T> {
   return z.unknown().transform((env, context) => {
     const read = new Map<OnlineGateway, T>();

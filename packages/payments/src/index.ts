@@ -1,10 +1,10 @@
-// The gateways: how each is called, heard and configured.
+// The gateways: adapters, webhooks and settings.
 export { GATEWAYS, gatewaySettings, paymentClaimOf, webhookSecrets } from './gateways.ts';
 export type { WebhookResult } from './definition.ts';
 export { createMidtransGateway } from './midtrans/adapter.ts';
 export { createXenditGateway } from './xendit/adapter.ts';
 
-// The port that all of them have.
+// The interface of all gateways.
 export type {
   CallRateLimiter,
   CloseOutcome,
@@ -23,6 +23,6 @@ export type {
 } from './gateway.ts';
 export { type BreakerState, withBreaker } from './breaker.ts';
 
-// How answers are read: the simulation of payments makes answers up, and has them read as in production.
+// Readers of gateway answers, for the payment simulation: it makes answers up and reads them as production does.
 export { closedBy as midtransClosedBy, statusOf as midtransStatusOf } from './midtrans/status.ts';
 export { closedBy as xenditClosedBy, statusOf as xenditStatusOf } from './xendit/invoices.ts';

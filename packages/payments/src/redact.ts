@@ -2,7 +2,10 @@ const MAX_BYTES = 16_384;
 const MAX_ITEMS = 20;
 const MAX_DEPTH = 6;
 
-/** Fields kept as they are. Everything else is left out: a field that a gateway adds tomorrow may name a person. */
+/**
+ * Fields that are stored unchanged. All others are removed, as a field that a gateway adds later may hold personal
+ * data.
+ */
 const kept = new Set(
   `acquirer amount bank bank_code bank_confirmed_at business_id canceled_at channel_code country created created_at currency
   custom_field1 error_code event expiry_date expiry_time external_id failure_code fees_paid_amount fraud_status gross_amount
@@ -11,7 +14,7 @@ const kept = new Set(
   settlement_time status status_code store transaction_id transaction_status transaction_time transaction_type
   updated`.split(/\s+/),
 );
-/** Text for people, in which a gateway may quote what we sent. */
+/** Free text, in which a gateway may quote our request. */
 const prose = new Set(['error', 'error_messages', 'errors', 'message', 'reason', 'status_message']);
 const containers = new Set(['data', 'errors', 'error_messages', 'refunds', 'va_numbers']);
 
@@ -42,7 +45,7 @@ function walk(value: unknown, key: string | null, depth: number): unknown {
   return typeof value === 'string' ? value.slice(0, 200) : value;
 }
 
-/** What may be kept of an answer: nothing that names a person, pays, or signs; 16 kB of JSON at most. */
+/** An answer without personal data, payment links and signatures; at most 16 kB of JSON. */
 export function withoutPersonalData(body: unknown): unknown {
   if (body === undefined || body === null) return null;
   if (typeof body === 'string') return `[text of ${body.length} characters]`;
@@ -51,22 +54,22 @@ export function withoutPersonalData(body: unknown): unknown {
   return bytes > MAX_BYTES ? `[${bytes} bytes]` : walked;
 }
 
-/** Replaces a key and what basic auth makes of it, wherever they occur. */
-export function hiderOf(key: string): (text: string) => string {
+/** Redacts a key and its basic auth forms wherever they occur. */
+export function redactorOf(key: string): (text: string) => string {
   const base64 = (s: string): string => Buffer.from(s).toString('base64');
   const forms = [key, base64(`${key}:`), base64(key).replace(/=+$/, '')].filter((form) => form !== '');
   return (text) => forms.reduce((rest, form) => rest.replaceAll(form, '[redacted]'), text);
 }
 
 /**
- * What is kept of a webhook's body: what a payment needs and no more, so that nothing names a person or is a secret, and
- * nothing that PostgreSQL cannot store. Null for what is no JSON object.
+ * The part of a webhook's body that is stored: the fields that describe a payment, without personal data, secrets and
+ * characters that PostgreSQL cannot store. Null if the body is not a JSON object.
  */
-export function keptOf(body: unknown): Record<string, unknown> | null {
+export function storablePayload(body: unknown): Record<string, unknown> | null {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return null;
   const whole = storable(withoutPersonalData(body));
   if (typeof whole === 'object' && whole !== null) return whole as Record<string, unknown>;
-  // Too long to be kept: what it says of the payment itself.
+  // Too large to store whole: only its plain fields.
   const plain = Object.entries(body).filter(([, value]) => typeof value !== 'object');
   return storable(withoutPersonalData(Object.fromEntries(plain.slice(0, 100)))) as Record<string, unknown>;
 }

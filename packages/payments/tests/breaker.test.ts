@@ -35,7 +35,7 @@ function scripted() {
 
 afterEach(() => vi.useRealTimers());
 
-it('tells when the breaker of create opens, tries and closes', async () => {
+it('the breaker of create reports when it opens, half-opens and closes', async () => {
   vi.useFakeTimers({ toFake: ['Date'] });
   const states: BreakerState[] = [];
   const { gateway, say } = scripted();
@@ -48,15 +48,18 @@ it('tells when the breaker of create opens, tries and closes', async () => {
   expect(states).toEqual(['open', 'half_open', 'closed']);
 });
 
-it.each(['rate_limited', 'breaker_open', 'http_429', 'wrong_order'])('does not open for %s', async (code) => {
-  const { gateway, calls, say } = scripted();
-  const g = withBreaker(gateway);
-  say({ kind: 'not_sent', code });
-  for (let i = 0; i < 10; i += 1) expect(await g.create(request)).toEqual({ kind: 'not_sent', code });
-  expect(calls()).toBe(10);
-});
+it.each(['rate_limited', 'breaker_open', 'http_429', 'wrong_order'])(
+  'a breaker does not open for %s',
+  async (code) => {
+    const { gateway, calls, say } = scripted();
+    const g = withBreaker(gateway);
+    say({ kind: 'not_sent', code });
+    for (let i = 0; i < 10; i += 1) expect(await g.create(request)).toEqual({ kind: 'not_sent', code });
+    expect(calls()).toBe(10);
+  },
+);
 
-it('guards every kind of call apart from the others', async () => {
+it('each kind of call has a breaker of its own', async () => {
   const { gateway, calls } = scripted();
   const g = withBreaker(gateway);
   const code = 'breaker_open';

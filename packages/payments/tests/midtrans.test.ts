@@ -20,7 +20,7 @@ describe('a Midtrans payment', () => {
   const g = () => make('midtrans');
   const status = (q: { transactionId?: string } = {}) => g().status({ attemptId: 'a-1', ...q });
 
-  it('is created under the attempt id, which every status gives back', async () => {
+  it('is created under the attempt id, which every status returns', async () => {
     route({
       'POST /snap/v1/transactions': json({ token: 't-1', redirect_url: 'https://pay.test/t-1' }, 201),
     });
@@ -40,12 +40,12 @@ describe('a Midtrans payment', () => {
     [400, 'transaction_details.order_id sudah digunakan'],
     [406, 'transaction_details.order_id sudah digunakan'],
     [409, 'order_id'],
-  ])('is unknown, not declined, where its id is used already: %i %s', async (code, message) => {
+  ])('is unknown, not declined, when its id is already used: %i %s', async (code, message) => {
     route({ 'POST /snap/': json({ error_messages: [message] }, code) });
     expect(await g().create(request('a-1'))).toEqual({ kind: 'unknown', code: 'duplicate_order_id' });
   });
 
-  it('is paid, with its method, its time and its own id', async () => {
+  it('is paid, with its method, time and transaction id', async () => {
     route({ 'GET /v2/a-1/status': json({ ...midtransPaid, transaction_status: 'SETTLEMENT' }) });
     expect(await status()).toEqual({
       kind: 'paid',
@@ -69,13 +69,10 @@ describe('a Midtrans payment', () => {
     [{ payment_type: 'cstore', store: 'Indomaret', fraud_status: undefined }, 'cstore:indomaret', true],
     [{ payment_type: 'cstore', store: 'alfamart' }, 'cstore:alfamart', false],
     [{ payment_type: 'bank_transfer', va_numbers: 'none' }, 'bank_transfer', false],
-  ])(
-    'tells of %o that the method is %s, and whether it may be undone: %s',
-    async (fields, method, mayReverse) => {
-      route({ 'GET /v2/': json({ ...midtransPaid, ...fields }) });
-      expect(await status()).toMatchObject({ kind: 'paid', method, mayReverse });
-    },
-  );
+  ])('with %o has the method %s, and may be reversed: %s', async (fields, method, mayReverse) => {
+    route({ 'GET /v2/': json({ ...midtransPaid, ...fields }) });
+    expect(await status()).toMatchObject({ kind: 'paid', method, mayReverse });
+  });
 
   it.each([
     [{ transaction_status: 'capture', fraud_status: 'challenge', status_code: '201' }, { kind: 'pending' }],
@@ -114,21 +111,21 @@ describe('a Midtrans payment', () => {
     expect(await status()).toMatchObject(expected);
   });
 
-  it('has not started where Midtrans itself says 404, in the body or in HTTP', async () => {
+  it('is not_started when Midtrans itself answers 404, in the body or in HTTP', async () => {
     route({ 'GET /v2/': [json({ status_code: '404' }), json({ status_code: '404' }, 404)] });
     expect(await status()).toEqual({ kind: 'not_started' });
     expect(await status()).toEqual({ kind: 'not_started' });
   });
 
   it.each(['400', '401', '429', '500', '503'])(
-    'is unknown where the body under 200 says %s',
+    'is unknown when the body under 200 has the code %s',
     async (code) => {
       route({ 'GET /v2/': json({ status_code: code, status_message: 'no' }) });
       expect(await status()).toEqual({ kind: 'unknown', code: `http_${code}` });
     },
   );
 
-  it('on rails that put another id into order_id is ours only if it bears our attempt id', async () => {
+  it('by a method that puts another id into order_id is ours only with our attempt id in custom_field1', async () => {
     const rail = { ...midtransPaid, order_id: tx, payment_type: 'dana' };
     route({
       'GET /v2/': [
@@ -144,7 +141,7 @@ describe('a Midtrans payment', () => {
     expect(new Set(seen.map((r) => r.url))).toEqual(new Set([`/v2/${tx}/status`]));
   });
 
-  it('is not spoken for by an older transaction that was denied', async () => {
+  it('is not decided by an older, denied transaction', async () => {
     const denied = { ...midtransPaid, transaction_id: 'old', transaction_status: 'deny', status_code: '202' };
     route({
       'GET /v2/old/': json(denied),
@@ -160,7 +157,7 @@ describe('a Midtrans payment', () => {
     expect(await status({ transactionId: 'old' })).toEqual({ kind: 'unknown', code: 'http_503' });
   });
 
-  it('is cancelled by its own id, and called closed only when it is seen closed', async () => {
+  it('is cancelled by its transaction id, and closed only when its status confirms it', async () => {
     const pending = json({ ...midtransPaid, transaction_status: 'pending', status_code: '201' });
     const cancelled = json({ ...midtransPaid, transaction_status: 'cancel' });
     const session = json({ error_messages: ['transaction in progress'] }, 400);
@@ -217,19 +214,19 @@ describe('a Midtrans refund', () => {
 
   it.each([
     ['the bank denied it', { ...midtransPaid, status_code: '202', refund_amount: '0.00' }, 'refused'],
-    ['it resolves and nothing was refunded', midtransPaid, 'unknown'],
-    ['it speaks of another refund', { ...taken, refund_key: 'rf-2' }, 'unknown'],
-    ['it speaks of another order', { ...taken, order_id: 'a-2' }, 'unknown'],
+    ['the call succeeds and nothing was refunded', midtransPaid, 'unknown'],
+    ['it is about another refund', { ...taken, refund_key: 'rf-2' }, 'unknown'],
+    ['it is about another order', { ...taken, order_id: 'a-2' }, 'unknown'],
     ['414', { status_code: '414' }, 'refused'],
     ['400', { status_code: '400' }, 'refused'],
     ['401', { status_code: '401' }, 'not_sent'],
     ['500', { status_code: '500' }, 'unknown'],
-  ])('of which the answer says that %s is judged by that', async (_name, body, kind) => {
+  ])('is decided by the answer when %s', async (_name, body, kind) => {
     route({ 'POST /v2/': json(body) });
     expect(await send()).toMatchObject({ kind });
   });
 
-  it('under a key that is used already is looked up', async () => {
+  it('with a key that is already used is looked up', async () => {
     route({
       'POST /v2/': json({ status_code: '406' }),
       'GET /v2/': [json({ ...taken, refunds: [entry] }), json(midtransPaid)],
@@ -245,12 +242,12 @@ describe('a Midtrans refund', () => {
     [{ transaction_status: 'refund' }, { kind: 'refused', code: 'already_returned' }],
     [{ transaction_status: 'refund', refunds: [entry] }, { kind: 'pending' }],
     [{ transaction_status: 'what' }, { kind: 'unknown' }],
-  ])('that Midtrans does not allow is explained by the state %o', async (fields, expected) => {
+  ])('that Midtrans refuses is decided by the state %o', async (fields, expected) => {
     route({ 'POST /v2/': json({ status_code: '412' }), 'GET /v2/': json({ ...midtransPaid, ...fields }) });
     expect(await send()).toMatchObject(expected);
   });
 
-  it('asks for nothing where the method is known to have no refunds, or no refunds of a part', async () => {
+  it('makes no call for a method without refunds or without partial refunds', async () => {
     for (const method of ['bank_transfer:bca', 'echannel', 'cstore:alfamart'])
       expect(await send({ method })).toEqual({ kind: 'not_refundable', code: 'method_not_refundable' });
     for (const method of ['shopeepay', 'ovo'])
@@ -258,7 +255,7 @@ describe('a Midtrans refund', () => {
     expect(seen).toEqual([]);
   });
 
-  it('is not sent for a transaction that is not ours, and learns the method of one that is', async () => {
+  it('is not sent for another order’s transaction, and reads the method of our own', async () => {
     const transactionId = tx;
     route({
       'GET /v2/': [
@@ -275,7 +272,7 @@ describe('a Midtrans refund', () => {
     expect(seen.filter((r) => r.method === 'POST')).toEqual([]);
     route({ 'GET /v2/': json(midtransPaid), [`POST /v2/${tx}/refund`]: json(taken) });
     expect(await send({ transactionId })).toEqual({ kind: 'pending', gatewayRef: '7' });
-    // The one that was denied is not the one that was paid.
+    // The denied transaction is not the paid one.
     route({
       'GET /v2/old/': json({ ...midtransPaid, transaction_id: 'old', transaction_status: 'deny' }),
       'GET /v2/a-1/': json(midtransPaid),
@@ -284,7 +281,7 @@ describe('a Midtrans refund', () => {
     expect(await send({ transactionId: 'old' })).toEqual({ kind: 'pending', gatewayRef: '7' });
   });
 
-  it('is unknown, not absent, where Midtrans refunded and does not list what', async () => {
+  it('is unknown, not none, when Midtrans has refunded but lists no refunds', async () => {
     route({ 'GET /v2/': [json(taken), json(midtransPaid), json({ status_code: '404' })] });
     const ask = () => make('midtrans').refundStatus(refund);
     expect(await ask()).toMatchObject({ kind: 'unknown' });

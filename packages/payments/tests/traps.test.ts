@@ -21,7 +21,7 @@ import {
 
 serveTests();
 
-// What the SDKs and the gateways do wrong, over real sockets. The rows are those of the tables of the fact sheet.
+// Faults of SDKs and gateways over real sockets. The rows match the tables of the fact sheet.
 const faults: [string, Respond, 'never answers'?][] = [
   ['HTML under 200', text('<html><body>Bad gateway</body></html>')],
   ['an empty body under 200', text('')],
@@ -80,10 +80,10 @@ const faults: [string, Respond, 'never answers'?][] = [
 
 describe.each(names)('%s', (name) => {
   it.each(faults)(
-    'does not know the outcome of any call after %s, and tells no key',
+    'has an unknown outcome for every call after %s, and reveals no key',
     async (_name, fault, never) => {
       answerAll((res, req) => {
-        // A search that finds nothing, so that the create behind it meets the fault.
+        // The search finds nothing, so that the create call after it meets the fault.
         if (name === 'xendit' && req.url.includes('external_id=a-1&limit=10') && isCreating)
           json([])(res, req);
         else fault(res, req);
@@ -115,13 +115,13 @@ describe.each(names)('%s', (name) => {
     },
   );
 
-  it('waits and slows down where it is told 429, which had no effect', async () => {
+  it('reports a 429 to the rate limiter, as a call without effect', async () => {
     const slowed: [string, number | undefined][] = [];
-    const pace: CallRateLimiter = {
+    const rateLimiter: CallRateLimiter = {
       acquire: () => Promise.resolve(true),
       slowDown: ({ operation }, afterMs) => {
         slowed.push([operation, afterMs]);
-        return Promise.reject(new Error('Redis is away'));
+        return Promise.reject(new Error('Redis is unreachable'));
       },
     };
     answerAll(
@@ -129,7 +129,7 @@ describe.each(names)('%s', (name) => {
         'rate-limit-reset': '7',
       }),
     );
-    const calls = everything(make(name, { pace }));
+    const calls = everything(make(name, { rateLimiter }));
     expect(await calls.create()).toEqual({ kind: 'not_sent', code: 'http_429' });
     expect(await calls.refund()).toEqual({ kind: 'not_sent', code: 'http_429' });
     for (const call of ['status', 'close', 'refundStatus'] as const)
@@ -138,16 +138,16 @@ describe.each(names)('%s', (name) => {
     expect(slowed.length).toBe(seen.length);
   });
 
-  it('makes no call without a turn', async () => {
+  it('makes no call without a permit', async () => {
     const asked: unknown[] = [];
-    const pace: CallRateLimiter = {
+    const rateLimiter: CallRateLimiter = {
       acquire: (call) => {
         asked.push(call);
         return Promise.resolve(false);
       },
       slowDown: () => Promise.resolve(),
     };
-    const g = make(name, { pace });
+    const g = make(name, { rateLimiter });
     expect(await g.create(request('a-1'), 'routine')).toEqual({ kind: 'not_sent', code: 'rate_limited' });
     expect(await g.refund(refund)).toEqual({ kind: 'not_sent', code: 'rate_limited' });
     expect(await g.status(instrument, 'webhook')).toEqual({ kind: 'unknown', code: 'rate_limited' });
@@ -163,25 +163,25 @@ describe.each(names)('%s', (name) => {
     expect(seen).toEqual([]);
   });
 
-  it('does not count the wait for a turn as the time of the call', async () => {
-    const turn = Promise.withResolvers<boolean>();
-    const pace: CallRateLimiter = { acquire: () => turn.promise, slowDown: () => Promise.resolve() };
+  it('does not count the wait for a permit into the timeout of the call', async () => {
+    const permit = Promise.withResolvers<boolean>();
+    const rateLimiter: CallRateLimiter = { acquire: () => permit.promise, slowDown: () => Promise.resolve() };
     answerAll(json({ status_code: '404' }));
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     let asked: ReturnType<PaymentGateway['status']>;
     try {
-      asked = make(name, { pace, timeoutMs: 500 }).status(instrument);
-      // Any clock that was started before the turn has run out by then.
+      asked = make(name, { rateLimiter, timeoutMs: 500 }).status(instrument);
+      // A timeout that started before the permit would have ended by now.
       await vi.advanceTimersByTimeAsync(60_000);
     } finally {
       vi.useRealTimers();
     }
-    turn.resolve(true);
+    permit.resolve(true);
     expect(await asked).not.toMatchObject({ code: 'timeout' });
     expect(seen).toHaveLength(1);
   });
 
-  it('sends no id that would change the path', async () => {
+  it('refuses ids that would change the path', async () => {
     const g = make(name);
     for (const id of ['../../etc', 'A/1?x=1#y', '', 'a b', 'é', 'x'.repeat(51)]) {
       const bad = { kind: 'unknown', code: 'bad_attempt_id' };
@@ -201,7 +201,7 @@ describe.each(names)('%s', (name) => {
     expect(seen).toEqual([]);
   });
 
-  it('keeps a record of an answer without anything personal, payable or signing', async () => {
+  it('logs answers without personal data, payment links and signatures', async () => {
     const personal = {
       customer: { given_names: 'Budi Santoso', email: 'budi@example.test' },
       customer_details: { first_name: 'Budi' },
@@ -239,9 +239,9 @@ describe.each(names)('%s', (name) => {
     expect(JSON.stringify(apiCalls[1]?.body).length).toBeLessThan(16_384);
   });
 
-  it('gives the answer also where no record of it can be kept', async () => {
+  it('returns the answer even when it cannot be logged', async () => {
     answerAll(json({ status_code: '404' }));
-    const audit = () => Promise.reject(new Error('PostgreSQL is away'));
+    const audit = () => Promise.reject(new Error('PostgreSQL is unreachable'));
     expect((await make(name, { audit }).status(instrument)).kind).toBe(
       name === 'midtrans' ? 'not_started' : 'unknown',
     );

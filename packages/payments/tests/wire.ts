@@ -10,11 +10,11 @@ import {
 } from '../src/index.ts';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 
-// A server in the place of both gateways, on real sockets: a test says how it answers.
+// A server in place of both gateways, on real sockets. Each test sets its answers.
 export const keys = { midtrans: 'SB-Mid-server-s3cretKEY', xendit: 'xnd_development_s3cretKEY' };
 export const names = ['midtrans', 'xendit'] as const;
 type Name = (typeof names)[number];
-/** Enough on a busy machine, for all but the faults that never answer. */
+/** Long enough on a busy machine, except for the faults that never answer. */
 const timeoutMs = 10_000;
 export const shortMs = 120;
 
@@ -27,7 +27,7 @@ export interface Seen {
 export type Respond = (res: ServerResponse, req: Seen) => void;
 export const seen: Seen[] = [];
 let respond: Respond = (res) => res.writeHead(500).end();
-/** Part of every path, so that what an earlier test gave up on does not count in a later one. */
+/** Part of every path, so that a late request of an earlier test is not counted in a later one. */
 let testNumber = 0;
 const server = createServer((req, res) => {
   const prefix = `/test-${testNumber}`;
@@ -45,7 +45,7 @@ const server = createServer((req, res) => {
   });
 });
 let base = '';
-/** An address of the same server, under which nothing is tested. */
+/** A URL of the same server that no test uses. */
 export const elsewhere = () => `${base}/elsewhere`;
 /** Serves the tests of the file that calls it. */
 export function serveTests(): void {
@@ -71,7 +71,7 @@ export const text =
   };
 export const json = (body: unknown, status = 200, headers: Record<string, string> = {}): Respond =>
   text(JSON.stringify(body), status, headers);
-/** By "METHOD path", the first that the request starts with; several answers are given in turn, the last again. */
+/** Answers by "METHOD path" prefix, first match. Several answers are sent in turn, and then the last again. */
 export function route(routes: Record<string, Respond | Respond[]>): void {
   const turns = new Map<string, number>();
   respond = (res, req) => {
@@ -89,7 +89,7 @@ export function route(routes: Record<string, Respond | Respond[]>): void {
 }
 
 interface Given {
-  pace?: CallRateLimiter;
+  rateLimiter?: CallRateLimiter;
   audit?: (e: GatewayApiCall) => Promise<void>;
   timeoutMs?: number;
 }

@@ -34,7 +34,7 @@ describe('a Xendit payment', () => {
   const status = (q: { gatewayRef?: string } = instrument) =>
     make('xendit').status({ attemptId: 'a-1', ...q });
 
-  it('is paid with what the SDK drops, although its decoder rejects an invoice without arrays', async () => {
+  it('is paid with the fields that the SDK drops, although its decoder rejects an invoice without arrays', async () => {
     route({ 'GET /v2/invoices/ref-1': json(invoice), 'GET /v2/invoices?': json([invoice]) });
     const paid = {
       kind: 'paid',
@@ -68,7 +68,7 @@ describe('a Xendit payment', () => {
     expect(await status()).toMatchObject(expected);
   });
 
-  it('is not called pending while another invoice of the attempt may be paid', async () => {
+  it('is not pending while another invoice of the attempt may be paid', async () => {
     const pending = { ...invoice, status: 'PENDING' };
     route({
       'GET /v2/invoices?': [
@@ -84,7 +84,7 @@ describe('a Xendit payment', () => {
     expect(await status({})).toEqual({ kind: 'unknown', code: 'bad_answer' });
   });
 
-  it('is created once, also when the first answer was lost', async () => {
+  it('is created once, even when the first answer was lost', async () => {
     const made = { ...invoice, status: 'PENDING' };
     route({ 'GET /v2/invoices?': [json([]), json([made])], 'POST /v2/invoices/': text('', 502) });
     expect(await make('xendit').create(request('a-1'))).toEqual({ kind: 'unknown', code: 'http_502' });
@@ -96,7 +96,7 @@ describe('a Xendit payment', () => {
     expect(seen.filter((r) => r.method === 'POST')).toHaveLength(1);
   });
 
-  it('is declined in the words of Xendit, and only by Xendit', async () => {
+  it('is declined with Xendit’s code, and only by Xendit itself', async () => {
     route({
       'GET /v2/invoices?': json([]),
       'POST /v2/invoices/': [
@@ -129,7 +129,7 @@ describe('a Xendit payment', () => {
     expect(await close()).toEqual({ kind: 'closed' });
   });
 
-  it('is listed with all others of the time asked for, page by page', async () => {
+  it('is listed with all others of the period, page by page', async () => {
     const at = (id: string, paidAt: string, more = {}) => ({
       ...invoice,
       id,
@@ -155,7 +155,7 @@ describe('a Xendit payment', () => {
     expect(asked.map((p) => p.get('last_invoice'))).toEqual([null, 'p-2', 'p-4', 'p-5']);
   });
 
-  it('in a list that does not move on, or is odd, leaves the whole list unknown', async () => {
+  it('in a list that repeats or is malformed makes the whole list unknown', async () => {
     route({
       'GET /v2/invoices?': [
         json([invoice]),
@@ -176,7 +176,7 @@ describe('a Xendit refund', () => {
   const send = (given: { method?: string } = {}) => make('xendit').refund({ ...refund, ...given });
   const error = (code: string, status = 400) => json({ error_code: code, message: 'no' }, status);
 
-  it('is sent under its id as idempotency key, and judged by the status the SDK drops', async () => {
+  it('is sent with its id as idempotency key, and decided by the status that the SDK drops', async () => {
     route({
       'POST /refunds': [
         json(made),
@@ -224,7 +224,7 @@ describe('a Xendit refund', () => {
     ['REFUND_IN_PROGRESS', 400],
     ['DUPLICATE_ERROR', 409],
     ['IDEMPOTENCY_ERROR', 409],
-  ])('that meets %s (%i) is looked up', async (code, httpStatus) => {
+  ])('that fails with %s (%i) is looked up', async (code, httpStatus) => {
     const other = { ...made, id: 'rfd-0', reference_id: 'rf-0', status: 'SUCCEEDED' };
     route({
       'POST /refunds': error(code, httpStatus),
@@ -239,13 +239,13 @@ describe('a Xendit refund', () => {
     expect(await send()).toEqual({ kind: 'unknown', code });
   });
 
-  it('asks for nothing where the method is known to have no refunds', async () => {
+  it('makes no call for a method without refunds', async () => {
     for (const method of ['BANK_TRANSFER:BCA', 'RETAIL_OUTLET:ALFAMART'])
       expect(await send({ method })).toEqual({ kind: 'not_refundable', code: 'method_not_refundable' });
     expect(seen).toEqual([]);
   });
 
-  it('finds the invoice where its id was lost', async () => {
+  it('finds the invoice when its id was lost', async () => {
     const { gatewayRef: _, ...lost } = refund;
     route({
       'GET /v2/invoices?': [
@@ -261,7 +261,7 @@ describe('a Xendit refund', () => {
     expect(await make('xendit').refund(lost)).toEqual({ kind: 'not_sent', code: 'http_502' });
   });
 
-  it('that is not in the list is none, and a list that cannot be read is unknown', async () => {
+  it('is none when the list lacks it, and unknown when the list cannot be read', async () => {
     route({
       'GET /refunds?': [
         json({ data: [] }),

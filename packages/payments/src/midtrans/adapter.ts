@@ -13,7 +13,7 @@ import {
   type Urgency,
 } from '../gateway.ts';
 import { codeOf, createMidtransClient, type MidtransOptions } from './client.ts';
-import { createLook, idOf } from './look.ts';
+import { createStatusReader, idOf } from './read-status.ts';
 import { midtransRefunds } from './refunds.ts';
 import { closedBy } from './status.ts';
 
@@ -27,7 +27,7 @@ const deadToken = /^token (already cancell?ed|not found|sudah dibatalkan|tidak d
 const wib = (d: Date): string =>
   `${new Date(d.getTime() + 7 * 3_600_000).toISOString().slice(0, 19).replace('T', ' ')} +0700`;
 
-/** Snap takes at least five minutes; part minutes are dropped so that the page never outlives the order. */
+/** Snap needs at least five minutes. Part minutes are dropped so that the page never outlives the order. */
 function expiry(expiresAt: Date, now: Date): Record<string, unknown> {
   const duration = Math.max(5, Math.floor((expiresAt.getTime() - now.getTime()) / 60_000));
   return {
@@ -39,10 +39,10 @@ function expiry(expiresAt: Date, now: Date): Record<string, unknown> {
 export function createMidtransGateway(o: MidtransOptions): PaymentGateway {
   const client = createMidtransClient(o);
   const { snap, call } = client;
-  const look = createLook(client);
+  const readStatus = createStatusReader(client);
 
   /**
-   * Works only while the customer has chosen no method; `dead` says that none can be chosen any more. The documentation
+   * Works only until the customer has chosen a method. `dead`: no method can be chosen any more. The documentation
    * names no HTTP codes, so the messages decide.
    */
   async function cancelSession(
@@ -58,7 +58,7 @@ export function createMidtransGateway(o: MidtransOptions): PaymentGateway {
     const messages = errorBody.safeParse(answer.body).data?.error_messages ?? [];
     if (messages.length === 0 || status < 400 || status >= 500 || [401, 403, 408, 429].includes(status))
       return { unclear: `http_${status}` };
-    // The first when an earlier answer was lost, the second when another token has taken this one's place.
+    // The first message: an earlier answer was lost. The second: another token has replaced this one.
     return messages.some((message) => deadToken.test(message)) ? 'dead' : 'refused';
   }
 
@@ -78,7 +78,7 @@ export function createMidtransGateway(o: MidtransOptions): PaymentGateway {
             email: r.customer.email,
             phone: r.customer.phone,
           },
-          // Comes back in every status, also where a rail puts another id into order_id.
+          // Returned in every status, even when a payment method puts another id into order_id.
           custom_field1: r.attemptId,
           ...expiry(r.expiresAt, new Date()),
         }),
@@ -93,7 +93,7 @@ export function createMidtransGateway(o: MidtransOptions): PaymentGateway {
       const messages = errorBody.safeParse(answer.body).data?.error_messages;
       if (messages === undefined && code !== 429) return { kind: 'unknown', code: `http_${code}` };
       const message = (messages ?? []).join('; ');
-      // "Already taken" or "already paid": an earlier try of this attempt did reach the gateway.
+      // "Already taken" or "already paid": an earlier request for this attempt reached the gateway.
       if ([400, 406, 409].includes(code) && /order_id/.test(message) && !/required|wajib/.test(message))
         return { kind: 'unknown', code: 'duplicate_order_id' };
       return httpFailure(code, `http_${code}`, message);
@@ -101,23 +101,25 @@ export function createMidtransGateway(o: MidtransOptions): PaymentGateway {
 
     async status(q, urgency = 'customer'): Promise<GatewayStatus> {
       const bad = refusePaymentReference(q);
-      return bad === null ? (await look(q, 'status', urgency)).status : { kind: 'unknown', code: bad };
+      return bad === null ? (await readStatus(q, 'status', urgency)).status : { kind: 'unknown', code: bad };
     },
 
-    /** Before a method is chosen there is only a Snap session to cancel, and afterwards only a transaction. */
+    /**
+     * Before the customer chooses a method there is only a Snap session to cancel, afterwards only a transaction.
+     */
     async close(q, urgency = 'customer'): Promise<CloseOutcome> {
       const bad = refusePaymentReference(q);
       if (bad !== null) return { kind: 'unknown', code: bad };
       const session =
         q.gatewayRef === undefined ? 'refused' : await cancelSession(q.gatewayRef, q.attemptId, urgency);
       if (typeof session === 'object') return { kind: 'unknown', code: session.unclear };
-      const before = await look(q, 'status', urgency);
+      const before = await readStatus(q, 'status', urgency);
       if (before.status.kind !== 'pending') return closedBy(before.status, session === 'dead');
       const answer = await call({ operation: 'cancel', attemptId: q.attemptId, urgency }, () =>
         snap.transaction.cancel(idOf(before, q)),
       );
-      const after = await look(q, 'status', urgency);
-      // 412 is a clear no; of any other failure we do not know what it did.
+      const after = await readStatus(q, 'status', urgency);
+      // 412 is a definite refusal. The effect of any other failure is unknown.
       if (after.status.kind === 'pending') {
         if (!isAnswer(answer)) return { kind: 'unknown', code: answer.code };
         const code = codeOf(answer);
@@ -126,7 +128,7 @@ export function createMidtransGateway(o: MidtransOptions): PaymentGateway {
       return closedBy(after.status, session === 'dead');
     },
 
-    ...midtransRefunds(client, look),
+    ...midtransRefunds(client, readStatus),
     listPaid: () => Promise.resolve(undefined),
   };
 }

@@ -16,9 +16,9 @@ import {
   parseJson,
   safeCode,
 } from '../calls.ts';
-import { hiderOf } from '../redact.ts';
+import { redactorOf } from '../redact.ts';
 
-/** MidtransError, read structurally: the object itself holds the server key and goes no further. */
+/** MidtransError, read structurally: the object itself holds the server key and is not passed on. */
 const sdkError = z.object({ rawHttpClientData: z.object({ code: z.string() }) });
 const statusBody = z.object({ status_code: z.union([z.string(), z.number()]).transform(String) });
 
@@ -26,18 +26,20 @@ export type MidtransOptions = { serverKey: string; isProduction: boolean; baseUr
 
 export interface MidtransClient {
   readonly snap: InstanceType<typeof midtrans.Snap>;
-  /** One call of the SDK, and the answer as Midtrans sent it. */
+  /** One call of the SDK, with the answer as Midtrans sent it. */
   readonly call: (c: Call, run: () => Promise<unknown>) => Promise<Called>;
-  /** Not in the SDK. https://docs.midtrans.com/reference/cancel-a-snap-session */
+  /** The SDK has no method for it. https://docs.midtrans.com/reference/cancel-a-snap-session */
   readonly cancelSession: (token: string, c: Call) => Promise<Called>;
 }
 
-/** The SDK, within time and size limits, and with the answers as sent: it hides some, and rejects with good ones. */
+/**
+ * The SDK with time and size limits, and with the original answers: the SDK hides some and rejects on valid ones.
+ */
 export function createMidtransClient(o: MidtransOptions): MidtransClient {
   const snap = new midtrans.Snap({ isProduction: o.isProduction, serverKey: o.serverKey });
-  const hide = hiderOf(o.serverKey);
-  /** The answers of calls under way. */
-  const underWay = new AsyncLocalStorage<{ signal: AbortSignal; answer?: Answer }>();
+  const hide = redactorOf(o.serverKey);
+  /** The signal and answer of the present call. */
+  const currentCall = new AsyncLocalStorage<{ signal: AbortSignal; answer?: Answer }>();
   const { defaults, interceptors } = snap.httpClient.http_client;
   defaults.maxRedirects = 0;
   defaults.maxContentLength = MAX_ANSWER_BYTES;
@@ -51,11 +53,11 @@ export function createMidtransClient(o: MidtransOptions): MidtransClient {
     },
   ];
   interceptors.request.use((config) => {
-    const call = underWay.getStore();
+    const call = currentCall.getStore();
     return call ? Object.assign(config, { signal: call.signal }) : config;
   });
   const keep = (from: { status: number; headers: { get(name: string): unknown }; data: unknown }): void => {
-    const call = underWay.getStore();
+    const call = currentCall.getStore();
     if (!call) return;
     const get = (name: string): string | null => {
       const value = from.headers.get(name);
@@ -84,7 +86,7 @@ export function createMidtransClient(o: MidtransOptions): MidtransClient {
   const call: MidtransClient['call'] = (c, run) =>
     caller(c, (signal) => {
       const kept: { signal: AbortSignal; answer?: Answer } = { signal };
-      return underWay.run(kept, async () => {
+      return currentCall.run(kept, async () => {
         try {
           await run();
         } catch (e) {
@@ -104,11 +106,11 @@ export function createMidtransClient(o: MidtransOptions): MidtransClient {
   };
 }
 
-/** What Midtrans says of the outcome: an error of HTTP, or one in the body under HTTP 200. */
+/** The result code: the HTTP status, or the code in the body under HTTP 200. */
 export function codeOf({ httpStatus, body }: Answer): number {
   const inBody = Number(codeInBody(body) ?? Number.NaN);
   return httpStatus < 300 && Number.isInteger(inBody) ? inBody : httpStatus;
 }
 
-/** The code that Midtrans itself gives; undefined in the answer of a proxy before it. */
+/** Midtrans's own code; undefined in the answer of a proxy in front of it. */
 export const codeInBody = (body: unknown): string | undefined => statusBody.safeParse(body).data?.status_code;

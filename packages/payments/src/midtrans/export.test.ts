@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { readMidtransExport } from './export.ts';
 
-it('reads the paid rows of an export, however its cells are quoted', () => {
+it('readMidtransExport reads the paid rows, with or without quoted cells', () => {
   const csv = [
     '"Order ID","Transaction status","Amount"',
     'a-1,settlement,"150,000.00"',
@@ -17,7 +17,7 @@ it('reads the paid rows of an export, however its cells are quoted', () => {
   ]);
 });
 
-it('says which column is missing', () => {
+it('readMidtransExport names a missing column', () => {
   expect(readMidtransExport('Order ID,Amount\na-1,1')).toEqual({ missingColumn: 'status' });
   expect(readMidtransExport('')).toEqual({ missingColumn: '^order.?id$' });
 });

@@ -10,7 +10,7 @@ export const midtrans: GatewayDefinition = {
       MIDTRANS_SERVER_KEY: z.string().min(1),
       MIDTRANS_PRODUCTION: z.enum(['true', 'false']).default('false'),
       MIDTRANS_BASE_URL: z.url().optional(),
-      /** The gateway's limit, of which a tenth is left free. */
+      /** The gateway's limit; a tenth of it is left free. */
       MIDTRANS_CALLS_PER_MINUTE: callsPerMinute(1_200),
     })
     .transform((env) => ({

@@ -1,11 +1,11 @@
 declare module 'midtrans-client' {
   interface Transaction {
-    /** Ids go into the path as they are. */
+    /** The id is put into the path unencoded. */
     status(id: string): Promise<unknown>;
     cancel(id: string): Promise<unknown>;
     refund(id: string, p: { refund_key: string; amount: number; reason: string }): Promise<unknown>;
   }
-  /** As axios gives them; `headers` is a map without case. */
+  /** As axios returns it; `headers` is a case-insensitive map. */
   interface HttpAnswer {
     status: number;
     headers: { get(name: string): unknown };
@@ -15,7 +15,7 @@ declare module 'midtrans-client' {
     constructor(o: { isProduction: boolean; serverKey: string; clientKey?: string });
     apiConfig: { getCoreApiBaseUrl(): string; getSnapApiBaseUrl(): string };
     httpClient: {
-      /** Rejects as every call of the SDK does; sends the key as basic auth. */
+      /** Rejects like every call of the SDK; sends the key as basic auth. */
       request(method: 'post', serverKey: string, url: string, body: null): Promise<unknown>;
       http_client: {
         defaults: {

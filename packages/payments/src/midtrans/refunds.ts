@@ -12,7 +12,7 @@ import {
   type Urgency,
 } from '../gateway.ts';
 import { codeInBody, codeOf, type MidtransClient } from './client.ts';
-import { idOf, type Look } from './look.ts';
+import { idOf, type StatusReader } from './read-status.ts';
 import { methodOf, refunded, refundIn } from './status.ts';
 
 /** https://docs.midtrans.com/reference/refund-transaction */
@@ -21,7 +21,7 @@ const wholeOnly = new Set(['shopeepay', 'ovo']);
 
 export function midtransRefunds(
   { snap, call }: MidtransClient,
-  look: Look,
+  readStatus: StatusReader,
 ): Pick<PaymentGateway, 'refund' | 'refundStatus'> {
   async function refundStatus(
     q: PaymentReference & { refundId: string },
@@ -29,7 +29,7 @@ export function midtransRefunds(
   ): Promise<RefundStatus> {
     const bad = refusePaymentReference(q) ?? (isAttemptId(q.refundId) ? null : 'bad_refund_id');
     if (bad !== null) return { kind: 'unknown', code: bad };
-    const { status, transaction: t } = await look(q, 'refund_status', urgency);
+    const { status, transaction: t } = await readStatus(q, 'refund_status', urgency);
     if (status.kind === 'not_started') return { kind: 'none' };
     if (!t) return { kind: 'unknown', code: status.kind === 'unknown' ? status.code : 'bad_answer' };
     if (status.kind === 'returned' && /refund/.test(status.how) && t.refunds === undefined)
@@ -37,15 +37,15 @@ export function midtransRefunds(
     return refundIn(t, q.refundId);
   }
 
-  /** "Cannot change the status" has many reasons; the state of the payment tells which. */
-  async function whyNot(r: RefundRequest, urgency: Urgency): Promise<RefundOutcome> {
-    const { status, transaction: t } = await look(r, 'refund_status', urgency);
+  /** "Cannot change the status" has many causes; the state of the payment shows which. */
+  async function decideRefusal(r: RefundRequest, urgency: Urgency): Promise<RefundOutcome> {
+    const { status, transaction: t } = await readStatus(r, 'refund_status', urgency);
     if (status.kind === 'unknown') return status;
     const earlier = t ? refundIn(t, r.refundId) : { kind: 'none' as const };
     if (earlier.kind !== 'none') return earlier;
     switch (status.kind) {
       case 'paid':
-        // A card that has not settled yet; it can be refunded from the next day on.
+        // A card payment that is not settled yet can be refunded from the next day on.
         return t?.transaction_status.toLowerCase() === 'capture'
           ? { kind: 'not_sent', code: 'not_settled' }
           : { kind: 'not_refundable', code: 'http_412' };
@@ -68,8 +68,8 @@ export function midtransRefunds(
       if (unable) return unable;
       let id = r.attemptId;
       if (r.transactionId !== undefined) {
-        // Money is about to go: this must be our payment, whatever webhook named it.
-        const found = await look(r, 'refund_status', urgency);
+        // Before money is returned, check that the transaction is ours, whichever webhook named it.
+        const found = await readStatus(r, 'refund_status', urgency);
         const { status, transaction: t } = found;
         if (status.kind === 'unknown')
           return { kind: status.code === 'wrong_order' ? 'refused' : 'not_sent', code: status.code };
@@ -91,14 +91,14 @@ export function midtransRefunds(
       const code = codeOf(answer);
       if (code < 300) return refundedBy(answer.body, code, r, id);
       if (code === 429) return { kind: 'not_sent', code: 'http_429' };
-      // Of a proxy's answer we do not know what is behind it.
+      // A proxy's answer does not show whether Midtrans got the request.
       if (codeInBody(answer.body) === undefined) return { kind: 'unknown', code: `http_${code}` };
-      if (code === 412) return whyNot(r, urgency);
+      if (code === 412) return decideRefusal(r, urgency);
       if (code === 406) {
         const earlier = await refundStatus(r, urgency);
         return earlier.kind === 'none' ? { kind: 'unknown', code: 'duplicate_refund_key' } : earlier;
       }
-      // A wrong key or a missing permission: nothing was done, and it can be once that is put right.
+      // A wrong key or a missing permission: nothing was done, and a later try may succeed.
       if (code === 401 || code === 403) return { kind: 'not_sent', code: `http_${code}` };
       if (code >= 400 && code < 500 && code !== 408 && code !== 409)
         return { kind: 'refused', code: `http_${code}` };
@@ -116,7 +116,7 @@ function notPossible(r: RefundRequest, method: string | undefined): RefundOutcom
   return null;
 }
 
-/** An answer that resolves may still be a no, so that the state and our refund in it decide. */
+/** A successful call may still have refused, so the transaction's state and its refund entry decide. */
 function refundedBy(body: unknown, code: number, r: RefundRequest, id: string): RefundOutcome {
   const t = refunded.safeParse(body).data;
   if (!t) return { kind: 'unknown', code: 'bad_answer' };

@@ -7,7 +7,7 @@ const refundEntry = z.object({
   refund_chargeback_id: text.optional(),
   bank_confirmed_at: z.string().nullish(),
 });
-/** What Midtrans answers about a transaction, as far as it is read. */
+/** The fields of a transaction that we read. */
 export const transaction = z.object({
   status_code: text,
   transaction_id: z.string().min(1),
@@ -38,7 +38,10 @@ export const refunded = transaction.extend({
 
 const closedStates = new Set(['deny', 'cancel', 'expire', 'failure']);
 const returnedStates = ['refund', 'partial_refund', 'chargeback', 'partial_chargeback'] as const;
-/** These become `deny` within minutes, rarely. https://docs.midtrans.com/docs/transaction-status-cycle */
+/**
+ * Payments by these methods rarely become `deny` within minutes.
+ * https://docs.midtrans.com/docs/transaction-status-cycle
+ */
 const reversible = new Set(['bank_transfer:permata', 'echannel', 'cstore:indomaret']);
 
 function fromWib(time: string | undefined): Date | undefined {
@@ -59,7 +62,7 @@ export function methodOf(t: Transaction): string | undefined {
   return detail === undefined ? type : `${type}:${detail.toLowerCase()}`;
 }
 
-/** What a transaction that is known to be ours says of its payment. */
+/** The payment status of a transaction that is known to be ours. */
 export function statusOf(t: Transaction): GatewayStatus {
   const state = t.transaction_status.toLowerCase();
   if (state === 'pending' || state === 'authorize') return { kind: 'pending' };
@@ -96,10 +99,12 @@ const closed = (reason: string): GatewayStatus => ({
   reversesPayment: reason !== 'expire',
 });
 
-/** `refund_amount` says what refunds sent back; of a chargeback Midtrans documents no amount. */
+/** `refund_amount` is the amount of refunds. For a chargeback Midtrans documents no amount. */
 const isRefund = (how: string): boolean => how === 'refund' || how === 'partial_refund';
 
-/** Our refund among those of a transaction: sent back once the bank has confirmed it, as a second notification tells. */
+/**
+ * Our refund in a transaction. It has succeeded once the bank has confirmed it, which a second notification reports.
+ */
 export function refundIn(t: Transaction, refundId: string): RefundStatus {
   const ours = t.refunds?.filter((refund) => refund.refund_key === refundId) ?? [];
   const entry = ours.find((refund) => refund.bank_confirmed_at != null) ?? ours[0];
@@ -108,7 +113,7 @@ export function refundIn(t: Transaction, refundId: string): RefundStatus {
   return { kind: entry.bank_confirmed_at == null ? 'pending' : 'succeeded', gatewayRef };
 }
 
-/** After a `deny` Snap lets the customer try again on the same page, so that the session must have ended too. */
+/** After a `deny`, the customer may try again on the same Snap page, so the session must have ended too. */
 export function closedBy(status: GatewayStatus, isSessionDead: boolean): CloseOutcome {
   switch (status.kind) {
     case 'unknown':

@@ -35,20 +35,23 @@ const receive = (body: unknown, keys: readonly string[] = [key]) =>
   midtransWebhooks.receive({ headers: {}, body }, keys);
 
 describe('a notification of Midtrans', () => {
-  it.each(vectors)('is taken as the worked example for status code %s is signed', (code, signature) => {
-    const body = signed(code, signature);
-    const { signature_key: _, ...payload } = body;
-    expect(receive(body, ['another key', key])).toEqual({
-      kind: 'payment',
-      attemptId: 'INV-2026-000123-1',
-      transactionId: '7b0f7c52-3a61-4a57-9a0e-3f8f6e0b1c2d',
-      dedupeKey: null,
-      claim: { claimsPaid: code === '200', claimedRupiah: 150_000 },
-      payload,
-    });
-  });
+  it.each(vectors)(
+    'is accepted with the signature of the documented example for status code %s',
+    (code, signature) => {
+      const body = signed(code, signature);
+      const { signature_key: _, ...payload } = body;
+      expect(receive(body, ['another key', key])).toEqual({
+        kind: 'payment',
+        attemptId: 'INV-2026-000123-1',
+        transactionId: '7b0f7c52-3a61-4a57-9a0e-3f8f6e0b1c2d',
+        dedupeKey: null,
+        claim: { claimsPaid: code === '200', claimedRupiah: 150_000 },
+        payload,
+      });
+    },
+  );
 
-  it('keeps which refunds it tells of, its currency and its fraud status, and survives what is not as it should be', () => {
+  it('stores its refunds, currency and fraud status, and ignores malformed fields', () => {
     const told = {
       ...settled,
       currency: 'IDR',
@@ -74,12 +77,12 @@ describe('a notification of Midtrans', () => {
     expect(receive(body, keys)).toMatchObject({ kind: 'unauthorized' });
   });
 
-  it('without a body is no notification', () => {
+  it('without a body is reported as such', () => {
     expect(receive(undefined)).toEqual({ kind: 'without_body' });
   });
 });
 
-describe('what a kept notification claims', () => {
+describe('the claim of a stored notification', () => {
   const claims = { transaction_status: 'settlement', status_code: '200', gross_amount: '150000.00' };
   it.each([
     [{}, true],
@@ -98,7 +101,7 @@ describe('what a kept notification claims', () => {
     });
   });
 
-  it.each(['1.50', 'much', '0.00', '-1.00', undefined, null])('names no amount by %o', (gross_amount) => {
+  it.each(['1.50', 'much', '0.00', '-1.00', undefined, null])('has no amount for %o', (gross_amount) => {
     expect(midtransWebhooks.claimOf({ ...claims, gross_amount }).claimedRupiah).toBeNull();
   });
 });

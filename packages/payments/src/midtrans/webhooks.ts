@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import { type PaymentClaim, secretList, type WebhookDefinition, type WebhookPayload } from '../definition.ts';
-import { keptOf } from '../redact.ts';
+import { storablePayload } from '../redact.ts';
 
 const signed = z.object({
   order_id: z.string().min(1),
@@ -12,7 +12,7 @@ const signed = z.object({
   transaction_status: z.string(),
 });
 
-/** Over order_id, status_code and gross_amount, and nothing else of the body. */
+/** The signature covers order_id, status_code and gross_amount, and no other field. */
 function isSigned(n: z.infer<typeof signed>, keys: readonly string[]): boolean {
   const got = Buffer.from(n.signature_key, 'hex');
   let valid = false;
@@ -31,17 +31,17 @@ function claimOf(payload: WebhookPayload): PaymentClaim {
   const isSuccess = /^(settlement|capture)$/i.test(String(transaction_status)) && status_code === '200';
   const rupiah = Number(gross_amount);
   return {
-    // A card that is challenged is not paid yet.
+    // A challenged card payment is not paid yet.
     claimsPaid: isSuccess && /^accept$/i.test(String(fraud_status)),
     claimedRupiah: Number.isSafeInteger(rupiah) && rupiah > 0 ? rupiah : null,
   };
 }
 
-/** Midtrans numbers no events: one is told from another by all that it says. */
+/** Midtrans's events have no ids: the whole payload identifies an event. */
 export const midtransWebhooks: WebhookDefinition = {
   secrets: z
     .object({
-      /** Signs where MIDTRANS_SIGNATURE_KEYS is not set. */
+      /** The signing key when MIDTRANS_SIGNATURE_KEYS is not set. */
       MIDTRANS_SERVER_KEY: z.string().min(1).optional(),
       MIDTRANS_SIGNATURE_KEYS: secretList.optional(),
     })
@@ -53,7 +53,7 @@ export const midtransWebhooks: WebhookDefinition = {
   receive({ body }, keys) {
     if (body === undefined) return { kind: 'without_body' };
     const n = signed.safeParse(body).data;
-    const payload = keptOf(body);
+    const payload = storablePayload(body);
     if (n === undefined || payload === null || !isSigned(n, keys))
       return { kind: 'unauthorized', detail: 'The signature_key does not match.' };
     const { transaction_id: transactionId } = n;

@@ -18,7 +18,7 @@ import { closedBy, invoice, payable, readInvoices, searchInvoices, statusOf } fr
 import { listPaid } from './paid-list.ts';
 import { xenditRefunds } from './refunds.ts';
 
-/** Xendit wants E.164; anything else is left out rather than refused. */
+/** Xendit requires E.164. A number in another form is left out, as Xendit would refuse the invoice. */
 function mobileNumber(phone: string): string | undefined {
   const digits = phone
     .replaceAll(/[\s().-]/g, '')
@@ -40,7 +40,7 @@ function failed(a: Answer): CreateOutcome {
 export function createXenditGateway(o: XenditOptions): PaymentGateway {
   const call = createXenditClient(o);
 
-  /** Of an attempt whose create was never answered; undefined where there is none, or more than one. */
+  /** The open invoice of an attempt whose create call was not answered; undefined for none or several. */
   const openInvoiceOf = async (attemptId: string, urgency: Urgency): Promise<string | undefined> => {
     const answer = await searchInvoices(call, attemptId, urgency);
     const found = isAnswer(answer) ? (z.array(invoice).safeParse(answer.body).data ?? []) : [];
@@ -57,7 +57,7 @@ export function createXenditGateway(o: XenditOptions): PaymentGateway {
 
   return {
     name: 'xendit',
-    /** Xendit does not make external_id unique, so a retry first looks for what an earlier try left. */
+    /** Xendit does not make external_id unique, so create first looks for an invoice of an earlier try. */
     async create(r: PaymentRequest, urgency: Urgency = 'customer'): Promise<CreateOutcome> {
       const refused = refuseRequest(r);
       if (refused) return refused;
@@ -83,7 +83,7 @@ export function createXenditGateway(o: XenditOptions): PaymentGateway {
             currency: 'IDR',
             description: r.description,
             invoiceDuration: Math.max(60, Math.floor((r.expiresAt.getTime() - Date.now()) / 1000)),
-            // Xendit's own messages would hand the link out, also of an attempt that we have given up.
+            // Xendit's own messages would give customers the link, even of an abandoned attempt.
             shouldSendEmail: false,
             customerNotificationPreference: { invoiceCreated: [], invoiceReminder: [], invoicePaid: [] },
             customer: {
@@ -103,7 +103,7 @@ export function createXenditGateway(o: XenditOptions): PaymentGateway {
 
     status,
 
-    /** An invoice that cannot be expired may have been paid in the meantime, so it is read again. */
+    /** An invoice that cannot be expired may have been paid meanwhile, so it is read again. */
     async close(q, urgency = 'customer'): Promise<CloseOutcome> {
       const bad = refusePaymentReference(q);
       if (bad !== null) return { kind: 'unknown', code: bad };
@@ -119,7 +119,7 @@ export function createXenditGateway(o: XenditOptions): PaymentGateway {
       }
       const after = closedBy(await status(q, urgency));
       if (after.kind !== 'pending') return after;
-      // Still open after a call that we know nothing of: it may be under way.
+      // Still open after a call without an answer: the call may still take effect.
       if (!isAnswer(answer)) return { kind: 'unknown', code: answer.code };
       const isNo = [400, 404].includes(answer.httpStatus) && errorBody.safeParse(answer.body).success;
       return isNo ? after : { kind: 'unknown', code: `http_${answer.httpStatus}` };

@@ -10,15 +10,18 @@ import {
   parseJson,
   safeCode,
 } from '../calls.ts';
-import { hiderOf } from '../redact.ts';
+import { redactorOf } from '../redact.ts';
 
 type FetchLike = (u: string, i?: RequestInit) => Promise<Response>;
 
-/** Reads the body once and within bounds, so that the SDK survives HTML errors and we see the fields it drops. */
+/**
+ * Reads the body once and with a size limit, so that HTML errors do not break the SDK and its dropped fields are
+ * kept.
+ */
 const keepingFetch =
   (signal: AbortSignal, hide: (text: string) => string, keep: (a: Answer) => void): FetchLike =>
   async (u, i) => {
-    // A redirect is an answer like another; following it would show the key to somebody else.
+    // A redirect counts as an answer. Following it would send the key to another server.
     const r = await fetch(u, { ...i, redirect: 'manual', signal });
     const text = hide(await boundedText(r));
     const body = parseJson(text);
@@ -36,7 +39,7 @@ async function boundedText(r: Response): Promise<string> {
   for await (const chunk of r.body ?? []) {
     bytes += chunk.byteLength;
     if (bytes > MAX_ANSWER_BYTES)
-      throw Object.assign(new Error('The answer is too long.'), { code: 'ANSWER_TOO_LONG' });
+      throw Object.assign(new Error('The answer of Xendit is too long.'), { code: 'ANSWER_TOO_LONG' });
     text += decoder.decode(chunk, { stream: true });
   }
   return text + decoder.decode();
@@ -56,7 +59,10 @@ function thrownCode(e: unknown): string {
 
 export type XenditOptions = { secretKey: string; baseUrl?: string } & CallOptions;
 
-/** One call of the SDK, and the answer as sent. What the SDK makes of it is ignored: it rejects good answers it cannot decode. */
+/**
+ * One call of the SDK, with the original answer. The SDK's own result is ignored, as it rejects valid answers that it
+ * cannot decode.
+ */
 export type CallXendit = (
   c: Call,
   run: (api: { invoices: InvoiceApi; refunds: RefundApi }) => Promise<unknown>,
@@ -64,12 +70,12 @@ export type CallXendit = (
 
 export function createXenditClient(o: XenditOptions): CallXendit {
   const base = (o.baseUrl ?? 'https://api.xendit.co').replace(/\/+$/, '');
-  const hide = hiderOf(o.secretKey);
+  const hide = redactorOf(o.secretKey);
   const caller = createCaller('xendit', o);
   return (c, run) =>
     caller(c, async (signal) => {
       const seen: Answer[] = [];
-      // The SDK has no option for its transport; clients of one call keep the answers apart.
+      // The SDK has no option for its transport. Clients for each call keep the answers separate.
       const configuration = new Configuration({
         basePath: base,
         fetchApi: keepingFetch(signal, hide, (a) => seen.push(a)),
@@ -89,6 +95,6 @@ export function createXenditClient(o: XenditOptions): CallXendit {
 
 export const errorBody = z.object({ error_code: z.string(), message: z.string().default('') });
 
-/** Of a list, and how many of them are read at most. */
+/** The page size of lists, and the most pages that are read. */
 export const PAGE = 100;
 export const MAX_PAGES = 100;

@@ -8,7 +8,7 @@ export const xendit: GatewayDefinition = {
     .object({
       XENDIT_SECRET_KEY: z.string().min(1),
       XENDIT_BASE_URL: z.url().optional(),
-      /** Xendit allows 600 in live mode, 60 in test mode; a tenth is left free. */
+      /** Xendit allows 600 in live mode and 60 in test mode; a tenth of it is left free. */
       XENDIT_CALLS_PER_MINUTE: callsPerMinute(600),
     })
     .transform((env) => ({

@@ -3,7 +3,7 @@ import { isAnswer } from '../calls.ts';
 import type { CloseOutcome, GatewayStatus, PaymentReference, Received, Urgency } from '../gateway.ts';
 import type { CallXendit } from './client.ts';
 
-/** An invoice as Xendit sends it, as far as it is read. */
+/** The fields of an invoice that we read. */
 export const invoice = z.object({
   id: z.string().min(1),
   external_id: z.string(),
@@ -39,7 +39,7 @@ export function receivedOf(paid: Invoice): Received | null {
   };
 }
 
-/** What the invoices of one attempt say of its payment. */
+/** The payment status of an attempt, from its invoices. */
 export function statusOf(found: readonly Invoice[]): GatewayStatus {
   if (found.length === 0) return { kind: 'not_started' };
   const paid = found.find(isPaid);
@@ -49,7 +49,7 @@ export function statusOf(found: readonly Invoice[]): GatewayStatus {
       ? { kind: 'paid', mayReverse: false, ...received }
       : { kind: 'unknown', code: 'bad_amount' };
   }
-  // A status that we do not know may mean paid.
+  // An unknown status may mean paid.
   if (found.some((i) => i.status !== 'PENDING' && i.status !== 'EXPIRED'))
     return { kind: 'unknown', code: 'unknown_status' };
   if (found.some((i) => i.status === 'PENDING')) return { kind: 'pending' };
@@ -78,7 +78,7 @@ export const searchInvoices = (call: CallXendit, attemptId: string, urgency: Urg
     invoices.getInvoices({ externalId: attemptId, limit: 10 }),
   );
 
-/** The invoices of one attempt: that of its gatewayRef, or all that bear its id. */
+/** The invoices of one attempt: that of its gatewayRef, or all with its id. */
 export async function readInvoices(
   call: CallXendit,
   q: PaymentReference,

@@ -17,7 +17,7 @@ export async function listPaid(
       invoices.getInvoices({
         statuses: ['PAID', 'SETTLED'],
         limit: PAGE,
-        // The documentation does not say whether the ends belong to it.
+        // The documentation does not say whether the limits are inclusive.
         paidAfter: new Date(from.getTime() - 1000),
         paidBefore: new Date(to.getTime() + 1000),
         ...(after === undefined ? {} : { lastInvoice: after }),
@@ -30,14 +30,14 @@ export async function listPaid(
     for (const paid of found) {
       const received = receivedOf(paid);
       if (!isPaid(paid)) return { unknown: 'unknown_status' };
-      // Whole amounts are all that rupiah have; other currencies are not ours.
+      // Rupiah amounts are whole. Payments of other currencies are not ours.
       if (!received && paid.currency !== 'IDR') continue;
       if (!received) return { unknown: 'bad_amount' };
       const { paidAt } = received;
       if (paidAt && (paidAt < from || paidAt >= to)) continue;
       listed.push({ attemptId: paid.external_id, gatewayRef: paid.id, ...received });
     }
-    // Until a page is empty, as the gateway may give fewer than asked for.
+    // Reads until a page is empty, as Xendit may return fewer than requested.
     const last = found.at(-1)?.id;
     if (last === undefined) return listed;
     if (last === lastInvoice) return { unknown: 'bad_answer' };

@@ -26,17 +26,20 @@ const refundAnswer = z.object({
 type RefundAnswer = z.infer<typeof refundAnswer>;
 const refundList = z.object({ data: z.array(refundAnswer), has_more: z.boolean().default(false) });
 
-/** Virtual accounts and counters: money can only be paid out. https://docs.xendit.co/apidocs/refund-payment-request */
+/**
+ * Virtual accounts and retail outlets: a refund must be paid out manually.
+ * https://docs.xendit.co/apidocs/refund-payment-request
+ */
 const notRefundable = new Set(['BANK_TRANSFER', 'VIRTUAL_ACCOUNT', 'RETAIL_OUTLET', 'OVER_THE_COUNTER']);
 const cannotRefund = new Set([
   'REFUND_NOT_SUPPORTED',
   'INELIGIBLE_TRANSACTION',
   'PARTIAL_REFUND_NOT_SUPPORTED',
 ]);
-/** Another try, or another refund, got there first. */
+/** Another call for this refund, or another refund, came first. */
 const alreadyThere = new Set(['REFUND_IN_PROGRESS', 'DUPLICATE_ERROR', 'IDEMPOTENCY_ERROR']);
 
-/** What one refund is known to have become; the best of several under one reference. */
+/** The known outcome of one refund; the best of several with the same reference. */
 function refundOf(found: readonly RefundAnswer[]): Exclude<RefundStatus, { kind: 'none' }> {
   const by = (...states: string[]) => found.find((r) => states.includes(r.status.toUpperCase()));
   const succeeded = by('SUCCEEDED');
@@ -58,7 +61,7 @@ function reasonOf(reason: string): 'DUPLICATE' | 'REQUESTED_BY_CUSTOMER' | 'OTHE
 }
 
 export function xenditRefunds(call: CallXendit): Pick<PaymentGateway, 'refund' | 'refundStatus'> {
-  /** Of the invoice that was paid, where the caller has lost its id. */
+  /** The id of the paid invoice, when the caller does not have it. */
   async function invoiceIdOf(
     q: PaymentReference,
     urgency: Urgency,
@@ -112,14 +115,14 @@ export function xenditRefunds(call: CallXendit): Pick<PaymentGateway, 'refund' |
     if (httpStatus === 429) return { kind: 'not_sent', code: 'http_429' };
     const error = errorBody.safeParse(a.body).data;
     const code = safeCode(error?.error_code) ?? `http_${httpStatus}`;
-    // Of a proxy's answer we do not know what is behind it.
+    // A proxy's answer does not show whether Xendit got the request.
     if (!error || httpStatus < 400 || httpStatus >= 500 || httpStatus === 408)
       return { kind: 'unknown', code };
     if (httpStatus === 409 || alreadyThere.has(code)) {
       const earlier = await refundStatus(r, urgency);
       return earlier.kind === 'none' ? { kind: 'unknown', code } : earlier;
     }
-    // A wrong key or a missing permission: nothing was done, and it can be once that is put right.
+    // A wrong key or a missing permission: nothing was done, and a later try may succeed.
     if (httpStatus === 401 || httpStatus === 403) return { kind: 'not_sent', code };
     return { kind: cannotRefund.has(code) ? 'not_refundable' : 'refused', code };
   }

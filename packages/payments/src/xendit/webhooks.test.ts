@@ -6,7 +6,7 @@ const receive = (body: unknown, token: string | string[] | undefined = 'new', to
 const paid = { id: 'a', external_id: 'b', status: 'PAID', payment_id: 'p', amount: 150_000 };
 
 describe('an event of Xendit', () => {
-  it('is taken with any current token and nothing else', () => {
+  it('is accepted with each current token only', () => {
     expect(receive(paid)).toMatchObject({ kind: 'payment' });
     expect(receive(paid, 'old')).toMatchObject({ kind: 'payment' });
     expect(receive(paid, 'other')).toMatchObject({ kind: 'unauthorized' });
@@ -17,7 +17,7 @@ describe('an event of Xendit', () => {
     });
   });
 
-  it('of an invoice names its attempt, and is told from others by invoice, status, payment and attempt', () => {
+  it('of an invoice names its attempt; invoice, status, payment and attempt identify the event', () => {
     expect(receive(paid)).toEqual({
       kind: 'payment',
       attemptId: 'b',
@@ -31,7 +31,7 @@ describe('an event of Xendit', () => {
     });
   });
 
-  it('of a refund names it as we called it, also where the event is wrapped in itself', () => {
+  it('of a refund names it by our refund id, also when the event is nested', () => {
     const event = {
       event: 'refund.succeeded',
       business_id: 'b',
@@ -50,11 +50,11 @@ describe('an event of Xendit', () => {
     [],
     'PAID',
     null,
-  ])('of another shape is ignored: %o', (body) => {
+  ])('of an unknown shape is ignored: %o', (body) => {
     expect(receive(body)).toEqual({ kind: 'ignored' });
   });
 
-  it('without a body is no event, and asks for the token first', () => {
+  it('without a body is reported as such, after the token is checked', () => {
     expect(receive(undefined)).toEqual({ kind: 'without_body' });
     expect(receive(undefined, 'other')).toMatchObject({ kind: 'unauthorized' });
   });
@@ -67,6 +67,6 @@ it.each([
   [{ status: 'PENDING', amount: 150_000 }, false, 150_000],
   [{ status: 'EXPIRED' }, false, null],
   [{}, false, null],
-])('a kept event of Xendit that says %o claims: paid %s, %o', (payload, claimsPaid, claimedRupiah) => {
+])('a stored event of Xendit with %o claims: paid %s, %o', (payload, claimsPaid, claimedRupiah) => {
   expect(xenditWebhooks.claimOf(payload)).toEqual({ claimsPaid, claimedRupiah });
 });

@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import { type PaymentClaim, secretList, type WebhookDefinition, type WebhookPayload } from '../definition.ts';
-import { keptOf } from '../redact.ts';
+import { storablePayload } from '../redact.ts';
 
 const invoiceEvent = z.object({
   id: z.string().min(1),
@@ -13,17 +13,17 @@ const refundEvent = z.object({
   event: z.enum(['refund.succeeded', 'refund.failed']),
   data: z.object({
     id: z.string().min(1),
-    /** What we called it. */
+    /** Our refund id. */
     reference_id: z.string().min(1),
     status: z.string().min(1),
   }),
 });
-/** Xendit's own example has the event once more inside `data`. */
+/** Xendit's own example nests the event inside `data`. */
 const nestedRefundEvent = z.object({ data: refundEvent });
 
 const sha256 = (s: string): Buffer => createHash('sha256').update(s, 'utf8').digest();
 
-/** The token is a shared secret that does not cover the body. */
+/** The token is a shared secret; it does not sign the body. */
 function isToken(got: unknown, tokens: readonly string[]): boolean {
   if (typeof got !== 'string') return false;
   const given = sha256(got);
@@ -40,11 +40,11 @@ function claimOf({ status, paid_amount, amount }: WebhookPayload): PaymentClaim 
   };
 }
 
-/** Events of an invoice or a refund. Other products post to the same place. */
+/** Events of invoices and refunds. Xendit's other products post to the same URL. */
 export const xenditWebhooks: WebhookDefinition = {
   secrets: z
     .object({
-      /** One more of XENDIT_CALLBACK_TOKENS. */
+      /** Added to XENDIT_CALLBACK_TOKENS. */
       XENDIT_CALLBACK_TOKEN: z.string().min(1).optional(),
       XENDIT_CALLBACK_TOKENS: secretList.optional(),
     })
@@ -59,12 +59,12 @@ export const xenditWebhooks: WebhookDefinition = {
     if (!isToken(headers['x-callback-token'], tokens))
       return { kind: 'unauthorized', detail: 'The x-callback-token does not match.' };
     if (body === undefined) return { kind: 'without_body' };
-    const payload = keptOf(body) ?? {};
+    const payload = storablePayload(body) ?? {};
     const invoice = invoiceEvent.safeParse(body).data;
     if (invoice !== undefined) {
       const { id, status, external_id: attemptId, payment_id: paymentId } = invoice;
-      // Not `webhook-id`: products of one payment deliver the same event under several. With the order that it names, so
-      // that an event that names another one, which the token does not rule out, takes the place of none.
+      // Not `webhook-id`, as several products deliver one event under different ids. The key has the order id, so
+      // that a forged event for another order, which the token does not rule out, cannot suppress a genuine one.
       const dedupeKey = [id, status, paymentId ?? '', attemptId].join('/');
       return { kind: 'payment', attemptId, dedupeKey, claim: claimOf(payload), payload };
     }
