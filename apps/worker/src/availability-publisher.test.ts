@@ -3,7 +3,7 @@ import { createLog } from '@antrean/process';
 import type { ProductAvailability } from '@antrean/redis';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import {
-  SAY_AGAIN_MS,
+  REPUBLISH_MS,
   type AvailabilityPublisher,
   startAvailabilityPublisher,
 } from './availability-publisher.ts';
@@ -20,7 +20,7 @@ afterEach(async () => {
   vi.useRealTimers();
 });
 
-it('says again and again what is sold out, and no longer once there is stock', async () => {
+it('the publisher republishes sold-out products, and stops once they have stock', async () => {
   const stock = new Map([
     ['KOPI', 0],
     ['TEH', 5],
@@ -41,12 +41,12 @@ it('says again and again what is sold out, and no longer once there is stock', a
   });
   const timesOf = (sku: string) => published.filter((each) => each === sku).length;
   publisher.touch({ skus: ['KOPI', 'TEH'] });
-  await vi.advanceTimersByTimeAsync(SAY_AGAIN_MS / 2);
+  await vi.advanceTimersByTimeAsync(REPUBLISH_MS / 2);
   expect([timesOf('KOPI'), timesOf('TEH')]).toEqual([1, 1]);
-  await vi.advanceTimersByTimeAsync(3 * SAY_AGAIN_MS);
+  await vi.advanceTimersByTimeAsync(3 * REPUBLISH_MS);
   expect([timesOf('KOPI'), timesOf('TEH')]).toEqual([4, 1]);
   stock.set('KOPI', 1);
   publisher.touch({ skus: ['KOPI'] });
-  await vi.advanceTimersByTimeAsync(3 * SAY_AGAIN_MS);
+  await vi.advanceTimersByTimeAsync(3 * REPUBLISH_MS);
   expect([timesOf('KOPI'), timesOf('TEH')]).toEqual([5, 1]);
 });

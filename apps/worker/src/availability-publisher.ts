@@ -2,7 +2,7 @@ import { type Database, type Kysely, readStock } from '@antrean/db';
 import type { AvailabilitySnapshots } from '@antrean/redis';
 import type { Logger } from 'pino';
 
-/** Products whose stock has changed, or of which an order could not be met. */
+/** Products whose stock changed, or that an order could not get. */
 export interface Touched {
   skus?: Iterable<string>;
   productIds?: Iterable<number>;
@@ -13,18 +13,24 @@ export interface AvailabilityPublisher {
   stop(): Promise<void>;
 }
 
-/** Joins the changes of a busy moment into one look; far below the second within which the gate must know. */
-const JOIN_MS = 50;
+/**
+ * Collects the changes of a busy moment into one publication. Far below the second within which the sold-out gate
+ * must know.
+ */
+const COLLECT_MS = 50;
 const RETRY_MS = 1_000;
-/** What is sold out is said again and again, as a snapshot holds for half a minute and no order comes to say so. */
-export const SAY_AGAIN_MS = 10_000;
+/**
+ * Sold-out products are published repeatedly: a snapshot is valid for half a minute, and the gate refuses the orders
+ * that would renew it.
+ */
+export const REPUBLISH_MS = 10_000;
 const MAX_SOLD_OUT = 10_000;
-/** More would only be more work for a gate that lets everything through meanwhile. */
-const MAX_REMEMBERED = 100_000;
+/** The most products that wait to be published. Until then the gate lets their orders through. */
+const MAX_PENDING = 100_000;
 
 /**
- * Tells the sold-out gate and the catalogue what can be had, after each change. What cannot be told is tried again; what
- * is lost with the process, the next order of that product brings up again.
+ * Publishes the availability of products to the sold-out gate and the catalogue after each change. A failed
+ * publication is retried. If the process dies, the next order of the product publishes it again.
  */
 export function startAvailabilityPublisher(deps: {
   db: Kysely<Database>;
@@ -39,8 +45,8 @@ export function startAvailabilityPublisher(deps: {
   let running: Promise<void> | undefined;
   let isStopped = false;
 
-  const remember = (touched: Touched) => {
-    if (skus.size + productIds.size > MAX_REMEMBERED) return;
+  const addPending = (touched: Touched) => {
+    if (skus.size + productIds.size > MAX_PENDING) return;
     for (const sku of touched.skus ?? []) skus.add(sku);
     for (const id of touched.productIds ?? []) productIds.add(id);
   };
@@ -56,8 +62,8 @@ export function startAvailabilityPublisher(deps: {
         else if (soldOut.size < MAX_SOLD_OUT) soldOut.add(sku);
       }
     } catch (error) {
-      deps.log.warn({ err: error }, 'the stock could not be published; it is tried again');
-      remember(batch);
+      deps.log.warn({ err: error }, 'availability could not be published; the worker will retry');
+      addPending(batch);
       schedule(RETRY_MS);
     }
   };
@@ -67,20 +73,20 @@ export function startAvailabilityPublisher(deps: {
       timer = undefined;
       running = publish().finally(() => {
         running = undefined;
-        if (skus.size + productIds.size > 0) schedule(JOIN_MS);
+        if (skus.size + productIds.size > 0) schedule(COLLECT_MS);
       });
     }, delayMs);
   };
   const touch = (touched: Touched) => {
-    remember(touched);
-    if (running === undefined && skus.size + productIds.size > 0) schedule(JOIN_MS);
+    addPending(touched);
+    if (running === undefined && skus.size + productIds.size > 0) schedule(COLLECT_MS);
   };
-  const sayingAgain = setInterval(() => touch({ skus: soldOut }), SAY_AGAIN_MS);
+  const republishing = setInterval(() => touch({ skus: soldOut }), REPUBLISH_MS);
   return {
     touch,
     async stop() {
       isStopped = true;
-      clearInterval(sayingAgain);
+      clearInterval(republishing);
       clearTimeout(timer);
       await running;
       if (skus.size + productIds.size > 0) await publish();

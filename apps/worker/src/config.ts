@@ -15,15 +15,18 @@ const schema = z
     ...redisConfig,
     WORKER_HEALTH_PORT: z.coerce.number().int().min(0).max(65_535).default(3100),
     WORKER_HEALTH_HOST: z.string().default('127.0.0.1'),
-    /** Above twice the batch size, so that the next batch fills while one runs. */
+    /** More than twice the batch size, so that the next batch fills while one runs. */
     RESERVE_CONCURRENCY: z.coerce.number().int().min(1).max(2_000).default(400),
     RESERVE_BATCH_SIZE: z.coerce.number().int().min(1).max(1_000).default(150),
-    /** Payments, releases, shipments and deliveries in one transaction. */
+    /** Order commands in one transaction. */
     ORDER_COMMAND_BATCH_SIZE: z.coerce.number().int().min(1).max(1_000).default(100),
     SWEEP_INTERVAL_MS: z.coerce.number().int().min(50).default(5_000),
-    /** Two calls in a row, each after waiting for its permit, must end within the lease of a payment attempt, 45 s. */
+    /**
+     * Two consecutive calls, each after the wait for its permit, must end within the lease of a payment attempt, 45
+     * s.
+     */
     GATEWAY_TIMEOUT_MS: z.coerce.number().int().min(100).max(12_000).default(10_000),
-    /** Where customers transfer money to: `bank:number:holder`, several separated by semicolons. */
+    /** The shop's bank accounts for transfers: `bank:number:holder`, several separated by semicolons. */
     BANK_ACCOUNTS: z
       .string()
       .transform((text) =>
@@ -33,12 +36,12 @@ const schema = z
         }),
       )
       .pipe(z.array(account)),
-    /** Whether second and late payments go back to the payer without an admin. */
+    /** Whether second and late payments are refunded without an admin. */
     REFUND_BY_ITSELF: z.enum(['true', 'false']).default('true'),
   })
   .and(gatewaySettings.transform((gateways) => ({ gateways })));
 
 export type WorkerConfig = z.infer<typeof schema>;
 
-/** Throws with every bad value named. */
+/** Throws with the name of every bad value. */
 export const readConfig = (env: NodeJS.ProcessEnv): WorkerConfig => parseConfig('The worker', schema, env);

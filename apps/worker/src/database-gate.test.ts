@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DatabaseGate } from './database-gate.ts';
 
-/** The pauses between probes are written down; they take no time, or last for ever. */
+/** Records the pauses between probes. They take no time, or never end. */
 const clock = vi.hoisted(() => ({ pauses: [] as number[], isStopped: false, ended: 0 }));
 vi.mock('node:timers/promises', async (original) => ({
   ...(await original<object>()),
@@ -29,7 +29,7 @@ function open() {
     { level: 'info' },
     { write: (line) => void said.push((JSON.parse(line) as { msg: string }).msg) },
   );
-  /** Answered by the test. */
+  /** The test resolves or rejects it. */
   const probe = vi.fn(() => probes.promise);
   let probes = Promise.withResolvers<void>();
   const gate = new DatabaseGate({ probe, log });
@@ -39,7 +39,7 @@ function open() {
     intake,
     probe,
     said,
-    /** Whoever asks now or later hears it. */
+    /** Answers present and later probes. */
     comeBack: () => probes.resolve(),
     stayAway: () => {
       const { reject } = probes;
@@ -49,7 +49,7 @@ function open() {
   };
 }
 
-/** Work that finds PostgreSQL away a number of times, and then is done. */
+/** Work that finds PostgreSQL unreachable this many times and then succeeds. */
 const failing = (times: number, result = 'done') => {
   const work = vi.fn(async () => result);
   for (let n = 0; n < times; n += 1) work.mockRejectedValueOnce(away());
@@ -64,20 +64,20 @@ afterEach(() => {
 });
 
 describe('the database gate', () => {
-  it('lets work through, and holds nothing back, while PostgreSQL answers', async () => {
+  it('passes work and pauses nothing while PostgreSQL answers', async () => {
     const { gate, said } = open();
     expect(await gate.through(failing(0))).toBe('done');
     expect(said).toEqual([]);
   });
 
-  it.each(['23505', '55P03', undefined])('leaves an error with code %s to the job', async (code) => {
+  it.each(['23505', '55P03', undefined])('passes an error with code %s to the job', async (code) => {
     const { gate, intake } = open();
     const error = Object.assign(new Error('refused'), { code });
     await expect(gate.through(() => Promise.reject(error))).rejects.toBe(error);
     expect(intake.pause).not.toHaveBeenCalled();
   });
 
-  it.each(['ECONNREFUSED', '57P01', '08006', '53300'])('shuts on %s, and tries again later', async (code) => {
+  it.each(['ECONNREFUSED', '57P01', '08006', '53300'])('closes on %s, and retries later', async (code) => {
     const { comeBack, gate, intake } = open();
     const work = failing(0).mockRejectedValueOnce(Object.assign(new Error('away'), { code }));
     const result = gate.through(work);
@@ -88,7 +88,7 @@ describe('the database gate', () => {
     expect(work).toHaveBeenCalledTimes(2);
   });
 
-  it('takes no new job until the jobs in hand have started again, in the order in which they came', async () => {
+  it('takes no new job until the waiting jobs have retried, in their order of arrival', async () => {
     const { comeBack, gate, intake, probe, said } = open();
     const started: string[] = [];
     const starting = (name: string, failures: number) => {
@@ -100,7 +100,7 @@ describe('the database gate', () => {
     };
     const jobs = ['a', 'b', 'c'].map((name) => gate.through(starting(name, 1)));
     await vi.waitFor(() => expect(probe).toHaveBeenCalled());
-    // These come while it is shut, and do not try.
+    // These arrive while the gate is closed, and do not try.
     jobs.push(...['d', 'e'].map((name) => gate.through(starting(name, 0))));
     await nextTurn();
     expect(started).toEqual(['a', 'b', 'c']);
@@ -114,12 +114,12 @@ describe('the database gate', () => {
     expect(started).toEqual(['a', 'b', 'c', 'a', 'b', 'c', 'd', 'e', 'a new job']);
     expect(said).toEqual([
       'pause',
-      'PostgreSQL is away; the worker holds its jobs back',
-      'PostgreSQL is back; the worker goes on',
+      'PostgreSQL is unreachable; the worker pauses its jobs until it answers',
+      'PostgreSQL answers again; the worker resumes its jobs',
     ]);
   });
 
-  it('pauses workers that became known only after it had shut', async () => {
+  it('pauses workers that it guards only after it has closed', async () => {
     const { comeBack, gate } = open();
     const late = { pause: vi.fn(async () => undefined), resume: vi.fn(async () => undefined) };
     const result = gate.through(failing(1));
@@ -131,7 +131,7 @@ describe('the database gate', () => {
     expect(late.resume).toHaveBeenCalledTimes(1);
   });
 
-  it('asks at most every 2 s, after pauses that double and vary', async () => {
+  it('probes at most every 2 s, with pauses that double and have jitter', async () => {
     const { comeBack, gate, probe, stayAway } = open();
     const result = gate.through(failing(1));
     for (let asked = 1; asked <= 8; asked += 1) {
@@ -148,7 +148,7 @@ describe('the database gate', () => {
     expect(new Set(clock.pauses.slice(5)).size).toBe(3);
   });
 
-  it('sends a job back, with no attempt used up, that found PostgreSQL away 10 times in between', async () => {
+  it('returns a job without using an attempt when it found PostgreSQL unreachable 10 times', async () => {
     const { comeBack, gate, intake } = open();
     comeBack();
     expect(await gate.through(failing(10))).toBe('done');
@@ -161,8 +161,8 @@ describe('the database gate', () => {
   });
 });
 
-describe('closing the gate', () => {
-  it('sends what waits back to the head of its queue, and asks no more', async () => {
+describe('stopping the gate', () => {
+  it('returns waiting jobs to the head of their queue, and stops probing', async () => {
     const { gate, intake, probe } = open();
     const jobs = [gate.through(failing(1)), gate.through(failing(1))];
     await vi.waitFor(() => expect(probe).toHaveBeenCalledTimes(1));
@@ -189,7 +189,7 @@ describe('closing the gate', () => {
     expect(probe).not.toHaveBeenCalled();
   });
 
-  it('does not open on an answer that comes after', async () => {
+  it('does not open on a later answer', async () => {
     const { comeBack, gate, intake, probe } = open();
     const job = gate.through(failing(1));
     await vi.waitFor(() => expect(probe).toHaveBeenCalledTimes(1));
@@ -200,7 +200,7 @@ describe('closing the gate', () => {
     expect(intake.resume).not.toHaveBeenCalled();
   });
 
-  it('sends back what finds PostgreSQL away later, without holding it', async () => {
+  it('returns a job that finds PostgreSQL unreachable later, without waiting', async () => {
     const { gate, probe } = open();
     gate.close();
     await expect(gate.through(failing(1))).rejects.toMatchObject({ code: 'retry_later', delayMs: 0 });

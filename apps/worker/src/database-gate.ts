@@ -4,43 +4,43 @@ import { RetryLaterError, type RunningWorkers } from '@antrean/queue';
 import type { Logger } from 'pino';
 
 export interface DatabaseGateOptions {
-  /** Resolves when PostgreSQL answers, rejects while it is away; ends within seconds either way. */
+  /** Resolves when PostgreSQL answers, rejects while it is unreachable; ends within seconds in either case. */
   probe: () => Promise<unknown>;
   log: Logger;
 }
 
 const FIRST_PROBE_MS = 100;
 const MAX_PROBE_MS = 2_000;
-/** How often one piece of work may find PostgreSQL away though the probe had an answer. */
+/** How often one piece of work may find PostgreSQL unreachable although the probe got an answer. */
 const MAX_ROUNDS = 10;
 const GIVEN_UP_MS = 1_000;
 
 /**
- * PostgreSQL being away is no fault of a job, so it costs none an attempt or its place in the queue. The first work
- * that finds PostgreSQL away shuts the gate: the worker takes no new jobs, and those in hand wait here, their locks
- * renewed by BullMQ. When a probe is answered they try again, in the order in which they came, and the worker takes
- * jobs again. What waits is bounded by the concurrency of the workers.
+ * An unreachable PostgreSQL is no fault of a job, so it costs the job neither an attempt nor its place in the queue.
+ * The first job that finds PostgreSQL unreachable closes the gate: the worker takes no new jobs, and its present jobs
+ * wait here while BullMQ renews their locks. When a probe succeeds, they retry in their order of arrival, and the
+ * worker takes jobs again. The number of waiting jobs is bounded by the workers' concurrency.
  */
 export class DatabaseGate {
   readonly #options: DatabaseGateOptions;
   readonly #stopping = new AbortController();
   #intake: Pick<RunningWorkers, 'pause' | 'resume'> | undefined;
-  /** While the gate is shut: resolves when it opens, rejects when the worker stops. */
+  /** While the gate is closed: resolves when it opens, rejects when the worker stops. */
   #opening: PromiseWithResolvers<void> | undefined;
 
   constructor(options: DatabaseGateOptions) {
     this.#options = options;
   }
 
-  /** What to hold back while the gate is shut. Workers may find it shut before they are known here. */
+  /** Sets the workers to pause while the gate is closed. It may be closed already. */
   guard(intake: Pick<RunningWorkers, 'pause' | 'resume'>): void {
     this.#intake = intake;
     if (this.#opening !== undefined) void intake.pause();
   }
 
   /**
-   * Runs `work`, again and again while PostgreSQL is away; so it must be safe to repeat after a commit of which
-   * nobody heard. Rejects with RetryLaterError when the worker stops meanwhile, or after 10 rounds.
+   * Runs `work`, and repeats it while PostgreSQL is unreachable. So `work` must be safe to repeat after a commit
+   * without an answer. Rejects with RetryLaterError when the worker stops meanwhile, or after 10 rounds.
    */
   async through<T>(work: () => Promise<T>): Promise<T> {
     for (let round = 1; ; round += 1) {
@@ -51,19 +51,26 @@ export class DatabaseGate {
         if (!isDatabaseUnavailable(error)) throw error;
         if (this.#stopping.signal.aborted) throw stopped(error);
         if (round > MAX_ROUNDS) {
-          throw new RetryLaterError('PostgreSQL comes and goes; the job waits.', GIVEN_UP_MS, error);
+          throw new RetryLaterError(
+            'PostgreSQL was unreachable 10 times although it answered in between; the job is retried.',
+            GIVEN_UP_MS,
+            error,
+          );
         }
         this.#shut(error);
       }
     }
   }
 
-  /** Why work that waits for PostgreSQL is to go back to the head of its queue, as the worker stops; else undefined. */
-  get goBack(): RetryLaterError | undefined {
+  /**
+   * The error that returns waiting work to the head of its queue when the worker stops; undefined while the gate is
+   * open.
+   */
+  get stopError(): RetryLaterError | undefined {
     return this.#opening === undefined ? undefined : stopped();
   }
 
-  /** The jobs that wait go back to the head of their queue. */
+  /** Returns waiting jobs to the head of their queue. */
   close(): void {
     this.#stopping.abort();
     this.#opening?.reject(stopped());
@@ -72,14 +79,17 @@ export class DatabaseGate {
   #shut(cause: unknown): void {
     if (this.#opening !== undefined) return;
     this.#opening = Promise.withResolvers<void>();
-    // Heard by the jobs that wait; there may be none.
+    // The waiting jobs handle the rejection; there may be none.
     this.#opening.promise.catch(() => undefined);
     void this.#intake?.pause();
-    this.#options.log.warn({ err: cause }, 'PostgreSQL is away; the worker holds its jobs back');
+    this.#options.log.warn(
+      { err: cause },
+      'PostgreSQL is unreachable; the worker pauses its jobs until it answers',
+    );
     void this.#openWhenAnswered(performance.now());
   }
 
-  /** However long it takes: ended by an answer, or with the worker. */
+  /** Probes without a limit, until PostgreSQL answers or the worker stops. */
   async #openWhenAnswered(shutAt: number): Promise<void> {
     const { log, probe } = this.#options;
     for (let pauseMs = FIRST_PROBE_MS; ; pauseMs = Math.min(pauseMs * 2, MAX_PROBE_MS)) {
@@ -92,15 +102,22 @@ export class DatabaseGate {
       }
     }
     if (this.#stopping.signal.aborted) return;
-    log.info({ awayMs: Math.round(performance.now() - shutAt) }, 'PostgreSQL is back; the worker goes on');
+    log.info(
+      { awayMs: Math.round(performance.now() - shutAt) },
+      'PostgreSQL answers again; the worker resumes its jobs',
+    );
     const opening = this.#opening;
     this.#opening = undefined;
-    // What waits tries again before the first new job can have come from Redis.
+    // Waiting jobs retry before the first new job can arrive from Redis.
     opening?.resolve();
     void this.#intake?.resume();
   }
 }
 
 function stopped(cause?: unknown): RetryLaterError {
-  return new RetryLaterError('The worker stops while PostgreSQL is away; the job goes back.', 0, cause);
+  return new RetryLaterError(
+    'The worker stopped while PostgreSQL was unreachable; the job returns to its queue.',
+    0,
+    cause,
+  );
 }

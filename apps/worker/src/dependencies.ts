@@ -15,7 +15,7 @@ import type { WorkerConfig } from './config.ts';
 import { openGateways } from './gateways.ts';
 import { batchOrderCommands, type OrderCommands } from './order-commands.ts';
 
-/** What job handlers work with. */
+/** The dependencies of job handlers. */
 export interface JobDependencies {
   db: Kysely<Database>;
   records: Pick<StatusRecords, 'publish'>;
@@ -23,14 +23,14 @@ export interface JobDependencies {
   producer: Pick<Producer, 'add' | 'addAll'>;
   /** In the order of preference. */
   gateways: readonly PaymentGateway[];
-  /** Where customers transfer money to, in the order of preference. */
+  /** The shop's bank accounts for transfers, in the order of preference. */
   transferAccounts: readonly TransferAccount[];
   orderCommands: OrderCommands;
   now: () => Date;
   log: Logger;
 }
 
-/** What tests and benchmarks put in the place of the real thing. */
+/** Replacements for tests and benchmarks. */
 export interface DependencyOverrides {
   gateways?: readonly PaymentGateway[];
   now?: () => Date;
@@ -43,11 +43,11 @@ export interface OpenDependencies {
   producer: Producer;
   /** Resolves when PostgreSQL answers. */
   pingDatabase: () => Promise<unknown>;
-  /** Commands and publications under way end first. */
+  /** Waits for commands and publications in progress, then closes the connections. */
   close(): Promise<void>;
 }
 
-/** Opens the connections of a worker process, and what its jobs share. */
+/** Opens the connections of a worker process, and the dependencies that its jobs share. */
 export async function openDependencies(
   config: WorkerConfig,
   log: Logger,

@@ -11,23 +11,25 @@ import {
 import type { Logger } from 'pino';
 import type { WorkerConfig } from './config.ts';
 
-/** A report counts for thirty seconds. */
+/** The interval of reports. A report is valid for thirty seconds. */
 const REPORT_EVERY_MS = 10_000;
-/** Calls that may come at once after a quiet time. */
+/** Calls that may be made at once after an idle time. */
 const BURST = 10;
-/** For a permit. Two calls with their permits must end within the lease of a payment attempt, 45 s. */
+/**
+ * The longest wait for a permit. Two calls with their waits must end within the lease of a payment attempt, 45 s.
+ */
 const MAX_WAIT_MS = 8_000;
 
 export interface RunningGateways {
   /** In the order of preference. */
   gateways: readonly PaymentGateway[];
-  /** Refuses calls that wait for a permit. */
+  /** Rejects calls that wait for a permit. */
   stop: () => void;
 }
 
 /**
- * The gateways as the worker uses them: behind a breaker each, paced, with a record of every answer. Says to Redis
- * whether payments are created, as `GET /v1/payment-methods` shows it.
+ * Opens the gateways: each with a circuit breaker, a rate limiter and a log of its answers. Reports the state of each
+ * breaker to Redis for `GET /v1/payment-methods`.
  */
 export function openGateways(
   config: WorkerConfig,
@@ -42,15 +44,15 @@ export function openGateways(
   };
   const audit = async (apiCall: GatewayApiCall) => {
     await logGatewayApiCall(db, apiCall).catch((error: unknown) =>
-      log.error({ err: error, operation: apiCall.operation }, 'an answer of a gateway was not recorded'),
+      log.error({ err: error, operation: apiCall.operation }, 'an answer of a gateway could not be logged'),
     );
   };
   const onStateChange = ({ gateway, creating }: { gateway: OnlineGateway; creating: BreakerState }) => {
     states.set(gateway, creating);
-    log.warn({ gateway, creating }, 'breaker');
+    log.warn({ gateway, creating }, 'state of the circuit breaker changed');
     report();
   };
-  // Apart, and impatient: with Redis away, calls are rationed within this process and wait for nothing.
+  // A connection of its own that fails fast: without Redis, each process limits its own calls and does not wait.
   const rateLimitRedis = openRateLimitRedis(config.REDIS_URL);
   const rateLimiter = createGatewayRateLimiter({
     ...{ redis: rateLimitRedis, keyspace, maxWaitMs: MAX_WAIT_MS },

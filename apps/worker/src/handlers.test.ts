@@ -7,7 +7,7 @@ import {
 import { JOBS } from '@antrean/queue';
 import { expect, it } from 'vitest';
 
-it('works every job that a lifecycle names', () => {
+it('there is a handler for every job that a lifecycle names', () => {
   const rows = [ORDER_LIFECYCLE, ATTEMPT_LIFECYCLE, REFUND_LIFECYCLE, PAYMENT_EXCEPTION_LIFECYCLE].flatMap(
     (table) => Object.values<{ movedBy: string | null }>(table),
   );

@@ -7,7 +7,7 @@ import {
   type JobPayload,
   JOBS,
 } from '@antrean/queue';
-import { answered } from './answered.ts';
+import { withOutcome } from './command-outcomes.ts';
 import type { DatabaseGate } from './database-gate.ts';
 import type { JobDependencies } from './dependencies.ts';
 import { applyPaymentEvent } from './jobs/apply-payment-event.ts';
@@ -34,14 +34,14 @@ import { shipOrder } from './jobs/ship-order.ts';
 import { voidOrder } from './jobs/void-order.ts';
 import type { Reservations } from './orders/reserve-orders.ts';
 
-/** A job by what it works on. What it returns besides, the queue does not keep. */
+/** A job as a function of its dependencies and payload. The queue discards its result. */
 type Job<N extends JobName> = (
   deps: JobDependencies,
   payload: JobPayload<N>,
   jobId: string,
 ) => Promise<unknown>;
 
-/** The handler of every job. All pass the gate; a reservation passes it with its batch. */
+/** The handler of every job. All pass the database gate; a reservation passes it with its batch. */
 export function createHandlers(
   deps: JobDependencies,
   { gate, reservations }: { gate: Pick<DatabaseGate, 'through'>; reservations: Pick<Reservations, 'submit'> },
@@ -51,29 +51,26 @@ export function createHandlers(
     async (payload, { jobId }) => {
       await gate.through(() => job(deps, payload, jobId));
     };
-  const answering = <N extends AwaitedJob>(
+  const awaited = <N extends AwaitedJob>(
     name: N,
     job: (deps: JobDependencies, payload: JobPayload<N>) => Promise<JobOutcomes[N]>,
-  ): Handler<N> => answered({ db: deps.db, gate }, name, (payload) => job(deps, payload));
+  ): Handler<N> => withOutcome({ db: deps.db, gate }, name, (payload) => job(deps, payload));
   return {
     'reserve-order': (order, { attempt }) => reserveOrder(deps, reservations, order, attempt),
     'create-payment': gated(createPayment),
     'expire-order': gated(expireOrder),
-    'cancel-order': answering(
-      'cancel-order',
-      async (...job) => (await cancelOrder(...job)) ?? 'unknown_order',
-    ),
+    'cancel-order': awaited('cancel-order', async (...job) => (await cancelOrder(...job)) ?? 'unknown_order'),
     'release-hold': gated(releaseHold),
     'change-payment-method': gated(changePaymentMethod),
     'attach-transfer-proof': gated(attachTransferProof),
-    'confirm-transfer': answering('confirm-transfer', confirmTransfer),
-    'reject-transfer': answering('reject-transfer', rejectTransfer),
-    'request-refund': answering('request-refund', requestRefund),
-    'record-payout': answering('record-payout', recordPayout),
-    'void-order': answering('void-order', voidOrder),
-    'release-order': answering('release-order', releaseOrder),
-    'open-exception': answering('open-exception', openException),
-    'resolve-exception': answering('resolve-exception', resolveException),
+    'confirm-transfer': awaited('confirm-transfer', confirmTransfer),
+    'reject-transfer': awaited('reject-transfer', rejectTransfer),
+    'request-refund': awaited('request-refund', requestRefund),
+    'record-payout': awaited('record-payout', recordPayout),
+    'void-order': awaited('void-order', voidOrder),
+    'release-order': awaited('release-order', releaseOrder),
+    'open-exception': awaited('open-exception', openException),
+    'resolve-exception': awaited('resolve-exception', resolveException),
     'apply-payment-event': (event, { attempt }) => {
       const isLastTry = attempt >= JOBS['apply-payment-event'].attempts;
       return gate.through(() => applyPaymentEvent(deps, event, isLastTry));
@@ -82,7 +79,7 @@ export function createHandlers(
     'reconcile-payment': gated(reconcilePayment),
     'send-refund': gated(sendRefund),
     'settlement-report': gated(settlementReport),
-    'ship-order': answering('ship-order', shipOrder),
-    'receive-stock': answering('receive-stock', receiveStock),
+    'ship-order': awaited('ship-order', shipOrder),
+    'receive-stock': awaited('receive-stock', receiveStock),
   };
 }

@@ -1,8 +1,8 @@
-// A worker in the process of a test.
+// For tests that run a worker in their own process.
 export { readConfig, type WorkerConfig } from './config.ts';
 export { type RunningWorker, startWorker } from './worker.ts';
 
-// Its parts: for benchmarks, and for the simulation, which runs the jobs itself.
+// For benchmarks, and for the simulation, which runs the jobs itself.
 export { DatabaseGate } from './database-gate.ts';
 export { type JobDependencies, openDependencies } from './dependencies.ts';
 export { createHandlers } from './handlers.ts';

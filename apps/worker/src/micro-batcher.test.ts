@@ -2,14 +2,14 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { MicroBatcher, MicroBatcherClosedError, type MicroBatcherOptions } from './micro-batcher.ts';
 
-/** A batch under way, which the test answers. */
+/** A running batch, whose results the test gives. */
 interface Batch {
   inputs: readonly number[];
   answer(results?: readonly (number | Promise<number>)[]): void;
   fail(error: unknown): void;
 }
 
-/** A micro-batcher whose batches end when the test says so. */
+/** A micro-batcher whose batches end when the test gives their results. */
 function open(options: Partial<MicroBatcherOptions<number, number>> = {}) {
   const batches: Batch[] = [];
   const batcher = new MicroBatcher<number, number>({
@@ -27,7 +27,7 @@ function open(options: Partial<MicroBatcherOptions<number, number>> = {}) {
   return { batcher, batches, inputs, submit };
 }
 
-/** A micro-batcher whose last batch was full. */
+/** A micro-batcher after a full batch. */
 async function openLoaded(options: Partial<MicroBatcherOptions<number, number>> = {}) {
   const opened = open(options);
   const burst = opened.submit(-4, -3, -2, -1);
@@ -42,7 +42,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-describe('the batcher', () => {
+describe('the micro-batcher', () => {
   it.each([
     { maxBatchSize: 0 },
     { maxBatchSize: 1.5 },
@@ -54,7 +54,7 @@ describe('the batcher', () => {
     expect(() => open(options)).toThrow(RangeError);
   });
 
-  it('answers each submission with its own result', async () => {
+  it('gives each submission its own result', async () => {
     const { batches, submit } = open();
     const results = submit(1, 2, 3);
     await nextTurn();
@@ -62,7 +62,7 @@ describe('the batcher', () => {
     expect(await Promise.all(results)).toEqual([10, 20, 30]);
   });
 
-  it('runs one batch at a time, in order, and none above its size', async () => {
+  it('runs one batch at a time, in order and within the maximum size', async () => {
     const { batches, inputs, submit } = open();
     const results = submit(1, 2, 3, 4, 5, 6, 7, 8, 9);
     expect(inputs()).toEqual([[1, 2, 3, 4]]);
@@ -80,7 +80,7 @@ describe('the batcher', () => {
     expect(await Promise.all(results)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
   });
 
-  it('starts the next batch while a result of the last one is still to come', async () => {
+  it('starts the next batch while a result of the last one is pending', async () => {
     const { batches, inputs, submit } = open({ maxBatchSize: 1 });
     const [first, second] = submit(1, 2);
     const { promise, resolve } = Promise.withResolvers<number>();
@@ -92,7 +92,7 @@ describe('the batcher', () => {
     expect(await first).toBe(10);
   });
 
-  it('passes on a result that fails late, and to its own submission only', async () => {
+  it('passes a late failure to its own submission only', async () => {
     const { batches, submit } = open();
     const [first, second] = submit(1, 2);
     await nextTurn();
@@ -103,7 +103,7 @@ describe('the batcher', () => {
 });
 
 describe('the wait of a batch', () => {
-  it('is none when nothing else comes: a lone submission needs no timer', async () => {
+  it('is 0 for a lone submission', async () => {
     useFakeTimeout();
     const { batches, inputs, submit } = open();
     for (const n of [1, 2, 3]) {
@@ -117,7 +117,7 @@ describe('the wait of a batch', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('gathers what arrives in the same turn', async () => {
+  it('gathers submissions of the same turn of the event loop', async () => {
     const { inputs, submit } = open();
     void submit(1);
     await Promise.resolve();
@@ -127,7 +127,7 @@ describe('the wait of a batch', () => {
     expect(inputs()).toEqual([[1, 2, 3]]);
   });
 
-  it('lasts under load until the batch is full', async () => {
+  it('ends under load when the batch is full', async () => {
     useFakeTimeout();
     const { inputs, submit } = await openLoaded();
     void submit(1);
@@ -140,7 +140,7 @@ describe('the wait of a batch', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('lasts under load maxWaitMs at most', async () => {
+  it('is at most maxWaitMs under load', async () => {
     useFakeTimeout();
     const { inputs, submit } = await openLoaded({ maxWaitMs: 5 });
     void submit(1);
@@ -165,7 +165,7 @@ describe('the wait of a batch', () => {
     expect(inputs()).toEqual([[1], [2]]);
   });
 
-  it('is none under load either with a maxWaitMs of 0', async () => {
+  it('is 0 under load with a maxWaitMs of 0', async () => {
     useFakeTimeout();
     const { inputs, submit } = await openLoaded({ maxWaitMs: 0 });
     void submit(1);
@@ -177,7 +177,7 @@ describe('the wait of a batch', () => {
 describe('a batch that fails', () => {
   const bad = new Error('violates check constraint');
 
-  it('is split in halves until the one bad submission stands alone', async () => {
+  it('is split in halves until the one bad submission is alone', async () => {
     const batches: (readonly number[])[] = [];
     const batcher = new MicroBatcher<number, number>({
       run: async (batch) => {
@@ -192,13 +192,13 @@ describe('a batch that fails', () => {
     const numbers = Array.from({ length: 64 }, (_, n) => n);
     const results = await Promise.allSettled(numbers.map((n) => batcher.submit(n)));
     expect(results.flatMap(({ status }, n) => (status === 'rejected' ? [n] : []))).toEqual([3]);
-    // The whole, and two halves at each of log2(64) depths.
+    // The whole batch, and two halves at each of log2(64) depths.
     expect(batches).toHaveLength(1 + 2 * 6);
-    // What completed did so once, and in order.
+    // Good submissions completed once and in order.
     expect(batches.filter((batch) => !batch.includes(3)).flat()).toEqual(numbers.filter((n) => n !== 3));
   });
 
-  it('fails once as a whole, without splitting, when no input is to blame', async () => {
+  it('fails as a whole, without splitting, when no input caused it', async () => {
     const { batches, submit } = open({ isFaultOfOneInput: () => false });
     const results = submit(1, 2, 3);
     await nextTurn();
@@ -210,7 +210,7 @@ describe('a batch that fails', () => {
     expect(batches).toHaveLength(1);
   });
 
-  it('fails once as a whole when it was answered with too few results', async () => {
+  it('fails as a whole when it returned too few results', async () => {
     const { batches, submit } = open();
     const results = submit(1, 2, 3);
     await nextTurn();
@@ -221,7 +221,7 @@ describe('a batch that fails', () => {
     expect(batches).toHaveLength(1);
   });
 
-  it('does not hold up the next one', async () => {
+  it('does not delay the next one', async () => {
     const { batches, inputs, submit } = open({ maxBatchSize: 1 });
     const [first, second] = submit(1, 2);
     batches[0]?.fail(bad);
@@ -232,8 +232,8 @@ describe('a batch that fails', () => {
   });
 });
 
-describe('closing', () => {
-  it('runs what waits at once, and ends when every submission is answered', async () => {
+describe('closing the micro-batcher', () => {
+  it('runs waiting submissions at once, and ends when every submission has its result', async () => {
     useFakeTimeout();
     const { batches, batcher, inputs, submit } = await openLoaded();
     const results = submit(1, 2);
@@ -252,7 +252,7 @@ describe('closing', () => {
     expect(await Promise.all(results)).toEqual([1, 2]);
   });
 
-  it('runs more than one batch when more waits', async () => {
+  it('runs several batches when more submissions wait', async () => {
     useFakeTimeout();
     const { batches, batcher, inputs, submit } = open({ maxBatchSize: 4 });
     const results = submit(1, 2, 3, 4, 5, 6, 7, 8, 9);
@@ -267,14 +267,14 @@ describe('closing', () => {
     expect(inputs().map(({ length }) => length)).toEqual([4, 4, 1]);
   });
 
-  it('refuses what comes later, with a code', async () => {
+  it('refuses later submissions, with a code', async () => {
     const { batcher } = open();
     await batcher.close();
     await expect(batcher.submit(1)).rejects.toThrow(MicroBatcherClosedError);
     await expect(batcher.submit(1)).rejects.toMatchObject({ code: 'micro_batcher_closed' });
   });
 
-  it('may be asked for twice', async () => {
+  it('may be requested twice', async () => {
     const { batcher } = open();
     expect(batcher.close()).toBe(batcher.close());
     await batcher.close();

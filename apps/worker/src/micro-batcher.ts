@@ -1,27 +1,27 @@
 export interface MicroBatcherOptions<T, R> {
   /**
-   * Runs a batch; the answer has one result an input, in the same order. A result may be a promise: the next batch
-   * does not wait for it, the submission does.
+   * Runs a batch. Returns one result for each input, in the same order. A result may be a promise: its submission
+   * waits for it, the next batch does not.
    */
   run(batch: readonly T[]): Promise<readonly (R | Promise<R>)[]>;
   /** At least 1. */
   maxBatchSize: number;
-  /** How long a batch waits for more under load, in milliseconds; 0 never waits. */
+  /** How long a batch waits for more submissions under load, in milliseconds; 0 never waits. */
   maxWaitMs: number;
   /**
-   * Whether one input may be all that is wrong with a batch that failed like this: then the batch is split in halves
-   * until that input stands alone. Of a lock or a lost connection each half would only fail as well. Without it, any
-   * error may be.
+   * Whether a single input may have caused this failure. Then the batch is split in halves until the bad input is
+   * alone. A lock or a lost connection would fail each half as well. By default, any error may be caused by one
+   * input.
    */
   isFaultOfOneInput?(error: unknown): boolean;
 }
 
-/** The submission came after `close`. */
+/** The submission arrived after `close`. */
 export class MicroBatcherClosedError extends Error {
   readonly code = 'micro_batcher_closed';
 
   constructor() {
-    super('The micro-batcher is closed, as its process stops: submit elsewhere, or later.');
+    super('The micro-batcher is closed because its process is stopping; the job is retried elsewhere.');
   }
 }
 
@@ -31,24 +31,24 @@ interface Submission<T, R> {
   reject: (error: unknown) => void;
 }
 
-/** From this share of a full batch on, more is expected to come within moments. */
+/** A batch of at least this share of its maximum indicates load: more submissions are expected soon. */
 const LOADED_SHARE = 0.25;
-/** Whatever its share, a submission alone is no load. */
+/** One submission is never load, whatever its share. */
 const MIN_LOADED = 2;
 
 /**
- * Gathers concurrent submissions into batches, in the order they came, one batch at a time. While a batch runs the
- * next one fills. What waits is bounded by the callers: each has one submission under way, so there are never more
- * than their concurrency.
+ * Gathers concurrent submissions into batches in their order of arrival, and runs one batch at a time. While a batch
+ * runs, the next one fills. The number of waiting submissions is bounded by the callers' concurrency, as each has one
+ * at a time.
  *
- * An idle micro-batcher adds no wait: a batch starts at the next turn of the event loop, with what arrived in this one.
- * Only when the last batch was at least a quarter full does the next one wait for more; so the first submission
- * after a burst may wait once.
+ * An idle micro-batcher adds no wait: a batch starts in the next turn of the event loop. The next batch waits for
+ * more submissions only if the last one was at least a quarter full, so the first submission after a burst may wait
+ * once.
  */
 export class MicroBatcher<T, R> {
   readonly #options: MicroBatcherOptions<T, R>;
   readonly #waiting: Submission<T, R>[] = [];
-  /** Results that are still promises. */
+  /** Results that are still pending promises. */
   readonly #answering = new Set<Promise<unknown>>();
   #isLoaded = false;
   #timer: NodeJS.Timeout | undefined;
@@ -67,7 +67,7 @@ export class MicroBatcher<T, R> {
     this.#options = options;
   }
 
-  /** Rejects with what its batch failed with, or with MicroBatcherClosedError. */
+  /** Rejects with the error of its batch, or with MicroBatcherClosedError. */
   submit(input: T): Promise<R> {
     if (this.#closed !== undefined) return Promise.reject(new MicroBatcherClosedError());
     return new Promise<R>((resolve, reject) => {
@@ -76,12 +76,12 @@ export class MicroBatcher<T, R> {
     });
   }
 
-  /** Rejects what waits and has not begun, the youngest first; what runs goes on. */
+  /** Rejects submissions that have not started, newest first. The running batch continues. */
   abandon(error: unknown): void {
     for (const { reject } of this.#waiting.splice(0).toReversed()) reject(error);
   }
 
-  /** Runs what waits, without waiting for more; resolves when every submission is answered. */
+  /** Runs waiting submissions without waiting for more. Resolves when every submission has its result. */
   close(): Promise<void> {
     this.#closed ??= this.#drain();
     return this.#closed;
@@ -117,14 +117,14 @@ export class MicroBatcher<T, R> {
     });
   }
 
-  /** Never rejects: each submission hears for itself. */
+  /** Never rejects: each submission gets its own result or error. */
   async #runBatch(batch: readonly Submission<T, R>[]): Promise<void> {
     let results: readonly (R | Promise<R>)[];
     try {
       results = await this.#options.run(batch.map(({ input }) => input));
     } catch (error) {
       if (batch.length === 1 || this.#options.isFaultOfOneInput?.(error) === false) {
-        // The youngest first: what goes back to the head of a queue is in its order again when the oldest has gone.
+        // Newest first: jobs return one by one to the head of the queue, which restores their order.
         for (const { reject } of batch.toReversed()) reject(error);
         return;
       }
@@ -133,16 +133,14 @@ export class MicroBatcher<T, R> {
       await this.#runBatch(batch.slice(half));
       return;
     }
-    // A bug of `run`, and no input is to blame: nobody knows whose result is whose.
+    // A bug of `run`, not of an input: results cannot be matched to inputs.
     if (results.length !== batch.length) {
-      const error = new Error(`A batch of ${batch.length} was answered with ${results.length} results.`);
+      const error = new Error(`A batch of ${batch.length} inputs returned ${results.length} results.`);
       for (const { reject } of batch) reject(error);
       return;
     }
     batch.forEach(({ resolve }, index) => resolve(results[index] as R | Promise<R>));
-    const answered: Promise<unknown> = Promise.allSettled(results).then(() =>
-      this.#answering.delete(answered),
-    );
-    this.#answering.add(answered);
+    const settled: Promise<unknown> = Promise.allSettled(results).then(() => this.#answering.delete(settled));
+    this.#answering.add(settled);
   }
 }

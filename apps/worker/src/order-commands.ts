@@ -26,32 +26,32 @@ import {
   type OrderCommand,
   roundsOf,
 } from '@antrean/domain';
-import { answerAll, type AnswerTo } from './answered.ts';
+import { saveOutcomes, type OutcomeKey } from './command-outcomes.ts';
 import type { Touched } from './availability-publisher.ts';
 import { MicroBatcher } from './micro-batcher.ts';
 import { isFaultOfOneInput, retryingTransaction } from './retries.ts';
 import { writeEffects } from './write-effects.ts';
 
-/** An order command, and the operator's command that waits for its outcome. */
-type SubmittedCommand = OrderCommand & { answerTo?: AnswerTo };
+/** An order command, with the key of its outcome if an operator's command waits for it. */
+type SubmittedCommand = OrderCommand & { outcomeKey?: OutcomeKey };
 type AnyOutcome = CommandOutcomes[OrderCommand['kind']];
 export type OrderCommands = MicroBatcher<SubmittedCommand, AnyOutcome>;
 
-/** Applies a command together with whatever else waits. */
+/** Submits a command to the next batch. */
 export async function submitOrderCommand<K extends OrderCommand['kind']>(
   commands: OrderCommands,
-  command: CommandOf<K> & { answerTo?: AnswerTo },
+  command: CommandOf<K> & { outcomeKey?: OutcomeKey },
 ): Promise<CommandOutcomes[K]> {
-  // A command is answered with an outcome of its own kind.
+  // A command's outcome is one of its own kind.
   return (await commands.submit(command)) as CommandOutcomes[K];
 }
 
 export interface OrderCommandOptions {
   maxBatchSize: number;
-  /** Whether money to which the shop has no claim goes back without an admin; it does. */
+  /** Whether money that the shop has no claim to is refunded without an admin. The default is true. */
   refundByItself?: boolean;
   now?: () => Date;
-  /** Called after the commit, with the products of the batch. */
+  /** Called after the commit with the products of the batch. */
   touch?: (touched: Touched) => void;
 }
 
@@ -65,9 +65,9 @@ export function batchOrderCommands(db: Kysely<Database>, options: OrderCommandOp
 }
 
 /**
- * Applies a batch of commands in one transaction, those of an order in their order: loads under locks, lets the domain
- * decide, writes. It takes the locks that reservations take, in the same order, and then those of the orders; it waits
- * for them, as money that has arrived must not starve behind reservations that try again and again.
+ * Applies a batch of commands in one transaction, those of one order in sequence: loads rows under locks, lets the
+ * domain decide, and writes the effects. Takes the same locks as reservations in the same order, and then those of
+ * the orders. It waits for locks, so that payments do not starve behind reservations that keep retrying.
  */
 export async function applyOrderCommands(
   db: Kysely<Database>,
@@ -89,9 +89,9 @@ export async function applyOrderCommands(
         const decided = decideOrderCommands({ stock, ...loaded }, commands, options);
         for (const [index, place] of round.entries()) result[place] = decided.outcomes[index] as AnyOutcome;
         await writeEffects(trx, decided.effects, { stock, now: options.now });
-        await answerAll(
+        await saveOutcomes(
           trx,
-          round.map((place) => ({ to: batch[place]?.answerTo, kind: result[place] })),
+          round.map((place) => ({ to: batch[place]?.outcomeKey, kind: result[place] })),
         );
       }
       return { result, writes: [] };
@@ -101,13 +101,13 @@ export async function applyOrderCommands(
   return outcomes;
 }
 
-/** What a batch is about. It locks all of it in its first round. */
+/** The rows that a batch needs. It locks all of them in its first round. */
 interface Scope {
   orderIds: string[];
-  /** It never changes once an order is there. */
+  /** Never changes after the order is inserted. */
   held: HeldProduct[];
   skus: string[];
-  /** By id: a product may have another SKU by now. */
+  /** By id, as a product's SKU may have changed. */
   productIds: number[];
   saleItemIds: number[];
   exceptionIds: number[];
@@ -145,7 +145,7 @@ async function loadRound(
     withReturns ? soldOf(trx, orderIds) : [],
     paymentExceptionsById(trx, exceptionIds),
   ]);
-  // Only a payment that comes after the order has expired takes anything anew; it may expire in this batch.
+  // Only a payment after expiry needs new stock; the order may expire in this batch.
   const late = new Set(
     orders.filter(({ state }) => state === 'expired' || state === 'closing').map(({ orderId }) => orderId),
   );

@@ -5,7 +5,7 @@ import { isFaultOfOneInput, retryingTransaction } from './retries.ts';
 const sqlError = (code: string) => Object.assign(new Error('refused'), { code });
 
 describe('retryingTransaction', () => {
-  it('tries again when a lock was not to be had', async () => {
+  it('retries when a lock is not available', async () => {
     const transaction = vi.fn().mockRejectedValueOnce(sqlError('55P03')).mockResolvedValueOnce('done');
     expect(await retryingTransaction(transaction)).toBe('done');
     expect(transaction).toHaveBeenCalledTimes(2);
@@ -17,7 +17,7 @@ describe('retryingTransaction', () => {
     expect(transaction).toHaveBeenCalledTimes(16);
   });
 
-  it('passes on at once what another try cannot mend', async () => {
+  it('throws other errors at once', async () => {
     const transaction = vi.fn().mockRejectedValue(sqlError('23514'));
     await expect(retryingTransaction(transaction)).rejects.toThrow('refused');
     expect(transaction).toHaveBeenCalledTimes(1);
@@ -30,11 +30,11 @@ describe('isFaultOfOneInput', () => {
   });
 
   it.each([
-    ['a lock that was not to be had', sqlError('55P03')],
+    ['a lock that is not available', sqlError('55P03')],
     ['a lost connection', sqlError('ECONNRESET')],
     ['a statement that took too long', sqlError('57014')],
     ['a standby that cannot be written', sqlError('25006')],
-    ['a batch that is sent back', new RetryLaterError('later', 0)],
+    ['a batch that is returned', new RetryLaterError('later', 0)],
   ])('is false of %s', (_, error) => {
     expect(isFaultOfOneInput(error)).toBe(false);
   });

@@ -2,12 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isDatabaseUnavailable } from '@antrean/db';
 import { RetryLaterError } from '@antrean/queue';
 
-/** A lock that was not to be had, a deadlock, a serialization failure: the same transaction may be tried again. */
+/** A lock that is not available, a deadlock, a serialization failure: the same transaction may be retried. */
 const RETRYABLE_SQLSTATES: readonly string[] = ['55P03', '40P01', '40001'];
-/** Enough that three workers on one product hardly ever lose all of them to each other. */
+/** Enough that with three workers on one product hardly any batch fails in all of them. */
 const MAX_TRIES = 16;
 const FIRST_BACKOFF_MS = 10;
-/** Many times as long as a batch holds its locks: waiting longer would only leave them free. */
+/** Many times the duration of a batch's locks: a longer wait would only leave them unused. */
 const MAX_BACKOFF_MS = 100;
 
 export function isRetryable(error: unknown): boolean {
@@ -16,14 +16,14 @@ export function isRetryable(error: unknown): boolean {
 }
 
 /**
- * Whether a batch failed for what may be wrong with one of its inputs. A lock or PostgreSQL was missing to all of
- * them, and a batch that is sent back goes back whole.
+ * Whether one input may have caused the failure of a batch. A missing lock or an unreachable PostgreSQL concerns all
+ * inputs, and a batch that is returned to the queue is returned whole.
  */
 export function isFaultOfOneInput(error: unknown): boolean {
   return !isRetryable(error) && !isDatabaseUnavailable(error) && !(error instanceof RetryLaterError);
 }
 
-/** Tries a transaction again on a retryable error: exponential backoff with full jitter, 16 times at most. */
+/** Retries a transaction on a retryable error: exponential backoff with full jitter, at most 16 tries. */
 export async function retryingTransaction<T>(transaction: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {

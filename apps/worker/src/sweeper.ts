@@ -17,12 +17,12 @@ import { drainSwitchChanges, type Keyspace, type Redis } from '@antrean/redis';
 import type { Logger } from 'pino';
 
 const BATCH = 500;
-const NEXT_LOOK_MS = 30_000;
-/** Orders that wait to be closed, and to be paid for: more would only wait longer. */
+const NEXT_SWEEP_MS = 30_000;
+/** Limits of waiting jobs; more would only wait longer in the queue. */
 const MAX_WAITING_EXPIRIES = 500;
 const MAX_WAITING_PAYMENTS = 5_000;
-/** Asking is paced by the gateways' limits: what waits beyond this would be asked about later anyway. */
-const MAX_WAITING_QUESTIONS = 200;
+/** The gateways' rate limits pace status checks: more jobs than this would only wait longer in the queue. */
+const MAX_WAITING_STATUS_CHECKS = 200;
 
 export interface Sweeper {
   stop(): Promise<void>;
@@ -37,7 +37,7 @@ interface SweeperDependencies {
   now: () => Date;
 }
 
-/** Adds again the job of every order that sits past its deadline. */
+/** Adds the job of every order past its deadline again. */
 export async function sweepOrders({
   db,
   producer,
@@ -45,7 +45,7 @@ export async function sweepOrders({
   now,
 }: Omit<SweeperDependencies, 'redis' | 'keyspace'>): Promise<void> {
   const at = now();
-  const nextDueAt = new Date(at.getTime() + NEXT_LOOK_MS);
+  const nextDueAt = new Date(at.getTime() + NEXT_SWEEP_MS);
   const [expiries, payments] = await Promise.all([
     producer.waitingCount('expiries'),
     producer.waitingCount('payments'),
@@ -63,16 +63,16 @@ export async function sweepOrders({
   }
 }
 
-/** Adds the questions about payments and refunds that are due. */
+/** Adds the jobs of due status checks and refunds. */
 export async function sweepPayments({
   db,
   producer,
   now,
 }: Omit<SweeperDependencies, 'redis' | 'keyspace'>): Promise<void> {
-  const limit = MAX_WAITING_QUESTIONS - (await producer.waitingCount('reconciliation'));
+  const limit = MAX_WAITING_STATUS_CHECKS - (await producer.waitingCount('reconciliation'));
   if (limit <= 0) return;
   const due = { limit, now: now() };
-  const nextAt = new Date(due.now.getTime() + 2 * NEXT_LOOK_MS);
+  const nextAt = new Date(due.now.getTime() + 2 * NEXT_SWEEP_MS);
   const round = due.now.getTime();
   const refunds = await claimRefundsDue(db, { ...due, nextDueAt: nextAt });
   await producer.addAll(
@@ -86,7 +86,7 @@ export async function sweepPayments({
   );
 }
 
-/** Writes down who turned which switch, and sees that Redis has the storefronts as PostgreSQL has them. */
+/** Stores the changes of switches in PostgreSQL, and copies the storefronts from PostgreSQL to Redis. */
 async function sweepSettings({ db, redis, keyspace }: SweeperDependencies): Promise<void> {
   await drainSwitchChanges(redis, keyspace, (changes) =>
     addSwitchChanges(
@@ -100,18 +100,18 @@ async function sweepSettings({ db, redis, keyspace }: SweeperDependencies): Prom
 }
 
 const HOUR_MS = 3_600_000;
-/** Gateways have the payments of a day together by then. */
+/** By then the gateways' lists of the day are complete. */
 const REPORT_AFTER_MIDNIGHT_MS = 2 * HOUR_MS;
-/** Days for which a report that is missing is still made. */
+/** Missing reports of this many days are made later. */
 const REPORT_DAYS = 7;
 
-/** What is looked at once an hour: the reports of the days before, the money ledger, old records. */
+/** Hourly tasks: reports of past days, an audit of the money ledger, deletion of old records. */
 async function sweepHourly({ db, producer, log, now }: SweeperDependencies): Promise<void> {
   const days = Array.from({ length: REPORT_DAYS }, (_, index) =>
     wibDay(new Date(now().getTime() - REPORT_AFTER_MIDNIGHT_MS - (index + 1) * 24 * HOUR_MS)),
   );
   const missing = await missingReports(db, ONLINE_GATEWAYS, days);
-  // The oldest of each gateway, and again only when its tries must be over.
+  // The oldest missing report of each gateway; a new round only when the tries of the last one must be over.
   const round = Math.floor(now().getTime() / (6 * HOUR_MS));
   for (const [gateway, [oldest]] of Map.groupBy(missing, (report) => report.gateway)) {
     if (oldest === undefined) continue;
@@ -121,8 +121,9 @@ async function sweepHourly({ db, producer, log, now }: SweeperDependencies): Pro
   const { differences, sumRupiah } = await auditMoney(db, {
     since: new Date(now().getTime() - 25 * HOUR_MS),
   });
-  if (sumRupiah !== 0) log.error({ sumRupiah }, 'the money ledger does not sum to zero');
-  for (const difference of differences) log.error(difference, 'the money of an order does not add up');
+  if (sumRupiah !== 0) log.error({ sumRupiah }, 'the accounts of the money ledger do not sum to zero');
+  for (const difference of differences)
+    log.error(difference, 'the money ledger of an order differs from its attempts and refunds');
   await pruneGatewayApiLog(db);
   await pruneCommandOutcomes(db);
 }
@@ -133,13 +134,13 @@ export function startSweeper(deps: SweeperDependencies, intervalMs: number): Swe
   const sweepAll = async () => {
     for (const sweep of sweeps) {
       await sweep(deps).catch((error: unknown) =>
-        deps.log.error({ err: error }, 'sweep failed; it is tried again at the next interval'),
+        deps.log.error({ err: error }, 'sweep failed; it runs again at the next interval'),
       );
     }
     running = undefined;
   };
   const timer = setInterval(() => {
-    // A sweep that takes longer than the interval is not begun a second time.
+    // A sweep that takes longer than the interval is not started twice.
     running ??= sweepAll();
   }, intervalMs);
   return {
@@ -150,7 +151,7 @@ export function startSweeper(deps: SweeperDependencies, intervalMs: number): Swe
   };
 }
 
-/** Runs at the first call, and then once an interval; after a failure it is tried again sooner. */
+/** Runs at the first call, and then once in each interval; after a failure it is retried sooner. */
 function every(intervalMs: number, sweep: (deps: SweeperDependencies) => Promise<void>): typeof sweep {
   let nextAt = Number.NEGATIVE_INFINITY;
   return async (deps) => {

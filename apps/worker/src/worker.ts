@@ -16,7 +16,7 @@ export interface RunningWorker {
   stop(): Promise<void>;
 }
 
-/** How many jobs of each queue are worked at a time. */
+/** The number of concurrent jobs of each queue. */
 const concurrencyOf = (config: WorkerConfig): WorkerOptions['concurrency'] => ({
   orders: config.RESERVE_CONCURRENCY,
   payments: 20,
@@ -65,8 +65,8 @@ export async function startWorker(
     health.close();
     clearInterval(measuring);
     await sweeper.stop();
-    // Those behind the batch that waits in the gate go back before it does.
-    if (gate.goBack !== undefined) reservations.abandon(gate.goBack);
+    // Batches behind the one that waits in the gate return to the queue before it.
+    if (gate.stopError !== undefined) reservations.abandon(gate.stopError);
     gate.close();
     await workers.stop(config.SHUTDOWN_DEADLINE_MS);
     await reservations.close();

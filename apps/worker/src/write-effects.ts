@@ -22,10 +22,10 @@ import {
 } from '@antrean/db';
 import { type Effects, nextStatusCheckAt, TRANSFER_AMOUNT_COOLDOWN_MS } from '@antrean/domain';
 
-/** Before every other attempt that is due. */
+/** Earlier than any other attempt that is due. */
 const POLL_FIRST_MS = 24 * 3_600_000;
 
-/** Writes what a round has decided, one statement a table, whatever the number of its commands. */
+/** Writes the effects of a round: one statement for each table, whatever the number of commands. */
 export async function writeEffects(
   trx: Transaction<Database>,
   effects: Effects,
@@ -67,7 +67,7 @@ export async function writeEffects(
   await writeRefunds(trx, effects);
 }
 
-/** Opens exceptions, makes the refunds of these and of others, and moves their exceptions on. */
+/** Opens exceptions, inserts their refunds and others, and moves the exceptions of these refunds. */
 async function writeRefunds(
   trx: Transaction<Database>,
   { newExceptions = [], newRefunds = [] }: Effects,
@@ -88,7 +88,7 @@ async function writeRefunds(
       trx,
       refunds.map(({ exceptionId, state, requestedBy }) => ({
         id: exceptionId,
-        // A person looks at one that was made elsewhere.
+        // A refund made outside this system leaves its exception open for a person.
         to: state === 'manual_payout' ? state : state === 'succeeded' ? 'open' : 'refunding',
         actor: requestedBy,
         resolution: '',

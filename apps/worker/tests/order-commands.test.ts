@@ -1,4 +1,4 @@
-// What becomes of an order, its stock and its money when money comes and goes in unusual ways: changes applied as jobs do.
+// Order commands on PostgreSQL, applied as jobs do, for unusual sequences of receipts, refunds and chargebacks.
 import type { GatewayName } from '@antrean/domain';
 import fc from 'fast-check';
 import { anAcceptedOrder, anOrder, aProduct } from '@antrean/testing';
@@ -122,7 +122,7 @@ const booked = async (orderId: string, kind: string) => {
 const committed = async (sku = 'KOPI') => (await auditStock(db, sku))[0]?.committed ?? 0;
 
 describe('a chargeback', () => {
-  it('takes what a refund has left, once, and holds the order until an admin ends it', async () => {
+  it('takes the amount that is not refunded, once, and holds the order until an admin voids it', async () => {
     const before = await committed();
     const order = await paid();
     await refund(order, `rf-${order.attemptId}-a`, 10_000);
@@ -143,7 +143,7 @@ describe('a chargeback', () => {
     expect(await committed()).toBe(before);
   });
 
-  it('of a part, of which nobody says how much, holds the order and books nothing; an admin may let it go', async () => {
+  it('of an unknown part holds the order and books nothing; an admin may release it', async () => {
     const order = await paid();
     expect(await undo(order, 'partial_chargeback')).toBe('undone');
     expect(await undo(order, 'partial_chargeback')).toBe('known');
@@ -156,7 +156,7 @@ describe('a chargeback', () => {
     expect(await stateOf(order.orderId)).toBe('paid');
   });
 
-  it('that is won, and comes again, is booked each time, also of an order that was sent', async () => {
+  it('that is won and repeated is booked each time, even for a shipped order', async () => {
     const order = await paid();
     await ship(order);
     for (let time = 1; time <= 2; time += 1) {
@@ -170,7 +170,7 @@ describe('a chargeback', () => {
     expect(await stateOf(order.orderId)).toBe('shipped');
   });
 
-  it('gives up what was to be paid out by hand; a payout that had gone all the same is a case', async () => {
+  it('refuses a waiting manual refund; if it was paid out all the same, an exception opens', async () => {
     const order = await paid();
     const refundId = `rf-${order.attemptId}-a`;
     await refund(order, refundId, PRICE);
@@ -186,7 +186,7 @@ describe('a chargeback', () => {
     );
   });
 
-  it('while a refund is on its way leaves nothing of that to be paid out by hand', async () => {
+  it('during a refund leaves no manual refund to pay out', async () => {
     const order = await paid();
     const refundId = `rf-${order.attemptId}-a`;
     await refund(order, refundId, PRICE);
@@ -198,7 +198,7 @@ describe('a chargeback', () => {
     expect(await booked(order.orderId, 'chargeback')).toBe(PRICE);
   });
 
-  it('after all of it was refunded is a case, though nobody says how much it is', async () => {
+  it('after a full refund opens an exception without an amount', async () => {
     const order = await paid();
     await refund(order, `rf-${order.attemptId}-a`, PRICE);
     await end(order, `rf-${order.attemptId}-a`, 'succeeded');
@@ -209,7 +209,7 @@ describe('a chargeback', () => {
     ]);
   });
 
-  it('that is won after the order was ended goes back without the sale being undone twice', async () => {
+  it('that is won after the order was voided is refunded without reversing the sale twice', async () => {
     const order = await paid();
     await undo(order, 'chargeback');
     await apply({ kind: 'void', orderId: order.orderId, actor: 'admin', reason: 'gone' });
@@ -223,7 +223,7 @@ describe('a chargeback', () => {
     expect(await booked(order.orderId, 'sale_undone')).toBe(PRICE);
   });
 
-  it('that is won after a refund had gone too ends its order as refunded', async () => {
+  it('that is won after a full refund ends its order as refunded', async () => {
     const before = await committed();
     const order = await paid();
     const refundId = `rf-${order.attemptId}-a`;
@@ -240,7 +240,7 @@ describe('a chargeback', () => {
     expect(await committed()).toBe(before);
   });
 
-  it('meets a job that would release its order: the order stays held', async () => {
+  it('keeps the order held when a release job runs afterwards', async () => {
     const order = await paid({ mayReverse: true });
     await undo(order, 'partial_chargeback');
     const { orderId } = order;
@@ -255,7 +255,7 @@ describe('a chargeback', () => {
     expect(await release(order)).toBe('released');
   });
 
-  it('and its end in one batch leave the last word', async () => {
+  it('that is won in the same batch leaves the attempt paid', async () => {
     const order = await paid();
     const { orderId, attemptId } = order;
     const undone = { kind: 'undo', orderId, attemptId, how: 'chargeback', actor: 'midtrans' } as const;
@@ -263,7 +263,7 @@ describe('a chargeback', () => {
     expect((await attemptById(db, attemptId))?.state).toBe('paid');
   });
 
-  it('that meets a refund under way is a case when that refund has gone too', async () => {
+  it('during a refund opens an exception when that refund succeeds too', async () => {
     const order = await paid();
     const refundId = `rf-${order.attemptId}-a`;
     await refund(order, refundId, 20_000);
@@ -276,8 +276,8 @@ describe('a chargeback', () => {
   });
 });
 
-describe('a payment that is held back', () => {
-  it('is not let go once all of it is asked to go back', async () => {
+describe('a held payment', () => {
+  it('is not released once a full refund is requested', async () => {
     const order = await paid({ mayReverse: true });
     await refund(order, `rf-${order.attemptId}-a`, PRICE);
     expect(await release(order)).toBe('kept');
@@ -291,7 +291,7 @@ describe('a payment that is held back', () => {
     expect(await stateOf(order.orderId)).toBe('refunded');
   });
 
-  it('ends its order when it is reversed, also after a part of it went back', async () => {
+  it('cancels its order when it is reversed, even after a partial refund', async () => {
     const before = await committed();
     const order = await paid({ mayReverse: true });
     await refund(order, `rf-${order.attemptId}-a`, 10_000);
@@ -304,7 +304,7 @@ describe('a payment that is held back', () => {
 });
 
 describe('a refund', () => {
-  it('that was made elsewhere counts, ends the order when it is all of it, and is a case', async () => {
+  it('made outside this system is booked, opens an exception, and ends the order when it is a full refund', async () => {
     const before = await committed();
     const order = await paid();
     const see = (backRupiah: number) =>
@@ -322,7 +322,7 @@ describe('a refund', () => {
     ]);
   });
 
-  it('made elsewhere takes the place of a payout by hand that waits', async () => {
+  it('made outside this system replaces a waiting manual refund', async () => {
     const order = await paid();
     const refundId = `rf-${order.attemptId}-a`;
     await refund(order, refundId, PRICE);
@@ -339,7 +339,7 @@ describe('a refund', () => {
     expect(await booked(order.orderId, 'refund')).toBe(PRICE);
   });
 
-  it('made elsewhere has an id of its own each time, and none of it is lost', async () => {
+  it('made outside this system has an id of its own each time', async () => {
     const order = await paid();
     const see = (backRupiah: number) =>
       apply({ kind: 'record_external_refund', ...order.of, backRupiah, actor: 'midtrans' });
@@ -350,7 +350,7 @@ describe('a refund', () => {
     expect(await booked(order.orderId, 'refund')).toBe(30_000);
   });
 
-  it('keeps to its own case and its own id', async () => {
+  it('requires its own exception and its own id', async () => {
     const [first, second] = [await paid(), await paid()];
     expect(await refund(first, `rf-${first.attemptId}-a`, 10_000)).toBe('requested');
     expect(await refund(first, `rf-${first.attemptId}-a`, 10_000)).toBe('requested');
@@ -363,7 +363,7 @@ describe('a refund', () => {
 });
 
 describe('a payment', () => {
-  it('is entered, also when the settlement report has told its fee before', async () => {
+  it('is booked even when the settlement report has booked its fee before', async () => {
     const orderId = await reserved();
     const attemptId = await attemptOf(orderId);
     const fee = { orderId, kind: 'fee', debit: 'fees', credit: 'midtrans', amountRupiah: 700 } as const;
@@ -372,7 +372,7 @@ describe('a payment', () => {
     expect(await booked(orderId, 'fee')).toBe(700);
   });
 
-  it('ends a bank transfer that is out beside it', async () => {
+  it('ends an open bank transfer of the same order', async () => {
     const orderId = await reserved();
     const link = await attemptOf(orderId);
     await db.updateTable('paymentAttempts').set({ state: 'closed' }).where('id', '=', link).execute();
@@ -381,7 +381,7 @@ describe('a payment', () => {
     expect((await attemptById(db, transfer))?.state).toBe('closed');
   });
 
-  it('that comes late gets the unit that another order lets go in the same batch', async () => {
+  it('that arrives late gets the unit that another order of the batch releases', async () => {
     const late = await reserved('LAST');
     const lateAttempt = await attemptOf(late);
     const expire = async (orderId: string) => {
@@ -403,7 +403,7 @@ describe('a payment', () => {
   });
 });
 
-it('gives out amounts that rest rather than none, the one that has rested longest first', async () => {
+it('a transfer gets the amount that was freed longest ago when no other is free', async () => {
   const accounts = [{ bank: 'BCA', accountNumber: '1', accountHolder: 'Toko' }];
   const now = new Date();
   await sql`
@@ -418,7 +418,7 @@ it('gives out amounts that rest rather than none, the one that has rested longes
   expect(await take('b')).toMatchObject({ amountRupiah: 1_000_002 });
 });
 
-describe('changes of one order that come together', () => {
+describe('commands of one order in one batch', () => {
   interface Shop extends Paid {
     closedAttemptId: string;
   }
@@ -452,7 +452,7 @@ describe('changes of one order that come together', () => {
     ...how,
   });
 
-  /** A paid order with an attempt that was closed before, and a refund of a part that is asked for, or under way. */
+  /** A paid order with an earlier closed attempt, and a partial refund that is requested or in progress. */
   async function shopWith(refundState: 'requested' | 'sent', mayReverse: boolean): Promise<Shop> {
     const orderId = await reserved();
     const closedAttemptId = await attemptOf(orderId);
@@ -469,7 +469,7 @@ describe('changes of one order that come together', () => {
     return { orderId, attemptId, of, closedAttemptId };
   }
 
-  /** All that is stored of an order, without its ids and times. */
+  /** All stored rows of an order, without ids and times. */
   async function storedOf({ orderId }: Shop): Promise<string> {
     const { rows } = await sql<object>`
       select (select jsonb_build_array(state, version, due_at is null) from orders where id = ${orderId}) as order,
@@ -493,7 +493,7 @@ describe('changes of one order that come together', () => {
     return JSON.stringify(rows[0], null, 1).replaceAll(orderId, 'ORDER');
   }
 
-  it('do what they do one after the other', async () => {
+  it('have the same result as one by one', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.constantFrom(...Object.keys(changeOf)), { minLength: 2, maxLength: 5 }),

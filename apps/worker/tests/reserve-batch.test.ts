@@ -34,10 +34,10 @@ let database: TestDatabase;
 let db: Kysely<Database>;
 let deps: JobDependencies;
 let close: () => Promise<void>;
-/** What the gateway says was paid for an attempt. */
+/** The amounts that the gateway reports as paid, by attempt. */
 const paidRupiah = new Map<string, number>();
 
-// Before the first connection is made, so that every statement of every client is seen, BEGIN and COMMIT too.
+// Before the first connection, so that the spy sees every statement of every client, including BEGIN and COMMIT.
 const asked = vi.spyOn(pg.Client.prototype, 'query');
 
 beforeAll(async () => {
@@ -47,7 +47,7 @@ beforeAll(async () => {
   await waitForRedis(redis, 5_000);
   const keyspace = testKeyspace();
   const producer = createProducer(redis, keyspace);
-  const notHere = () => Promise.reject(new Error('That is not asked for here.'));
+  const notHere = () => Promise.reject(new Error('This test does not use it.'));
   deps = {
     db,
     producer,
@@ -87,7 +87,7 @@ afterAll(async () => {
   await close();
 });
 
-/** Two spellings of one buyer, and another buyer; what each may have of a sale is counted together. */
+/** Two spellings of one buyer, whose purchases in a sale are counted together, and another buyer. */
 const BUYERS = ['dewi@gmail.com', 'D.e.w.i+obral@googlemail.com', 'budi@example.test'] as const;
 const PHONES: Readonly<Record<string, string>> = {
   [BUYERS[0]]: '0812 0000 0001',
@@ -113,7 +113,7 @@ const stocked = (skus: readonly string[], onHand: (index: number) => number) =>
 
 const HOUR_MS = 3_600_000;
 
-/** Puts products into a flash sale that began an hour ago and ends in an hour. */
+/** Adds products to a flash sale that began an hour ago and ends in an hour. */
 async function inSale(
   name: string,
   skus: readonly string[],
@@ -125,7 +125,7 @@ async function inSale(
 }
 
 describe('a batch of reservations', () => {
-  it('takes the same statements for 1 order of 1 line and for 100 orders of 5 lines', async () => {
+  it('uses the same statements for 1 order of 1 line as for 100 orders of 5 lines', async () => {
     const skus = Array.from({ length: 20 }, (_, index) => `COUNTED-${index}`);
     await stocked(skus, () => 20);
     const statementsOf = async (batch: AcceptedOrder[]) => {
@@ -139,7 +139,7 @@ describe('a batch of reservations', () => {
       Array.from({ length: count }, (_, i) => ({ sku: skus[(from + i) % skus.length] ?? '', quantity: 1 }));
     const many = Array.from({ length: 100 }, (_, index) => accepted(lines(index, 5)));
     many[7]?.items.push({ sku: 'NOPE', quantity: 1 });
-    // A connection that is new asks for its session's limits first.
+    // A new connection first sets the limits of its session.
     await statementsOf([accepted(lines(0, 1))]);
     const one = await statementsOf([accepted(lines(1, 1))]);
     const hundred = await statementsOf(many);
@@ -160,7 +160,7 @@ describe('a batch of reservations', () => {
     expect(new Set(states)).toEqual(new Set(['reserved', 'sale_closed', 'unknown_product']));
   });
 
-  it('leaves stock exact and orders whole, however batches, payments and expiries interleave', async () => {
+  it('keeps stock exact and orders consistent, however batches, payments and expiries interleave', async () => {
     let run = 0;
     const seen = new Set<string>();
     const order = fc.record({
@@ -173,11 +173,11 @@ describe('a batch of reservations', () => {
       ),
       fate: fc.constantFrom(...FATES),
       buyer: fc.constantFrom(...BUYERS),
-      /** Accepted before its sale began: the ordinary price holds. */
+      /** Accepted before its sale began: the regular price applies. */
       isEarly: fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, fc.constant(true)),
-      /** The ordinary total, which is still good once a quota is gone. */
+      /** Expects the regular total, which is valid once the quota is sold. */
       showsOrdinaryTotal: fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, fc.constant(true)),
-      /** Delivered again: in the next batch too. */
+      /** Delivered twice: in the next batch too. */
       isRepeated: fc.boolean(),
     });
     const property = fc.asyncProperty(
@@ -191,7 +191,7 @@ describe('a batch of reservations', () => {
         run += 1;
         const skus = onHand.map((_, index) => `RUN-${run}-${index}`);
         await stocked(skus, (index) => onHand[index] ?? 0);
-        // The last product is in no sale.
+        // The last product has no sale.
         await inSale(`RUN-${run}`, skus.slice(0, 2), sale);
         const batches = drawn.map((batch) =>
           batch.map(({ items, fate, isRepeated, buyer, isEarly, showsOrdinaryTotal }) => {
@@ -219,7 +219,7 @@ describe('a batch of reservations', () => {
         await expectSaleExact(`RUN-${run}`, sale, orders);
       },
     );
-    // What failed was one interleaving of many; a smaller input would meet another one.
+    // A failure is one of many interleavings; a smaller input would have others.
     await fc.assert(property, { numRuns: 25, endOnFailure: true });
     const reasons = ['out_of_stock', 'limit_exceeded', 'sale_closed', 'price_changed', 'unknown_product'];
     for (const state of [...reasons, 'reserved', 'paid', 'expired', 'cancelled', 'shipped'])
@@ -227,8 +227,8 @@ describe('a batch of reservations', () => {
   }, 120_000);
 });
 
-describe('a batch of stock changes', () => {
-  /** Orders of one unit each, waiting to be paid at the sale's price or the ordinary one. */
+describe('a batch of order commands', () => {
+  /** Orders of one unit each that await payment, at the sale's price or the regular one. */
   async function awaiting(sku: string, count: number) {
     const orders = Array.from({ length: count }, (_, index) =>
       accepted([{ sku, quantity: 1 }], BUYERS[index % BUYERS.length]),
@@ -271,7 +271,7 @@ describe('a batch of stock changes', () => {
     reason: 'test',
   });
 
-  it('answers each change in its order, and the same when it comes again', async () => {
+  it('returns each outcome in order, and the same for repeated commands', async () => {
     await stocked(['CHANGED'], () => 4);
     const [first = '', second = ''] = await awaiting('CHANGED', 2);
     const batch = [
@@ -290,7 +290,7 @@ describe('a batch of stock changes', () => {
     expect(changed).toMatchObject({ onHand: 13, reserved: 1, committed: 0, ledgerOnHand: 13, gaps: 0 });
   });
 
-  it('takes the same statements for 1 change and for 60', async () => {
+  it('uses the same statements for 1 command as for 60', async () => {
     await stocked(['BATCHED'], () => 100);
     await inSale('BATCHED', ['BATCHED'], { quota: 100, limitPerBuyer: null });
     const ids = await awaiting('BATCHED', 60);
@@ -308,10 +308,10 @@ describe('a batch of stock changes', () => {
   });
 });
 
-/** What two workers may do to each other: a lock, a deadlock, an order that the other has just inserted. */
+/** Errors that two workers may cause each other: a lock, a deadlock, an order that the other has just inserted. */
 const EXPECTED_SQLSTATES: readonly unknown[] = ['55P03', '40P01', '23505'];
 
-/** Tries again as BullMQ would. A constraint on stock that had to step in is no such case. */
+/** Retries as BullMQ would. A violated stock constraint is not retried. */
 async function triedAgain(work: () => Promise<unknown>): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -324,7 +324,7 @@ async function triedAgain(work: () => Promise<unknown>): Promise<void> {
   }
 }
 
-/** What becomes of an order once it is reserved; two things that exclude each other come at once. */
+/** The fates of a reserved order; two events that exclude each other arrive at the same time. */
 const FATES = [
   'kept',
   'paid',
@@ -335,7 +335,7 @@ const FATES = [
   'shipped',
 ] as const;
 
-/** Pays, cancels and ships an order, or lets it expire, each delivered twice. */
+/** Pays, cancels and ships an order, or lets it expire. Every event is delivered twice. */
 async function meet(fate: (typeof FATES)[number], orderId: string): Promise<void> {
   const [order] = await readOrders(db, [orderId]);
   if (fate === 'kept' || order?.state !== 'reserved') return;
@@ -369,7 +369,7 @@ async function meet(fate: (typeof FATES)[number], orderId: string): Promise<void
   await Promise.all([1, 2].map(() => triedAgain(() => applyOrderCommands(db, [shipped]))));
 }
 
-/** Which movements of stock an order in this state has behind it. */
+/** The stock movements of an order in this state. */
 const MOVES: Readonly<Record<string, readonly string[]>> = {
   rejected: [],
   reserved: ['reserve'],
@@ -380,7 +380,7 @@ const MOVES: Readonly<Record<string, readonly string[]>> = {
   cancelled: ['release', 'reserve'],
 };
 
-/** Returns the states that the orders are in, or the reasons for which they were rejected. */
+/** Returns the orders' states, or the reasons of their rejection. */
 async function expectExact(orders: readonly AcceptedOrder[]): Promise<string[]> {
   const audit = await auditStock(db);
   for (const { onHand, reserved, committed, ...ledger } of audit) {
@@ -401,7 +401,7 @@ async function expectExact(orders: readonly AcceptedOrder[]): Promise<string[]> 
     select m.order_id, p.sku, m.kind, greatest(abs(m.reserved_delta), abs(m.committed_delta)) as quantity
     from inventory_movements m join products p on p.id = m.product_id
     where m.order_id = any(${orders.map(({ orderId }) => orderId)}::uuid[])`.execute(db);
-  /** Of each product, what its orders by their state and lines should hold. */
+  /** For each product, the units that its orders should hold by their state and lines. */
   const held = new Map<string, { reserved: number; committed: number }>();
   for (const { orderId, items } of orders) {
     const state = stored.find((one) => one.orderId === orderId)?.state ?? 'absent';
@@ -427,7 +427,7 @@ async function expectExact(orders: readonly AcceptedOrder[]): Promise<string[]> 
     const sum = held.get(sku);
     if (sum !== undefined) expect({ sku, reserved, committed }).toEqual({ sku, ...sum });
   }
-  // Each delivered twice, a payment is the same one: it made its order paid, or it came too late.
+  // A payment that is delivered twice counts once: it paid its order, or it was too late.
   const attempts = await db
     .selectFrom('paymentAttempts')
     .select(['orderId', 'outcome'])
@@ -445,7 +445,7 @@ async function expectExact(orders: readonly AcceptedOrder[]): Promise<string[]> 
   return stored.map(({ state, reason }) => reason ?? state);
 }
 
-/** Quota and buyers' allowances are what the orders that hold or have bought something of the sale come to. */
+/** Quota and allowances equal the units of the sale that orders hold or have bought. */
 async function expectSaleExact(
   sale: string,
   { quota, limitPerBuyer }: { quota: number; limitPerBuyer: number | null },

@@ -9,8 +9,8 @@ import { gatewayOf, PaymentNotReadyError } from '../payments/gateway-calls.ts';
 type PaymentEvent = JobPayload<'apply-payment-event'>;
 
 /**
- * Applies a webhook: stores the event once, then asks the gateway for the truth, as no gateway signs the status
- * itself. So it does not matter in which order events come. Run twice, it stores nothing new and finds the order paid.
+ * Applies a webhook event: stores it once, then checks the status at the gateway, as gateways do not sign the status.
+ * So the order of events does not matter. Run twice, it stores nothing new and finds the order paid.
  */
 export async function applyPaymentEvent(
   deps: JobDependencies,
@@ -29,17 +29,17 @@ export async function applyPaymentEvent(
   const isOpen = outcome === 'pending' || outcome === 'not_started';
   if (claimsPaid && isOpen && !isLastTry) {
     throw new PaymentNotReadyError(
-      `${event.gateway} announced the payment of ${event.attemptId} but does not confirm it yet.`,
+      `${event.gateway} sent a webhook that ${event.attemptId} is paid, but its status call does not confirm it yet.`,
     );
   }
-  // Money is moved on the gateway's own word only; what it does not confirm is for a person to look at.
+  // Only a confirmation by the gateway moves money. An unconfirmed claim opens an exception for a person.
   const wasUndone = attempt.state === 'reversed' || attempt.state === 'charged_back';
   if (claimsPaid && (isOpen || (outcome === 'closed' && !wasUndone))) {
     await open(deps, event, {
       kind: 'unconfirmed_payment',
       orderId: attempt.orderId,
       amountRupiah: claimedRupiah,
-      detail: `${event.gateway} announced a payment of ${event.attemptId}, and calls it ${outcome} when asked.`,
+      detail: `${event.gateway} sent a webhook that ${event.attemptId} is paid, but its status call answers ${outcome}.`,
     });
     return record(deps, event, 'unconfirmed_payment');
   }
@@ -47,8 +47,8 @@ export async function applyPaymentEvent(
 }
 
 /**
- * An event about a payment that we did not ask that gateway for. If it is a success, and the gateway confirms it, money
- * has come and it is not known for what: a payment exception. A gateway's test notification is about no payment at all.
+ * Handles an event of a payment that we did not request at that gateway. If it claims a success and the gateway
+ * confirms it, money has arrived for an unknown order: a payment exception. A gateway's test event has no payment.
  */
 async function strayOutcome(
   deps: JobDependencies,
@@ -56,21 +56,21 @@ async function strayOutcome(
   kind: 'unknown_order' | 'wrong_gateway',
 ): Promise<string> {
   const { attemptId, gateway, requestId, transactionId } = event;
-  deps.log.warn({ attemptId, gateway, requestId, kind }, 'a payment event for nothing that we know');
+  deps.log.warn({ attemptId, gateway, requestId, kind }, 'webhook event for an unknown payment');
   const { claimsPaid, claimedRupiah } = claimOf(event);
   if (!claimsPaid) return kind;
   const reference = { attemptId, ...(transactionId === undefined ? {} : { transactionId }) };
-  const truth = await gatewayOf(deps, gateway).status(reference, 'webhook');
-  // An id of another form than ours cannot be asked about, and some answers are about something else.
-  const cannotBeAsked = truth.kind === 'unknown' && NO_ANSWER.has(truth.code);
-  if (truth.kind === 'unknown' && !cannotBeAsked)
-    throw new PaymentNotReadyError(`${gateway} does not say what became of ${attemptId} (${truth.code}).`);
-  if (truth.kind !== 'paid' && !cannotBeAsked) return kind;
+  const status = await gatewayOf(deps, gateway).status(reference, 'webhook');
+  // An id of a foreign form cannot be checked, and some answers are about another payment.
+  const cannotBeChecked = status.kind === 'unknown' && NO_ANSWER.has(status.code);
+  if (status.kind === 'unknown' && !cannotBeChecked)
+    throw new PaymentNotReadyError(`${gateway} did not answer the status of ${attemptId} (${status.code}).`);
+  if (status.kind !== 'paid' && !cannotBeChecked) return kind;
   await open(deps, event, {
     kind,
     orderId: null,
-    amountRupiah: truth.kind === 'paid' ? truth.amountRupiah : claimedRupiah,
-    detail: `${gateway} says that ${attemptId} is paid (${truth.kind === 'unknown' ? truth.code : 'confirmed'}), and ${kind === 'unknown_order' ? 'no order has it' : 'it was not asked to'}.`,
+    amountRupiah: status.kind === 'paid' ? status.amountRupiah : claimedRupiah,
+    detail: `${gateway} reports that ${attemptId} is paid (${status.kind === 'unknown' ? status.code : 'confirmed'}); ${kind === 'unknown_order' ? 'no order has this attempt' : 'the attempt belongs to another gateway'}.`,
   });
   return kind;
 }
@@ -91,7 +91,7 @@ async function open(
   deps.log.error({ attemptId, gateway, kind: what.kind }, 'a payment exception was opened');
 }
 
-/** What the event says of money; nothing is moved by it. */
+/** The claim of the event. It moves no money. */
 const claimOf = ({ claim, gateway, payload }: PaymentEvent) => claim ?? paymentClaimOf(gateway, payload);
 
 async function record(deps: JobDependencies, event: PaymentEvent, outcome: string): Promise<void> {

@@ -9,7 +9,10 @@ import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
 import { followRefund } from '../payments/follow-refund.ts';
 
-/** A webhook about a refund: stored once, then the gateway is asked. Run twice, it asks twice. */
+/**
+ * Applies a webhook event of a refund: stores it once, then checks the refund at the gateway. Run twice, it checks
+ * twice.
+ */
 export async function applyRefundEvent(
   deps: JobDependencies,
   event: JobPayload<'apply-refund-event'>,
@@ -19,12 +22,15 @@ export async function applyRefundEvent(
   const refund = await refundById(deps.db, refundId);
   const attempt = refund && (await attemptById(deps.db, refund.attemptId));
   if (refund === undefined || attempt?.gateway !== gateway) {
-    const detail = `${gateway} tells of a refund ${refundId}, which is none of ours.`;
+    const detail = `${gateway} sent a webhook of refund ${refundId}, which is not one of ours.`;
     const stray = { orderId: null, attemptId: null, amountRupiah: null, gateway, detail } as const;
     await openPaymentExceptions(deps.db, [
       { ...stray, kind: 'external_refund', subject: `${gateway} ${refundId}` },
     ]);
-    deps.log.error({ refundId, gateway, requestId }, 'an event for a refund that we did not make');
+    deps.log.error(
+      { refundId, gateway, requestId },
+      'webhook event for an unknown refund; a payment exception was opened',
+    );
     await recordEventOutcome(deps.db, { ...event, outcome: 'unknown_refund' });
     return;
   }

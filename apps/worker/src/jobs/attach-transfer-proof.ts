@@ -3,12 +3,12 @@ import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
 import { publishOrders } from '../orders/publish-orders.ts';
 
-/** An admin has this long before the order is brought up again. */
+/** An admin has this long for the review before the sweeper adds the order's job again. */
 const REVIEW_WITHIN_MS = 24 * 3_600_000;
 
 /**
- * Attaches the proof of a transfer: from now on the order does not expire, until an admin has looked. Run twice, the
- * first proof stands. A transfer that is awaited no more takes none; an admin can still confirm it.
+ * Attaches a proof of transfer. From then on the order does not expire until an admin has reviewed the proof. Run
+ * twice, the first proof stays. A transfer that has ended takes no proof; an admin can still confirm it.
  */
 export async function attachTransferProof(
   deps: JobDependencies,
@@ -18,7 +18,7 @@ export async function attachTransferProof(
   const attached = await deps.db.transaction().execute(async (trx) => {
     const [order] = await lockOrders(trx, [orderId]);
     const attempt = await attemptById(trx, attemptId);
-    // Also in the minute after the deadline, while its stock is still held.
+    // Also in the minute after the deadline, while the order's stock is still reserved.
     const isExpiring = order?.state === 'closing' && order.closingReason === 'not_paid_in_time';
     if (order === undefined || (order.state !== 'awaiting_payment' && !isExpiring)) return false;
     if (attempt?.orderId !== orderId) return false;
@@ -27,6 +27,6 @@ export async function attachTransferProof(
     await recordChange(trx, order, { actor: requestedBy, reason: `proof of ${attemptId} attached`, dueAt });
     return true;
   });
-  deps.log.info({ orderId, attemptId, requestedBy, attached }, 'proof of transfer');
+  deps.log.info({ orderId, attemptId, requestedBy, attached }, 'proof of transfer handled');
   await publishOrders(deps, [orderId]);
 }

@@ -4,9 +4,10 @@ import type { JobDependencies } from '../dependencies.ts';
 import { closeOrder } from '../orders/close-order.ts';
 
 /**
- * Cancels an unpaid order: moves it to `closing` for that reason and closes its payment. Run twice, it finds the order
- * closing or final. An order that was cancelled while it was queued comes here once it is reserved. Returns the state
- * that the order is in then: `closing` while its gateway has not confirmed that the payment is closed.
+ * Cancels an unpaid order: moves it to `closing` with the reason `cancelled`, and closes its payment. Run twice, it
+ * finds the order closing or final. For an order that was cancelled while queued, this job is added once it is
+ * reserved. Returns the order's state afterwards: `closing` while the gateway has not confirmed that the payment is
+ * closed.
  */
 export async function cancelOrder(
   deps: JobDependencies,

@@ -5,16 +5,16 @@ import type { JobDependencies } from '../dependencies.ts';
 import { applyPaymentStatus } from '../payments/apply-payment-status.ts';
 import {
   gatewayOf,
-  isAnnouncedAsPaid,
+  hasPaymentClaim,
   PaymentNotReadyError,
   paymentReferenceOf,
 } from '../payments/gateway-calls.ts';
-import { askForPayment, replaceOpenPayment } from '../payments/replace-open-payment.ts';
+import { requestPayment, replaceOpenPayment } from '../payments/replace-open-payment.ts';
 
 /**
- * A customer asks for another way to pay: the open payment is closed at its gateway, and only when that is confirmed is
- * another one opened. Run twice, it finds another open payment than the one that it was to replace, and leaves it alone.
- * If a payment came first, the order is paid.
+ * A customer requests another payment method: the open payment is closed at its gateway, and another one is opened
+ * only after that is confirmed. Run twice, it finds another open payment than the one to replace, and does not touch
+ * it. If a payment arrives first, the order is paid.
  */
 export async function changePaymentMethod(
   deps: JobDependencies,
@@ -22,24 +22,27 @@ export async function changePaymentMethod(
 ): Promise<void> {
   const { orderId, method, replaces, requestedBy } = job;
   const live = (await attemptsOfOrders(deps.db, [orderId])).find(({ state }) => state === 'active');
-  if ((live?.id ?? null) !== replaces) return askForPayment(deps, orderId);
+  if ((live?.id ?? null) !== replaces) return requestPayment(deps, orderId);
   if (live !== undefined && mustBeClosed(live) && !(await isClosed(deps, live))) return;
   await replaceOpenPayment(deps, live, {
     orderId,
     method,
-    why: { actor: requestedBy, reason: `asked for ${method}` },
+    why: { actor: requestedBy, reason: `requested ${method}` },
   });
 }
 
-/** Closes the open payment at its gateway. False when it was paid instead. Throws while the gateway does not say. */
+/**
+ * Closes the open payment at its gateway. False if it was paid instead. Throws while the gateway does not confirm
+ * either.
+ */
 async function isClosed(deps: JobDependencies, live: PaymentAttempt): Promise<boolean> {
   const closed = await gatewayOf(deps, live.gateway).close(paymentReferenceOf(live));
-  if (closed.kind === 'closed' && !(await isAnnouncedAsPaid(deps, live.id))) return true;
+  if (closed.kind === 'closed' && !(await hasPaymentClaim(deps, live.id))) return true;
   if (closed.kind === 'paid') {
     await applyPaymentStatus(deps, live, { urgency: 'customer' });
     return false;
   }
   throw new PaymentNotReadyError(
-    `${live.gateway} does not say that ${live.id} is closed (${closed.kind === 'unknown' ? closed.code : closed.kind}).`,
+    `${live.gateway} did not confirm that ${live.id} is closed (${closed.kind === 'unknown' ? closed.code : closed.kind}).`,
   );
 }

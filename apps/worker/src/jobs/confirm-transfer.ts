@@ -2,12 +2,11 @@ import { attemptById, attemptOfTransferLine } from '@antrean/db';
 import type { PaymentOutcome } from '@antrean/domain';
 import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
-import { enterPayment } from '../payments/apply-payment-status.ts';
+import { bookReceipt } from '../payments/apply-payment-status.ts';
 
 /**
- * An admin has found the transfer on the bank's statement: money has come, as from any gateway. Run twice, it finds it
- * entered. A line of the statement counts once, whatever attempt it is confirmed for: `line_used` when it was entered
- * for another.
+ * An admin has found the transfer on the bank statement: a receipt, as from any gateway. Run twice, it finds the
+ * receipt booked. A line of the statement counts once, for any attempt: `line_used` when it was booked for another.
  */
 export async function confirmTransfer(
   deps: JobDependencies,
@@ -15,14 +14,18 @@ export async function confirmTransfer(
 ): Promise<PaymentOutcome | 'line_used'> {
   const { attemptId, amountRupiah, bankReference: transactionId, requestedBy } = job;
   const attempt = await attemptById(deps.db, attemptId);
-  if (attempt?.gateway !== 'bank_transfer') throw new Error(`There is no bank transfer ${attemptId}.`);
+  if (attempt?.gateway !== 'bank_transfer')
+    throw new Error(`Payment attempt ${attemptId} does not exist or is not a bank transfer.`);
   const entered = await attemptOfTransferLine(deps.db, transactionId);
   if (entered !== undefined && entered !== attemptId) {
-    deps.log.error({ attemptId, transactionId, entered, requestedBy }, 'a line of the statement counts once');
+    deps.log.error(
+      { attemptId, transactionId, entered, requestedBy },
+      'transfer not confirmed: this line of the bank statement is booked for another attempt',
+    );
     return 'line_used';
   }
   const paid = { kind: 'paid', amountRupiah, currency: 'IDR', transactionId, mayReverse: false } as const;
-  const outcome = await enterPayment(deps, attempt, { ...paid, method: 'bank_transfer' }, requestedBy);
+  const outcome = await bookReceipt(deps, attempt, { ...paid, method: 'bank_transfer' }, requestedBy);
   deps.log.info({ attemptId, outcome, requestedBy }, 'transfer confirmed');
   return outcome;
 }

@@ -6,12 +6,12 @@ import { closeOverdueOrder } from '../orders/close-order.ts';
 import { makePaymentLink } from '../payments/make-payment-link.ts';
 import { offerTransfer } from '../payments/offer-transfer.ts';
 
-/** Snap makes no link that ends sooner, and one that outlives its order could be paid too late. */
+/** Snap's minimum for a link. A link that outlives its order could be paid too late. */
 const MIN_PAYMENT_LINK_MS = 5 * 60_000;
 
 /**
- * Opens the payment of a reserved order: a link at a gateway, or a bank transfer. Run twice, it resumes the attempt it
- * finds, under the same id.
+ * Opens the payment of a reserved order: a payment link, or a bank transfer. Run twice, it resumes the unfinished
+ * attempt under the same id.
  */
 export async function createPayment(
   deps: JobDependencies,
@@ -31,7 +31,10 @@ export async function createPayment(
   const toPay = { ...order, payBefore, totalRupiah };
   if (order.paymentMethod === 'bank_transfer') return offerTransfer(deps, toPay, jobId);
   if (leftMs < MIN_PAYMENT_LINK_MS) {
-    deps.log.warn({ orderId, requestId }, 'too late for a payment link; the order ends at its deadline');
+    deps.log.warn(
+      { orderId, requestId },
+      'no payment link made: less than 5 minutes are left, and the order expires at its deadline',
+    );
     return;
   }
   return makePaymentLink(deps, toPay, jobId);

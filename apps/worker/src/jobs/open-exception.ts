@@ -1,11 +1,11 @@
 import { attemptOfTransferLine, openPaymentExceptions } from '@antrean/db';
 import type { JobOutcomes, JobPayload } from '@antrean/queue';
-import { answerAll, answerTo } from '../answered.ts';
+import { saveOutcomes, outcomeKey } from '../command-outcomes.ts';
 import type { JobDependencies } from '../dependencies.ts';
 
 /**
- * An operator has found money on the bank's statement that belongs to no known transfer: it opens an exception. Run twice,
- * it finds the exception of that line.
+ * An operator has found money on the bank statement that belongs to no known transfer: opens a payment exception. Run
+ * twice, it finds the exception of that line.
  */
 export async function openException(
   { db, log }: Pick<JobDependencies, 'db' | 'log'>,
@@ -13,7 +13,7 @@ export async function openException(
 ): Promise<JobOutcomes['open-exception']> {
   const { amountRupiah, bankReference, note, requestedBy } = job;
   const subject = `line ${bankReference}`;
-  const detail = `${amountRupiah} IDR came to the bank as ${bankReference}, said ${requestedBy}: ${note}.`;
+  const detail = `${amountRupiah} IDR arrived at the bank as ${bankReference}, reported by ${requestedBy}: ${note}.`;
   const outcome = await db.transaction().execute(async (trx) => {
     const entered = await attemptOfTransferLine(trx, bankReference);
     if (entered !== undefined && entered !== subject) return 'line_used';
@@ -24,9 +24,12 @@ export async function openException(
       },
     ]);
     const kind = opened.length > 0 ? 'opened' : 'known';
-    await answerAll(trx, [{ to: answerTo('open-exception', job), kind }]);
+    await saveOutcomes(trx, [{ to: outcomeKey('open-exception', job), kind }]);
     return kind;
   });
-  log.info({ bankReference, outcome, requestedBy }, 'exception for money at the bank');
+  log.info(
+    { bankReference, outcome, requestedBy },
+    'payment exception for a line of the bank statement handled',
+  );
   return outcome;
 }

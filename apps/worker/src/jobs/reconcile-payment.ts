@@ -5,16 +5,16 @@ import type { JobDependencies } from '../dependencies.ts';
 import { applyPaymentStatus } from '../payments/apply-payment-status.ts';
 import {
   gatewayOf,
-  isAnnouncedAsPaid,
+  hasPaymentClaim,
   PaymentNotReadyError,
   paymentReferenceOf,
 } from '../payments/gateway-calls.ts';
 import { replaceOpenPayment } from '../payments/replace-open-payment.ts';
 
 /**
- * Asks the gateway about an attempt, as no webhook may have come: about an open payment each minute, about one that ended
- * now and then for two days. The open payment of an order that is paid or ended is closed; one that its gateway has
- * closed makes way for another. Run twice, it asks twice.
+ * Checks an attempt's status at the gateway, in case a webhook was lost: an open payment each minute, an ended
+ * attempt less and less often for two days. Closes an open payment whose order is paid or has ended, and replaces one
+ * that the gateway has closed. Run twice, it checks twice.
  */
 export async function reconcilePayment(
   deps: JobDependencies,
@@ -22,15 +22,18 @@ export async function reconcilePayment(
 ): Promise<void> {
   const attempt = await attemptById(deps.db, attemptId);
   if (attempt === undefined) return;
-  // No gateway can be asked about a transfer; it would come back every minute.
+  // Bank transfers have no status calls; without this the attempt would be due every minute.
   if (attempt.gateway === 'bank_transfer') return scheduleStatusCheck(deps.db, attempt, null);
   try {
     if (attempt.state === 'active') await reconcileActive(deps, attempt);
     else await reconcileEnded(deps, attempt);
   } catch (error) {
-    // It is asked again at its time, and no sooner.
+    // The next check stays at its planned time.
     if (!(error instanceof PaymentNotReadyError)) throw error;
-    deps.log.info({ attemptId, reason: error.message }, 'the gateway does not say');
+    deps.log.info(
+      { attemptId, reason: error.message },
+      'the gateway did not answer the status; the next check is as planned',
+    );
   }
   const now = await attemptById(deps.db, attemptId);
   if (now === undefined || now.state !== attempt.state) return;
@@ -41,7 +44,7 @@ export async function reconcilePayment(
 async function reconcileActive(deps: JobDependencies, attempt: PaymentAttempt): Promise<void> {
   const [order] = await readOrders(deps.db, [attempt.orderId]);
   const isWanted = order?.state === 'awaiting_payment';
-  // `closing` closes it by itself.
+  // An order in `closing` has its own job for that.
   if (!isWanted && order?.state !== 'closing') {
     const closed = await gatewayOf(deps, attempt.gateway).close(paymentReferenceOf(attempt), 'webhook');
     if (closed.kind === 'closed') return endSurplus(deps, attempt);
@@ -50,17 +53,17 @@ async function reconcileActive(deps: JobDependencies, attempt: PaymentAttempt): 
   }
   const outcome = await applyPaymentStatus(deps, attempt, { urgency: 'routine' });
   if (outcome !== 'closed' || !isWanted) return;
-  // The gateway announced money that it has not confirmed yet: another link could be a second payment.
-  if (await isAnnouncedAsPaid(deps, attempt.id)) return;
-  // It ended at the gateway while its order waits, as when it was cancelled there. After a `deny` the same page can still
-  // be paid, so that it is closed like any other.
+  // The gateway claimed a payment that is not confirmed yet: another link could lead to a second payment.
+  if (await hasPaymentClaim(deps, attempt.id)) return;
+  // The payment ended at the gateway while its order waits, for example by a cancellation there. After a `deny` the
+  // same page can still be paid, so it must be closed like any other.
   const closed = await gatewayOf(deps, attempt.gateway).close(paymentReferenceOf(attempt), 'routine');
   if (closed.kind !== 'closed') return;
   const why = { actor: attempt.gateway, reason: `${attempt.id} was closed at the gateway` };
   await replaceOpenPayment(deps, attempt, { orderId: attempt.orderId, why });
 }
 
-/** An open payment beside one that was paid is confirmed closed. */
+/** An open payment of an order that another payment has paid is confirmed closed. */
 async function endSurplus(deps: JobDependencies, { id }: PaymentAttempt): Promise<void> {
   const nextPollAt = nextStatusCheckAt('closed', deps.now());
   await deps.db.transaction().execute((trx) => endAttempts(trx, [id], 'closed', nextPollAt));
@@ -68,7 +71,7 @@ async function endSurplus(deps: JobDependencies, { id }: PaymentAttempt): Promis
 
 async function reconcileEnded(deps: JobDependencies, attempt: PaymentAttempt): Promise<void> {
   const outcome = await applyPaymentStatus(deps, attempt, { urgency: 'routine' });
-  // No customer has the link, but it need not stay payable either.
+  // No customer has the link, but it should not stay payable.
   if (attempt.state === 'abandoned' && (outcome === 'pending' || outcome === 'not_started'))
     await gatewayOf(deps, attempt.gateway).close(paymentReferenceOf(attempt), 'routine');
 }

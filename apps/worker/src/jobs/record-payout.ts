@@ -1,14 +1,14 @@
 import { attemptById, refundById } from '@antrean/db';
 import type { CommandOutcomes } from '@antrean/domain';
 import type { JobPayload } from '@antrean/queue';
-import { answerTo } from '../answered.ts';
+import { outcomeKey } from '../command-outcomes.ts';
 import type { JobDependencies } from '../dependencies.ts';
 import { publishOrders } from '../orders/publish-orders.ts';
 import { submitOrderCommand } from '../order-commands.ts';
 
 /**
- * An admin has paid out by hand what no gateway sends back. Run twice, it finds the refund ended. `not_awaited` when
- * there is no such refund, or none that waits for a payout.
+ * An admin has paid out a manual refund. Run twice, it finds the refund ended. `not_awaited`: no such refund, or it
+ * does not wait for a payout.
  */
 export async function recordPayout(
   deps: JobDependencies,
@@ -17,16 +17,19 @@ export async function recordPayout(
   const { refundId, reference: payoutReference, requestedBy: actor } = job;
   const refund = await refundById(deps.db, refundId);
   const attempt = refund && (await attemptById(deps.db, refund.attemptId));
-  // A bank took the money of a refused one back before the payout was entered: it was paid out all the same.
+  // A refused refund whose payment a bank took back may have been paid out before that.
   const mayBePaidOut = refund?.state === 'manual_payout' || refund?.state === 'refused';
   if (refund === undefined || !mayBePaidOut || attempt === undefined) {
-    deps.log.error({ refundId, state: refund?.state, actor }, 'a payout of what waits for none');
+    deps.log.error(
+      { refundId, state: refund?.state, actor },
+      'payout not recorded: there is no refund with this id that waits for one',
+    );
     return 'not_awaited';
   }
   const { orderId } = attempt;
   const outcome = await submitOrderCommand(deps.orderCommands, {
     ...{ kind: 'end_refund', outcome: 'succeeded', orderId, refundId, payoutReference, actor },
-    answerTo: answerTo('record-payout', job),
+    outcomeKey: outcomeKey('record-payout', job),
   });
   await publishOrders(deps, [orderId]);
   return outcome;

@@ -6,8 +6,8 @@ import { applyPaymentStatus } from '../payments/apply-payment-status.ts';
 import { submitOrderCommand } from '../order-commands.ts';
 
 /**
- * A payment that its bank may undo within minutes has stood that time: the gateway is asked once more, and when it still
- * says paid, the order goes to fulfilment. Run twice, it finds the order paid.
+ * The reversal period of a held payment is over: checks it at the gateway once more, and releases the order to
+ * fulfilment if it is still paid. Run twice, it finds the order paid.
  */
 export async function releaseHold(
   deps: JobDependencies,
@@ -20,13 +20,13 @@ export async function releaseHold(
   if (outcome !== 'paid') {
     deps.log.error(
       { orderId, attemptId: settled.id, outcome },
-      'a payment that is held back is not confirmed',
+      'the gateway does not confirm a held payment; the order stays held',
     );
-    // A refund decides about it, or a person.
+    // A refund or an admin decides.
     if (outcome === 'returned') await deps.db.transaction().execute((trx) => postpone(trx, orderId, null));
     return;
   }
-  const why = { actor: settled.gateway, reason: `${settled.id} was not undone` };
+  const why = { actor: settled.gateway, reason: `${settled.id} was not reversed` };
   await submitOrderCommand(deps.orderCommands, {
     kind: 'release_hold',
     orderId,

@@ -4,17 +4,17 @@ import { MicroBatcherClosedError } from '../micro-batcher.ts';
 import { rejectUnreservable, type Reservations } from '../orders/reserve-orders.ts';
 import { isRetryable } from '../retries.ts';
 
-/** An order that cannot be reserved for this long ends as `rejected: internal_error`. */
+/** An order that cannot be reserved within this time is rejected with `internal_error`. */
 const ACCEPTANCE_DEADLINE_MS = 15 * 60_000;
-/** Where all that is missing is a lock: a backlog alone may make an order older than the deadline. */
+/** The deadline if only locks were missing: a backlog alone may make an order older than the other deadline. */
 const LOCK_DEADLINE_MS = 60 * 60_000;
-/** Between tries once the attempts of the job are used up. */
+/** The interval of retries after the job's attempts are used up. */
 const SLOW_RETRY_MS = 30_000;
 
 /**
- * Reserves an order together with whatever else waits. Run twice, it finds the order there, publishes it again
- * and adds the next job again, whose id is the same. An order always comes to an end: one that fails again and
- * again is tried slowly, and rejected past the acceptance deadline; later where a lock was all that was missing.
+ * Reserves an order in a batch with others. Run twice, it finds the order, publishes it again and adds the next job
+ * again under the same id. Every order ends: one that keeps failing is retried slowly and rejected after the
+ * acceptance deadline, or later if only a lock was missing.
  */
 export async function reserveOrder(
   deps: JobDependencies,
@@ -32,10 +32,10 @@ export async function reserveOrder(
     if (attempt < JOBS['reserve-order'].attempts) throw error;
     const deadlineMs = isRetryable(error) ? LOCK_DEADLINE_MS : ACCEPTANCE_DEADLINE_MS;
     if (Date.now() - order.acceptedAtMs <= deadlineMs) {
-      throw new RetryLaterError('The order could not be reserved; it is tried again.', SLOW_RETRY_MS, error);
+      throw new RetryLaterError('The order could not be reserved; the job is retried.', SLOW_RETRY_MS, error);
     }
     await rejectUnreservable(deps, order).catch((cause: unknown) => {
-      throw new RetryLaterError('The order could not be ended; it is tried again.', SLOW_RETRY_MS, cause);
+      throw new RetryLaterError('The order could not be rejected; the job is retried.', SLOW_RETRY_MS, cause);
     });
   }
 }

@@ -1,9 +1,9 @@
 import { lockOrders, movePaymentExceptions, paymentExceptionsById } from '@antrean/db';
 import type { JobOutcomes, JobPayload } from '@antrean/queue';
-import { answerAll, answerTo } from '../answered.ts';
+import { saveOutcomes, outcomeKey } from '../command-outcomes.ts';
 import type { JobDependencies } from '../dependencies.ts';
 
-/** An operator has put an exception right and says how. Run twice, it finds the exception resolved. */
+/** An operator has resolved a payment exception and reports how. Run twice, it finds the exception resolved. */
 export async function resolveException(
   { db, log }: Pick<JobDependencies, 'db' | 'log'>,
   job: JobPayload<'resolve-exception'>,
@@ -11,7 +11,7 @@ export async function resolveException(
   const { exceptionId, resolution, requestedBy } = job;
   const outcome = await db.transaction().execute(async (trx) => {
     const [known] = await paymentExceptionsById(trx, [exceptionId]);
-    // A refund that names the exception moves it under the lock of its order.
+    // A refund that names this exception moves it under the lock of the order.
     if (known?.orderId != null) await lockOrders(trx, [known.orderId]);
     const [exception] = await paymentExceptionsById(trx, [exceptionId]);
     if (exception === undefined) return 'not_open';
@@ -24,14 +24,14 @@ export async function resolveException(
         return 'payout_awaited';
       case 'open': {
         const move = { id: exceptionId, to: 'resolved', actor: requestedBy, resolution } as const;
-        // Another job resolved it meanwhile: an exception without an order has no lock.
+        // Another job has resolved it meanwhile, as an exception without an order has no lock.
         if ((await movePaymentExceptions(trx, [move])) === 0) return 'not_open';
-        await answerAll(trx, [{ to: answerTo('resolve-exception', job), kind: 'resolved' }]);
+        await saveOutcomes(trx, [{ to: outcomeKey('resolve-exception', job), kind: 'resolved' }]);
         return 'resolved';
       }
     }
     return exception.state satisfies never;
   });
-  log.info({ exceptionId, outcome, requestedBy }, 'resolution of an exception');
+  log.info({ exceptionId, outcome, requestedBy }, 'resolution of a payment exception handled');
   return outcome;
 }

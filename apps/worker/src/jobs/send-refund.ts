@@ -1,12 +1,12 @@
 import { attemptById, claimRefund, refundById } from '@antrean/db';
 import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
-import { askRefund, concludeRefund, followRefund } from '../payments/follow-refund.ts';
+import { checkRefund, concludeRefund, followRefund } from '../payments/follow-refund.ts';
 import { gatewayOf, paymentReferenceOf } from '../payments/gateway-calls.ts';
 
 /**
- * Sends money back through the gateway that took it, under the refund's own id: sent twice, it goes once. One that the
- * gateway has taken is asked about. Run twice, it asks twice.
+ * Sends a refund to the gateway of its payment, under the refund's id: sent twice, it is made once. A refund that the
+ * gateway has accepted is checked instead. Run twice, it checks twice.
  */
 export async function sendRefund(
   deps: JobDependencies,
@@ -19,9 +19,10 @@ export async function sendRefund(
   if (refund.state === 'pending') return followRefund(deps, refund, attempt, 'routine');
   const claimed = await claimRefund(deps.db, refundId);
   if (claimed === undefined) return;
-  // One that was sent before may have gone. The gateway is asked first, as it may refuse what it has done already.
+  // An earlier call may have succeeded. The gateway is asked first, as it may refuse a refund that it has already
+  // made.
   if (claimed.callNo > 1) {
-    const before = await askRefund(deps, claimed, attempt, 'webhook');
+    const before = await checkRefund(deps, claimed, attempt, 'webhook');
     if (before.kind !== 'none') return concludeRefund(deps, claimed, attempt, before);
   }
   if (attempt.state !== 'paid') {

@@ -6,9 +6,8 @@ import type { JobDependencies } from '../dependencies.ts';
 import { gatewayOf, paymentReferenceOf, PaymentNotReadyError } from '../payments/gateway-calls.ts';
 
 /**
- * Compares what we have entered as paid on a day with what the gateway says, and names each difference. A gateway without
- * a list is asked about each payment; its export can be compared with `./ops settlement`. Run twice, it
- * takes the place of the report before.
+ * Compares our payments of a day with the gateway's, and lists each difference. A gateway without a list is asked
+ * about each payment; its export can be compared with `./ops settlement`. Run twice, it replaces the earlier report.
  */
 export async function settlementReport(
   deps: JobDependencies,
@@ -19,15 +18,17 @@ export async function settlementReport(
   const ours = await paymentsBetween(deps.db, { gateway: name, ...bounds });
   const listed = await gateway.listPaid(bounds);
   if (listed !== undefined && 'unknown' in listed)
-    throw new PaymentNotReadyError(`${name} does not list its payments of ${day} (${listed.unknown}).`);
-  const asked = listed ?? (await askEach(deps, name, ours));
-  const theirs = asked.filter(({ currency }) => currency === 'IDR');
+    throw new PaymentNotReadyError(
+      `${name} did not answer its list of payments of ${day} (${listed.unknown}).`,
+    );
+  const listedByGateway = listed ?? (await checkEach(deps, name, ours));
+  const theirs = listedByGateway.filter(({ currency }) => currency === 'IDR');
   const differences = compareSettlement(
     ours.map(({ attemptId, receivedRupiah }) => ({ attemptId, amountRupiah: receivedRupiah })),
     theirs,
   );
-  // Before the report, which is not made again once it is there.
-  await enterFees(deps, name, ours, theirs);
+  // Before the report is saved, as a saved report is not made again.
+  await bookFees(deps, name, ours, theirs);
   const sum = (amounts: readonly number[]) => amounts.reduce((total, rupiah) => total + rupiah, 0);
   await saveSettlementReport(deps.db, {
     ...{ gateway: name, day, payments: ours.length, differences },
@@ -35,15 +36,18 @@ export async function settlementReport(
     theirsRupiah: sum(theirs.map(({ amountRupiah }) => amountRupiah)),
   });
   for (const difference of differences)
-    deps.log.error({ gateway: name, day, ...difference }, 'settlement differs');
+    deps.log.error(
+      { gateway: name, day, ...difference },
+      'settlement report: a payment differs between us and the gateway',
+    );
   deps.log.info(
     { gateway: name, day, payments: ours.length, differences: differences.length },
-    'settlement report',
+    'settlement report saved',
   );
 }
 
-/** How often one question is asked again while it is not our turn. */
-const MAX_TURNS = 30;
+/** The most retries of one status call that the rate limiter refuses. */
+const MAX_TRIES = 30;
 
 const ANSWERS: ReadonlySet<string> = new Set([
   'wrong_order',
@@ -52,8 +56,8 @@ const ANSWERS: ReadonlySet<string> = new Set([
   'bad_transaction_id',
 ]);
 
-/** What the gateway says of each payment of ours. What it has and we have not, only a list would tell. */
-async function askEach(
+/** The gateway's status of each of our payments. Payments that only the gateway has would need a list. */
+async function checkEach(
   deps: JobDependencies,
   name: OnlineGateway,
   ours: readonly { attemptId: string }[],
@@ -63,24 +67,24 @@ async function askEach(
     const attempt = await attemptById(deps.db, attemptId);
     if (attempt === undefined) continue;
     const ask = () => gatewayOf(deps, name).status(paymentReferenceOf(attempt), 'routine');
-    let truth = await ask();
+    let status = await ask();
     for (
-      let turn = 1;
-      truth.kind === 'unknown' && truth.code === 'rate_limited' && turn < MAX_TURNS;
-      turn += 1
+      let tries = 1;
+      status.kind === 'unknown' && status.code === 'rate_limited' && tries < MAX_TRIES;
+      tries += 1
     )
-      truth = await ask();
-    // What is an answer, and not of a payment of ours, is a difference.
-    if (truth.kind === 'unknown' && ANSWERS.has(truth.code)) continue;
-    if (truth.kind === 'unknown')
-      throw new PaymentNotReadyError(`${name} does not say what became of ${attemptId} (${truth.code}).`);
-    if (truth.kind === 'paid' || truth.kind === 'returned') found.push({ ...truth, attemptId });
+      status = await ask();
+    // An answer that is not about our payment is a difference.
+    if (status.kind === 'unknown' && ANSWERS.has(status.code)) continue;
+    if (status.kind === 'unknown')
+      throw new PaymentNotReadyError(`${name} did not answer the status of ${attemptId} (${status.code}).`);
+    if (status.kind === 'paid' || status.kind === 'returned') found.push({ ...status, attemptId });
   }
   return found;
 }
 
-/** Fees that only the list tells, of payments that we have entered. */
-async function enterFees(
+/** Books fees that only the list reports, for payments that we have booked. */
+async function bookFees(
   deps: JobDependencies,
   gateway: OnlineGateway,
   ours: readonly { attemptId: string; orderId: string }[],

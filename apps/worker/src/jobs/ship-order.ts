@@ -5,8 +5,8 @@ import { publishOrders } from '../orders/publish-orders.ts';
 import { submitOrderCommand } from '../order-commands.ts';
 
 /**
- * Sends a paid order on its way: it becomes `shipped`, and its units leave the shelf. Run twice, it finds the order
- * shipped; the first tracking number stands.
+ * Marks a paid order as shipped: its units leave the shelf. Run twice, it finds the order shipped; the first tracking
+ * number stays.
  */
 export async function shipOrder(
   deps: JobDependencies,
@@ -16,8 +16,7 @@ export async function shipOrder(
   const outcome = await submitOrderCommand(deps.orderCommands, {
     ...{ kind: 'ship', orderId, carrier, trackingNumber, actor },
   });
-  if (outcome === 'not_paid')
-    deps.log.error({ orderId, requestId }, 'an order to ship is not paid; it was not shipped');
+  if (outcome === 'not_paid') deps.log.error({ orderId, requestId }, 'order not shipped: it is not paid');
   await publishOrders(deps, [orderId]);
   return outcome;
 }

@@ -20,19 +20,19 @@ import { submitOrderCommand } from '../order-commands.ts';
 import { applyPaymentStatus, type PaymentCheckOutcome } from '../payments/apply-payment-status.ts';
 import {
   gatewayOf,
-  isAnnouncedAsPaid,
+  hasPaymentClaim,
   PaymentNotReadyError,
   paymentReferenceOf,
 } from '../payments/gateway-calls.ts';
 
-/** A payment made in the last second before the deadline has this long to reach us. */
+/** How long a payment made in the last second before the deadline may take to be reported to us. */
 const CLOSE_GRACE_MS = ORDER_LIFECYCLE.closing.overdueAfterMs;
-/** How long past its deadline an unpaid order holds its stock at most, while its gateway is down or undecided. */
+/** How long after its deadline an unpaid order holds its stock at most, while its gateway is down or undecided. */
 const MAX_CLOSE_GRACE_MS = 3_600_000;
-/** How often an order is looked at, and logged, while its proof of transfer waits for an admin. */
+/** How often an order whose proof of transfer waits for review is checked and logged. */
 const REVIEW_REMINDER_MS = 6 * 3_600_000;
 
-/** Closes an order past its deadline, and goes on with one that is closing already. */
+/** Closes an order that is past its deadline, or continues to close one. */
 export async function closeOverdueOrder(deps: JobDependencies, orderId: string): Promise<void> {
   const [order] = await readOrders(deps.db, [orderId]);
   if (order?.payBefore == null) return;
@@ -43,8 +43,8 @@ export async function closeOverdueOrder(deps: JobDependencies, orderId: string):
 
 /**
  * Ends an unpaid order: closes its open payment at the gateway, and releases the stock only when the gateway has
- * confirmed that. Without `why` it only goes on with an order that is closing already. An order keeps the reason it
- * was given first. Returns the state that the order is in afterwards.
+ * confirmed that. Without `why` it only continues with an order that is closing already. An order keeps its first
+ * closing reason. Returns the order's state afterwards.
  */
 export async function closeOrder(
   deps: JobDependencies,
@@ -62,7 +62,10 @@ export async function closeOrder(
     if (from !== 'closing' && from !== 'reserved' && from !== 'awaiting_payment') return undefined;
     const attempts = await attemptsOfOrders(trx, [orderId]);
     if (attempts.some((attempt) => awaitsReview(attempt, closingReason))) {
-      deps.log.warn({ orderId }, 'a proof of transfer waits to be looked at; its order does not expire');
+      deps.log.warn(
+        { orderId },
+        'a proof of transfer waits for review; its order does not expire: confirm or reject the transfer',
+      );
       await postpone(trx, orderId, new Date(now + REVIEW_REMINDER_MS));
       return undefined;
     }
@@ -79,9 +82,9 @@ export async function closeOrder(
 
   const open = (await attemptsOfOrders(db, [orderId])).find(mustBeClosed);
   const lateMs = now - payBefore.getTime();
-  // A customer waits for a cancellation; expiries come by the thousand after a sale, and no one waits for them.
+  // A customer waits for a cancellation. Expiries come in thousands after a sale, and no customer waits for them.
   const urgency = closingReason === 'cancelled' ? 'customer' : 'routine';
-  if (open !== undefined && !(await canBePaidNoMore(deps, open, lateMs, urgency))) return seen?.state;
+  if (open !== undefined && !(await closeAtGateway(deps, open, lateMs, urgency))) return seen?.state;
   if (closingReason === 'not_paid_in_time' && lateMs < CLOSE_GRACE_MS) return seen?.state;
 
   await submitOrderCommand(deps.orderCommands, { kind: 'close', orderId, closedAttemptId: open?.id });
@@ -89,44 +92,44 @@ export async function closeOrder(
   return closed?.state;
 }
 
-/** Closes the open payment. Also true when the order has waited long enough for its gateway to confirm that. */
-async function canBePaidNoMore(
+/** Closes the open payment. Also true when the order has waited long enough for the gateway's confirmation. */
+async function closeAtGateway(
   deps: JobDependencies,
   attempt: PaymentAttempt,
   lateMs: number,
   urgency: Urgency,
 ): Promise<boolean> {
-  const patienceIsOver = lateMs > MAX_CLOSE_GRACE_MS;
+  const isGraceOver = lateMs > MAX_CLOSE_GRACE_MS;
   const closed = await gatewayOf(deps, attempt.gateway).close(paymentReferenceOf(attempt), urgency);
   let outcome: PaymentCheckOutcome | 'unknown' = 'closed';
   if (closed.kind !== 'closed') {
     try {
       outcome = await applyPaymentStatus(deps, attempt, { urgency });
     } catch (error) {
-      if (!patienceIsOver || !(error instanceof PaymentNotReadyError)) throw error;
+      if (!isGraceOver || !(error instanceof PaymentNotReadyError)) throw error;
       outcome = 'unknown';
     }
   }
   if (outcome === 'paid' || outcome === 'returned') return false;
-  // Its money came and did not pay the order: the link is used up.
+  // The payment's money arrived but did not pay the order: the link is used up.
   const isUsed =
     outcome !== 'closed' && outcome !== 'not_started' && outcome !== 'pending' && outcome !== 'unknown';
-  // The gateway was given the order's deadline: past it, a link on which no payment was begun has ended by itself.
+  // The gateway has the order's deadline, so after it a link without a started payment has expired.
   const isOver =
     closed.kind === 'closed' ||
     isUsed ||
     (lateMs >= 0 && (outcome === 'closed' || outcome === 'not_started'));
-  if (isOver && !(await isAnnouncedAsPaid(deps, attempt.id))) return true;
-  if (patienceIsOver) {
+  if (isOver && !(await hasPaymentClaim(deps, attempt.id))) return true;
+  if (isGraceOver) {
     deps.log.error(
       { attemptId: attempt.id, outcome },
-      'an order lets its stock go although its gateway does not call its payment over',
+      'the gateway did not confirm for an hour that the payment is closed; the stock of the order is released',
     );
     return true;
   }
   if (closed.kind === 'unknown') {
     throw new PaymentNotReadyError(
-      `${attempt.gateway} does not say whether ${attempt.id} is closed (${closed.code}).`,
+      `${attempt.gateway} did not confirm that ${attempt.id} is closed (${closed.code}).`,
     );
   }
   return false;

@@ -8,7 +8,7 @@ export function recordOf(order: StoredOrder): StatusRecord {
   return { status: orderStatusOf(order), storefrontId, fingerprint, version };
 }
 
-/** Shows pollers what PostgreSQL says of these orders now. */
+/** Publishes the present state of these orders in PostgreSQL to their status records. */
 export async function publishOrders(
   { db, records }: Pick<JobDependencies, 'db' | 'records'>,
   orderIds: readonly string[],

@@ -32,7 +32,7 @@ export function batchReservations(
   { maxBatchSize }: { maxBatchSize: number },
 ): Reservations {
   return new MicroBatcher({
-    // A batch waits as one, and later ones wait for it: orders keep their places.
+    // A batch waits for PostgreSQL as a whole, and later batches wait for it, so that orders keep their places.
     run: (batch) => gate.through(() => reserveBatch(deps, batch)),
     maxBatchSize,
     maxWaitMs: 3,
@@ -41,15 +41,15 @@ export function batchReservations(
 }
 
 /**
- * Reserves a batch in one transaction. What follows, publishing what became of each order and adding its next job,
- * goes on while the next batch is reserved: the answers are promises of it.
+ * Reserves a batch in one transaction. Publishing the orders and adding their next jobs continues while the next
+ * batch is reserved; the returned promises wait for it.
  */
 export async function reserveBatch(
   deps: JobDependencies,
   batch: readonly AcceptedOrder[],
 ): Promise<Promise<void>[]> {
   const orders = await reserveOrders(deps.db, batch, deps.now());
-  // Also of those that were rejected: the gate may not know it.
+  // Also products of rejected orders, as the sold-out gate may not know their availability.
   deps.stock.touch({ skus: batch.flatMap(({ items }) => items.map(({ sku }) => sku)) });
   const done = publishReserved(deps, batch, orders);
   return batch.map(() => done);
@@ -89,15 +89,15 @@ async function publishReserved(
     if (order !== undefined && order.fingerprint !== fingerprint) {
       log.error(
         { orderId, requestId },
-        'an Idempotency-Key came again with another body long after; the first order stands',
+        'an Idempotency-Key was reused with another body after its status record had expired; the first order stays',
       );
     }
   }
 }
 
 /**
- * Reserves or rejects each order of the batch that is not there yet, in one transaction. Answers all of them as they
- * are now, those that were there before too.
+ * Reserves or rejects the orders of the batch that do not exist yet, in one transaction. Returns the present state of
+ * all of them, including earlier ones.
  */
 export async function reserveOrders(
   db: JobDependencies['db'],
@@ -125,10 +125,10 @@ async function reserveInTransaction(
   const [stock, saleItems, existing] = await Promise.all([
     lockStock(trx, { skus }, NOWAIT),
     lockOpenSaleItems(trx, skus, window, [...new Set([...buyers.values()].flat())], NOWAIT),
-    // After the locks: another worker that reserved one of these orders has committed by now.
+    // After the locks: another worker that reserved one of these orders has committed.
     existingOrderIds(trx, ids),
   ]);
-  // Two jobs of one order may be in one batch; orders that are there already stay as they are.
+  // Two jobs of one order may be in one batch. Existing orders stay as they are.
   const orders = new Map<string, AcceptedOrder>();
   for (const order of batch.toSorted((a, b) => a.acceptedAtMs - b.acceptedAtMs)) {
     if (!existing.has(order.orderId) && !orders.has(order.orderId)) orders.set(order.orderId, order);
@@ -151,7 +151,7 @@ async function reserveInTransaction(
   };
 }
 
-/** One movement a product, whatever the lines. */
+/** One movement for each product, whatever the number of lines. */
 function movementsOf({
   order: { orderId, buyerKeys },
   allotment,
@@ -173,7 +173,7 @@ function movementsOf({
   return [...movements.values()];
 }
 
-/** U+0000 and lone surrogates are taken out, as PostgreSQL cannot store them. */
+/** Removes U+0000 and lone surrogates, which PostgreSQL cannot store. */
 export async function rejectUnreservable(deps: JobDependencies, order: AcceptedOrder): Promise<void> {
   const storable = JSON.parse(JSON.stringify(order), (_key, value: unknown) =>
     typeof value === 'string' ? value.replaceAll('\0', '').toWellFormed() : value,

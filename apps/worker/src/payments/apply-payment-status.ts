@@ -6,7 +6,7 @@ import { publishOrders } from '../orders/publish-orders.ts';
 import { submitOrderCommand } from '../order-commands.ts';
 import { gatewayOf, PaymentNotReadyError, paymentReferenceOf } from './gateway-calls.ts';
 
-/** What asking the gateway about an attempt came to. */
+/** The result of a status check. */
 export type PaymentCheckOutcome =
   | PaymentOutcome
   | 'pending'
@@ -16,9 +16,9 @@ export type PaymentCheckOutcome =
   | 'returned';
 
 /**
- * Asks the gateway what became of an attempt, and moves attempt, order, stock and money by its answer, in one
- * transaction: paid, or paid and taken back. Money that does not pay its order opens a payment exception. Run twice, it
- * answers the same. Throws PaymentNotReadyError when the gateway does not answer.
+ * Checks an attempt's status at the gateway, and updates attempt, order, stock and money accordingly in one
+ * transaction: paid, or paid and taken back. Money that does not pay its order opens a payment exception. Run twice,
+ * it has the same result. Throws PaymentNotReadyError when the gateway does not answer.
  */
 export async function applyPaymentStatus(
   deps: JobDependencies,
@@ -27,30 +27,30 @@ export async function applyPaymentStatus(
     urgency: 'customer',
   },
 ): Promise<PaymentCheckOutcome> {
-  const truth = await gatewayOf(deps, attempt.gateway).status(
+  const status = await gatewayOf(deps, attempt.gateway).status(
     paymentReferenceOf(attempt, transactionId),
     urgency,
   );
-  switch (truth.kind) {
+  switch (status.kind) {
     case 'unknown':
       throw new PaymentNotReadyError(
-        `${attempt.gateway} does not say what became of ${attempt.id} (${truth.code}).`,
+        `${attempt.gateway} did not answer the status of ${attempt.id} (${status.code}).`,
       );
     case 'pending':
     case 'not_started':
-      return truth.kind;
+      return status.kind;
     case 'closed':
-      return attempt.state === 'paid' && truth.reversesPayment ? reversePayment(deps, attempt) : 'closed';
+      return attempt.state === 'paid' && status.reversesPayment ? reversePayment(deps, attempt) : 'closed';
     case 'paid':
-      return enterPayment(deps, attempt, truth);
+      return bookReceipt(deps, attempt, status);
     case 'returned':
-      return recordReturn(deps, attempt, truth);
+      return recordReturn(deps, attempt, status);
   }
-  return truth satisfies never;
+  return status satisfies never;
 }
 
-/** Enters money that has come for an attempt, and says what it meant for the order. */
-export async function enterPayment(
+/** Books a receipt of an attempt, and returns its payment outcome. */
+export async function bookReceipt(
   deps: JobDependencies,
   attempt: Pick<PaymentAttempt, 'id' | 'orderId' | 'gateway'>,
   received: Extract<GatewayStatus, { kind: 'paid' }>,
@@ -60,7 +60,8 @@ export async function enterPayment(
   const outcome = await submitOrderCommand(deps.orderCommands, {
     ...{ kind: 'pay', orderId, attemptId, received, actor },
   });
-  if (outcome !== 'paid') deps.log.error({ attemptId, outcome }, 'money came that did not pay its order');
+  if (outcome !== 'paid')
+    deps.log.error({ attemptId, outcome }, 'a receipt did not pay its order; a payment exception was opened');
   await publishOrders(deps, [orderId]);
   return outcome;
 }
@@ -73,31 +74,36 @@ async function reversePayment(deps: JobDependencies, attempt: PaymentAttempt): P
   return 'undone';
 }
 
-/** Money that came and went back: by the payer's bank, by our own refund, or by one made elsewhere. */
+/**
+ * Money that was received and returned: by the payer's bank, by our refund, or by a refund made outside this system.
+ */
 async function recordReturn(
   deps: JobDependencies,
   attempt: PaymentAttempt,
-  truth: Extract<GatewayStatus, { kind: 'returned' }>,
+  status: Extract<GatewayStatus, { kind: 'returned' }>,
 ): Promise<PaymentCheckOutcome> {
   const { id: attemptId, orderId, gateway: actor } = attempt;
-  const received = { ...truth, kind: 'paid', mayReverse: false } as const;
-  const { how } = truth;
+  const received = { ...status, kind: 'paid', mayReverse: false } as const;
+  const { how } = status;
   const isRefund = how === 'refund' || how === 'partial_refund';
   const wasUndone = attempt.state === 'reversed' || attempt.state === 'charged_back';
-  const isNews = attempt.outcome === null || (wasUndone && isRefund);
-  const outcome = isNews ? await enterPayment(deps, attempt, received) : (attempt.outcome ?? 'paid');
+  const isNew = attempt.outcome === null || (wasUndone && isRefund);
+  const outcome = isNew ? await bookReceipt(deps, attempt, received) : (attempt.outcome ?? 'paid');
   if (!isRefund) {
     const undo = { kind: 'undo', orderId, attemptId, how, actor } as const;
     if ((await submitOrderCommand(deps.orderCommands, undo)) === 'undone')
-      deps.log.error({ attemptId, orderId, how }, 'a chargeback');
+      deps.log.error({ attemptId, orderId, how }, 'a payment was charged back');
     await publishOrders(deps, [orderId]);
     return 'undone';
   }
-  const backRupiah = truth.returnedRupiah ?? (how === 'refund' ? truth.amountRupiah : 0);
+  const backRupiah = status.returnedRupiah ?? (how === 'refund' ? status.amountRupiah : 0);
   await scheduleRefundStatusChecks(deps.db, attemptId, deps.now());
   const seen = { kind: 'record_external_refund', orderId, attemptId, backRupiah, actor } as const;
   if ((await submitOrderCommand(deps.orderCommands, seen)) === 'elsewhere') {
-    deps.log.error({ attemptId, orderId, backRupiah }, 'a refund that we did not make');
+    deps.log.error(
+      { attemptId, orderId, backRupiah },
+      'the gateway reports a refund made outside this system; a payment exception was opened',
+    );
     await publishOrders(deps, [orderId]);
   }
   return outcome === 'paid' ? 'returned' : outcome;

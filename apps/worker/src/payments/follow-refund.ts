@@ -6,20 +6,20 @@ import { publishOrders } from '../orders/publish-orders.ts';
 import { submitOrderCommand } from '../order-commands.ts';
 import { gatewayOf, paymentReferenceOf } from './gateway-calls.ts';
 
-/** After this, a refund without an outcome is for a person to look at. */
+/** After this time without an outcome, a refund is logged as an error for a person. */
 const ALARM_AFTER_MS = 24 * 3_600_000;
 
-/** Asks the gateway what became of a refund, and writes it down. */
+/** Checks a refund at the gateway and records the result. */
 export async function followRefund(
   deps: JobDependencies,
   refund: Refund,
   attempt: PaymentAttempt,
   urgency: Urgency,
 ): Promise<void> {
-  return concludeRefund(deps, refund, attempt, await askRefund(deps, refund, attempt, urgency));
+  return concludeRefund(deps, refund, attempt, await checkRefund(deps, refund, attempt, urgency));
 }
 
-export function askRefund(
+export function checkRefund(
   deps: JobDependencies,
   { id: refundId }: Refund,
   attempt: PaymentAttempt,
@@ -30,7 +30,7 @@ export function askRefund(
 
 const ENDS: ReadonlySet<string> = new Set(['succeeded', 'refused', 'not_refundable']);
 
-/** Writes down what a call came to: the refund has ended, or is asked about again. */
+/** Records the result of a call: the refund has ended, or is checked again. */
 export async function concludeRefund(
   deps: JobDependencies,
   refund: Refund,
@@ -50,13 +50,13 @@ export async function concludeRefund(
   if (!ENDS.has(outcome.kind) && now - refund.createdAt.getTime() > ALARM_AFTER_MS)
     deps.log.error(
       { refundId, amountRupiah, outcome: outcome.kind },
-      'a refund has had no outcome for a day',
+      'a refund has had no outcome for a day: check it at the gateway',
     );
   const keep = async (progress: Parameters<typeof recordRefundProgress>[2]) => {
     if (!(await recordRefundProgress(deps.db, refund, progress)))
       deps.log.info(
         { refundId, outcome: outcome.kind },
-        'a later call, or its end, has overtaken this answer',
+        'this answer was discarded: the refund has ended or a later call was made',
       );
   };
   switch (outcome.kind) {
@@ -76,17 +76,20 @@ export async function concludeRefund(
       if (ended === 'refused')
         deps.log.error(
           { refundId, amountRupiah, code },
-          'a refund cannot be sent, and its payment was taken back meanwhile',
+          'a refund was refused: its method has no refunds, and its payment was taken back meanwhile',
         );
       if (ended === 'manual_payout')
-        deps.log.warn({ refundId, amountRupiah, code }, 'a refund must be paid out by hand');
+        deps.log.warn(
+          { refundId, amountRupiah, code },
+          'a refund must be paid out manually: its method has no refunds',
+        );
       break;
     }
     case 'pending':
       await keep({ state: 'pending', gatewayRef: outcome.gatewayRef, dueAt });
       return;
     case 'none':
-      // The gateway had taken it and does not have it: it is sent again, under the same id.
+      // The gateway had accepted the refund and no longer has it: it is sent again under the same id.
       await keep({ state: 'unknown', failureCode: 'not_found', dueAt });
       return;
     case 'not_sent':

@@ -3,7 +3,7 @@ import type { GatewayName } from '@antrean/domain';
 import { paymentClaimOf, type PaymentGateway, type PaymentReference } from '@antrean/payments';
 import type { JobDependencies } from '../dependencies.ts';
 
-/** The gateway could not be reached or did not answer clearly: the job is tried again, then swept. */
+/** The gateway was unreachable or gave no clear answer. The job is retried, and later added again by the sweeper. */
 export class PaymentNotReadyError extends Error {
   readonly code = 'payment_not_ready';
 }
@@ -13,16 +13,16 @@ export function gatewayOf(
   name: GatewayName,
 ): PaymentGateway {
   const gateway = gateways.find((one) => one.name === name);
-  if (gateway === undefined) throw new Error(`No gateway is called ${name}.`);
+  if (gateway === undefined) throw new Error(`No gateway is named ${name}.`);
   return gateway;
 }
 
-/** How the attempt is named to its gateway; `announced` is the transaction id that a webhook has told. */
+/** The ids of the attempt at its gateway. `claimed` is the transaction id of a webhook event. */
 export function paymentReferenceOf(
   { id, gatewayRef, transactionId }: PaymentAttempt,
-  announced?: string,
+  claimed?: string,
 ): PaymentReference {
-  const known = transactionId ?? announced ?? null;
+  const known = transactionId ?? claimed ?? null;
   return {
     attemptId: id,
     ...(gatewayRef === null ? {} : { gatewayRef }),
@@ -30,8 +30,8 @@ export function paymentReferenceOf(
   };
 }
 
-/** Whether a webhook says that this attempt is paid and the gateway has not confirmed that yet. */
-export async function isAnnouncedAsPaid({ db }: JobDependencies, attemptId: string): Promise<boolean> {
+/** Whether a webhook event claims that this attempt is paid, without a confirmation so far. */
+export async function hasPaymentClaim({ db }: JobDependencies, attemptId: string): Promise<boolean> {
   const open = await openPaymentEvents(db, attemptId);
   return open.some(({ gateway, payload }) => paymentClaimOf(gateway, payload).claimsPaid);
 }

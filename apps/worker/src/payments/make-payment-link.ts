@@ -19,12 +19,12 @@ import { RetryLaterError } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
 import { publishOrders } from '../orders/publish-orders.ts';
 import { PaymentNotReadyError } from './gateway-calls.ts';
-import { awaitPayment, LOOK_AGAIN_MS, nextNumber, type OrderToPay } from './open-payment.ts';
+import { awaitPayment, RETRY_SOON_MS, nextNumber, type OrderToPay } from './open-payment.ts';
 
 /**
- * Makes a payment link at the first gateway that takes the order, and gives it to the customer. The attempt's row is
- * committed before the call. An attempt that is unfinished is resumed, under the same id. Another gateway is tried only
- * after an attempt that left nothing payable in a customer's hands.
+ * Makes a payment link at the first gateway that accepts the order, and gives it to the customer. The attempt's row
+ * is committed before the call. An unfinished attempt is resumed under the same id. Another gateway is tried only if
+ * the customer has no open payment.
  */
 export async function makePaymentLink(
   deps: JobDependencies,
@@ -54,16 +54,16 @@ export async function makePaymentLink(
     });
     log.info(
       { orderId, requestId, attemptId: attempt.id, gateway: gateway.name, outcome: outcome.kind },
-      'payment asked for',
+      'payment link requested',
     );
     if (outcome.kind === 'active') {
-      return handOut(deps, attempt, { url: outcome.url, gatewayRef: outcome.gatewayRef });
+      return activateLink(deps, attempt, { url: outcome.url, gatewayRef: outcome.gatewayRef });
     }
     codes.add(outcome.code);
     const now = deps.now();
     const isOld = now.getTime() - attempt.createdAt.getTime() > ATTEMPT_LIFECYCLE.unknown.overdueAfterMs;
-    // `abandoned` is safe: no customer has the link of a call whose outcome is unknown, and a late answer finds the
-    // row changed. An attempt that was not sent this time may have been sent the time before.
+    // `abandoned` is safe: no customer has the link of a call with an unknown outcome, and a late answer finds the
+    // row changed. An attempt that was not sent this time may have been sent before.
     const ended =
       (outcome.kind === 'unknown' && isOld) || (outcome.kind === 'not_sent' && isResumed)
         ? 'abandoned'
@@ -72,17 +72,19 @@ export async function makePaymentLink(
     if (!(await endCall(db, attempt, ended, { failureCode: outcome.code, nextPollAt }))) return;
     if (ended === 'unknown') {
       throw new PaymentNotReadyError(
-        `${gateway.name} did not answer clearly (${outcome.code}); the same attempt is tried again.`,
+        `${gateway.name} gave no clear answer for ${attempt.id} (${outcome.code}); the same attempt is retried.`,
       );
     }
   }
-  const message = 'No gateway took the payment; the order keeps its stock and is tried again.';
-  // A rate limit is no failure of the job.
-  if (codes.has('rate_limited') || codes.has('http_429')) throw new RetryLaterError(message, LOOK_AGAIN_MS);
+  const message = 'No gateway accepted the payment; the order keeps its stock and the job is retried.';
+  // A rate limit does not count as a failure of the job.
+  if (codes.has('rate_limited') || codes.has('http_429')) throw new RetryLaterError(message, RETRY_SOON_MS);
   throw new PaymentNotReadyError(message);
 }
 
-/** The gateway of the unfinished attempt first; last a gateway whose link was closed, as the customer gave it up. */
+/**
+ * First the gateway of the unfinished attempt, last a gateway whose link was closed, as the customer did not use it.
+ */
 function inOrder(
   gateways: readonly PaymentGateway[],
   attempts: readonly PaymentAttempt[],
@@ -101,14 +103,15 @@ function inOrder(
 async function claim(deps: JobDependencies, attempt: PaymentAttempt, jobId: string): Promise<PaymentAttempt> {
   const claimed = await claimAttempt(deps.db, attempt.id, jobId, deps.now());
   if (claimed === undefined) {
-    throw new RetryLaterError(`Another call for ${attempt.id} may be under way.`, LOOK_AGAIN_MS);
+    throw new RetryLaterError(`Another call for ${attempt.id} may be in progress.`, RETRY_SOON_MS);
   }
   return claimed;
 }
 
 /**
- * A new attempt at this gateway; one that never reached it is sent again. Undefined when the order has moved on, as when
- * it was cancelled meanwhile. The row is made under the order's lock, so that closing the order finds it.
+ * Makes a new attempt at this gateway, or resends one that never reached it. Undefined if the order has changed
+ * meanwhile, for example was cancelled. The row is inserted under the order's lock, so that closing the order finds
+ * it.
  */
 async function newAttempt(
   deps: JobDependencies,
@@ -120,10 +123,10 @@ async function newAttempt(
   const earlier = attempts.findLast((attempt) => attempt.gateway === gateway);
   const isUsedUp = earlier?.outcome === 'wrong_amount';
   if (earlier !== undefined && !mayFallBackFrom(earlier.state) && !isUsedUp) {
-    // Mostly it was paid since the order was read; the next run finds the order paid.
+    // Usually it was paid after the order was read; the next run finds the order paid.
     throw new RetryLaterError(
-      `${earlier.id} is ${earlier.state}: no other attempt follows it.`,
-      LOOK_AGAIN_MS,
+      `${earlier.id} is ${earlier.state}: no other attempt may follow it.`,
+      RETRY_SOON_MS,
     );
   }
   const attempt = await deps.db.transaction().execute(async (trx) => {
@@ -141,10 +144,10 @@ async function newAttempt(
 }
 
 /**
- * Makes the link the order's open payment, and shows it. If the order has moved on, as when it was cancelled meanwhile or
- * is to be paid in another way, no customer gets the link.
+ * Makes the link the order's open payment and publishes it. If the order has changed meanwhile, for example was
+ * cancelled or has another payment method, no customer gets the link.
  */
-async function handOut(
+async function activateLink(
   deps: JobDependencies,
   attempt: PaymentAttempt,
   link: { url: string; gatewayRef: string },

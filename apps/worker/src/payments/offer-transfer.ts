@@ -11,9 +11,9 @@ import { isLiveAttempt, nextStatusCheckAt } from '@antrean/domain';
 import { RetryLaterError } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
 import { publishOrders } from '../orders/publish-orders.ts';
-import { awaitPayment, LOOK_AGAIN_MS, nextNumber, type OrderToPay } from './open-payment.ts';
+import { awaitPayment, RETRY_SOON_MS, nextNumber, type OrderToPay } from './open-payment.ts';
 
-/** Opens a bank transfer: an account, and an amount that tells this order's transfer from all others. */
+/** Opens a bank transfer: an account, and an amount that identifies the order. */
 export async function offerTransfer(deps: JobDependencies, order: OrderToPay, jobId: string): Promise<void> {
   const { orderId, totalRupiah, payBefore } = order;
   await deps.db.transaction().execute(async (trx) => {
@@ -21,7 +21,7 @@ export async function offerTransfer(deps: JobDependencies, order: OrderToPay, jo
     if (locked?.state !== 'reserved' || locked.paymentMethod !== 'bank_transfer') return;
     const now = deps.now();
     const attempts = await attemptsOfOrders(trx, [orderId]);
-    // No customer has the link of an unfinished attempt; the late answer to its call finds the row changed.
+    // No customer has the link of an unfinished attempt; a late answer to its call finds the row changed.
     const unfinished = attempts.filter(({ state }) => isLiveAttempt(state)).map(({ id }) => id);
     await endAttempts(trx, unfinished, 'abandoned', nextStatusCheckAt('abandoned', now));
     const number = nextNumber(attempts);
@@ -30,8 +30,8 @@ export async function offerTransfer(deps: JobDependencies, order: OrderToPay, jo
     const taken = await takeTransferAmount(trx, { attemptId: id, totalRupiah, accounts, now });
     if (taken === undefined) {
       throw new RetryLaterError(
-        'No transfer amount is free at any of the bank accounts.',
-        10 * LOOK_AGAIN_MS,
+        'No transfer amount is free at any bank account; the job is retried.',
+        10 * RETRY_SOON_MS,
       );
     }
     const attempt = await insertAttempt(

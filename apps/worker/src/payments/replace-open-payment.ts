@@ -22,8 +22,8 @@ import type { JobDependencies } from '../dependencies.ts';
 import { publishOrders } from '../orders/publish-orders.ts';
 
 /**
- * Takes the order back to `reserved`, to have another payment opened by this method: its open payment is confirmed closed,
- * or it has none yet. Nothing happens when the order has moved on meanwhile.
+ * Moves the order back to `reserved`, so that a payment by this method is opened: its open payment is confirmed
+ * closed, or it has none yet. Does nothing when the order has changed meanwhile.
  */
 export async function replaceOpenPayment(
   deps: JobDependencies,
@@ -41,7 +41,7 @@ export async function replaceOpenPayment(
     }
     if (order?.state !== 'awaiting_payment') return;
     if (closed === undefined) {
-      // Its link was used up, by a payment of another amount.
+      // The link was used up by a payment of another amount.
       const attempts = await attemptsOfOrders(trx, [orderId]);
       if (attempts.some(({ state }) => isLiveAttempt(state))) return;
     } else if (!(await endClosed(trx, closed, now))) {
@@ -55,10 +55,10 @@ export async function replaceOpenPayment(
       },
     ]);
   });
-  await askForPayment(deps, orderId);
+  await requestPayment(deps, orderId);
 }
 
-/** Ends the attempt as closed. False when it is in another state by now, or its proof is being looked at. */
+/** Ends the attempt as closed. False when its state has changed, or its proof of transfer is being reviewed. */
 async function endClosed(
   trx: Transaction<Database>,
   { id, gateway }: PaymentAttempt,
@@ -72,8 +72,8 @@ async function endClosed(
   return ended.length > 0;
 }
 
-/** Shows the order, and adds the job that opens a payment if it is to have one. */
-export async function askForPayment(deps: JobDependencies, orderId: string): Promise<void> {
+/** Publishes the order, and adds the job that opens a payment if it needs one. */
+export async function requestPayment(deps: JobDependencies, orderId: string): Promise<void> {
   const [order] = await publishOrders(deps, [orderId]);
   if (order?.state !== 'reserved') return;
   const { requestId } = order;

@@ -3,7 +3,7 @@ import { JOBS, RetryLaterError } from '@antrean/queue';
 import { testDatabase } from '@antrean/testing/vitest';
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { answered, answerTo } from '../src/answered.ts';
+import { withOutcome, outcomeKey } from '../src/command-outcomes.ts';
 import { openException } from '../src/jobs/open-exception.ts';
 import { resolveException } from '../src/jobs/resolve-exception.ts';
 import { applyOrderCommands } from '../src/order-commands.ts';
@@ -26,29 +26,30 @@ const { attempts } = JOBS['release-order'];
 const outcomeOf = async (requestId: string) => (await findCommandOutcome(db, requestId))?.outcome;
 
 /** The handler of `release-order` with another function in place of the job. */
-const releasing = (run: () => Promise<'released' | 'kept'>) => answered({ db, gate }, 'release-order', run);
+const releasing = (run: () => Promise<'released' | 'kept'>) =>
+  withOutcome({ db, gate }, 'release-order', run);
 const failing = (error: Error) =>
   releasing(async () => {
     throw error;
   });
 
-describe('a handler that answers', () => {
-  it('writes the outcome of its job under the request id, once', async () => {
+describe('a handler with an outcome', () => {
+  it('stores the outcome of its job under the request id, once', async () => {
     const job = { ...held, requestId: 'once', fingerprint: 'f' };
     await releasing(async () => 'released')(job, { jobId: 'j', attempt: 1 });
-    // As after a crash before the job was marked as done.
+    // After a crash before the job was completed.
     await releasing(async () => 'kept')(job, { jobId: 'j', attempt: 1 });
     expect(await findCommandOutcome(db, 'once')).toMatchObject({
       ...{ job: 'release-order', fingerprint: 'f', outcome: { kind: 'released' } },
     });
   });
 
-  it('writes nothing where nobody waits for it', async () => {
+  it('stores nothing when no command waits for it', async () => {
     await releasing(async () => 'released')({ ...held, requestId: 'traced' }, { jobId: 'j', attempt: 1 });
     expect(await outcomeOf('traced')).toBeUndefined();
   });
 
-  it('says that its job failed once no attempt is left, by its code and without its message', async () => {
+  it('stores a failure with its code, but without its message, once no attempt is left', async () => {
     const job = { ...held, requestId: 'failing', fingerprint: 'f' };
     const error = Object.assign(new Error('siti@example.test'), { code: 'payment_not_ready' });
     const handler = failing(error);
@@ -56,12 +57,12 @@ describe('a handler that answers', () => {
     expect(await outcomeOf('failing')).toBeUndefined();
     await expect(handler(job, { jobId: 'j', attempt: attempts })).rejects.toThrow(error);
     expect(await outcomeOf('failing')).toEqual({ kind: 'failed', code: 'payment_not_ready' });
-    // An operator has it run again.
+    // An operator has retried the job.
     await releasing(async () => 'released')(job, { jobId: 'j', attempt: attempts + 1 });
     expect(await outcomeOf('failing')).toEqual({ kind: 'released' });
   });
 
-  it('says nothing of a job that only goes back, and names no code that an error has not', async () => {
+  it('stores nothing for a job that is only returned, and internal_error for an error without a code', async () => {
     const job = { ...held, requestId: 'going-back', fingerprint: 'f' };
     const back = new RetryLaterError('PostgreSQL is away', 0);
     await expect(failing(back)(job, { jobId: 'j', attempt: attempts })).rejects.toThrow(back);
@@ -72,20 +73,20 @@ describe('a handler that answers', () => {
 });
 
 describe('an order command', () => {
-  it('is answered in its own transaction, so that a second run does not answer otherwise', async () => {
+  it('stores its outcome in its own transaction, so that a second run does not change it', async () => {
     await addProducts(db, [{ sku: 'KOPI', name: 'Kopi', description: '', priceRupiah: 1, onHand: 0 }]);
-    const to = answerTo('receive-stock', { requestId: 'receive-1', fingerprint: 'f' });
+    const to = outcomeKey('receive-stock', { requestId: 'receive-1', fingerprint: 'f' });
     const goods = { sku: 'KOPI', quantity: 4, reference: 'DELIVERY-1', actor: 'operator test', reason: 'x' };
-    const command = { kind: 'receive', ...goods, answerTo: to } as const;
+    const command = { kind: 'receive', ...goods, outcomeKey: to } as const;
     expect(await applyOrderCommands(db, [command])).toEqual(['received']);
     expect(await applyOrderCommands(db, [command])).toEqual(['known']);
     expect(await outcomeOf('receive-1')).toEqual({ kind: 'received' });
   });
 
-  it('that is undone with its batch is not answered', async () => {
-    const to = answerTo('void-order', { requestId: 'void-1', fingerprint: 'f' });
+  it('that is rolled back with its batch stores no outcome', async () => {
+    const to = outcomeKey('void-order', { requestId: 'void-1', fingerprint: 'f' });
     const nowhere = { kind: 'void', orderId: held.orderId, actor: 'operator test', reason: 'x' } as const;
-    await expect(applyOrderCommands(db, [{ ...nowhere, answerTo: to }])).rejects.toThrow(
+    await expect(applyOrderCommands(db, [{ ...nowhere, outcomeKey: to }])).rejects.toThrow(
       'not in the database',
     );
     expect(await outcomeOf('void-1')).toBeUndefined();
@@ -102,22 +103,24 @@ describe('payment exceptions', () => {
       .where('subject', '=', subject)
       .execute();
 
-  it('are opened once for a line, and a run after a crash answers as the first did', async () => {
+  it('are opened once for a line, with the same outcome after a crash', async () => {
     const job = { ...stray, requestId: 'open-1', fingerprint: 'f' };
     expect(await openException({ db, log }, job)).toBe('opened');
-    const again = answered({ db, gate }, 'open-exception', (payload) => openException({ db, log }, payload));
+    const again = withOutcome({ db, gate }, 'open-exception', (payload) =>
+      openException({ db, log }, payload),
+    );
     await again(job, { jobId: 'j', attempt: 1 });
     expect(await outcomeOf('open-1')).toEqual({ kind: 'opened' });
     expect(await openException({ db, log }, { ...stray, amountRupiah: 6_000 })).toBe('known');
     expect(await stateOf('line LINE 1')).toMatchObject([
       {
         ...{ state: 'open', amountRupiah: 5_000 },
-        detail: '5000 IDR came to the bank as LINE 1, said operator test: no such order.',
+        detail: '5000 IDR arrived at the bank as LINE 1, reported by operator test: no such order.',
       },
     ]);
   });
 
-  it('are not opened for a line that was entered for a transfer', async () => {
+  it('are not opened for a line that is booked for a transfer', async () => {
     const twice = {
       kind: 'second_payment',
       subject: 'attempt-1 LINE 2',
@@ -129,13 +132,13 @@ describe('payment exceptions', () => {
     expect(await stateOf('line LINE 2')).toEqual([]);
   });
 
-  it('are resolved once, and a run after a crash answers as the first did', async () => {
+  it('are resolved once, with the same outcome after a crash', async () => {
     await openException({ db, log }, { ...stray, bankReference: 'LINE 3' });
     const [opened] = await stateOf('line LINE 3');
     const resolution = { exceptionId: opened?.id ?? 0, resolution: 'sent back', requestedBy };
     const job = { ...resolution, requestId: 'resolve-1', fingerprint: 'f' };
     expect(await resolveException({ db, log }, job)).toBe('resolved');
-    const again = answered({ db, gate }, 'resolve-exception', (payload) =>
+    const again = withOutcome({ db, gate }, 'resolve-exception', (payload) =>
       resolveException({ db, log }, payload),
     );
     await again(job, { jobId: 'j', attempt: 1 });
@@ -146,7 +149,7 @@ describe('payment exceptions', () => {
     ]);
   });
 
-  it('are not resolved while a refund or a payout puts them right', async () => {
+  it('are not resolved while a refund or payout is in progress', async () => {
     for (const [state, answer] of [
       ['refunding', 'refund_under_way'],
       ['manual_payout', 'payout_awaited'],

@@ -9,32 +9,35 @@ import {
 } from '@antrean/queue';
 import type { DatabaseGate } from './database-gate.ts';
 
-/** The command that waits for a job, by its request id; none where one of the two is missing. */
-export interface AnswerTo {
+/**
+ * Where a job's outcome is stored for the operator's command that waits for it. Without request id or fingerprint, no
+ * command waits.
+ */
+export interface OutcomeKey {
   job: AwaitedJob;
   requestId?: string | undefined;
   fingerprint?: string | undefined;
 }
 
-/** Where the outcome of a job goes. */
-export const answerTo = (
+/** The key under which the outcome of a job is stored. */
+export const outcomeKey = (
   job: AwaitedJob,
-  { requestId, fingerprint }: Pick<AnswerTo, 'requestId' | 'fingerprint'>,
-): AnswerTo => ({ job, requestId, fingerprint });
+  { requestId, fingerprint }: Pick<OutcomeKey, 'requestId' | 'fingerprint'>,
+): OutcomeKey => ({ job, requestId, fingerprint });
 
 /**
- * A handler that writes what became of its job, for the operator's command that waits for it (see packages/backoffice). A
- * worker that dies between the job's commit and this row leaves the job to another one, which answers the same: see
- * `answerAll`. A job that has failed for good is answered too.
+ * A handler that stores the outcome of its job for the operator's command that waits for it (see
+ * packages/backoffice). If a worker dies between the job's commit and this row, the retried job stores the same
+ * outcome: see `saveOutcomes`. A job that has failed for good has an outcome too.
  */
-export function answered<N extends AwaitedJob>(
+export function withOutcome<N extends AwaitedJob>(
   { db, gate }: { db: Kysely<Database>; gate: Pick<DatabaseGate, 'through'> },
   job: N,
   run: (payload: JobPayload<N>) => Promise<JobOutcomes[N]>,
 ): Handler<N> {
   return async (payload, { attempt }) => {
     const answer = (outcome: { kind: string; code?: string }) =>
-      gate.through(() => save(db, answerTo(job, payload), outcome));
+      gate.through(() => save(db, outcomeKey(job, payload), outcome));
     let kind: JobOutcomes[N];
     try {
       kind = await gate.through(() => run(payload));
@@ -48,12 +51,12 @@ export function answered<N extends AwaitedJob>(
 }
 
 /**
- * Writes outcomes in the transaction of the changes that they are of: a second run of such a job finds the change made,
- * and could not tell that it was its own.
+ * Stores outcomes in the transaction of their changes. A second run of such a job finds the change already made, and
+ * cannot tell that it made it itself.
  */
-export async function answerAll(
+export async function saveOutcomes(
   trx: Transaction<Database>,
-  answers: readonly { to: AnswerTo | undefined; kind: string | undefined }[],
+  answers: readonly { to: OutcomeKey | undefined; kind: string | undefined }[],
 ): Promise<void> {
   await Promise.all(
     answers.map(async ({ to, kind }) => {
@@ -64,14 +67,14 @@ export async function answerAll(
 
 async function save(
   db: Kysely<Database>,
-  { job, requestId, fingerprint }: AnswerTo,
+  { job, requestId, fingerprint }: OutcomeKey,
   outcome: { kind: string; code?: string },
 ): Promise<void> {
   if (requestId === undefined || fingerprint === undefined) return;
   await saveCommandOutcome(db, { requestId, job, fingerprint, outcome });
 }
 
-/** No message: it may quote what was entered. */
+/** Without the message, as it may quote the input. */
 function codeOf(error: unknown): string {
   const { code } = error as { code?: unknown };
   return typeof code === 'string' && /^\w{1,64}$/.test(code) ? code : 'internal_error';
