@@ -60,7 +60,6 @@ export async function startWorker(
     check: () => Promise.all([pingRedis(redis, keyspace), pingDatabase()]),
     detail: 'Redis or PostgreSQL does not answer',
   });
-  log.info('worker started');
   const stop = async () => {
     health.close();
     clearInterval(measuring);

@@ -43,6 +43,7 @@ export async function runProcess(
     await running?.stop();
   });
   running = await start(log);
+  log.info('ready');
   // Tells a supervisor that waits for it, such as pm2 or our own launcher.
   process.send?.('ready');
 }

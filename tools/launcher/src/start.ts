@@ -31,8 +31,9 @@ type App = {
   logFile: string;
   /** What ended it, once it has. */
   ended: string | undefined;
-  /** Resolves when it says that it listens, or ends. */
+  /** Resolves when it says that it listens, ends, or is no longer waited for. */
   listens: Promise<void>;
+  stopWaiting: () => void;
 };
 
 const STOP_APP = [
@@ -60,6 +61,7 @@ function requestStop(): void {
   console.log('\nStopping …');
   stopping = true;
   stopRequested = Date.now();
+  for (const app of apps) app.stopWaiting();
   wake();
 }
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, requestStop);
@@ -115,12 +117,20 @@ async function stopLeftover(name: string): Promise<void> {
 /** One log for all watched processes, a line an event. Lines that are not JSON, as of a crash, stay as they are. */
 const sideBySide = pretty({ ignore: 'pid,hostname', singleLine: true, sync: true });
 
-/** tsx restarts the process when one of the files that it has loaded changes, and waits for a change when it crashed. */
-function spawnWatched(entry: string, env: Record<string, string>, logFile: string): ChildProcess {
+/**
+ * tsx restarts the process when one of the files that it has loaded changes, and waits for a change when it crashed. It
+ * keeps the message that the process is ready to itself, so that is read from the log.
+ */
+function spawnWatched(
+  entry: string,
+  env: Record<string, string>,
+  logFile: string,
+  onReady: () => void,
+): ChildProcess {
   const tsx = fileURLToPath(import.meta.resolve('tsx/cli'));
   const child = spawn(process.execPath, [tsx, 'watch', '--clear-screen=false', path.join(repoRoot, entry)], {
     cwd: repoRoot,
-    env: { ...process.env, ...env },
+    env: { ...process.env, ...env, LOG_LEVEL: process.env.LOG_LEVEL === 'debug' ? 'debug' : 'info' },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
@@ -129,12 +139,20 @@ function spawnWatched(entry: string, env: Record<string, string>, logFile: strin
     createInterface({ input: output }).on('line', (line) => {
       writeFileSync(logFile, `${line}\n`, { flag: 'a' });
       sideBySide.write(`${line}\n`);
+      if (line.includes('"msg":"ready"')) onReady();
+      // A change of a file would not free the port.
+      if (line.includes('EADDRINUSE')) child.kill('SIGKILL');
     });
   }
   return child;
 }
 
-function spawnOnce(entry: string, env: Record<string, string>, logFile: string): ChildProcess {
+function spawnOnce(
+  entry: string,
+  env: Record<string, string>,
+  logFile: string,
+  onReady: () => void,
+): ChildProcess {
   const out = openSync(logFile, 'w');
   const child = spawn(process.execPath, [path.join(repoRoot, entry)], {
     cwd: repoRoot,
@@ -143,23 +161,21 @@ function spawnOnce(entry: string, env: Record<string, string>, logFile: string):
     detached: true,
   });
   closeSync(out);
+  child.once('message', onReady);
   return child;
 }
 
 function startApp(name: string, entry: string, env: Record<string, string>): App {
   const logFile = path.join(logs, `${name}.log`);
   const isWatched = isWatching && WATCHED.includes(name);
-  const child = (isWatched ? spawnWatched : spawnOnce)(entry, env, logFile);
-  const listens = Promise.withResolvers<void>();
-  const app: App = { name, pid: child.pid ?? 0, logFile, ended: undefined, listens: listens.promise };
+  const { promise: listens, resolve: stopWaiting } = Promise.withResolvers<void>();
+  const child = (isWatched ? spawnWatched : spawnOnce)(entry, env, logFile, stopWaiting);
+  const app: App = { name, pid: child.pid ?? 0, logFile, ended: undefined, listens, stopWaiting };
   const end = (how: string): void => {
     app.ended = how;
-    listens.resolve();
+    stopWaiting();
     wake();
   };
-  // A watched process has no channel to say that it listens: its health is asked until it answers.
-  if (isWatched) listens.resolve();
-  child.once('message', () => listens.resolve());
   child.once('error', (error) => end(error.message));
   child.once('exit', (code, signal) => end(signal === null ? `exit code ${code}` : `signal ${signal}`));
   if (child.pid !== undefined) {
@@ -256,7 +272,7 @@ async function main(): Promise<void> {
       durable: true,
       log: (line) => {
         writeFileSync(serviceLog, `${line}\n`, { flag: 'a' });
-        if (line.startsWith('Redis is not installed')) console.log(`    ${line}`);
+        if (line.includes(' is not installed')) console.log(`    ${line}`);
       },
     });
     return services;

@@ -1,17 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { anOrder, createStorefront, startNode, type TestDatabase } from '@antrean/testing';
+import { rmSync } from 'node:fs';
+import { anOrder, type TestDatabase } from '@antrean/testing';
 import { isAlive } from '@antrean/testing/services';
 import { emptyDatabase, redisUrl } from '@antrean/testing/vitest';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { launchShop, localDirectory } from './launch-shop.ts';
 
 let directory: string;
 let database: TestDatabase;
 beforeAll(async () => {
-  directory = mkdtempSync(path.join(tmpdir(), 'antrean-start-'));
-  chmodSync(directory, 0o711);
+  directory = localDirectory();
   database = await emptyDatabase();
 });
 afterAll(async () => {
@@ -19,27 +17,12 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** The launcher, on an empty database and a Redis of the test run. */
-async function launch() {
-  const launcher = startNode('tools/launcher/src/start.ts', {
-    env: {
-      ANTREAN_LOCAL: directory,
-      DATABASE_URL: database.url,
-      REDIS_URL: redisUrl(),
-      QUEUE_PREFIX: `test-${randomBytes(6).toString('hex')}`,
-    },
+const launch = () =>
+  launchShop(directory, {
+    DATABASE_URL: database.url,
+    REDIS_URL: redisUrl(),
+    QUEUE_PREFIX: `test-${randomBytes(6).toString('hex')}`,
   });
-  await launcher.printed('Stop with Ctrl-C');
-  const output = launcher.output();
-  const pids = ['api', 'worker', 'simulator', 'admin'].map((name) =>
-    Number(readFileSync(path.join(directory, `${name}.pid`), 'utf8').split(' ')[0]),
-  );
-  const [, apiUrl = ''] = /^ {2}API +(\S+)/m.exec(output) ?? [];
-  const [, key = ''] = /^ {2}Demo key +(\S+)/m.exec(output) ?? [];
-  const [, admin = ''] = /^ {2}Admin API +(\S+)\/admin\/docs$/m.exec(output) ?? [];
-  const adminToken = readFileSync(path.join(directory, 'admin-token'), 'utf8').trim();
-  return { launcher, pids, admin, adminToken, storefront: createStorefront({ apiUrl, key }) };
-}
 
 const allGone = (pids: number[]) =>
   vi.waitFor(() => expect(pids.filter((pid) => isAlive(pid))).toEqual([]), { timeout: 30_000, interval: 50 });

@@ -1,5 +1,6 @@
 // PostgreSQL and Redis as child processes, or as the environment names them.
 export { type PostgresOptions, rootDataDirectory, type RunningService, startPostgres } from './postgres.ts';
+export { installedProgram, type Program, unpackedProgram } from './debian-package.ts';
 export { type RedisOptions, startRedis } from './redis.ts';
 export { startRedisCluster } from './redis-cluster.ts';
 export { type Services, type ServicesOptions, startServices } from './services.ts';

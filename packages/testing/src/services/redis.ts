@@ -1,31 +1,19 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import {
-  accessSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { hasEngine, runContainer } from './containers.ts';
+import { canUnpackPackages, installedProgram, type Program, unpackedProgram } from './debian-package.ts';
 import type { RunningService } from './postgres.ts';
 import {
   freePort,
   guard,
-  guardDirectory,
   isProcessIn,
   type Log,
   prepareGuardian,
   release,
-  repoRoot,
   stopPid,
   Tail,
   whenEnded,
@@ -41,114 +29,7 @@ export type RedisOptions = {
   log?: Log;
 };
 
-type Server = { file: string; libraries: string | undefined };
-
 const IMAGE = 'redis:8.2.1-alpine';
-
-function onPath(name: string): string | undefined {
-  for (const directory of (process.env.PATH ?? '').split(path.delimiter)) {
-    if (directory === '') continue;
-    const file = path.join(directory, name);
-    try {
-      accessSync(file, constants.X_OK);
-      return file;
-    } catch {
-      // not here
-    }
-  }
-  return undefined;
-}
-
-async function command(file: string, args: string[]): Promise<void> {
-  const child = spawn(file, args, {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' },
-  });
-  if (child.pid !== undefined) guard(child.pid, 'SIGTERM');
-  const tail = new Tail();
-  child.stdout.on('data', (chunk: Buffer) => tail.push(chunk));
-  child.stderr.on('data', (chunk: Buffer) => tail.push(chunk));
-  const code = await new Promise<number | null>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', resolve);
-  });
-  if (child.pid !== undefined) await release(child.pid);
-  if (code !== 0) throw new Error(`${file} ended with code ${code}:\n${tail.text()}`);
-}
-
-function unpackedServer(root: string): Server | undefined {
-  const file = path.join(root, 'usr/bin/redis-server');
-  if (!existsSync(file)) return undefined;
-  const libraries: string[] = [];
-  for (const lib of ['usr/lib', 'lib']) {
-    const directory = path.join(root, lib);
-    if (!existsSync(directory)) continue;
-    libraries.push(directory);
-    for (const entry of readdirSync(directory)) {
-      if (entry.includes('-linux-')) libraries.push(path.join(directory, entry));
-    }
-  }
-  return { file, libraries: libraries.join(':') };
-}
-
-/** The distribution's package, downloaded and unpacked beside the repository; the system stays untouched. */
-async function debianServer(log: Log | undefined): Promise<Server> {
-  const home = path.join(repoRoot, '.local/redis-server');
-  const root = path.join(home, 'root');
-  const present = unpackedServer(root);
-  if (present !== undefined) return present;
-  log?.("Redis is not installed: unpacking the distribution's package under .local/redis-server (once)");
-  mkdirSync(home, { recursive: true });
-  const work = mkdtempSync(path.join(home, 'work-'));
-  guardDirectory(work);
-  try {
-    const state = path.join(work, 'state');
-    const cache = path.join(work, 'cache');
-    const fresh = path.join(work, 'root');
-    mkdirSync(path.join(state, 'lists/partial'), { recursive: true });
-    mkdirSync(path.join(cache, 'archives/partial'), { recursive: true });
-    mkdirSync(fresh);
-    const options = [
-      `Dir::State=${state}`,
-      'Dir::State::status=/var/lib/dpkg/status',
-      `Dir::State::lists=${state}/lists`,
-      `Dir::State::extended_states=${state}/extended_states`,
-      `Dir::Cache=${cache}`,
-      `Dir::Cache::archives=${cache}/archives`,
-      `Dir::Log=${work}`,
-      'Debug::NoLocking=1',
-      'APT::Sandbox::User=root',
-      'Acquire::Languages=none',
-      'Acquire::Retries=2',
-    ].flatMap((option) => ['-o', option]);
-    await command('apt-get', [...options, 'update']);
-    await command('apt-get', [
-      ...options,
-      'install',
-      '--download-only',
-      '-y',
-      '--no-install-recommends',
-      'redis-server',
-    ]);
-    for (const name of readdirSync(path.join(cache, 'archives'))) {
-      if (name.endsWith('.deb')) {
-        await command('dpkg-deb', ['-x', path.join(cache, 'archives', name), fresh]);
-      }
-    }
-    if (unpackedServer(fresh) === undefined) throw new Error('The package holds no redis-server.');
-    try {
-      renameSync(fresh, root);
-    } catch (error) {
-      if (unpackedServer(root) === undefined) throw error; // else another process was faster
-    }
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-    await release(work);
-  }
-  const server = unpackedServer(root);
-  if (server === undefined) throw new Error('The unpacked redis-server has disappeared.');
-  return server;
-}
 
 /**
  * The log alone makes Redis durable. Snapshots beside it, each minute by default under load, would copy the whole
@@ -231,7 +112,7 @@ async function clearStale(dir: string, log: Log | undefined): Promise<void> {
   rmSync(pidFile, { force: true });
 }
 
-async function startServer(server: Server, dir: string, options: RedisOptions): Promise<RunningService> {
+async function startServer(server: Program, dir: string, options: RedisOptions): Promise<RunningService> {
   await clearStale(dir, options.log);
   const refused = new Set<number>();
   for (;;) {
@@ -246,7 +127,7 @@ async function startServer(server: Server, dir: string, options: RedisOptions): 
       ],
       {
         cwd: dir,
-        env: { ...process.env, ...(server.libraries ? { LD_LIBRARY_PATH: server.libraries } : {}) },
+        env: { ...process.env, ...server.env },
         stdio: ['ignore', 'pipe', 'pipe'],
         detached: true,
       },
@@ -316,22 +197,16 @@ export async function startRedis(options: RedisOptions): Promise<RunningService>
   prepareGuardian();
   mkdirSync(path.join(options.dir, 'redis'), { recursive: true });
   const dir = realpathSync(path.join(options.dir, 'redis'));
-  const installed = onPath('redis-server') ?? onPath('valkey-server');
-  if (installed !== undefined) return startServer({ file: installed, libraries: undefined }, dir, options);
+  const installed = installedProgram('redis-server') ?? installedProgram('valkey-server');
+  if (installed !== undefined) return startServer(installed, dir, options);
 
   let why = '';
-  if (onPath('apt-get') !== undefined && onPath('dpkg-deb') !== undefined) {
-    let server: Server | undefined;
+  if (canUnpackPackages()) {
+    let server: Program | undefined;
     try {
-      server = await debianServer(options.log);
-      const check = spawnSync(server.file, ['--version'], {
-        env: { ...process.env, LD_LIBRARY_PATH: server.libraries },
-        encoding: 'utf8',
-      });
-      if (check.status !== 0) throw new Error(`The unpacked redis-server does not run: ${check.stderr}`);
+      server = await unpackedProgram('redis-server', options.log);
     } catch (error) {
       why = `\nThe distribution's package was tried: ${error instanceof Error ? error.message : String(error)}`;
-      server = undefined;
     }
     if (server !== undefined) return startServer(server, dir, options);
   }

@@ -1,0 +1,41 @@
+import { readFileSync, rmSync, utimesSync } from 'node:fs';
+import path from 'node:path';
+import { anOrder } from '@antrean/testing';
+import { repoRoot } from '@antrean/testing/services';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { launchShop, localDirectory } from './launch-shop.ts';
+
+let local: string;
+beforeAll(() => {
+  local = localDirectory();
+});
+afterAll(() => rmSync(local, { recursive: true, force: true }));
+
+const read = (file: string) => readFileSync(path.join(local, file), 'utf8');
+const stores = () => [read('redis/redis.pid'), read('postgres/data/postmaster.pid').split('\n')[0]];
+/** How often each app has started. */
+const starts = () =>
+  ['api', 'worker', 'admin'].map((name) => read(`logs/${name}.log`).split('"msg":"ready"').length - 1);
+/** What saving the file without a change does. */
+const save = (file: string) => utimesSync(path.join(repoRoot, file), new Date(), new Date());
+
+describe('npm run dev', () => {
+  it('restarts what has loaded the file that changed, and keeps the stores and their orders', async () => {
+    const { launcher, storefront } = await launchShop(local, {}, '--watch');
+    const { orderId } = await storefront.awaitingPayment(anOrder('KOPI-GAYO-250'));
+    expect(starts()).toEqual([1, 1, 1]);
+    const before = stores();
+
+    save('apps/worker/src/main.ts');
+    await vi.waitFor(() => expect(starts()).toEqual([1, 2, 1]), { timeout: 30_000, interval: 50 });
+    save('packages/process/src/index.ts');
+    await vi.waitFor(() => expect(starts()).toEqual([2, 3, 2]), { timeout: 30_000, interval: 50 });
+
+    expect(stores()).toEqual(before);
+    expect(await storefront.read(orderId)).toMatchObject({ status: 'awaiting_payment' });
+    await storefront.awaitingPayment(anOrder('KOPI-GAYO-250'));
+    // One log of all, for people to read.
+    for (const name of ['api', 'worker', 'admin']) expect(launcher.output()).toMatch(`INFO (${name}): ready`);
+    await launcher.stop();
+  }, 120_000);
+});
