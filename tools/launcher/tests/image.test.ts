@@ -85,6 +85,10 @@ describe('the image', () => {
     expect(installed).not.toContain('packages/testing');
   });
 
+  it('is started with defaults that name no other variable, which Compose 1.29 passes on as text', () => {
+    expect(read('docker-compose.yml').match(/\$\{[^}]*\$\{/g)).toBe(null);
+  });
+
   it('runs files that exist, by its own command and by those of compose', () => {
     expect(commands.length).toBeGreaterThan(3);
     for (const [service, program, file = ''] of [['the image', ...imageCommand], ...commands]) {
