@@ -36,7 +36,7 @@ const schema = z
         }),
       )
       .pipe(z.array(account)),
-    /** Whether second and late payments are refunded without an admin. */
+    /** Whether second and late payments are refunded without an operator. */
     REFUND_BY_ITSELF: z.enum(['true', 'false']).default('true'),
   })
   .and(gatewaySettings.transform((gateways) => ({ gateways })));

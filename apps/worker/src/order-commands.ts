@@ -48,7 +48,7 @@ export async function submitOrderCommand<K extends OrderCommand['kind']>(
 
 export interface OrderCommandOptions {
   maxBatchSize: number;
-  /** Whether money that the shop has no claim to is refunded without an admin. The default is true. */
+  /** Whether money that the shop has no claim to is refunded without an operator. The default is true. */
   refundByItself?: boolean;
   now?: () => Date;
   /** Called after the commit with the products of the batch. */

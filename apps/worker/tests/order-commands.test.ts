@@ -122,7 +122,7 @@ const booked = async (orderId: string, kind: string) => {
 const committed = async (sku = 'KOPI') => (await auditStock(db, sku))[0]?.committed ?? 0;
 
 describe('a chargeback', () => {
-  it('takes the amount that is not refunded, once, and holds the order until an admin voids it', async () => {
+  it('takes the amount that is not refunded, once, and holds the order until an operator voids it', async () => {
     const before = await committed();
     const order = await paid();
     await refund(order, `rf-${order.attemptId}-a`, 10_000);
@@ -143,7 +143,7 @@ describe('a chargeback', () => {
     expect(await committed()).toBe(before);
   });
 
-  it('of an unknown part holds the order and books nothing; an admin may release it', async () => {
+  it('of an unknown part holds the order and books nothing; an operator may release it', async () => {
     const order = await paid();
     expect(await undo(order, 'partial_chargeback')).toBe('undone');
     expect(await undo(order, 'partial_chargeback')).toBe('known');

@@ -98,7 +98,7 @@ export async function attachProof(
   return numUpdatedRows === 1n;
 }
 
-/** Removes a proof that an admin has rejected. */
+/** Removes a proof that an operator has rejected. */
 export async function dropProof(trx: Transaction<Database>, attemptId: string): Promise<void> {
   await trx
     .updateTable('paymentAttempts')

@@ -19,7 +19,7 @@ describe('the order lifecycle', () => {
     expect(ends.size).toBe(ORDER_STATES.length);
   });
 
-  it('names a job for every state but those that only an admin or a late payment moves', () => {
+  it('names a job for every state but those that only an operator or a late payment moves', () => {
     for (const state of ORDER_STATES) {
       const isLeftToOthers = isFinal(state) || ['paid', 'shipped', 'expired'].includes(state);
       expect(orderJobOf(state) === undefined, state).toBe(isLeftToOthers);

@@ -75,7 +75,7 @@ export function isFinal(state: OrderState): boolean {
 }
 
 /**
- * The job that moves an order out of this state; undefined in a final state, or when an admin or a gateway moves it.
+ * The job that moves an order out of this state; undefined in a final state, or when an operator or a gateway moves it.
  */
 export function orderJobOf(state: OrderState): OrderJob | undefined {
   const { movedBy } = ORDER_LIFECYCLE[state];

@@ -11,7 +11,7 @@ export type PaymentExceptionKind =
   | 'chargeback'
   | 'partial_chargeback' // gateways report no amount
   | 'paid_back_twice' // by our refund and by the payer's bank
-  | 'operator_refund' // a refund requested by an admin
+  | 'operator_refund' // a refund requested by an operator
   | 'external_refund'; // a refund made outside this system
 
 /** Exceptions whose money is refunded automatically, as the shop has no claim to it. */

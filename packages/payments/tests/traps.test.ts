@@ -21,7 +21,7 @@ import {
 
 serveTests();
 
-// Faults of SDKs and gateways over real sockets. The rows match the tables of the fact sheet.
+// Faults of SDKs and gateways over real sockets.
 const faults: [string, Respond, 'never answers'?][] = [
   ['HTML under 200', text('<html><body>Bad gateway</body></html>')],
   ['an empty body under 200', text('')],

@@ -7,7 +7,7 @@ export interface ProductAvailability {
   /** Of its stock row; grows with each change. */
   version: number;
   available: number;
-  /** The ordinary price. */
+  /** The regular price. */
   priceRupiah: number;
   /** The flash sale that is open, whose quota counts too. */
   sale: { startsAtMs: number; endsAtMs: number; quotaLeft: number; priceRupiah: number } | null;

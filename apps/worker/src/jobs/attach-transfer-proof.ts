@@ -3,12 +3,12 @@ import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
 import { publishOrders } from '../orders/publish-orders.ts';
 
-/** An admin has this long for the review before the sweeper adds the order's job again. */
+/** An operator has this long for the review before the sweeper adds the order's job again. */
 const REVIEW_WITHIN_MS = 24 * 3_600_000;
 
 /**
- * Attaches a proof of transfer. From then on the order does not expire until an admin has reviewed the proof. Run
- * twice, the first proof stays. A transfer that has ended takes no proof; an admin can still confirm it.
+ * Attaches a proof of transfer. From then on the order does not expire until an operator has reviewed the proof. Run
+ * twice, the first proof stays. A transfer that has ended takes no proof; an operator can still confirm it.
  */
 export async function attachTransferProof(
   deps: JobDependencies,

@@ -7,7 +7,7 @@ import { publishOrders } from '../orders/publish-orders.ts';
 import { submitOrderCommand } from '../order-commands.ts';
 
 /**
- * An admin has paid out a manual refund. Run twice, it finds the refund ended. `not_awaited`: no such refund, or it
+ * An operator has paid out a manual refund. Run twice, it finds the refund ended. `not_awaited`: no such refund, or it
  * does not wait for a payout.
  */
 export async function recordPayout(

@@ -5,7 +5,7 @@ import type { JobDependencies } from '../dependencies.ts';
 import { closeOrder } from '../orders/close-order.ts';
 
 /**
- * An admin has not found the transfer on the bank statement: ends the order as not paid. Run twice, it finds the
+ * An operator has not found the transfer on the bank statement: ends the order as not paid. Run twice, it finds the
  * order ended.
  */
 export async function rejectTransfer(

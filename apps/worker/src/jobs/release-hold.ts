@@ -22,7 +22,7 @@ export async function releaseHold(
       { orderId, attemptId: settled.id, outcome },
       'the gateway does not confirm a held payment; the order stays held',
     );
-    // A refund or an admin decides.
+    // A refund or an operator decides.
     if (outcome === 'returned') await deps.db.transaction().execute((trx) => postpone(trx, orderId, null));
     return;
   }

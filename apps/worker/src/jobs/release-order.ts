@@ -6,7 +6,7 @@ import { publishOrders } from '../orders/publish-orders.ts';
 import { submitOrderCommand } from '../order-commands.ts';
 
 /**
- * An admin releases a held order to fulfilment, unless its money was taken back. Run twice, it finds the order paid.
+ * An operator releases a held order to fulfilment, unless its money was taken back. Run twice, it finds the order paid.
  */
 export async function releaseOrder(
   deps: JobDependencies,

@@ -7,7 +7,7 @@ import { publishOrders } from '../orders/publish-orders.ts';
 import { submitOrderCommand } from '../order-commands.ts';
 
 /**
- * An admin requests a refund, at most of what was received. An order that is refunded in full is held at once. The
+ * An operator requests a refund, at most of what was received. An order that is refunded in full is held at once. The
  * sweeper adds the job that sends the refund. Run twice, it finds the refund.
  */
 export async function requestRefund(

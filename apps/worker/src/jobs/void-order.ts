@@ -6,7 +6,7 @@ import { submitOrderCommand } from '../order-commands.ts';
 import { publishOrders } from '../orders/publish-orders.ts';
 
 /**
- * An admin ends a held order whose payment was taken back: cancels it and frees its stock. Run twice, it finds the
+ * An operator ends a held order whose payment was taken back: cancels it and frees its stock. Run twice, it finds the
  * order ended.
  */
 export async function voidOrder(

@@ -1,6 +1,6 @@
 import type { PaymentOutcome } from '../payment-attempt.ts';
 
-/** A receipt: money that a gateway, or an admin for a bank transfer, reports. */
+/** A payment: money that a gateway, or an operator for a bank transfer, reports. */
 export interface ReceivedPayment {
   readonly amountRupiah: number;
   readonly currency: string;
@@ -40,9 +40,9 @@ export type OrderCommand =
       readonly backRupiah: number;
       readonly actor: string;
     }
-  /** An admin ends a held order whose payment was taken back. */
+  /** An operator ends a held order whose payment was taken back. */
   | { readonly kind: 'void'; readonly orderId: string; readonly actor: string; readonly reason: string }
-  /** The reversal period is over, or an admin releases the order. */
+  /** The reversal period is over, or an operator releases the order. */
   | {
       readonly kind: 'release_hold';
       readonly orderId: string;

@@ -9,7 +9,7 @@ import { advance, type AttemptRow, type ExceptionRow, type OrderAggregate, type 
 /** The facts that a decision uses besides its order. */
 export interface DecisionContext {
   readonly now: Date;
-  /** Whether money that the shop has no claim to is refunded without an admin. */
+  /** Whether money that the shop has no claim to is refunded without an operator. */
   readonly refundByItself: boolean;
   /** The exceptions that commands name, by id. */
   readonly exceptions: ReadonlyMap<number, ExceptionRow>;
@@ -64,7 +64,7 @@ export class Draft {
     this.record('orderMoves', { orderId, from, version, to, dueAt, actor, reason });
   }
 
-  /** Keeps a paid order from being shipped until an admin or a refund has decided. */
+  /** Keeps a paid order from being shipped until an operator or a refund has decided. */
   holdOrder(why: Why): void {
     const { orderId, state } = this.order;
     if (state === 'paid') this.moveOrder('payment_hold', why);

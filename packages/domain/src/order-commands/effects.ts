@@ -8,7 +8,7 @@ import type { PaymentExceptionKind, PaymentExceptionState } from '../payment-exc
 /** The rows that decisions want written, by table. Rows of one list are written in the given order. */
 export interface EffectRows {
   orderMoves: OrderMove;
-  /** Held orders that an admin or a refund decides: the sweeper skips them. */
+  /** Held orders that an operator or a refund decides: the sweeper skips them. */
   heldOrders: string;
   shipments: Shipment;
   stockMovements: StockMovement;

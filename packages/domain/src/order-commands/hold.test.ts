@@ -82,7 +82,7 @@ describe('releasing a held order', () => {
     expect(release(soldOrder('payment_hold', { attempts: partly })).outcome).toBe('released');
   });
 
-  it('is left to an admin when the payment is disputed', () => {
+  it('is left to an operator when the payment is disputed', () => {
     const disputed = soldOrder('payment_hold', { attempts: [paid({ disputedAt: NOW })] });
     expect(release(disputed, true).outcome).toBe('kept');
     expect(release(disputed, false).outcome).toBe('released');

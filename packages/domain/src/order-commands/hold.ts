@@ -3,7 +3,7 @@ import type { Draft } from './draft.ts';
 import { cancelUnshipped, reduceSale } from './sale.ts';
 import { payingAttemptOf } from './state.ts';
 
-/** An admin ends a held order whose payment was taken back. */
+/** An operator ends a held order whose payment was taken back. */
 export function voidOrder(draft: Draft, { actor, reason }: CommandOf<'void'>): CommandOutcomes['void'] {
   const paying = payingAttemptOf(draft.aggregate);
   if (draft.order.state !== 'payment_hold' || paying === undefined) return 'kept';

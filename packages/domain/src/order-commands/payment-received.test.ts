@@ -107,7 +107,7 @@ describe('a payment of the expected amount', () => {
     expect(second.effects.newExceptions?.[0]?.refund?.dueAt).toEqual(after(REVERSAL_HOLD_MS));
   });
 
-  it('is left to an admin when automatic refunds are off', () => {
+  it('is left to an operator when automatic refunds are off', () => {
     const decision = pay(order('cancelled', { attempts: [attempt()] }), {}, { refundByItself: false });
     expect(openedBy(decision)).toEqual([['paid_after_cancel', 'o-1', PRICE]]);
     expect(decision.effects.newExceptions?.[0]).not.toHaveProperty('refund');
@@ -141,7 +141,7 @@ describe('a payment of another amount or currency', () => {
     },
   );
 
-  it('is not booked in another currency: an admin handles it', () => {
+  it('is not booked in another currency: an operator handles it', () => {
     const decision = pay(order('awaiting_payment', { attempts: [attempt()] }), { currency: 'USD' });
     expect(decision.outcome).toBe('wrong_amount');
     expect(Object.keys(decision.effects)).toEqual(['newExceptions']);

@@ -7,7 +7,7 @@ import type { Draft, Why } from './draft.ts';
 import { newRefund } from './refund.ts';
 import type { AttemptRow } from './state.ts';
 
-/** Books a receipt, and decides its payment outcome for the order. */
+/** Enters a payment, and decides its payment outcome for the order. */
 export function receivePayment(
   draft: Draft,
   { attemptId, received, actor }: CommandOf<'pay'>,
@@ -15,14 +15,14 @@ export function receivePayment(
   const attempt = draft.attempt(attemptId);
   if (attempt.outcome !== null) return receiveRepeated(draft, attempt, attempt.outcome, received, actor);
   const outcome = outcomeOf(draft, attempt, received);
-  if (isCountable(received)) bookReceipt(draft, attempt, outcome, received, actor);
+  if (isCountable(received)) enterPayment(draft, attempt, outcome, received, actor);
   if (outcome === 'paid')
     markPaid(draft, attempt, received, { actor, reason: `${actor} confirmed ${attemptId}` });
   else openReceiptException(draft, attempt, outcome, received);
   return outcome;
 }
 
-/** An admin handles money of another currency. */
+/** An operator handles money of another currency. */
 const isCountable = ({ currency }: ReceivedPayment): boolean => currency === 'IDR';
 
 function outcomeOf(draft: Draft, attempt: AttemptRow, received: ReceivedPayment): PaymentOutcome {
@@ -50,7 +50,7 @@ function outcomeOf(draft: Draft, attempt: AttemptRow, received: ReceivedPayment)
   return state satisfies never;
 }
 
-function bookReceipt(
+function enterPayment(
   draft: Draft,
   attempt: AttemptRow,
   outcome: PaymentOutcome,
@@ -125,7 +125,7 @@ function receiveRepeated(
   if (state === 'reversed' || state === 'charged_back') reinstate(draft, attempt, outcome, received, actor);
   const { amountRupiah, transactionId } = received;
   if (gateway !== 'bank_transfer' || transactionId === entered) return outcome;
-  // Another line of the bank statement. An attempt holds one payment, so an admin handles this one.
+  // Another line of the bank statement. An attempt holds one payment, so an operator handles this one.
   draft.openException('second_payment', attempt, {
     ...{ subject: `${id} ${transactionId}`, amountRupiah },
     detail: `${amountRupiah} IDR arrived for ${id} as ${transactionId}, after ${entered}. It is not booked.`,

@@ -250,7 +250,7 @@ describe('a refund that ends', () => {
     expect(openedBy(decision)).toEqual([['paid_back_twice', 'rf', 20_000]]);
     expect(decision.effects.newExceptions?.[0]?.detail).toContain('succeeded. o-1 was charged_back');
     expect(decision.effects.refundedTotals).toBeUndefined();
-    // The payment is partly taken back and partly refunded: an admin decides.
+    // The payment is partly taken back and partly refunded: an operator decides.
     expect(pathOf(decision)).toEqual([]);
   });
 });

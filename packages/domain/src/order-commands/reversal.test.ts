@@ -57,7 +57,7 @@ describe('a payment that a bank takes back', () => {
     expect(decision.effects.newExceptions).toBeUndefined();
   });
 
-  it('by a chargeback while its order is held leaves the order to an admin', () => {
+  it('by a chargeback while its order is held leaves the order to an operator', () => {
     const decision = undo(soldOrder('payment_hold'), 'chargeback');
     expect(pathOf(decision)).toEqual([]);
     expect(decision.effects.heldOrders).toEqual(['o']);
