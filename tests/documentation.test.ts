@@ -58,7 +58,9 @@ describe('docs/architecture.md', () => {
 
   it('leads through functions that stand in the files it links to', () => {
     const stops = [...section(page, 'Follow the code').matchAll(/^\| \d+ +\| \[`([\w.]+)`\]\(([^)]+)\)/gm)];
-    expect(stops).toHaveLength(24);
+    expect(stops.map(([row]) => Number(/\d+/.exec(row)?.[0]))).toEqual(
+      Array.from({ length: 3 }, () => [1, 2, 3, 4, 5, 6, 7, 8]).flat(),
+    );
     const missing = stops.filter(([, name = '', link = '']) => {
       const file = path.join(root, path.dirname(page), link);
       const identifier = name.split('.').at(-1);

@@ -17,7 +17,7 @@ export const DOCUMENTATION_PAGE = '/admin/docs';
 
 /** Routes that plugins add. */
 export const PLUGIN_ROUTES: readonly PluginRoutes<AdminRuleTypes>[] = [
-  { plugin: '@fastify/swagger-ui', url: DOCUMENTATION_PAGE, rules: { access: 'public' } },
+  { plugin: '@fastify/swagger-ui', method: 'GET', url: DOCUMENTATION_PAGE, rules: { access: 'public' } },
 ];
 
 /** The rules of a route. Every route has them, or the app does not start. */

@@ -20,8 +20,8 @@ export const DOCUMENTATION_PAGE = '/docs';
 
 /** Routes that plugins add. */
 export const PLUGIN_ROUTES: readonly PluginRoutes<ApiRuleTypes>[] = [
-  { plugin: '@fastify/cors', url: '*', rules: { access: 'public', closedBy: [] } },
-  { plugin: '@fastify/swagger-ui', url: DOCUMENTATION_PAGE, rules: { access: 'public' } },
+  { plugin: '@fastify/cors', method: 'OPTIONS', url: '*', rules: { access: 'public', closedBy: [] } },
+  { plugin: '@fastify/swagger-ui', method: 'GET', url: DOCUMENTATION_PAGE, rules: { access: 'public' } },
 ];
 
 /** The rules of a route. Every route has them, or the app does not start. */

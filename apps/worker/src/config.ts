@@ -37,7 +37,10 @@ const schema = z
       )
       .pipe(z.array(account)),
     /** Whether second and late payments are refunded without an operator. */
-    REFUND_BY_ITSELF: z.enum(['true', 'false']).default('true'),
+    REFUND_BY_ITSELF: z
+      .enum(['true', 'false'])
+      .default('true')
+      .transform((value) => value === 'true'),
   })
   .and(gatewaySettings.transform((gateways) => ({ gateways })));
 

@@ -69,7 +69,7 @@ export async function openDependencies(
   const orderCommands = batchOrderCommands(db, {
     touch: (touched) => stock.touch(touched),
     maxBatchSize: config.ORDER_COMMAND_BATCH_SIZE,
-    refundByItself: config.REFUND_BY_ITSELF === 'true',
+    refundByItself: config.REFUND_BY_ITSELF,
     now,
   });
   const transferAccounts = config.BANK_ACCOUNTS;

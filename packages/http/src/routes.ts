@@ -56,9 +56,10 @@ export interface Router<T extends RouteRuleTypes> {
   post: AddRoute<WritingRouteRules<T>>;
 }
 
-/** Rules for the routes that a plugin adds at `url` and below, as the plugin cannot declare them itself. */
+/** Rules for the routes of one method that a plugin adds at `url` and below, as the plugin cannot declare them itself. */
 export interface PluginRoutes<T extends RouteRuleTypes> {
   plugin: string;
+  method: 'GET' | 'OPTIONS';
   url: string;
   rules: RouteRules<T>;
 }
@@ -72,7 +73,7 @@ export function requireRouteRules<T extends RouteRuleTypes>(
   plugins: readonly PluginRoutes<T>[],
 ): void {
   app.addHook('onRoute', (route) => {
-    const added = plugins.find(({ url }) => isAtOrBelow(url, route));
+    const added = plugins.find((plugin) => isAddedBy(plugin, route));
     if (added !== undefined) route.config = { ...added.rules, ...route.config };
     const { access, closedBy } = route.config ?? {};
     const named = `${String(route.method)} ${route.url}`;
@@ -86,7 +87,10 @@ export function requireRouteRules<T extends RouteRuleTypes>(
   });
 }
 
-function isAtOrBelow(url: string, route: RouteOptions): boolean {
+function isAddedBy({ method, url }: { method: string; url: string }, route: RouteOptions): boolean {
+  // Fastify adds a HEAD for each GET.
+  const methods = method === 'GET' ? ['GET', 'HEAD'] : [method];
+  if (![route.method].flat().every((each) => methods.includes(each))) return false;
   return route.url === url || route.url.startsWith(`${url}/`);
 }
 

@@ -19,7 +19,11 @@ export const redisConfig = {
     .refine((url) => (url.startsWith('redis+cluster:') ? CLUSTER_URL.test(url) : URL.canParse(url)), {
       error: 'Invalid URL; that of a cluster is redis+cluster://host:port,host:port',
     }),
-  QUEUE_PREFIX: z.string().min(1).default('antrean'),
+  /** In a hash tag, which a brace would end. */
+  QUEUE_PREFIX: z
+    .string()
+    .regex(/^[^{}]+$/, 'must have no braces and not be empty')
+    .default('antrean'),
 };
 
 /**

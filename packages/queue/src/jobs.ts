@@ -153,7 +153,7 @@ const paymentEventSchema = z.object({
   /** Unique per event of the gateway: the same event delivered twice has the same key. */
   dedupeKey: fromOutside,
   requestId: z.string().min(1),
-  /** What it says of money, as its gateway's parser read it. Jobs from before 0.1.0 have none: it is in their payload. */
+  /** What it says of money, as its gateway's parser read it; in older jobs only the payload says it. */
   claim: z.object({ claimsPaid: z.boolean(), claimedRupiah: z.int().positive().nullable() }).exactOptional(),
   payload: z.record(z.string(), z.unknown()),
 });

@@ -74,7 +74,7 @@ const movesOf = (keyspace: Keyspace) => {
   return (key: string) => queueMoveOf(key) ?? otherMoveOf(key);
 };
 
-/** Whether Redis holds keys that version 0.1 made before `Keyspace` did. */
+/** Whether Redis holds keys from before the restructure of 2026-11-30. */
 export const hasLegacyKeys = (redis: Redis, keyspace: Keyspace): Promise<boolean> =>
   hasKeysToMove(redis, legacyPrefix(keyspace), movesOf(keyspace));
 

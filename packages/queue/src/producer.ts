@@ -29,7 +29,7 @@ export interface Producer {
   close(): Promise<void>;
 }
 
-/** The caller owns `redis` (see connections.ts) and closes it after the producer. */
+/** The caller owns `redis` (see `openRequestRedis`) and closes it after the producer. */
 export function createProducer(redis: Redis, keyspace: Keyspace): Producer {
   const queues = new Map(
     QUEUES.map((name) => {

@@ -1,7 +1,7 @@
 import type { Keyspace } from '../keyspace.ts';
 import type { KeyMove } from './move-keys.ts';
 
-/** The keys that version 0.1 made before `Keyspace` did, but for BullMQ's: each with its new name. */
+/** The keys from before the restructure of 2026-11-30, but for BullMQ's: each with its new name. */
 export function legacyKeyMoves(keyspace: Keyspace): (key: string) => KeyMove | undefined {
   const one = new Map<string, KeyMove>([
     ['line:tickets', { kind: 'counters of the line', to: keyspace.lineTickets }],
