@@ -1,5 +1,4 @@
 import { type Kysely, sql } from 'kysely';
-import { openDatabase } from './database.ts';
 import type { Database } from './schema.ts';
 
 export interface SeedProduct {
@@ -11,49 +10,6 @@ export interface SeedProduct {
   priceRupiah: number;
   onHand: number;
 }
-
-const DEMO_CATALOGUE: readonly SeedProduct[] = [
-  {
-    sku: 'KOPI-GAYO-250',
-    name: 'Kopi Gayo 250 g',
-    description: 'Kopi arabika dari Aceh Tengah, sangrai sedang.',
-    category: 'kopi',
-    priceRupiah: 85_000,
-    onHand: 500,
-  },
-  {
-    sku: 'BATIK-PARANG-M',
-    name: 'Kemeja Batik Parang, M',
-    description: 'Katun cap dari Pekalongan.',
-    category: 'busana',
-    priceRupiah: 275_000,
-    onHand: 120,
-  },
-  {
-    sku: 'SAMBAL-ROA-150',
-    name: 'Sambal Roa 150 g',
-    description: 'Sambal ikan roa dari Manado.',
-    category: 'makanan',
-    priceRupiah: 42_000,
-    onHand: 800,
-  },
-  {
-    sku: 'TENUN-IKAT-SYAL',
-    name: 'Syal Tenun Ikat',
-    description: 'Tenun tangan dari Sumba Timur.',
-    category: 'busana',
-    priceRupiah: 320_000,
-    onHand: 60,
-  },
-  {
-    sku: 'SEPATU-KANVAS-42',
-    name: 'Sepatu Kanvas Obral, 42',
-    description: 'Barang obral: stok terbatas.',
-    category: 'sepatu',
-    priceRupiah: 149_000,
-    onHand: 50,
-  },
-];
 
 /** Adds products that do not exist yet, each with its opening stock and the ledger row for it. */
 export async function addProducts(db: Kysely<Database>, products: readonly SeedProduct[]): Promise<void> {
@@ -121,45 +77,4 @@ const insertion = (actor: string, condition = sql`true`) => sql`
 export async function isKnownSku(db: Kysely<Database>, sku: string): Promise<boolean> {
   const found = await db.selectFrom('products').select('id').where('sku', '=', sku).executeTakeFirst();
   return found !== undefined;
-}
-
-export async function seedDemoCatalogue(databaseUrl: string): Promise<void> {
-  const db = openDatabase({ url: databaseUrl, maxConnections: 1 });
-  try {
-    await addProducts(db, DEMO_CATALOGUE);
-  } finally {
-    await db.destroy();
-  }
-}
-
-export interface StockAudit {
-  sku: string;
-  onHand: number;
-  reserved: number;
-  committed: number;
-  ledgerOnHand: number;
-  ledgerReserved: number;
-  ledgerCommitted: number;
-  /** Ledger rows that do not start where the previous row ended. Above 0, the ledger is wrong. */
-  gaps: number;
-}
-
-/** Each product's counters beside the sums of its ledger. They must be equal. */
-export async function auditStock(db: Kysely<Database>, sku?: string): Promise<StockAudit[]> {
-  const { rows } = await sql<StockAudit>`
-    select p.sku, s.on_hand, s.reserved, s.committed,
-           coalesce(sum(m.on_hand_delta), 0)::int as ledger_on_hand,
-           coalesce(sum(m.reserved_delta), 0)::int as ledger_reserved,
-           coalesce(sum(m.committed_delta), 0)::int as ledger_committed,
-           (count(*) filter (where (m.on_hand_from, m.reserved_from, m.committed_from) is distinct from
-                                   (m.on_hand_before, m.reserved_before, m.committed_before)
-                                   and m.id is not null))::int as gaps
-    from stock s join products p on p.id = s.product_id
-    left join (select *, lag(on_hand_to, 1, 0) over w as on_hand_before, lag(reserved_to, 1, 0) over w as reserved_before,
-                      lag(committed_to, 1, 0) over w as committed_before
-               from inventory_movements window w as (partition by product_id order by id)) m
-      on m.product_id = s.product_id
-    where ${sku ?? null}::text is null or p.sku = ${sku ?? null}
-    group by p.sku, s.product_id order by p.sku`.execute(db);
-  return rows;
 }

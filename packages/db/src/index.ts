@@ -12,14 +12,12 @@ export type { Database, TransferAccount } from './schema.ts';
 // Catalogue and stock.
 export {
   addProducts,
-  auditStock,
   isKnownSku,
   type SavedProducts,
   saveProducts,
-  seedDemoCatalogue,
   type SeedProduct,
-  type StockAudit,
 } from './catalogue.ts';
+export { auditStock, type StockAudit } from './stock-audit.ts';
 export { findProduct, listProducts, type Product, type ProductQuery, type ProductSale } from './products.ts';
 export { limitLockWait } from './locks.ts';
 export {

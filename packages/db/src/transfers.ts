@@ -7,13 +7,20 @@ const CODE_RANGES = [
   { from: 1_000, to: 9_999 },
 ] as const;
 
+interface WantedAmount {
+  attemptId: string;
+  totalRupiah: number;
+  accounts: readonly TransferAccount[];
+  now: Date;
+}
+
 /**
  * Takes an amount a little above the total that no other open transfer to the same account has, and reserves it for
  * this attempt: three digits at each account in turn, then four. Undefined when none is left.
  */
 export async function takeTransferAmount(
   trx: Transaction<Database>,
-  wanted: { attemptId: string; totalRupiah: number; accounts: readonly TransferAccount[]; now: Date },
+  wanted: WantedAmount,
 ): Promise<{ account: TransferAccount; amountRupiah: number } | undefined> {
   const { attemptId, totalRupiah, accounts, now } = wanted;
   for (const { from, to } of CODE_RANGES) {
@@ -45,7 +52,7 @@ export async function takeTransferAmount(
 /** Takes the amount that was freed longest ago, before its cooldown ends: better than no amount, in a sale. */
 async function takeLongestFreed(
   trx: Transaction<Database>,
-  { attemptId, totalRupiah, accounts }: Parameters<typeof takeTransferAmount>[1],
+  { attemptId, totalRupiah, accounts }: WantedAmount,
 ): Promise<{ account: TransferAccount; amountRupiah: number } | undefined> {
   const last = CODE_RANGES.at(-1)?.to ?? 0;
   for (const place of accounts) {

@@ -2,13 +2,7 @@
 // Redis (see upgrade.ts). Where a demo key is given, it also adds the demo catalogue and lets that key place orders.
 // Running it again changes nothing.
 import { projectAllStorefronts } from '@antrean/backoffice';
-import {
-  addStorefrontKey,
-  liveStorefronts,
-  openDatabase,
-  putStorefront,
-  seedDemoCatalogue,
-} from '@antrean/db';
+import { addProducts, addStorefrontKey, liveStorefronts, openDatabase, putStorefront } from '@antrean/db';
 import { configOrExit, parseConfig, redisConfig } from '@antrean/process';
 import {
   bumpCatalogue,
@@ -20,6 +14,7 @@ import {
   waitForRedis,
 } from '@antrean/redis';
 import { z } from 'zod';
+import { DEMO_CATALOGUE } from './demo-catalogue.ts';
 import { StillRunningError, upgrade } from './upgrade.ts';
 
 const schema = z.object({
@@ -45,14 +40,14 @@ try {
 }
 
 async function seedDemo(demoKey: string): Promise<void> {
-  await seedDemoCatalogue(DATABASE_URL);
   const db = openDatabase({ url: DATABASE_URL, maxConnections: 1 });
   try {
+    await addProducts(db, DEMO_CATALOGUE);
     await bumpCatalogue(redis, keyspace);
     const { storefronts } = await liveStorefronts(db);
     // Its limits may have been changed since.
     if (!storefronts.some(({ id }) => id === 'demo')) {
-      await putStorefront(db, { id: 'demo', ...DEFAULT_LIMITS }, 'preparation');
+      await putStorefront(db, { id: 'demo', ...DEFAULT_LIMITS }, 'release step');
     }
     const digest = digestOfKey(demoKey);
     await addStorefrontKey(db, {
@@ -62,7 +57,7 @@ async function seedDemo(demoKey: string): Promise<void> {
         kind: 'secret',
         name: 'Demo storefront',
       },
-      ...{ digest, scopes: [...SCOPES], origins: [], createdBy: 'preparation' },
+      ...{ digest, scopes: [...SCOPES], origins: [], createdBy: 'release step' },
     });
     await projectAllStorefronts(db, redis, keyspace);
   } finally {

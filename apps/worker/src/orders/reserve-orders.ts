@@ -1,4 +1,5 @@
 import {
+  type Database,
   existingOrderIds,
   insertAllotted,
   lockOpenSaleItems,
@@ -8,6 +9,7 @@ import {
   readOrders,
   storedOrders,
   type StoredOrder,
+  type Transaction,
 } from '@antrean/db';
 import {
   type Allotment,
@@ -113,7 +115,7 @@ export async function reserveOrders(
 const NOWAIT = { nowait: true } as const;
 
 async function reserveInTransaction(
-  trx: Parameters<typeof lockStock>[0],
+  trx: Transaction<Database>,
   batch: readonly AcceptedOrder[],
   now: Date,
 ): Promise<{ result: { fresh: StoredOrder[]; known: string[] }; writes: Promise<unknown>[] }> {
