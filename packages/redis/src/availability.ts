@@ -4,12 +4,12 @@ import type { Keyspace } from './keyspace.ts';
 /** The availability of a product in PostgreSQL, after a change. */
 export interface ProductAvailability {
   sku: string;
-  /** Of its stock row; grows with each change. */
+  /** The version of its stock row; grows with each change. */
   version: number;
   available: number;
   /** The regular price. */
   priceRupiah: number;
-  /** The flash sale that is open, whose quota counts too. */
+  /** The open flash sale; its quota limits sales too. */
   sale: { startsAtMs: number; endsAtMs: number; quotaLeft: number; priceRupiah: number } | null;
 }
 
@@ -18,11 +18,11 @@ export interface AvailabilitySnapshot extends Omit<ProductAvailability, 'version
 }
 
 /**
- * How long a snapshot refuses orders. A worker that died may leave a wrong one: after that time an order passes the gate,
- * and the worker that reserves it publishes the present state.
+ * How long a snapshot may refuse orders. A worker that crashed may leave an outdated one: after that time orders pass the
+ * gate again, and the worker that reserves them publishes the present state.
  */
 export const SNAPSHOT_VALID_MS = 30_000;
-/** Versions are compared for longer, so that a worker that was paused cannot publish the past. */
+/** Versions are kept longer, so that a worker that was paused cannot publish an older state. */
 const SNAPSHOT_TTL_SECONDS = 24 * 3600;
 
 /** Replaces a snapshot only by a newer state of the stock. */
@@ -71,7 +71,7 @@ export class AvailabilitySnapshots {
     await this.#redis.antreanPublishStock(keys.length, ...keys, SNAPSHOT_TTL_SECONDS, ...fields);
   }
 
-  /** In one round trip, in the order asked; undefined where nothing was published for a day. */
+  /** In one round trip, in the given order; undefined for a product without a snapshot in the last day. */
   async read(skus: readonly string[]): Promise<(AvailabilitySnapshot | undefined)[]> {
     if (skus.length === 0) return [];
     const pipeline = this.#redis.pipeline();

@@ -1,12 +1,12 @@
-/** After that time the next call starts beside one that is still in progress, so that a slow one does not delay it. */
+/** After that time the next call starts even while another one is in progress, so that a slow call does not delay it. */
 const WAIT_AT_MOST_MS = 5;
 
-/** More inputs are sent as several calls: while Redis works on the first, the client prepares or answers others. */
+/** More inputs are sent in several calls: while Redis works on the first, the client prepares or parses others. */
 const MOST_AT_ONCE = 64;
 
 /**
- * Joins concurrent inputs into one call of `run`, which answers in their order: inputs that come during a call go with the
- * next one. Where each call waits for the disk, many requests wait for it once. A call that fails rejects all its inputs.
+ * Joins concurrent inputs into one call of `run`, which returns results in their order. Inputs that arrive during a call go
+ * into the next one, so that many requests share one wait for the disk. A failed call rejects all its inputs.
  */
 export function batchLoader<T, R>(
   run: (inputs: readonly T[]) => Promise<readonly R[]>,
@@ -36,7 +36,7 @@ export function batchLoader<T, R>(
   const schedule = () => {
     if (waiting.length === 0) return;
     if (waiting.length >= MOST_AT_ONCE) void send();
-    // With all other inputs of this turn of the event loop.
+    // Together with all other inputs of this turn of the event loop.
     else if (underWay === 0) next ??= setImmediate(() => void send());
     else timer ??= setTimeout(() => void send(), WAIT_AT_MOST_MS);
   };

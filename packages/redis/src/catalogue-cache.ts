@@ -3,34 +3,34 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from './connections.ts';
 import type { Keyspace } from './keyspace.ts';
 
-/** Of a plain page or a product; a fifth more or less, so that pages that were read together expire apart. */
+/** For a plain page or a product; varied by a fifth, so that pages that were read together expire at different times. */
 const FRESH_MS = 10_000;
-/** After that it is shown while a process reads it again, and while PostgreSQL is away. */
+/** After FRESH_MS an entry is still shown while a process reads it again, and while PostgreSQL is away. */
 const KEPT_MS = 5 * 60_000;
-/** Of queries that clients can invent, as searches, and of empty answers. */
+/** For queries that clients can invent, such as searches, and for empty results. */
 const FLEETING_FRESH_MS = 5_000;
 const FLEETING_KEPT_MS = 10_000;
 /**
- * Invented queries, and those with an empty answer, share so many places: however many queries there are, they never fill
- * Redis, which also holds the orders.
+ * Invented queries, and those with an empty result, share this number of places. So they cannot fill Redis, which also
+ * holds the orders, however many there are.
  */
 const PLACES = 512;
-/** One reader at a time for each query, over all processes. The lock of a reader that died ends after that time. */
+/** One reader at a time for each query, over all processes. The lock of a reader that crashed ends after that time. */
 const LOCK_MS = 5_000;
-/** After a failed read, no process tries again for so long. */
+/** How long no process reads a query again after a failed read. */
 const FAILURE_PAUSE_MS = 1_000;
 /** When a read takes longer, an older entry is shown if there is one. */
 const STALE_PATIENCE_MS = 250;
-/** Without an older entry, a process waits so long for the read of another one, then reads too. */
+/** Without an older entry, a process waits this long for another process's read, then reads too. */
 const WAIT_MS = 1_000;
 const GIVE_UP_MS = 3_000;
 const LOOK_EVERY_MS = 25;
-/** Reads of this process at a time, fewer than its connections to PostgreSQL, and how many may wait. */
+/** Concurrent reads of this process, fewer than its connections to PostgreSQL, and how many more may wait. */
 const MAX_READINGS = 3;
 const MAX_WAITING = 200;
-/** Redis is not asked for so long after it failed, as each failure may take as long as its command timeout. */
+/** How long Redis is not asked after a failure, as each failure may take as long as its command timeout. */
 const REDIS_PAUSE_MS = 1_000;
-/** What this process read itself, for when Redis is away. */
+/** Entries that this process read, used while Redis is away. */
 const MEMORY_FRESH_MS = 1_000;
 const MEMORY_SIZE = 100;
 
@@ -59,7 +59,7 @@ type ScriptedRedis = Redis & {
 
 /** A query of the catalogue. */
 interface CatalogueQuery {
-  /** The same for the same query, and for no other. */
+  /** Unique for each query. */
   key: string;
   /** Clients can make up any number of such queries. */
   isInvented: boolean;
@@ -67,15 +67,15 @@ interface CatalogueQuery {
 
 interface CatalogueEntry<T> {
   value: T;
-  /** When its read began, by this process's clock or another's. */
+  /** When its read began, by the clock of the process that read. */
   madeAtMs: number;
 }
 
 export interface CatalogueCache {
   /**
-   * What `load` last read for this query, from Redis where it is there. `load` runs once at a time over all processes;
-   * `isEmpty` says that its answer is empty. Rejects with what `load` rejected with, or with CatalogueAwayError, when there
-   * is nothing to show.
+   * The last result of `load` for this query, from Redis if it is stored there. `load` runs once at a time over all
+   * processes; `isEmpty` says that its result is empty. Without a result to show it rejects with the error of `load`, or
+   * with CatalogueAwayError.
    */
   read<T>(
     query: CatalogueQuery,
@@ -83,14 +83,14 @@ export interface CatalogueCache {
   ): Promise<CatalogueEntry<T> & { isRedisAway: boolean }>;
 }
 
-/** There is no entry to show, and reading one takes too long. */
+/** No entry is stored, and reading one takes too long. */
 export class CatalogueAwayError extends Error {
   readonly code = 'catalogue_away';
 }
 
 interface Entry extends CatalogueEntry<unknown> {
   key: string;
-  /** Of the catalogue when it was read. */
+  /** The catalogue's revision when it was read. */
   revision: string;
   freshUntilMs: number;
 }
@@ -101,7 +101,7 @@ interface Flight {
   landing: Promise<Entry | undefined>;
 }
 
-/** Call after each change of products or sales is committed: earlier entries are no longer fresh then. */
+/** Call after each change of products or sales is committed: earlier entries are then no longer fresh. */
 export async function bumpCatalogue(redis: Redis, keyspace: Keyspace): Promise<void> {
   await redis.incr(keyspace.catalogueRevision);
 }
@@ -110,7 +110,7 @@ export async function bumpCatalogue(redis: Redis, keyspace: Keyspace): Promise<v
 export function createCatalogueCache(o: {
   redis: Redis;
   keyspace: Keyspace;
-  /** A read failed, and an older entry is shown; or Redis failed. */
+  /** Called when a read failed and an older entry is shown, or when Redis failed. */
   onError: (error: unknown) => void;
 }): CatalogueCache {
   o.redis.defineCommand('antreanCatalogueStore', { numberOfKeys: 3, lua: STORE });
@@ -122,7 +122,7 @@ export function createCatalogueCache(o: {
   let isRedisAway = false;
   let redisAgainAt = 0;
 
-  /** Undefined while Redis is away: then one request a second tries it again. */
+  /** Undefined while Redis is away: then one request a second tries again. */
   async function inRedis<T>(run: () => Promise<T>): Promise<T | undefined> {
     if (isRedisAway) {
       if (performance.now() < redisAgainAt) return undefined;
@@ -143,10 +143,10 @@ export function createCatalogueCache(o: {
   const look = (query: CatalogueQuery) =>
     inRedis(async () => {
       const [revision, own] = await redis.mget(o.keyspace.catalogueRevision, ownPlaceOf(o.keyspace, query));
-      // A second round trip: with a hot page the large entry of some search would come along each time.
+      // A second round trip, or each read of a popular page would also load the large entry of some search.
       const text = own ?? (query.isInvented ? null : await redis.get(sharedPlaceOf(o.keyspace, query)));
       const entry = text === null ? undefined : (JSON.parse(text) as Entry);
-      // Another invented query may have taken the place.
+      // Another invented query may have replaced the entry.
       return { revision: revision ?? '0', entry: entry?.key === query.key ? entry : undefined };
     });
 
@@ -169,7 +169,7 @@ export function createCatalogueCache(o: {
     });
   }
 
-  /** Reads for all processes, or answers undefined where another one reads and there is an older entry to show. */
+  /** Reads for all processes. Undefined when another process reads and there is an older entry to show. */
   async function refill(query: CatalogueQuery, revision: string, load: Load, canShowOlder: boolean) {
     const lock = o.keyspace.catalogueLock(digestOf(query.key));
     const token = randomUUID();
@@ -202,7 +202,7 @@ export function createCatalogueCache(o: {
     }
   }
 
-  /** One at a time in this process of each name. */
+  /** In this process one read at a time for each name. */
   function fly(name: string, run: () => Promise<Entry | undefined>): Flight {
     const known = flights.get(name);
     if (known !== undefined) return known;
@@ -275,7 +275,7 @@ function isFresh({ revision, entry }: { revision: string; entry: Entry | undefin
   return entry !== undefined && entry.revision === revision && Date.now() < entry.freshUntilMs;
 }
 
-/** An invented query has only the shared one. */
+/** An invented query has only its shared place. */
 function ownPlaceOf(keyspace: Keyspace, query: CatalogueQuery): string {
   return query.isInvented ? sharedPlaceOf(keyspace, query) : keyspace.catalogueEntry(query.key);
 }
@@ -287,13 +287,14 @@ function sharedPlaceOf(keyspace: Keyspace, { key }: CatalogueQuery): string {
 
 const digestOf = (key: string): string => createHash('sha256').update(key).digest('hex').slice(0, 32);
 
-/** Runs at most `max` at a time; beyond that `maxWaiting` wait, and more are rejected. */
+/** Runs at most `max` calls at a time; `maxWaiting` more wait, and others are rejected. */
 function limiter(max: number, maxWaiting: number) {
   const waiting: (() => void)[] = [];
   let running = 0;
   return async function limited<T>(run: () => Promise<T>): Promise<T> {
     if (running >= max) {
-      if (waiting.length >= maxWaiting) throw new CatalogueAwayError('Too many reads of the catalogue wait.');
+      if (waiting.length >= maxWaiting)
+        throw new CatalogueAwayError('Too many reads of the catalogue are waiting.');
       await new Promise<void>((resolve) => waiting.push(resolve));
     } else {
       running += 1;

@@ -7,10 +7,10 @@ export type Redis = RedisNode | Cluster;
 const FAIL_FAST = {
   enableOfflineQueue: false,
   maxRetriesPerRequest: 1,
-  // With the 200 ms of the rate limit's connection before it, an answer within a second.
+  // Together with the 200 ms of the rate limit's connection, a request is answered within a second.
   commandTimeout: 700,
-  // A silent connection is closed, and the commands sent on it are lost: they would pile up in memory, and run all at
-  // once when Redis goes on, for clients who have left.
+  // A silent connection is closed and its commands are lost. Otherwise they would pile up in memory and all run when
+  // Redis goes on, for clients that have disconnected.
   socketTimeout: 2_000,
   autoResendUnfulfilledCommands: false,
   connectTimeout: 2_000,
@@ -24,26 +24,26 @@ const FAIL_FAST = {
 export const openRequestRedis = (url: string): Redis => open(url, FAIL_FAST);
 
 /**
- * For what a worker publishes and adds after its commit: gives up after 10 s. No client waits for it, and a worker that
- * gave up while Redis is only slow, as during a rewrite of its log, would do the same again.
+ * For what a worker publishes and adds after its commit: gives up after 10 s. No client waits for it, and while Redis is
+ * slow, as during a rewrite of its log, a worker that gave up early would only repeat the same commands.
  */
 export const openWorkerRedis = (url: string): Redis =>
   open(url, { ...FAIL_FAST, commandTimeout: 10_000, socketTimeout: 15_000 });
 
-/** For what may be skipped when Redis is slow, as the rate limit: gives up after 200 ms. */
+/** For what may be skipped while Redis is slow, such as rate limits: gives up after 200 ms. */
 export const openRateLimitRedis = (url: string): Redis => open(url, { ...FAIL_FAST, commandTimeout: 200 });
 
 /**
- * For BullMQ's workers, which block on Redis for 10 s at most: no command timeout, endless retries. A connection that is
+ * For BullMQ's workers, which block on Redis for up to 10 s: no command timeout, endless retries. A connection that is
  * silent for longer is replaced.
  */
 export const openBlockingRedis = (url: string): Redis =>
   open(url, { maxRetriesPerRequest: null, socketTimeout: 15_000 });
 
 /**
- * For channels (see OrderChanges, which subscribes again itself after a lost connection). Every node of a cluster has
- * every message: this is a connection to one of the nodes that `url` names, and after a loss to the next of them.
- * ioredis's own subscriber of a cluster has no timeouts, and does not say when it has lost messages.
+ * For channels. OrderChanges subscribes again after a lost connection. Every node of a cluster has every message, so
+ * this connects to one of the nodes that `url` names, and after a loss to the next. ioredis's own subscriber for clusters
+ * has no timeouts and does not report lost messages.
  */
 export function openSubscriberRedis(url: string): RedisNode {
   const nodes = clusterNodesOf(url);
@@ -70,7 +70,7 @@ function open(url: string, options: Options): Redis {
   return redis;
 }
 
-/** Fails as one server does: without an offline queue, no command is sent again, as it may have been executed. */
+/** Fails as a single server does: without an offline queue no command is sent again, as it may have been executed. */
 function openCluster(nodes: readonly URL[], options: Options): Cluster {
   const { enableOfflineQueue = true, retryStrategy, ...ofNode } = options;
   const [{ username, password } = { username: '', password: '' }] = nodes;
@@ -87,7 +87,7 @@ function openCluster(nodes: readonly URL[], options: Options): Cluster {
       },
     },
   );
-  // By default a node is connected by the first command for it, and without an offline queue the next commands fail.
+  // By default ioredis connects a node on its first command, and without an offline queue the next commands fail.
   cluster.on('ready', () => {
     for (const node of cluster.nodes('master')) {
       if (node.status === 'wait') node.connect().catch(() => undefined);
@@ -96,13 +96,13 @@ function openCluster(nodes: readonly URL[], options: Options): Cluster {
   return cluster;
 }
 
-/** Of `redis+cluster://user:password@host:port,host:port`; undefined where the URL names one server. */
+/** The nodes of `redis+cluster://user:password@host:port,host:port`; undefined when the URL names one server. */
 function clusterNodesOf(url: string): URL[] | undefined {
   const [, login = '', addresses] = /^redis\+cluster:\/\/(.*@)?(.*)$/.exec(url) ?? [];
   return addresses?.split(',').map((address) => new URL(`redis://${login}${address}`));
 }
 
-/** A connection to each server behind this one: to one, or to every node of a cluster, replicas too. */
+/** A connection to each server: to the only one, or to every node of a cluster, with replicas. */
 export const serversOf = (redis: Redis): RedisNode[] => (redis instanceof Cluster ? redis.nodes() : [redis]);
 
 /** Resolves when the connection is usable; rejects after the deadline. */
@@ -126,7 +126,7 @@ export async function waitForRedis(redis: Redis, timeoutMs: number): Promise<voi
 
 async function untilReady(redis: Redis): Promise<void> {
   await statusOf(redis, ['ready']);
-  // A cluster says so before its nodes are connected. One that cannot be reached may have lost its slots to another.
+  // A cluster emits `ready` before its nodes are connected. A node out of reach may have lost its slots to another.
   if (redis instanceof Cluster) {
     await Promise.all(redis.nodes('master').map((node) => statusOf(node, ['ready', 'end'])));
   }
@@ -143,7 +143,7 @@ async function statusOf(redis: Redis, statuses: readonly ('ready' | 'end')[]): P
   });
 }
 
-/** Rejects while the keys cannot be reached. A bare PING to a cluster is answered by any of its nodes. */
+/** Rejects while the keys are out of reach. A plain PING to a cluster is answered by any of its nodes. */
 export async function pingRedis(redis: Redis, keyspace: Keyspace): Promise<void> {
   await redis.exists(keyspace.switches);
 }

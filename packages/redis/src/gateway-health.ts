@@ -3,10 +3,10 @@ import type { Keyspace } from './keyspace.ts';
 
 export type BreakerState = 'closed' | 'open' | 'half_open';
 
-/** How long a report counts; workers repeat it more often. */
+/** How long a report is valid; workers repeat it more often. */
 const REPORT_TTL_MS = 30_000;
 
-/** Reports this worker's breaker for payments created at the gateway. */
+/** Reports whether this worker's breaker lets payments be created at the gateway. */
 export async function reportGatewayHealth(
   redis: Redis,
   keyspace: Keyspace,
@@ -16,7 +16,7 @@ export async function reportGatewayHealth(
   await redis.set(keyspace.gatewayHealth(gateway), state, 'PX', REPORT_TTL_MS);
 }
 
-/** What workers have reported of these gateways lately; undefined where none did. */
+/** The latest valid report on each gateway; undefined without one. */
 export async function readGatewayHealth(
   redis: Redis,
   keyspace: Keyspace,

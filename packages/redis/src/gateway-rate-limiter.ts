@@ -9,40 +9,40 @@ interface Operation {
   operation: string;
 }
 
-/** What a gateway allows. `burst`: calls that may come at once after a quiet time, at least 1. */
+/** The limit of a gateway. `burst`: calls that may be made at once after a quiet time, at least 1. */
 export interface GatewayRateLimit {
   callsPerMinute: number;
   burst: number;
 }
 
-/** By gateway and operation; `default` is for each operation that is not named. A gateway not named has no limit. */
+/** By gateway and operation; `default` is for operations without a limit of their own. A gateway not listed has no limit. */
 export type GatewayRateLimits = Readonly<
   Record<string, { default: GatewayRateLimit } & Readonly<Record<string, GatewayRateLimit>>>
 >;
 
 export interface GatewayRateLimiter {
-  /** Waits for a permit to make the call; false when that takes longer than `maxWaitMs`. Never rejects. */
+  /** Waits for a permit for the call; false if that takes longer than `maxWaitMs`. Never rejects. */
   acquire(call: Operation & { urgency: Urgency }): Promise<boolean>;
   /** Stops the operation for `afterMs` and halves its rate. Never rejects. */
   slowDown(call: Operation, afterMs?: number): Promise<void>;
-  /** Answers false to all calls that wait. */
+  /** Resolves all waiting calls to false. */
   close(): void;
 }
 
-/** The rest is for other users of the account, and for clocks that differ. */
+/** The rest is left to other users of the gateway account, and to differences of clocks. */
 const SHARE_OF_LIMIT = 0.9;
-/** Of the rate, for each of `webhook` and `routine`, however many more urgent calls wait. */
+/** The part of the rate that `webhook` and `routine` calls each keep, however many more urgent calls wait. */
 const OWN_SHARE = 0.1;
 const DEFAULT_STOP_MS = 5_000;
-/** The slowest rate is a 32nd. */
+/** The slowest rate is a 32nd of the full one. */
 const MAX_HALVINGS = 5;
-/** Redis is not asked for so long after it failed, as each failure may take as long as its command timeout. */
+/** How long Redis is not asked after a failure, as each failure may take as long as its command timeout. */
 const REDIS_PAUSE_MS = 1_000;
 const MAX_TIMER_MS = 60_000;
 
 /**
- * GCRA on Redis's clock. `tat` is when the calls so far would be spread out evenly; a call may run ahead of it by the
- * tolerance of its urgency. Answers how many milliseconds to wait, 0 with a permit. `acquireLocally` below is the same.
+ * GCRA on Redis's clock. `tat` is the time at which the calls so far would be spread out evenly; a call may run ahead of
+ * it by the tolerance of its urgency. Returns the milliseconds to wait, 0 for a permit. `acquireLocally` below does the same.
  */
 const ACQUIRE = `
 local time = redis.call('TIME')
@@ -66,7 +66,7 @@ end
 redis.call('PEXPIRE', KEYS[1], math.ceil(math.max(tat - now + 20 * interval, 12 * tonumber(ARGV[6]))))
 return 0`;
 
-/** A 429 that comes while the operation is stopped has the same cause, and does not halve the rate again. */
+/** A 429 while the operation is stopped has the same cause, and does not halve the rate again. */
 const SLOW_DOWN = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
@@ -93,7 +93,7 @@ interface Waiting {
   timer: NodeJS.Timeout;
 }
 
-/** What one process knows of an operation. */
+/** The state of an operation in this process. */
 interface Lane {
   key: string;
   intervalMs: number;
@@ -102,7 +102,7 @@ interface Lane {
   isServing: boolean;
   hasNews: boolean;
   timer: NodeJS.Timeout | undefined;
-  /** As in Redis, by this process's clock, for when Redis is away. */
+  /** The same state as in Redis, by this process's clock, used while Redis is away. */
   local: {
     tat: number;
     stop: number;
@@ -112,20 +112,20 @@ interface Lane {
   };
 }
 
-/** Customers may use the whole burst, webhooks half of what they leave, and routine calls none of it. */
+/** Customers may use the whole burst, webhooks half of it, and routine calls none of it. */
 function toleranceOf(burst: number, urgency: Urgency): number {
   if (urgency === 'customer') return burst - 1;
   return urgency === 'webhook' ? Math.floor((burst - 1) / 2) : 0;
 }
 
 /**
- * Keeps calls to gateways below their rate limits, over all processes that share the Redis and the keyspace; `redis` should
- * give up soon, as `openRateLimitRedis` does. While Redis is away each process keeps the limits by itself, so that
- * several together may exceed them.
+ * Keeps calls to gateways below their rate limits, over all processes that share the Redis and the keyspace. `redis` should
+ * give up soon, as `openRateLimitRedis` does. While Redis is away each process limits its own calls, so that several
+ * processes together may exceed the limits.
  *
- * Calls get permits by urgency, then in order. The two less urgent kinds also have a tenth of the rate each as their own, so
- * that they are made however many customers wait. After a 429 the operation stops, then goes on at half the rate; every
- * `recoverMs` without another 429 doubles it, up to the full rate.
+ * Calls get permits by urgency, then in order. Each of the two less urgent kinds also has a tenth of the rate to itself, so
+ * that its calls are made however many customers wait. After a 429 the operation stops, then goes on at half the rate;
+ * every `recoverMs` without another 429 doubles it, up to the full rate.
  */
 export function createGatewayRateLimiter(o: {
   redis: Redis;
@@ -163,7 +163,7 @@ export function createGatewayRateLimiter(o: {
     return lane;
   }
 
-  /** Undefined when Redis is away. */
+  /** Undefined while Redis is away. */
   async function inRedis<T>(run: () => Promise<T>): Promise<T | undefined> {
     if (performance.now() < awayUntil) return undefined;
     try {
@@ -208,7 +208,7 @@ export function createGatewayRateLimiter(o: {
       ),
     );
     if (wait === undefined) return acquireLocally(lane, urgency, onlyOwn);
-    // So that there is no fresh burst when Redis goes away.
+    // So that there is no fresh burst when Redis becomes unavailable.
     if (wait === 0) noteLocally(lane.local, urgency, lane.intervalMs, performance.now());
     return wait;
   }
@@ -222,7 +222,7 @@ export function createGatewayRateLimiter(o: {
     one.resolve(hasPermit);
   }
 
-  /** Grants permits until there are none left for now; answers in how many milliseconds to try again. */
+  /** Grants permits until none is left for now; returns the milliseconds until the next try. */
   async function serve(lane: Lane): Promise<number> {
     for (;;) {
       let soonestMs = Infinity;
@@ -231,14 +231,14 @@ export function createGatewayRateLimiter(o: {
       for (const urgency of URGENCIES) {
         if (lane.waiting[urgency].length === 0) continue;
         const wait = await tryAcquire(lane, urgency, areOthersAhead);
-        // Not the call it was asked for, where that one has given up meanwhile.
+        // The call that the permit was acquired for may have given up meanwhile: the next one gets it.
         const first = lane.waiting[urgency][0];
         if (wait <= 0) {
           if (first) leave(lane, urgency, first, true);
           wasServed = true;
           break;
         }
-        // No call gets a permit before the first one does, unless more urgent calls give up.
+        // No call gets a permit before the first one, unless more urgent calls give up.
         const end = areOthersAhead ? -Infinity : performance.now() + wait;
         for (const one of lane.waiting[urgency].filter(({ deadline }) => deadline < end))
           leave(lane, urgency, one, false);

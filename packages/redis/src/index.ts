@@ -12,7 +12,7 @@ export {
 export { Keyspace } from './keyspace.ts';
 export { batchLoader } from './batch-loader.ts';
 
-// Orders as they are shown: admitted, waiting in line, and followed.
+// Orders as clients see them: admission, waiting line, changes.
 export {
   type Admission,
   type CancelledBy,

@@ -1,6 +1,6 @@
 /**
- * Every key in Redis, BullMQ's included. All begin with one hash tag, `{antrean}`: a Redis Cluster keeps them in one slot,
- * as a script or a transaction with several keys demands. The first word after the tag is the kind of the key, or the
+ * All keys in Redis, BullMQ's included. Each begins with one hash tag, `{antrean}`, so that a Redis Cluster keeps them in
+ * one slot; scripts and transactions with several keys need that. The word after the tag is the kind of the key, or the
  * name of a queue.
  */
 export class Keyspace {
@@ -12,9 +12,9 @@ export class Keyspace {
 
   /** Tests take a name of their own. */
   constructor(name: string) {
-    // An empty tag counts as none, and a brace in it would end it early.
+    // Redis Cluster ignores an empty tag, and a brace would end the tag early.
     if (!/^[^{}]+$/.test(name)) {
-      throw new Error(`QUEUE_PREFIX is '${name}'; it must have no braces and not be empty.`);
+      throw new Error(`QUEUE_PREFIX is '${name}'; it must not be empty or have braces. Set another name.`);
     }
     this.name = name;
     this.#tag = `{${name}}`;
@@ -31,7 +31,7 @@ export class Keyspace {
     return `${this.#tag}:status:${orderId}`;
   }
 
-  /** Tickets that queued orders were given, and tickets served: orders between them wait. */
+  /** The number of tickets given to queued orders, and of tickets served: the orders between them wait. */
   get lineTickets(): string {
     return `${this.#tag}:line:tickets`;
   }
@@ -50,12 +50,12 @@ export class Keyspace {
     return `${this.#tag}:availability:${sku}`;
   }
 
-  /** How often a bucket of a rate limit was counted in its window. */
+  /** How many requests a bucket of a rate limit counted in its window. */
   rate(bucket: string): string {
     return `${this.#tag}:rate:${bucket}`;
   }
 
-  /** The state of a gateway's breaker, as a worker reported it last. */
+  /** A gateway's breaker, as a worker last reported it. */
   gatewayHealth(gateway: string): string {
     return `${this.#tag}:gateway-health:${gateway}`;
   }
@@ -70,7 +70,7 @@ export class Keyspace {
     return `${this.#tag}:switches`;
   }
 
-  /** The changes of switches that PostgreSQL does not have yet: a list. */
+  /** Changes of switches that are not in PostgreSQL yet: a list. */
   get switchChanges(): string {
     return `${this.#tag}:switch-changes`;
   }
@@ -85,7 +85,7 @@ export class Keyspace {
     return `${this.#tag}:storefront-limits`;
   }
 
-  /** Another value after each change of storefront keys or limits. */
+  /** Gets a new value with each change of storefront keys or limits. */
   get storefrontRevision(): string {
     return `${this.#tag}:storefront-revision`;
   }
@@ -95,12 +95,12 @@ export class Keyspace {
     return `${this.#tag}:catalogue-revision`;
   }
 
-  /** What was read for a catalogue query. */
+  /** The cached result of a catalogue query. */
   catalogueEntry(query: string): string {
     return `${this.#tag}:catalogue-entry:${query}`;
   }
 
-  /** One of the entries that invented queries, and those with an empty answer, share. */
+  /** One of the entries shared by invented queries and those with an empty result. */
   cataloguePlace(place: number | '*'): string {
     return `${this.#tag}:catalogue-place:${place}`;
   }

@@ -7,7 +7,7 @@ import type { PlacedRecord } from './status-records.ts';
 interface Follower {
   /** A worker published a change. */
   changed(record: Pick<PlacedRecord, 'status' | 'json' | 'version'>): void;
-  /** The connection was lost and is back: read the order again, as it may have changed meanwhile. */
+  /** The connection was lost and is back: read the order again, as a change may have been missed. */
   missed(): void;
 }
 
@@ -18,13 +18,13 @@ interface Channel {
 
 const CHANNELS_AT_ONCE = 1_000;
 
-/** Changes of orders, over one connection whatever the number of followers. */
+/** Changes of orders, over one connection for all followers. */
 export class OrderChanges {
   readonly #redis: Redis;
   readonly #keyspace: Keyspace;
   readonly #channels = new Map<string, Channel>();
 
-  /** The connection (see `openSubscriberRedis`) is used for nothing else, and closed by the caller. */
+  /** The connection (see `openSubscriberRedis`) must have no other use. The caller closes it. */
   constructor(redis: Redis, keyspace: Keyspace) {
     this.#redis = redis;
     this.#keyspace = keyspace;
@@ -59,7 +59,7 @@ export class OrderChanges {
     const channel = this.#channels.get(name);
     if (channel?.followers.delete(follower) !== true || channel.followers.size > 0) return;
     this.#channels.delete(name);
-    // Also after a failed subscription: Redis may have carried it out after its timeout.
+    // Also after a failed subscription: Redis may have executed it after its timeout.
     this.#redis.unsubscribe(name).catch(() => undefined);
   }
 
@@ -72,7 +72,7 @@ export class OrderChanges {
       try {
         await isSubscribed;
       } catch {
-        // Reconnects: the next connection subscribes again when it is ready.
+        // The next connection subscribes again when it is ready.
         if (this.#redis.status === 'ready') this.#redis.disconnect(true);
         return;
       }

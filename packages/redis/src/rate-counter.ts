@@ -4,8 +4,8 @@ import type { Keyspace } from './keyspace.ts';
 import { TtlCache } from './ttl-cache.ts';
 
 /**
- * Counts each bucket once, or by a portion while the count stays within its limit for portions. Answers
- * `<count before>:<count>:<milliseconds>` for each: one string, as the client is slow to parse a reply of many parts.
+ * Counts a bucket by one, or by a portion while its count stays within its limit for portions. Returns
+ * `<count before>:<count>:<milliseconds>` for each bucket, in one string, as the client is slow to parse a reply of many parts.
  */
 const COUNT = `
 local answers = {}
@@ -27,13 +27,13 @@ end
 return table.concat(answers, ' ')`;
 
 const PORTION = 10;
-/** Portions in use, some 20 MB: as many as orders may wait. With more, each request is counted in Redis. */
+/** Portions in memory, some 20 MB: as many as orders may wait. With more, each request is counted in Redis. */
 const MOST_REMEMBERED = 100_000;
 /** Twice the usual window. */
 const REMEMBERED_MS = 120_000;
 
 export interface Counted {
-  /** How often the bucket was counted in its window, this time included. */
+  /** The count of the bucket in its window, with this request. */
   current: number;
   /** Milliseconds until the window ends. */
   ttl: number;
@@ -43,9 +43,9 @@ export interface Counted {
 export interface RateCounter {
   count(bucket: string, windowMs: number): Promise<Counted>;
   /**
-   * For frequent requests that stay mostly far below `max`: each process takes a portion from Redis and counts it down in
-   * memory. What processes have not used of their portions counts too, so that portions are taken up to half of `max` only:
-   * at least that many requests pass, and never more than `max`.
+   * For frequent requests that mostly stay far below `max`: each process takes a portion from Redis and counts it down in
+   * memory. Unused requests of portions count too, so portions are taken up to half of `max` only: at least that many
+   * requests pass, and never more than `max`.
    */
   countInPortions(bucket: string, windowMs: number, max: number): Counted | Promise<Counted>;
 }
@@ -57,7 +57,7 @@ type ScriptedRedis = Redis & {
 interface Asked {
   bucket: string;
   windowMs: number;
-  /** Up to which count it may go in portions. */
+  /** The count up to which portions may be taken. */
   inPortionsTo: number;
 }
 
@@ -80,14 +80,14 @@ export function createRateCounter(redis: Redis, keyspace: Keyspace): RateCounter
   });
   const coming = new Set<string>();
   const takePortion = async (bucket: string, windowMs: number, max: number) => {
-    // Of two portions at the same time, one would be lost.
+    // If two portions were taken at the same time, one would be lost.
     const inPortionsTo = coming.has(bucket) ? 0 : max / 2;
     const askedAtMs = performance.now();
     if (inPortionsTo > 0) coming.add(bucket);
     try {
       const { before, last, ttl } = await count({ bucket, windowMs, inPortionsTo });
       const current = before + 1;
-      // From when it was asked for, so that no portion lasts into the next window.
+      // Counted from the request to Redis, so that no portion lasts into the next window.
       if (last > current) portions.set(bucket, { current, last, endsAtMs: askedAtMs + ttl });
       return { current, ttl };
     } finally {

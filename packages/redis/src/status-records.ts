@@ -6,29 +6,29 @@ import { waitingLineStateOf, type WaitingLineState, type Place, placeOf } from '
 import { SNAPSHOT_VALID_MS } from './availability.ts';
 import { TtlCache } from './ttl-cache.ts';
 
-/** A status record: the status that clients see, and what only Antrean reads. */
+/** A status record: the status that clients see, with fields that only Antrean reads. */
 export interface StatusRecord {
   status: OrderStatus;
   storefrontId: string;
-  /** Of the accepted body; the same idempotency key with another body is a conflict. */
+  /** The fingerprint of the accepted body; another body under the same idempotency key is a conflict. */
   fingerprint: string;
   /** The order's version; 0 while it is queued. */
   version: number;
 }
 
-/** A place in the waiting line, with the ticket that it follows from. */
+/** A place in the waiting line, with the ticket that it is computed from. */
 interface Ticket extends Place {
   ticket: number;
 }
 
-/** As it is read: with the order's place in the waiting line while it is queued. */
+/** A record as it is read: a queued order has its place in the waiting line. */
 export interface PlacedRecord extends StatusRecord {
   /** The status as it is stored. */
   json: string;
   place: Ticket | undefined;
 }
 
-/** What a record says by itself. Its place changes with each order that is served. */
+/** The content of a record without the place, which changes with each order that is served. */
 interface ParsedRecord {
   text: string;
   record: Omit<PlacedRecord, 'place'>;
@@ -40,29 +40,29 @@ export interface Arrival {
   record: StatusRecord;
   items: readonly { sku: string; quantity: number }[];
   shippingFeeRupiah?: number;
-  /** The total that the buyer was shown. */
+  /** The total that the storefront showed to the buyer. */
   expectedTotalRupiah?: number | undefined;
   acceptedAtMs: number;
-  /** Why new orders are refused now: the reason that goes before the sold-out gate, and the one that goes after it. */
+  /** Why new orders are refused now: one reason is checked before the sold-out gate, the other after it. */
   refusal: { before: string | undefined; after: string | undefined };
 }
 
 export type Admission =
   | { kind: 'accepted'; place: Ticket }
-  /** Its idempotency key is known: an accepted order is not refused. */
+  /** Its idempotency key is known: an order that was accepted is never refused later. */
   | { kind: 'known'; record: PlacedRecord }
   | { kind: 'refused'; reason: string }
   | { kind: 'sold_out'; sku: string };
 
-/** A customer has the order's token, a storefront its own key. */
+/** Who asked for the cancellation: a client with the order token, or with a key of the storefront. */
 export type CancelledBy = 'customer' | 'storefront';
 
 const RECORD_TTL_SECONDS = 48 * 3600;
 
 /**
  * A record is one string, as it is read and replaced as a whole: `<version> <ticket> <cancelledBy> <storefront>
- * <fingerprint> <status as JSON>`. The ticket is empty where a worker published the record first, `cancelledBy` where no
- * cancellation was asked for; a storefront's id and a fingerprint have no spaces. Text of another form is no record.
+ * <fingerprint> <status as JSON>`. The ticket is empty if a worker published the record first, `cancelledBy` if the order
+ * was not cancelled while queued. A storefront's id and a fingerprint have no spaces. Other text is treated as no record.
  */
 const RECORD = /^(\d+) (\d*) ([a-z]*) ([^ ]+) ([^ ]+) (\{.*\})$/s;
 const RECORDS = `
@@ -73,11 +73,11 @@ end
 local function join(...) return table.concat({ ... }, ' ') end`;
 
 /**
- * Admits many orders, one after the other. One that has a record is answered with it. Another one is refused, or gets a
- * record and a ticket; its place in the waiting line is how many tickets before it have not been served.
+ * Admits orders, one after the other. An order that has a record is answered with it. Another order is refused, or gets a
+ * record and a ticket; its position in the waiting line is the number of earlier tickets that are not served.
  *
- * The sold-out gate in it repeats `allot` of packages/domain where that decides about price, stock and quota.
- * sold-out-gate.property.test.ts runs both on the same orders: change them together.
+ * Its sold-out gate repeats the rules of `allot` (packages/domain) for price, stock and quota.
+ * sold-out-gate.property.test.ts compares both on the same orders: change them together.
  */
 const ADMIT = `${RECORDS}
 local time = redis.call('TIME')
@@ -102,7 +102,7 @@ for i = 1, orders do
   local items = tonumber(ARGV[a + 8])
   local version, ticket, cancelledBy, storefront, fingerprint, status = read(key)
   if version then
-    -- Its job was lost, and its ticket was written off.
+    -- The order's job was lost and its ticket written off: it gets a new ticket.
     if version == '0' and fingerprint == ARGV[a + 2] and ticket ~= '' and tonumber(ticket) <= writtenOff then
       ticket = redis.call('INCR', KEYS[1])
       redis.call('SET', key, join(version, ticket, cancelledBy, storefront, fingerprint, status), 'KEEPTTL')
@@ -153,9 +153,9 @@ end
 return answers`;
 
 /**
- * Answers the tickets served and the rate, then each order's record or an empty text, separated by line breaks: a single
- * string, as the client is slow to parse a reply of many parts. Our JSON has no line breaks; in a record that was edited by
- * hand they become spaces.
+ * Returns the number of tickets served and the rate, then each order's record or an empty text, separated by line breaks:
+ * one string, as the client is slow to parse a reply of many parts. Our JSON has no line breaks; in a record that an
+ * operator edited they become spaces.
  */
 const READ = `
 local lines = { (redis.call('GET', KEYS[1]) or '') .. ' ' .. (redis.call('HGET', KEYS[2], 'rate') or '') }
@@ -168,9 +168,9 @@ end
 return table.concat(lines, '\\n')`;
 
 /**
- * Replaces a record only by a higher version: a worker that was paused cannot publish the past. Followers get the change,
- * and an order that leaves the waiting line counts as served. Answers the orders for which a cancellation was asked while
- * they were queued, each with who asked.
+ * Replaces a record only by a higher version, so that a worker that was paused cannot publish an older state. Followers get
+ * the change, and an order that leaves the waiting line counts as served. Returns the orders that were cancelled while they
+ * were queued, each with who asked.
  */
 const PUBLISH = `${RECORDS}
 local cancelled = {}
@@ -194,7 +194,7 @@ end
 if served > 0 then redis.call('INCRBY', KEYS[1], served) end
 return cancelled`;
 
-/** Notes a cancellation in the record of an order that is still queued, and answers whether it is. */
+/** Stores a cancellation in the record of a queued order; returns 0 if the order is not queued. */
 const CANCEL_QUEUED = `${RECORDS}
 local version, ticket, cancelledBy, storefront, fingerprint, status = read(KEYS[1])
 if version ~= '0' then return 0 end
@@ -203,7 +203,7 @@ if cancelledBy == '' then
 end
 return 1`;
 
-/** Longer than the interval at which clients are told to poll. */
+/** Longer than the interval at which clients should poll. */
 const REMEMBERED_MS = 15_000;
 /** Some 15 MB. */
 const MOST_REMEMBERED = 20_000;
@@ -218,15 +218,15 @@ type ScriptedRedis = Redis & {
 export class StatusRecords {
   readonly #redis: ScriptedRedis;
   readonly #keyspace: Keyspace;
-  /** Clients poll, and parsing a record takes longer than all other work on it. */
+  /** Clients poll, and parsing a record takes longer than the rest of the answer. */
   readonly #parsed = new TtlCache<ParsedRecord>({ forMs: REMEMBERED_MS, most: MOST_REMEMBERED });
   /** Admits an order, or refuses it. Concurrent calls share a round trip. */
   readonly admit: (arrival: Arrival) => Promise<Admission>;
-  /** Undefined where there is no record. Concurrent calls share a round trip. */
+  /** Undefined without a record. Concurrent calls share a round trip. */
   readonly read: (orderId: string) => Promise<PlacedRecord | undefined>;
 
   constructor(redis: Redis, keyspace: Keyspace) {
-    // By their digest: the text of a script goes over the wire once.
+    // ioredis sends a script's text once, then its digest.
     redis.defineCommand('antreanAdmit', { lua: ADMIT });
     redis.defineCommand('antreanRead', { lua: READ, readOnly: true });
     redis.defineCommand('antreanPublish', { lua: PUBLISH });
@@ -270,7 +270,7 @@ export class StatusRecords {
           return { kind, place: ticketOf(Number(rest[0]), waitingLineStateOf(rest[1], rest[2])) };
         case 'known': {
           const parsed = parse(String(rest[0]));
-          // The record cannot be read, and its order may exist.
+          // The record is unreadable, and its order may exist.
           if (parsed === undefined) return { kind: 'refused', reason: 'damaged' };
           return { kind, record: placed(parsed, waitingLineStateOf(rest[1], rest[2])) };
         }
@@ -297,15 +297,15 @@ export class StatusRecords {
   #parse(orderId: string, text: string): ParsedRecord | undefined {
     const known = this.#parsed.get(orderId);
     if (known?.text === text) return known;
-    // A copy, as a part of Redis's reply would keep the whole reply in memory.
+    // A copy, as a slice of Redis's reply would keep the whole reply in memory.
     const parsed = parse(Buffer.from(text).toString());
     if (parsed !== undefined) this.#parsed.set(orderId, parsed);
     return parsed;
   }
 
   /**
-   * In one round trip, whatever the number of orders. Answers for which of them a cancellation was asked while they were
-   * queued, and by whom.
+   * In one round trip, whatever the number of orders. Returns those that were cancelled while they were queued, and who
+   * asked.
    */
   async publish(records: readonly StatusRecord[]): Promise<{ orderId: string; by: CancelledBy }[]> {
     if (records.length === 0) return [];
@@ -334,13 +334,13 @@ export class StatusRecords {
     return cancelled;
   }
 
-  /** Whether the order is still queued; then `publish` tells the worker that reserves it. */
+  /** False if the order is not queued. `publish` reports the cancellation to the worker that reserves the order. */
   async cancelQueued(orderId: string, by: CancelledBy): Promise<boolean> {
     return (await this.#redis.antreanCancelQueued(this.#keyspace.status(orderId), by)) === 1;
   }
 }
 
-/** The quantity of each product over all order lines: its number in `skus`, and the quantity. */
+/** The number of distinct products, then each product's number in `skus` and its quantity over all order lines. */
 function quantities(items: Arrival['items'], skus: Map<string, number>): number[] {
   const sums = new Map<string, number>();
   for (const { sku, quantity } of items) sums.set(sku, (sums.get(sku) ?? 0) + quantity);
@@ -352,7 +352,7 @@ function quantities(items: Arrival['items'], skus: Map<string, number>): number[
   return flat;
 }
 
-/** Undefined where the text is no record. */
+/** Undefined if the text is no record. */
 function parse(text: string): ParsedRecord | undefined {
   const [, version, ticket, , storefrontId = '', fingerprint = '', json = ''] = RECORD.exec(text) ?? [];
   if (version === undefined) return undefined;

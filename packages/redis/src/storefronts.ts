@@ -3,33 +3,33 @@ import type { Redis } from './connections.ts';
 import type { Keyspace } from './keyspace.ts';
 
 /**
- * What a key may be used for: place orders, read them, change them (cancel, another way to pay, a proof of transfer),
- * and say that they were shipped. The holder of an order's token reads and changes that order without a key.
+ * What a key may be used for: place orders, read them, change them (cancel, choose another payment method, send a proof of
+ * transfer), and report their shipment. A client with an order's token reads and changes that order without a key.
  */
 export const SCOPES = ['place', 'read', 'change', 'ship'] as const;
 export type Scope = (typeof SCOPES)[number];
 
-/** A secret key is for a server. A publishable one is for pages of these origins, and only places orders. */
+/** A secret key is for a server. A publishable key is for pages of these origins, and only places orders. */
 export interface StorefrontKey {
   keyId: string;
   storefrontId: string;
   kind: 'secret' | 'publishable';
   name: string;
   scopes: readonly Scope[];
-  /** As a browser sends them, `https://toko.example`; none for a secret key. */
+  /** As browsers send them, `https://toko.example`; empty for a secret key. */
   origins: readonly string[];
 }
 
 export interface StorefrontLimits {
-  /** Orders a minute from one network address, with publishable keys. Carriers put many buyers behind one address. */
+  /** Orders a minute from one network address, with publishable keys. Mobile carriers put many buyers behind one address. */
   ordersPerAddress: number;
-  /** Requests a minute with all the secret keys of the storefront. */
+  /** Requests a minute with all secret keys of the storefront. */
   requests: number;
 }
 
 export const DEFAULT_LIMITS: StorefrontLimits = { ordersPerAddress: 100, requests: 60_000 };
 
-/** Keys are random with 128 bits at least, so a plain hash is enough: only that is kept. */
+/** Keys are random with at least 128 bits, so a plain hash is enough. Only the hash is stored. */
 export const digestOfKey = (key: string): string => hash('sha256', key);
 
 export interface Storefronts {
@@ -39,7 +39,7 @@ export interface Storefronts {
   limits: ReadonlyMap<string, StorefrontLimits>;
 }
 
-/** Adds keys and limits, and removes revoked keys; every API process has the change within a second. */
+/** Adds keys and limits, and removes revoked keys; every API process reads the change within a second. */
 export async function projectStorefronts(
   redis: Redis,
   keyspace: Keyspace,
@@ -64,12 +64,12 @@ export async function projectStorefronts(
       new Map(limits.map((each) => [each.storefrontId, JSON.stringify(each.limits)])),
     );
   }
-  // Never an earlier value, even after Redis has lost its data.
+  // Never an earlier value, even after Redis lost its data.
   transaction.set(keyspace.storefrontRevision, randomUUID());
   await transaction.exec();
 }
 
-/** All of them; there are few. */
+/** All storefronts; there are few. */
 export async function readStorefronts(redis: Redis, keyspace: Keyspace): Promise<Storefronts> {
   const [keys, limits] = await Promise.all([
     redis.hgetall(keyspace.storefrontKeys),
@@ -78,7 +78,7 @@ export async function readStorefronts(redis: Redis, keyspace: Keyspace): Promise
   return { keys: parsed<StorefrontKey>(keys), limits: parsed<StorefrontLimits>(limits) };
 }
 
-/** A key that was added a moment ago. */
+/** Reads one key from Redis, for keys that were added a moment ago. */
 export async function findStorefrontKey(
   redis: Redis,
   keyspace: Keyspace,

@@ -3,13 +3,13 @@ import type { Redis } from './connections.ts';
 import type { Keyspace } from './keyspace.ts';
 
 /**
- * maintenance: the shop is closed; only the status of accepted orders is answered. read_only: everything can be read, and
- * nothing ordered or changed.
+ * maintenance: the shop is closed, and the API answers only the status of accepted orders. read_only: clients can read
+ * everything, and neither order nor change anything.
  */
 export const SWITCHES = ['maintenance', 'read_only'] as const;
 export type Switch = (typeof SWITCHES)[number];
 
-/** A message to all clients, in both languages. */
+/** A message to all customers, in both languages. */
 export interface Notice {
   id: string;
   en: string;
@@ -20,7 +20,7 @@ export interface Switches {
   notice: Notice | undefined;
 }
 
-/** A change of a switch or the notice, as it is kept for audit. */
+/** A change of a switch or the notice, as it is stored for audit. */
 export interface SwitchChange {
   changeId: string;
   what: Switch | 'notice';
@@ -67,7 +67,7 @@ export async function readSwitches(redis: Redis, keyspace: Keyspace): Promise<Sw
 
 const AT_ONCE = 100;
 
-/** Passes the changes that PostgreSQL lacks to `write`, then removes them. After a crash it passes them again. */
+/** Passes the changes that are not in PostgreSQL to `write`, then removes them. After a crash it passes them again. */
 export async function drainSwitchChanges(
   redis: Redis,
   keyspace: Keyspace,

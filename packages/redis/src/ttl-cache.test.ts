@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { TtlCache } from './ttl-cache.ts';
 
-describe('what was seen lately', () => {
+describe('a cache of recent values', () => {
   afterEach(() => vi.restoreAllMocks());
 
-  it('is forgotten as a whole when another comes that would be too many', () => {
+  it('drops all entries when a new key would exceed the limit', () => {
     const recent = new TtlCache<number>({ forMs: 60_000, most: 2 });
     for (const [key, value] of [
       ['a', 1],
@@ -17,7 +17,7 @@ describe('what was seen lately', () => {
     expect(['a', 'b', 'c'].map((key) => recent.get(key))).toEqual([undefined, undefined, 4]);
   });
 
-  it('is forgotten when it is old, and something comes', () => {
+  it('drops all entries when they are old and a value is set', () => {
     let now = 1_000_000;
     vi.spyOn(performance, 'now').mockImplementation(() => now);
     const recent = new TtlCache<number>({ forMs: 1_000, most: 10 });

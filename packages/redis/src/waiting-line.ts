@@ -2,8 +2,8 @@ import type { Redis } from './connections.ts';
 import type { Keyspace } from './keyspace.ts';
 
 /**
- * Measures the rate by which waits are estimated. While orders are queued it only rises, so that no estimate grows, unless
- * it has become twice the measured rate: then it is corrected.
+ * Measures the rate from which waits are estimated. While orders are queued the rate only rises, so that no estimate grows.
+ * The exception is a rate of more than twice the measured one: it is corrected.
  */
 const MEASURE = `
 local time = redis.call('TIME')
@@ -15,7 +15,7 @@ if elapsed < tonumber(ARGV[4]) then return end
 local waiting = tonumber(ARGV[1])
 local unfinished = tonumber(ARGV[6])
 local done = served - tonumber(was[2] or 0)
--- Workers do all that they can: orders wait, or workers hold many, and more than they have done since.
+-- Workers are at capacity: orders wait, or workers hold many orders and more than they have finished since.
 local isBusy = waiting > 0 and tonumber(was[3] or 0) > 0 or math.min(unfinished, tonumber(was[6] or 0)) > math.max(done, tonumber(ARGV[7]))
 if was[1] and isBusy and elapsed < 10 * tonumber(ARGV[4]) then
   local measured = done * 1000 / elapsed
@@ -24,8 +24,8 @@ if was[1] and isBusy and elapsed < 10 * tonumber(ARGV[4]) then
   if average > rate or average < rate / 2 then rate = average end
   redis.call('HSET', KEYS[3], 'average', average, 'rate', rate)
 end
--- No order waits or runs, and none has come since that was seen: the rate may fall, and the tickets of lost orders are
--- written off, and do not count when their orders come after all.
+-- No order waits or runs, and none was accepted since that was read: the rate may fall, and the tickets of lost orders
+-- are written off. They do not count when their orders are processed later.
 if ARGV[2] == '1' and (redis.call('GET', KEYS[1]) or '0') == ARGV[3] then
   if was[4] then redis.call('HSET', KEYS[3], 'rate', was[4]) end
   redis.call('SET', KEYS[2], ARGV[3])
@@ -35,9 +35,9 @@ end
 redis.call('HSET', KEYS[3], 'at', now, 'served', served, 'waiting', waiting, 'unfinished', unfinished)`;
 
 const INTERVAL_MS = 1_000;
-/** For the estimate until workers have measured their own rate, in orders a second. */
+/** In orders a second, for estimates until workers have measured the rate. */
 const ASSUMED_RATE = 200;
-/** Orders in progress: fewer may be slow for reasons of their own. */
+/** Orders in progress. A slow worker with fewer says nothing about capacity. */
 const MANY = 50;
 /** A lower rate would make useless estimates. */
 const LOWEST_RATE = 0.5;
@@ -46,16 +46,16 @@ type ScriptedRedis = Redis & {
   antreanMeasure(keyCount: number, ...args: (string | number)[]): Promise<unknown>;
 };
 
-/** How far the waiting line has come, and how fast it moves. */
+/** How many tickets are served, and how fast the waiting line moves. */
 export interface WaitingLineState {
-  /** Tickets served: orders with later ones wait. */
+  /** Tickets served: orders with higher ones wait. */
   served: number;
-  /** As last measured while orders waited. */
+  /** The last measurement while orders waited. */
   ordersPerSecond: number;
 }
 
 export interface Place {
-  /** 1 for the next. */
+  /** 1 for the next order. */
   position: number;
   estimatedWaitMs: number;
 }
@@ -71,7 +71,7 @@ export class WaitingLine {
     this.#keyspace = keyspace;
   }
 
-  /** Called by each worker, about once a second; several together measure no more often. */
+  /** Each worker calls it about once a second; several together measure no more often. */
   async measure(backlog: () => Promise<{ waiting: number; active: number }>): Promise<void> {
     const { lineTickets, lineServed, lineDrain } = this.#keyspace;
     const given = (await this.#redis.get(lineTickets)) ?? '0';
@@ -99,13 +99,13 @@ export class WaitingLine {
   }
 }
 
-/** The place of a ticket. */
+/** The place of an order with this ticket. */
 export function placeOf(ticket: number, { served, ordersPerSecond }: WaitingLineState): Place {
   const position = Math.max(ticket - served, 1);
   return { position, estimatedWaitMs: Math.ceil((position * 1_000) / ordersPerSecond) };
 }
 
-/** From what Redis holds of it: null, or an empty text, before the first order. */
+/** From the values in Redis: null, or an empty text, before the first order. */
 export function waitingLineStateOf(
   served: string | number | null | undefined,
   rate: string | number | null | undefined,

@@ -3,11 +3,11 @@ import { openSubscriberRedis, waitForRedis } from '@antrean/redis';
 import { redisUrl } from '@antrean/testing/vitest';
 import { describe, expect, it } from 'vitest';
 
-describe('a subscriber of a cluster', () => {
-  it('goes to the next node where one cannot be reached or is lost', async () => {
+describe('a subscriber connection to a cluster', () => {
+  it('connects to the next node when one is out of reach or its connection is lost', async () => {
     const { username, password, host } = new URL(redisUrl());
     const login = password === '' ? '' : `${username}:${password}@`;
-    // Nothing listens at the first; the second and third are the same server.
+    // Nothing listens at the first address; the second and third are the same server.
     const subscriber = openSubscriberRedis(`redis+cluster://${login}127.0.0.1:9,${host},${host}`);
     await waitForRedis(subscriber, 5_000);
     expect(`${subscriber.options.host}:${subscriber.options.port}`).toBe(host);

@@ -19,7 +19,7 @@ afterEach(() => {
   }
 });
 
-/** One call every so many milliseconds is what comes of the limit, of which nine tenths are used. */
+/** A limit of one call every `ms`, as nine tenths of a limit are used. */
 const every = (ms: number, burst = 1): GatewayRateLimit => ({ callsPerMinute: 60_000 / ms / 0.9, burst });
 const anHour = 3_600_000;
 
@@ -46,8 +46,8 @@ async function limiterWith(
 const granted = async (permits: Promise<boolean>[]): Promise<number> =>
   (await Promise.all(permits)).filter(Boolean).length;
 
-describe('the rate of calls to a gateway', () => {
-  it('is one for all processes', async () => {
+describe('a gateway’s rate limit', () => {
+  it('is shared by all processes', async () => {
     const keyspace = testKeyspace();
     const a = await limiterWith(every(anHour, 5), { keyspace });
     const b = await limiterWith(every(anHour, 5), { keyspace });
@@ -55,7 +55,7 @@ describe('the rate of calls to a gateway', () => {
     expect(await granted(both)).toBe(5);
   });
 
-  it('lets calls that wait go on at the rate, after the burst', async () => {
+  it('grants waiting calls permits at the rate, after the burst', async () => {
     const keyspace = testKeyspace();
     const a = await limiterWith(every(40, 3), { keyspace });
     const b = await limiterWith(every(40, 3), { keyspace });
@@ -74,7 +74,7 @@ describe('the rate of calls to a gateway', () => {
     expect(performance.now() - started).toBeGreaterThan(4 * 40 - 5);
   });
 
-  it('is each operation’s own, and of no concern to a gateway without limits', async () => {
+  it('is separate for each operation, and absent for a gateway without limits', async () => {
     const { limiter, acquire } = await limiterWith(every(anHour));
     expect(await acquire()).toBe(true);
     expect(await acquire()).toBe(false);
@@ -84,16 +84,16 @@ describe('the rate of calls to a gateway', () => {
     expect(await granted(Array.from({ length: 20 }, () => limiter.acquire(manual)))).toBe(20);
   });
 
-  it('leaves the burst to customers, half of it to webhooks, and none to routine calls', async () => {
+  it('gives customers the whole burst, webhooks half of it, and routine calls none', async () => {
     const routine = await limiterWith(every(anHour, 9));
     expect(await granted(Array.from({ length: 9 }, () => routine.acquire('routine')))).toBe(1);
     expect(await granted(Array.from({ length: 9 }, () => routine.acquire('webhook')))).toBe(4);
     expect(await granted(Array.from({ length: 9 }, () => routine.acquire('customer')))).toBe(4);
   });
 
-  it('serves the urgent first, then in order', async () => {
+  it('grants urgent calls first, then in order', async () => {
     const { acquire } = await limiterWith(every(60));
-    // The share of their own is used up, so that only the order counts.
+    // The webhooks' own share is used up, so that only the order counts.
     expect(await acquire('webhook')).toBe(true);
     expect(await acquire('routine')).toBe(true);
     const order: string[] = [];
@@ -117,7 +117,7 @@ describe('the rate of calls to a gateway', () => {
     expect(permits).toEqual([true, true]);
   });
 
-  it('stops in all processes where one is told to, and then goes on at half of it', async () => {
+  it('stops calls in all processes after one reports a 429, then goes on at half the rate', async () => {
     const keyspace = testKeyspace();
     const a = await limiterWith(every(600), { keyspace, maxWaitMs: 900 });
     const b = await limiterWith(every(600), { keyspace, maxWaitMs: 900 });
@@ -130,14 +130,14 @@ describe('the rate of calls to a gateway', () => {
     expect(await c.acquire()).toBe(true);
     expect(await c.acquire()).toBe(false);
 
-    // Three calls in progress were refused at once, for one cause.
+    // Three calls in progress are refused together, for one cause.
     const d = await limiterWith(every(100), { maxWaitMs: 600 });
     await Promise.all([d.slowDown(100), d.slowDown(100), d.slowDown(100)]);
     expect(await d.acquire()).toBe(true);
     expect(await d.acquire()).toBe(true);
   });
 
-  it('refuses calls that wait when it is closed', async () => {
+  it('refuses waiting calls on close', async () => {
     const { limiter, acquire } = await limiterWith(every(500), { maxWaitMs: 60_000 });
     await acquire();
     const waiting = [acquire(), acquire('routine')];
@@ -147,7 +147,7 @@ describe('the rate of calls to a gateway', () => {
   });
 });
 
-describe('the rate of calls while Redis is away', () => {
+describe('a gateway’s rate limit while Redis is away', () => {
   // Nothing listens on port 1.
   const away = { redisUrl: 'redis://127.0.0.1:1' };
 
@@ -158,14 +158,14 @@ describe('the rate of calls while Redis is away', () => {
     expect(await acquire('routine', 'status')).toBe(false);
   });
 
-  it('grants no second burst where Redis goes away in between', async () => {
+  it('grants no second burst when Redis becomes unavailable', async () => {
     const { redis, acquire } = await limiterWith(every(anHour, 3));
     expect(await granted([acquire(), acquire()])).toBe(2);
     redis.disconnect();
     expect(await granted([acquire(), acquire()])).toBe(1);
   });
 
-  it('is halved after a 429, and doubles again step by step', async () => {
+  it('halves the rate after a 429, and doubles it again step by step', async () => {
     vi.useFakeTimers({ toFake: ['performance', 'setTimeout', 'clearTimeout'] });
     const { acquire, slowDown } = await limiterWith(every(100), {
       ...away,
@@ -191,7 +191,7 @@ describe('the rate of calls while Redis is away', () => {
     await vi.advanceTimersByTimeAsync(1_000);
     await slowDown(1_000);
     await vi.advanceTimersByTimeAsync(1_000);
-    // Two halvings, one at the next step, none at the one after.
+    // Two halvings at first, one after the next step, none after the last.
     expect(await callsIn(4_000)).toBeGreaterThanOrEqual(9);
     expect(await callsIn(4_000)).toBeLessThanOrEqual(11);
     await vi.advanceTimersByTimeAsync(1_000);

@@ -4,7 +4,7 @@ import { Keyspace } from '@antrean/redis';
 import { repoRoot } from '@antrean/testing/services';
 import { describe, expect, it } from 'vitest';
 
-/** Each key by the member that makes it, of whatever the member takes: `a`, then `b`. */
+/** Each key by the name of its member; methods get the arguments `a`, `b`. */
 function keysOf(keyspace: Keyspace): Record<string, unknown> {
   const names = Object.getOwnPropertyNames(Keyspace.prototype).filter((name) => name !== 'constructor');
   return Object.fromEntries(
@@ -15,7 +15,7 @@ function keysOf(keyspace: Keyspace): Record<string, unknown> {
   );
 }
 
-/** Old keys, without a hash tag, are what these are about. */
+/** Files that handle old keys, without a hash tag. */
 const OF_OLD_KEYS = [
   /^packages\/redis\/src\/upgrade\/legacy-keys\.ts$/,
   /^tests\/upgrade\//,
@@ -23,7 +23,7 @@ const OF_OLD_KEYS = [
 ];
 
 describe('the keyspace', () => {
-  it('puts every key in the hash tag of its name', () => {
+  it('puts every key in its hash tag', () => {
     expect(keysOf(new Keyspace('antrean'))).toEqual({
       all: '{antrean}:*',
       status: '{antrean}:status:a',
@@ -47,11 +47,11 @@ describe('the keyspace', () => {
     expect(new Keyspace('antrean')).toMatchObject({ name: 'antrean', bullmq: '{antrean}' });
   });
 
-  it.each(['', '{antrean}', 'a}b'])('refuses the name %o, which would end the hash tag', (name) => {
+  it.each(['', '{antrean}', 'a}b'])('refuses the name %o, which breaks the hash tag', (name) => {
     expect(() => new Keyspace(name)).toThrow('QUEUE_PREFIX');
   });
 
-  it('is the only place that makes keys', () => {
+  it('is the only code that builds keys', () => {
     const KEYS_MADE_BY_HAND = [
       /\$\{[^{}]*(prefix|keyspace|bullmq)[^{}]*\}:/i,
       /(prefix|keyspace|keyspace\.name|bullmq)\s*\+\s*['"`]/i,

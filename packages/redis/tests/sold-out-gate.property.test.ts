@@ -17,8 +17,8 @@ import {
   waitForRedis,
 } from '@antrean/redis';
 
-// The sold-out gate is a script in Redis and repeats part of `allot`: which price holds, and when stock and quota are
-// enough. Here both decide about the same orders, the gate by snapshots of the state that `allot` has locked.
+// The sold-out gate is a Redis script that repeats part of `allot`: which price applies, and whether stock and quota
+// suffice. Here both decide the same orders; the gate sees snapshots of the state that `allot` has locked.
 
 const SKUS = ['KOPI', 'TEH', 'GULA'] as const;
 const keyspace = testKeyspace();
@@ -33,7 +33,7 @@ beforeAll(async () => {
 });
 afterAll(() => redis.disconnect());
 
-/** Small prices, so that totals are often the same; a day of 10 ms, so that orders meet both ends of a sale. */
+/** Small prices, so that totals often coincide; a day of 10 ms, so that orders often hit both ends of a sale. */
 const price = fc.integer({ min: 0, max: 3 });
 const moment = fc.nat(9);
 const sale = fc.record({
@@ -60,7 +60,7 @@ const order = fc.record({
     maxLength: 4,
   }),
   shippingFeeRupiah: fc.nat(2),
-  /** What the buyer was shown: these products at the price of their sale, and a total that is off by so much. */
+  /** The total that the buyer was shown: the sale prices of these products, and a difference. */
   shown: fc.option(
     fc.record({
       onSale: fc.oneof(fc.constant<readonly string[]>(SKUS), fc.subarray<string>([...SKUS])),
@@ -126,7 +126,7 @@ const openSale = (
   atMs: number,
 ) => saleItems.find((item) => item.productId === of?.productId && isOpen(item, atMs));
 
-/** As `readStock` of packages/db answers at that moment. */
+/** The same as `readStock` of packages/db returns at that time. */
 function snapshotsOf({ products, saleItems, publishedAtMs }: Drawn): Omit<ProductAvailability, 'version'>[] {
   return products
     .filter(({ isPublished }) => isPublished)
@@ -145,7 +145,7 @@ function snapshotsOf({ products, saleItems, publishedAtMs }: Drawn): Omit<Produc
     });
 }
 
-/** The SKU for which the gate refuses each order; undefined where it does not. One run of the script for all of them. */
+/** The SKU for which the gate refuses each order; undefined if it does not. One run of the script for all orders. */
 async function askGate(drawn: Drawn): Promise<(string | undefined)[]> {
   await redis.del(SKUS.map((each) => keyspace.availability(each)));
   await snapshots.publish(snapshotsOf(drawn).map((snapshot) => ({ ...snapshot, version: 1 })));
@@ -157,7 +157,7 @@ async function askGate(drawn: Drawn): Promise<(string | undefined)[]> {
           status: { orderId: asked.orderId, status: 'queued', items: [...asked.items], updatedAt: '' },
           ...{ storefrontId: 'toko', fingerprint: 'f', version: 0 },
         },
-        // Of an order that is not sold out: no record is made of it.
+        // An order that is not sold out is refused too, so that no record is made.
         refusal: { before: undefined, after: 'not sold out' },
       }),
     ),
@@ -169,7 +169,7 @@ async function askGate(drawn: Drawn): Promise<(string | undefined)[]> {
   });
 }
 
-/** Why `allot` rejects the order when nothing else waits; undefined where it reserves it. */
+/** Why `allot` rejects the order if it is the only one; undefined if it reserves it. */
 function rejectionOf(
   asked: OrderToAllot,
   { products, saleItems }: Pick<Drawn, 'products' | 'saleItems'>,
@@ -180,7 +180,7 @@ function rejectionOf(
 
 const SOLD_OUT: readonly (RejectionReason | undefined)[] = ['out_of_stock', 'sale_closed'];
 
-/** Whether the snapshots know the sales in which the order was accepted. */
+/** Whether the snapshots contain the sales that were open when the order was accepted. */
 const isCurrent = ({ acceptedAtMs, items }: OrderToAllot, { products, saleItems, publishedAtMs }: Drawn) =>
   products
     .filter((known) => known.isPublished && items.some((item) => item.sku === known.sku))
@@ -191,8 +191,8 @@ const areKnown = ({ items }: OrderToAllot, products: readonly LockedProduct[]) =
   items.every((item) => products.some((known) => known.sku === item.sku));
 
 /**
- * Checks it for each order whose snapshots are current. Of others it does not hold: with one product above its quota, a
- * sale of another one that began since may lower the total to what the gate takes for the total at sale prices.
+ * Checks the property for each order whose snapshots are current. It does not hold for others: with one product above its
+ * quota, a sale of another product that began since may lower the total to what the gate takes for the total at sale prices.
  */
 async function holds(
   property: (asked: OrderToAllot, soldOut: string | undefined, drawn: Drawn) => void,
@@ -215,7 +215,7 @@ describe('the sold-out gate, for any products, sales and orders', () => {
     });
   });
 
-  it('refuses every order for which allot finds too little stock or quota, given all snapshots', async () => {
+  it('refuses every order that lacks stock or quota, when all snapshots exist', async () => {
     await holds((asked, soldOut, drawn) => {
       const published = drawn.products.filter(({ isPublished }) => isPublished);
       if (soldOut !== undefined || !areKnown(asked, published)) return;
@@ -223,7 +223,7 @@ describe('the sold-out gate, for any products, sales and orders', () => {
     });
   });
 
-  it('refuses only such orders, and those whose stock is too small too where their total is wrong', async () => {
+  it('refuses only orders that lack stock or quota, even if their total is wrong too', async () => {
     await holds((asked, soldOut, drawn) => {
       if (soldOut === undefined || !areKnown(asked, drawn.products)) return;
       const atAnyTotal = { ...asked, expectedTotalRupiah: undefined };
@@ -232,7 +232,7 @@ describe('the sold-out gate, for any products, sales and orders', () => {
     });
   });
 
-  it('names a product of which stock or quota is too small', async () => {
+  it('names a product that lacks stock or quota', async () => {
     await holds((asked, soldOut, { products, saleItems }) => {
       if (soldOut === undefined) return;
       const items = asked.items.filter((item) => item.sku === soldOut);

@@ -23,7 +23,7 @@ const record = (
   version,
 });
 
-/** One that a worker has published. */
+/** The record as it is read after a worker has published it. */
 const asRead = (published: StatusRecord) => ({
   ...published,
   json: JSON.stringify(published.status),
@@ -39,7 +39,7 @@ const admit = (orderId: string) =>
   });
 
 describe('status records', () => {
-  it('are made once: the second accept answers the first record', async () => {
+  it('are made once: the second admission returns the first record', async () => {
     expect(await admit('a')).toEqual({
       kind: 'accepted',
       place: { ticket: 1, position: 1, estimatedWaitMs: 5 },
@@ -49,12 +49,12 @@ describe('status records', () => {
     expect(await admit('a')).toEqual({ kind: 'known', record: asRead(reserved) });
   });
 
-  it('make one new record of fifty concurrent accepts', async () => {
+  it('are made once for fifty concurrent admissions', async () => {
     const answers = await Promise.all(Array.from({ length: 50 }, () => admit('b')));
     expect(answers.filter(({ kind }) => kind === 'accepted')).toHaveLength(1);
   });
 
-  it('are replaced by a higher version only, whatever the order in which workers publish', async () => {
+  it('are replaced only by a higher version, in whatever order workers publish', async () => {
     await records.publish([record('c', 3, 'paid')]);
     await records.publish([record('c', 2, 'awaiting_payment'), record('c', 3, 'expired')]);
     expect((await records.read('c'))?.status.status).toBe('paid');
@@ -62,7 +62,7 @@ describe('status records', () => {
     expect((await records.read('c'))?.status.status).toBe('expired');
   });
 
-  it('hand on that a queued order is to be cancelled, and leave one that is reserved to its job', async () => {
+  it('report the cancellation of a queued order to its worker, and refuse it for a reserved one', async () => {
     await admit('d');
     expect(await records.cancelQueued('d', 'customer')).toBe(true);
     expect(await records.cancelQueued('d', 'storefront')).toBe(true);
@@ -70,29 +70,29 @@ describe('status records', () => {
     await admit('e');
     const published = [record('e', 1, 'reserved'), record('d', 1, 'reserved')];
     expect(await records.publish(published)).toEqual([{ orderId: 'd', by: 'customer' }]);
-    // The worker died before it had added the job, and the order is published again.
+    // The worker crashed before it added the job, and the order is published again.
     expect(await records.publish(published)).toEqual([{ orderId: 'd', by: 'customer' }]);
     expect(await records.cancelQueued('e', 'customer')).toBe(false);
-    expect(await records.cancelQueued('nobody', 'customer')).toBe(false);
+    expect(await records.cancelQueued('unknown-1', 'customer')).toBe(false);
   });
 
-  it('are absent for an order that nobody knows', async () => {
-    expect(await records.read('nobody')).toBeUndefined();
+  it('are undefined for an unknown order', async () => {
+    expect(await records.read('unknown-1')).toBeUndefined();
   });
 
-  it('are read as they were written, whatever names a customer or a product has', async () => {
+  it('keep any text in the names of products', async () => {
     const odd = record('odd', 1, 'reserved');
     const name = 'Kopi "Gayo"\n \u2028 {} \\ 250 g';
     odd.status.items = [{ sku: 'KOPI', quantity: 1, name, unitPrice: 1 }];
     await records.publish([odd]);
     expect(await records.read('odd')).toEqual(asRead(odd));
-    // The second time from memory.
+    // The second read comes from memory.
     expect(await records.read('odd')).toEqual(asRead(odd));
     expect(await records.publish([{ ...odd, version: 2 }])).toEqual([]);
     expect((await records.read('odd'))?.version).toBe(2);
   });
 
-  it('that were mended by hand are whole over several lines, and theirs alone', async () => {
+  it('that an operator edited are read whole over several lines, without affecting others', async () => {
     await admit('whole');
     const { status } = record('mended', 1, 'reserved');
     const lines = JSON.stringify(status, null, 2).replaceAll('\n', '\r\n');
@@ -100,12 +100,12 @@ describe('status records', () => {
     const ids = ['mended', 'whole', 'neither'];
     const read = await Promise.all(ids.map((orderId) => records.read(orderId)));
     expect(read.map((each) => each?.status.orderId)).toEqual(['mended', 'whole', undefined]);
-    // It is sent on as it is, in events too, where the end of a line is the end of a field.
+    // The JSON is sent to clients unchanged, in events too, where a line break ends the field.
     expect(read[0]?.json).not.toMatch(/[\r\n]/);
     expect(JSON.parse(read[0]?.json ?? '')).toEqual(status);
   });
 
-  it("that are damaged are none, and are nobody else's error", async () => {
+  it('that are damaged read as undefined, without an error for others', async () => {
     await admit('whole');
     const damaged = ['', '0', '0  toko', '1   toko f {"status":'];
     for (const text of damaged) {
@@ -117,7 +117,7 @@ describe('status records', () => {
       const [again, known] = await Promise.all([admit('damaged'), admit('whole')]);
       expect([again.kind, known.kind]).toEqual(['accepted', 'known']);
     }
-    // What only JSON.parse tells: it stays, and is refused, for its order may be on its way.
+    // Only JSON.parse finds this damage: the record stays and the order is refused, as it may exist.
     await redis.set(keyspace.status('damaged'), '1   toko f {"items":[{}');
     await redis.append(keyspace.status('damaged'), '}');
     const [unreadable, readable] = await Promise.all([records.read('damaged'), records.read('whole')]);

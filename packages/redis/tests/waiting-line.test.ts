@@ -29,7 +29,7 @@ const BUSY = { waiting: 10, active: 5 };
 const RUNNING = { waiting: 0, active: 1 };
 const IDLE = { waiting: 0, active: 0 };
 
-/** A worker measures, a second after the last time, in which so many were served. */
+/** A worker measures a second after the last time; meanwhile `served` orders were served. */
 async function second(served: number, backlog = BUSY): Promise<void> {
   await redis.incrby(keyspace.lineServed, served);
   await redis.hincrby(keyspace.lineDrain, 'at', -1_000);
@@ -57,14 +57,14 @@ const admit = (orderId: string) =>
 
 const publish = (...orderIds: string[]) => records.publish(orderIds.map((orderId) => record(orderId, 1)));
 
-/** `wanted`, or up to a twentieth less: a little more than the second has passed. */
+/** `wanted` or up to a tenth less, as slightly more than a second has passed. */
 const about = (got: number, wanted: number) => {
   expect(got).toBeLessThanOrEqual(wanted + 0.001);
   expect(got).toBeGreaterThan(wanted * 0.9);
 };
 
-describe('the rate at which the line moves', () => {
-  it('is assumed until it is measured, and put right at once only where that was twice too good', async () => {
+describe('the rate of the waiting line', () => {
+  it('is assumed until it is measured, and corrected at once only if it is more than twice the measured rate', async () => {
     expect(await rate()).toBe(200);
     await line.measure(async () => BUSY);
     await second(150);
@@ -74,7 +74,7 @@ describe('the rate at which the line moves', () => {
     expect(await rate()).toBeLessThan(100);
   });
 
-  it('rises while somebody waits, and does not fall', async () => {
+  it('rises while orders wait, and does not fall', async () => {
     await line.measure(async () => BUSY);
     await second(400);
     const risen = await rate();
@@ -86,7 +86,7 @@ describe('the rate at which the line moves', () => {
     about(await rate(), 0.7 * 370 + 0.3 * 900);
   });
 
-  it('falls once it has become twice too good, and not before', async () => {
+  it('falls once it is more than twice the measured rate, and not before', async () => {
     await line.measure(async () => BUSY);
     await second(400);
     const was = await rate();
@@ -96,7 +96,7 @@ describe('the rate at which the line moves', () => {
     about(await rate(), 400 * 0.49);
   });
 
-  it('falls when nobody is queued any more, which is not while the last are being worked on', async () => {
+  it('falls when no order waits or runs, and not while the last ones run', async () => {
     await line.measure(async () => BUSY);
     await second(400);
     const was = await rate();
@@ -107,7 +107,7 @@ describe('the rate at which the line moves', () => {
     about(await rate(), 370);
   });
 
-  it('is not measured over a time in which nobody waited, or nobody measured', async () => {
+  it('is not measured over a time in which no order waited, or no worker measured', async () => {
     await line.measure(async () => BUSY);
     await second(400);
     const was = await average();
@@ -118,12 +118,12 @@ describe('the rate at which the line moves', () => {
     expect(await average()).toBe(was);
   });
 
-  it('is measured where workers hold all that waits, and do not get on with it', async () => {
+  it('is measured when workers hold all orders and finish few of them', async () => {
     const held = { waiting: 0, active: 250 };
     await line.measure(async () => held);
     for (let i = 0; i < 3; i += 1) await second(20, held);
     about(await rate(), 20);
-    // Few in hand, as when few come: that they were so few says nothing.
+    // With few orders in progress, few finish: this says nothing about capacity.
     await second(400, { waiting: 10, active: 250 });
     const was = await average();
     await second(3, { waiting: 0, active: 3 });
@@ -131,7 +131,7 @@ describe('the rate at which the line moves', () => {
     expect(await average()).toBe(was);
   });
 
-  it('is measured once by several workers at once', async () => {
+  it('is measured once by several concurrent workers', async () => {
     await line.measure(async () => BUSY);
     await second(400);
     await redis.incrby(keyspace.lineServed, 300);
@@ -140,24 +140,24 @@ describe('the rate at which the line moves', () => {
     about(await average(), 370);
   });
 
-  it('never makes an estimate without end of an outage', async () => {
+  it('has a lower bound, so that an outage makes no endless estimate', async () => {
     await line.measure(async () => BUSY);
     for (let i = 0; i < 30; i += 1) await second(0);
     expect(await rate()).toBe(0.5);
   });
 });
 
-describe('a place in line', () => {
-  it('is right again after orders were lost on the way and came after all', async () => {
+describe('a place in the waiting line', () => {
+  it('is correct after orders lost their jobs and were processed later', async () => {
     for (const orderId of ['a', 'b', 'c']) await admit(orderId);
-    // Nothing waits or runs: their jobs were never added.
+    // Nothing waits or runs: the jobs of these orders were lost.
     await second(0, IDLE);
     expect((await records.read('c'))?.place?.position).toBe(1);
-    // Two are served all the same; they are written off already.
+    // Two are served later; their tickets are written off already.
     await publish('a', 'b');
     for (const orderId of ['d', 'e']) await admit(orderId);
     expect((await records.read('e'))?.place?.position).toBe(2);
-    // The third is sent again, and stands at the end.
+    // The client sends the third order again, and it gets the last place.
     expect(await admit('c')).toMatchObject({ kind: 'known', record: { place: { position: 3 } } });
     await publish('d', 'e');
     expect((await records.read('c'))?.place?.position).toBe(1);
@@ -166,7 +166,7 @@ describe('a place in line', () => {
     expect((await records.read('f'))?.place?.position).toBe(1);
   });
 
-  it('is how many tickets before it were not served, each once', async () => {
+  it('counts each earlier ticket that is not served once', async () => {
     for (const orderId of ['a', 'b', 'c']) await admit(orderId);
     expect((await records.read('c'))?.place?.position).toBe(3);
     await publish('a');
@@ -176,7 +176,7 @@ describe('a place in line', () => {
     expect((await records.read('a'))?.place).toBeUndefined();
   });
 
-  it('does not count for ever what was lost on the way, and counts whoever comes meanwhile', async () => {
+  it('does not count lost orders forever, and counts orders that arrive meanwhile', async () => {
     for (const orderId of ['lost', 'lost too']) await admit(orderId);
     await second(0, { ...IDLE, active: 1 });
     expect(await admit('third')).toMatchObject({ place: { position: 3 } });
@@ -197,7 +197,7 @@ describe('a place in line', () => {
     const waiting = new Map<string, { position: number; estimatedWaitMs: number }>();
     let next = 0;
     let idle = 0;
-    // Numbers that look like chance, and are the same in each run.
+    // Pseudo-random numbers, the same in each run.
     let state = 7;
     const upTo = (n: number) => {
       state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
@@ -214,7 +214,7 @@ describe('a place in line', () => {
           jobs.add(orderId);
         }
       } else if (what === 1) {
-        // Not always the first in line. Now and then one is lost, and waits for ever.
+        // Not always the first order. Now and then one is lost, and waits forever.
         const some = [...jobs].slice(upTo(2), 1 + upTo(12));
         const served = some.filter(() => upTo(10) > 0);
         for (const orderId of some) jobs.delete(orderId);
@@ -239,7 +239,7 @@ describe('a place in line', () => {
     expect(idle).toBeGreaterThan(5);
   });
 
-  it('costs the same whatever the depth', async () => {
+  it('takes constant memory at any depth', async () => {
     await Promise.all(Array.from({ length: 500 }, (_, i) => admit(`order-${i}`)));
     await line.measure(async () => BUSY);
     const keys = (await redis.keys(keyspace.all)).filter((key) => !key.startsWith(keyspace.status('')));

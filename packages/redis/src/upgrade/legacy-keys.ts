@@ -1,12 +1,12 @@
 import type { Keyspace } from '../keyspace.ts';
 import type { KeyMove } from './move-keys.ts';
 
-/** The keys from before the restructure of 2026-11-30, but for BullMQ's: each with its new name. */
+/** The new name of each key from before the restructure of 2026-11-30, without BullMQ's keys. */
 export function legacyKeyMoves(keyspace: Keyspace): (key: string) => KeyMove | undefined {
   const one = new Map<string, KeyMove>([
-    ['line:tickets', { kind: 'counters of the line', to: keyspace.lineTickets }],
-    ['line:served', { kind: 'counters of the line', to: keyspace.lineServed }],
-    ['line:drain', { kind: 'counters of the line', to: keyspace.lineDrain }],
+    ['line:tickets', { kind: 'counters of the waiting line', to: keyspace.lineTickets }],
+    ['line:served', { kind: 'counters of the waiting line', to: keyspace.lineServed }],
+    ['line:drain', { kind: 'counters of the waiting line', to: keyspace.lineDrain }],
     ['switches', { kind: 'settings', to: keyspace.switches }],
     ['switches:changes', { kind: 'settings', to: keyspace.switchChanges }],
     ['storefronts:keys', { kind: 'settings', to: keyspace.storefrontKeys }],
@@ -46,5 +46,5 @@ export function legacyKeyMoves(keyspace: Keyspace): (key: string) => KeyMove | u
   };
 }
 
-/** Plain, without a hash tag. */
+/** The prefix from before the restructure, without a hash tag. */
 export const legacyPrefix = (keyspace: Keyspace): string => `${keyspace.name}:`;

@@ -1,14 +1,14 @@
 import { Cluster, type Redis as RedisServer } from 'ioredis';
 import { type Redis, serversOf } from '../connections.ts';
 
-/** Replaces the first `from` by `to` in a field of a hash, or in a string where `field` is ''. */
+/** Replaces the first `from` by `to` in a field of a hash, or in a string if `field` is ''. */
 interface Edit {
   field: string;
   from: string;
   to: string;
 }
 
-/** What becomes of a legacy key. */
+/** How a legacy key is moved. */
 export interface KeyMove {
   /** For the report, in the plural. */
   kind: string;
@@ -20,20 +20,20 @@ export interface KeyMove {
 }
 
 export interface MovedKeys {
-  /** How many of each kind. */
+  /** The number of keys of each kind. */
   moved: ReadonlyMap<string, number>;
   deleted: number;
-  /** Not of Antrean: left where they are. */
+  /** Keys that are not Antrean's: they stay. */
   unknown: { count: number; examples: readonly string[] };
 }
 
 /**
- * Moves one key and edits its contents atomically, so that a run that was killed can be repeated. A list or set whose
- * members are renamed moves a portion a call. Answers 0 if the key does not exist, 1 if all of it was moved, 2 if some of
- * it is left.
+ * Moves one key and edits its contents atomically, so that a killed run can be repeated. A list or set whose members are
+ * renamed moves by one portion a call. Returns 0 if the key does not exist, 1 if it was moved completely, 2 if members
+ * are left.
  *
- * The new key exists only where new processes ran before the move was complete. Then lists and sets are merged, hashes keep
- * the fields of the new key, and of two strings that begin with a number (counters, and status records with their
+ * The new key exists already only if new processes ran before the move was complete. Then lists and sets are merged, and
+ * hashes keep the fields of the new key. Of two strings that begin with a number (counters, and status records with their
  * version) the higher one is kept, of other strings the new one.
  */
 const MOVE = `
@@ -96,7 +96,7 @@ end
 return 1`;
 
 const SCANNED_AT_ONCE = 500;
-/** Of a list or set in one call: some 5 ms of Redis. */
+/** Members of a list or set in one call: some 5 ms of Redis. */
 const PORTION = 1_000;
 const EXAMPLES = 5;
 
@@ -104,7 +104,7 @@ type ScriptedRedis = RedisServer & {
   antreanMoveKey(from: string, to: string, portion: number, members: string, edits: string): Promise<number>;
 };
 
-/** Every key that begins with `prefix`, by portions. SCAN may name a key twice. */
+/** All keys that begin with `prefix`, in portions. SCAN may return a key twice. */
 async function* keysWith(redis: RedisServer, prefix: string): AsyncGenerator<string[]> {
   const pattern = `${prefix.replaceAll(/[\\*?[\]]/g, '\\$&')}*`;
   let cursor = '0';
@@ -115,7 +115,7 @@ async function* keysWith(redis: RedisServer, prefix: string): AsyncGenerator<str
   } while (cursor !== '0');
 }
 
-/** Whether any key that begins with `prefix` has a move. */
+/** Whether any key that begins with `prefix` has to be moved or deleted. */
 export async function hasKeysToMove(
   redis: Redis,
   prefix: string,
@@ -130,8 +130,8 @@ export async function hasKeysToMove(
 }
 
 /**
- * Moves every key that begins with `prefix`. A run that was killed can be repeated. Throws on a cluster, where a key and its
- * new name are on different nodes.
+ * Moves every key that begins with `prefix`. A killed run can be repeated. Throws on a cluster, where a key and its new name
+ * are on different nodes.
  */
 export async function moveKeys(
   redis: Redis,
@@ -145,7 +145,7 @@ export async function moveKeys(
     );
   }
   redis.defineCommand('antreanMoveKey', { numberOfKeys: 2, lua: MOVE });
-  // Or its text would be sent for each of the first keys.
+  // Otherwise each of the first keys would send the script's text.
   await redis.script('LOAD', MOVE);
   const scripted = redis as ScriptedRedis;
   const moved = new Map<string, number>();

@@ -1,11 +1,11 @@
 import type { Redis as RedisServer } from 'ioredis';
 import { type Redis, serversOf } from '../connections.ts';
 
-/** Another connection to Redis that may be Antrean's. */
+/** Another connection to Redis, which may be Antrean's. */
 export interface RedisClient {
   id: string;
   address: string;
-  /** BullMQ names the connections of workers: prefix, and queue in base64. */
+  /** BullMQ names its workers' connections: prefix, and queue in base64. */
   name: string;
   library: string;
   lastCommand: string;
@@ -16,8 +16,8 @@ export interface RedisClient {
 const isOther = (flags: string, name: string) => /[SM]/.test(flags) || name.startsWith('sentinel-');
 
 /**
- * The other connections to the same logical database, named ones first, without those that are certainly not Antrean's: they
- * use another client library, or are part of replication.
+ * The other connections to the same logical database, named ones first, without those that cannot be Antrean's: other
+ * client libraries, and replication.
  */
 export async function otherClients(redis: Redis): Promise<RedisClient[]> {
   return (await Promise.all(serversOf(redis).map((server) => clientsOf(server))))
