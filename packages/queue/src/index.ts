@@ -13,7 +13,7 @@ export {
   QUEUES,
 } from './jobs.ts';
 
-// Adding and working jobs.
+// Adding and processing jobs.
 export { type Backlog, createProducer, type Producer } from './producer.ts';
 export {
   type Handler,

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { JOBS } from './jobs.ts';
 
-it('takes a payment event of before, which carries no claim of its own', () => {
+it('apply-payment-event accepts an older job, which has no claim', () => {
   const event = {
     ...{ gateway: 'midtrans', attemptId: 'a-1', transactionId: 'tx-1', dedupeKey: 'd', requestId: 'r' },
     payload: { transaction_status: 'settlement', status_code: '200' },

@@ -1,9 +1,9 @@
 import { type CommandOutcomes, ONLINE_GATEWAYS, type OrderState } from '@antrean/domain';
 import { z } from 'zod';
 
-// Unknown fields are ignored: during a deploy, an older worker gets the jobs of a newer API.
+// Unknown fields are ignored: during a deploy, an older worker may get jobs of a newer API process.
 
-/** An order as it was accepted: the payload of `reserve-order`, and all that Redis holds of a queued order. */
+/** An accepted order: the payload of `reserve-order`, and everything that Redis stores of a queued order. */
 export const acceptedOrderSchema = z.object({
   orderId: z.uuid(),
   storefrontId: z.string().min(1),
@@ -29,12 +29,12 @@ export type AcceptedOrder = z.infer<typeof acceptedOrderSchema>;
 const orderJobSchema = z.object({ orderId: z.uuid(), requestId: z.string().min(1) });
 
 /**
- * Of a job whose outcome an operator's command waits for. A worker writes the outcome under the request id when there is
- * a fingerprint of what was asked; other requests have no fingerprint, and older jobs neither of the two.
+ * Fields of a job whose outcome an operator's command waits for. If there is a fingerprint of the input, the worker writes
+ * the outcome under the request id. Other requests have no fingerprint, and older jobs have neither.
  */
 const awaited = { requestId: z.string().min(1).optional(), fingerprint: z.string().min(1).optional() };
 
-/** A customer has the order's token, a storefront its own key. */
+/** `requestedBy`: a client with the order token, or with a key of the storefront. */
 const cancelOrderSchema = orderJobSchema.extend({
   fingerprint: awaited.fingerprint,
   requestedBy: z.enum(['customer', 'storefront']),
@@ -51,32 +51,32 @@ const receiveStockSchema = z.object({
   ...awaited,
   sku: z.string().min(1),
   quantity: z.int().positive(),
-  /** Of the goods receipt: entered twice, it counts once. */
+  /** The reference of the goods receipt. Each counts once. */
   reference: z.string().min(1),
   reason: z.string().min(1),
   requestedBy: z.string().min(1),
 });
 
-/** A customer asks for another way to pay than the open payment. */
+/** A customer asks for another payment method than that of the open payment. */
 const changePaymentMethodSchema = orderJobSchema.extend({
   method: z.enum(['online', 'bank_transfer']),
-  /** The attempt to replace, null while there is none: a job that runs twice replaces no newer one. */
+  /** The attempt to replace, or null without one. So a job that runs twice replaces no newer attempt. */
   replaces: z.string().min(1).nullable(),
   requestedBy: z.string().min(1),
 });
 
 const transferProofSchema = orderJobSchema.extend({
   attemptId: z.string().min(1),
-  /** Where the proof of transfer is, in the storefront's words. */
+  /** The storefront's reference to the proof of transfer. */
   reference: z.string().min(1),
   requestedBy: z.string().min(1),
 });
 
-/** A transfer that an admin found on the bank's statement. */
+/** A transfer that an admin found on the bank statement. */
 const confirmTransferSchema = z.object({
   attemptId: z.string().min(1),
   amountRupiah: z.int().positive(),
-  /** Of the entry on the bank's statement: it counts once. */
+  /** The entry on the bank statement. Each counts once. */
   bankReference: z.string().min(1),
   ...awaited,
   requestedBy: z.string().min(1),
@@ -89,7 +89,7 @@ const rejectTransferSchema = z.object({
   requestedBy: z.string().min(1),
 });
 
-/** An admin sends money back; asked for twice under one id, it is sent once. */
+/** An admin requests a refund. A repeated request with the same id makes no second refund. */
 const requestRefundSchema = z.object({
   refundId: z.string().regex(/^[A-Za-z0-9-]{1,46}$/),
   attemptId: z.string().min(1),
@@ -103,13 +103,13 @@ const requestRefundSchema = z.object({
 /** An admin has paid out a manual refund. */
 const recordPayoutSchema = z.object({
   refundId: z.string().min(1),
-  /** The bank's reference of that payment. */
+  /** The bank's reference of the payout. */
   reference: z.string().min(1),
   ...awaited,
   requestedBy: z.string().min(1),
 });
 
-/** An admin's decision about an order that is held. */
+/** An admin's decision on a held order. */
 const heldOrderSchema = z.object({
   orderId: z.uuid(),
   reason: z.string().min(1),
@@ -117,10 +117,10 @@ const heldOrderSchema = z.object({
   requestedBy: z.string().min(1),
 });
 
-/** An admin found money at the bank that belongs to no known transfer. */
+/** An admin found money at the bank that matches no known transfer. */
 const openExceptionSchema = z.object({
   amountRupiah: z.int().positive(),
-  /** Of the entry on the bank's statement: it counts once. */
+  /** The entry on the bank statement. Each counts once. */
   bankReference: z.string().min(1),
   note: z.string().min(1),
   ...awaited,
@@ -138,7 +138,7 @@ const attemptJobSchema = z.object({ attemptId: z.string().min(1) });
 const refundJobSchema = z.object({ refundId: z.string().min(1) });
 const settlementReportSchema = z.object({ gateway: z.enum(ONLINE_GATEWAYS), day: z.iso.date() });
 
-/** An id as a gateway sent it, where PostgreSQL can store it. */
+/** An id from a gateway, in a form that PostgreSQL can store. */
 const fromOutside = z
   .string()
   .min(1)
@@ -148,12 +148,12 @@ const fromOutside = z
 const paymentEventSchema = z.object({
   gateway: z.enum(ONLINE_GATEWAYS),
   attemptId: fromOutside,
-  /** The gateway's id of the payment; no signature covers it. */
+  /** The gateway's id of the payment; not covered by a signature. */
   transactionId: z.string().min(1).optional(),
-  /** Unique per event of the gateway: the same event delivered twice has the same key. */
+  /** Unique for each event of the gateway: the same event delivered twice has the same key. */
   dedupeKey: fromOutside,
   requestId: z.string().min(1),
-  /** What it says of money, as its gateway's parser read it; in older jobs only the payload says it. */
+  /** The event's claim, read by the gateway's parser. Older jobs have none: only their payload says it. */
   claim: z.object({ claimsPaid: z.boolean(), claimedRupiah: z.int().positive().nullable() }).exactOptional(),
   payload: z.record(z.string(), z.unknown()),
 });
@@ -167,7 +167,7 @@ const refundEventSchema = z.object({
 });
 
 /**
- * Every job: its queue, the shape of its payload, how often it is tried, and the pause between tries (exponential with
+ * Every job: its queue, the schema of its payload, the number of attempts, and the backoff between them (exponential with
  * full jitter). The header of its handler says what happens when it runs twice.
  */
 export const JOBS = {
@@ -223,34 +223,34 @@ export const JOBS = {
 export type JobName = keyof typeof JOBS;
 export type JobPayload<N extends JobName> = z.infer<(typeof JOBS)[N]['payload']>;
 
-/** What becomes of the jobs that a command may wait for. Run twice, a job answers the same. */
+/** The outcomes of jobs that a command may wait for. A job that runs twice has the same outcome. */
 export interface JobOutcomes {
-  /** What the money meant for its order. `line_used`: that line was entered for something else. */
+  /** The payment outcome. `line_used`: the line of the statement was entered for something else. */
   'confirm-transfer': CommandOutcomes['pay'] | 'line_used';
-  /** `not_awaited`: it came, or its order has ended. */
+  /** `not_awaited`: the transfer arrived, or its order has ended. */
   'reject-transfer': 'rejected' | 'not_awaited';
   'request-refund': CommandOutcomes['request_refund'];
-  /** `not_awaited`: there is no such refund, or it waits for no payout. */
+  /** `not_awaited`: the refund does not exist, or waits for no payout. */
   'record-payout': CommandOutcomes['end_refund'] | 'not_awaited';
   'void-order': CommandOutcomes['void'];
   'release-order': CommandOutcomes['release_hold'];
-  /** `known`: it was opened before. `line_used`: that line was entered for something else. */
+  /** `known`: the exception exists. `line_used`: the line of the statement was entered for something else. */
   'open-exception': 'opened' | 'known' | 'line_used';
   'resolve-exception': 'resolved' | 'refund_under_way' | 'payout_awaited' | 'not_open';
   'receive-stock': CommandOutcomes['receive'];
   'ship-order': CommandOutcomes['ship'];
-  /** The state of the order: `closing` while its gateway has not confirmed that the payment is closed. */
+  /** The state of the order: `closing` until its gateway has confirmed that the payment is closed. */
   'cancel-order': OrderState | 'unknown_order';
 }
 export type AwaitedJob = keyof JobOutcomes;
 
 export type QueueName = (typeof JOBS)[JobName]['queue'];
-/** Every queue that a job is in. */
+/** Every queue that has jobs. */
 export const QUEUES: readonly QueueName[] = [...new Set(Object.values(JOBS).map(({ queue }) => queue))];
 
 /**
- * A job id names order, order version and sweep round; BullMQ ignores an add while that id exists. A queued order has its
- * ticket in place of the round: sent again after its record has expired, it gets another ticket, and so another job.
+ * A job id names order, order version and sweep round; BullMQ ignores a job whose id exists. A queued order has its ticket
+ * in place of the round: sent again after its record has expired, the order gets another ticket and so another job.
  */
 export function orderJobId(
   name: JobName,
@@ -261,7 +261,7 @@ export function orderJobId(
 
 const ONE_JOB_EACH_MS = 60_000;
 
-/** For requests of clients: one job a minute for an order, however often they ask; a later one, in case it failed. */
+/** For clients' requests: one job a minute for an order, however often clients ask. A later one repeats a failed job. */
 export function askedJobId(name: JobName, orderId: string): string {
   return `${name}-${orderId}-${Math.floor(Date.now() / ONE_JOB_EACH_MS)}`;
 }

@@ -11,7 +11,7 @@ import {
 import { QueueKeys } from 'bullmq';
 import type { JobName, QueueName } from './jobs.ts';
 
-/** Each queue under its former name. */
+/** Each queue with its former name. */
 const FORMER_QUEUES = {
   orders: 'orders',
   payments: 'payments',
@@ -22,7 +22,7 @@ const FORMER_QUEUES = {
   fulfilment: 'fulfilment',
 } as const satisfies Record<string, QueueName>;
 
-/** Their ids begin with their names. */
+/** Jobs whose names changed; their ids begin with their names. */
 const RENAMED_JOBS = [
   { from: 'close-payment', to: 'expire-order' },
   { from: 'switch-payment', to: 'change-payment-method' },
@@ -30,17 +30,17 @@ const RENAMED_JOBS = [
 
 const RENAMED_IDS = RENAMED_JOBS.map(({ from, to }) => ({ from: `${from}-`, to: `${to}-` }));
 
-/** In the hash of a job: its name, and its id among the options. */
+/** The edits in a job's hash: its name, and its id in the options. */
 const JOB_EDITS = RENAMED_JOBS.flatMap(({ from, to }) => [
   { field: 'name', from, to },
   { field: 'opts', from: `"jobId":"${from}-`, to: `"jobId":"${to}-` },
 ]);
-/** `request-refund` is the one job of the queue with this field. */
+/** `request-refund` is the only job of the queue with this field. */
 const ADMIN_JOB_EDITS = [...JOB_EDITS, { field: 'data', from: '"caseId":', to: '"exceptionId":' }];
 
 /** Lists and sets of job ids. */
 const ID_SETS = 'wait paused active delayed prioritized completed failed stalled waiting-children'.split(' ');
-/** The other keys of a queue. Any key that is in neither list belongs to a job. */
+/** The other keys of a queue. A key that is in neither list belongs to a job. */
 const OTHERS = 'meta id pc events marker limiter stalled-check'.split(' ');
 
 function queueKeyMoves(keyspace: Keyspace): (key: string) => KeyMove | undefined {
@@ -60,7 +60,7 @@ function queueKeyMoves(keyspace: Keyspace): (key: string) => KeyMove | undefined
     const renamed = RENAMED_IDS.find(({ from }) => part.startsWith(from));
     const id = renamed === undefined ? part : renamed.to + part.slice(renamed.from.length);
     return {
-      // A lock, beside the hash of its job.
+      // A lock, next to its job's hash.
       kind: part.includes(':') ? 'other keys of queues' : 'jobs',
       to: keys.toKey(queue, id),
       edits: queue === 'admin' ? ADMIN_JOB_EDITS : JOB_EDITS,
@@ -74,13 +74,13 @@ const movesOf = (keyspace: Keyspace) => {
   return (key: string) => queueMoveOf(key) ?? otherMoveOf(key);
 };
 
-/** Whether Redis holds keys from before the restructure of 2026-11-30. */
+/** Whether Redis has keys from before the restructure of 2026-11-30. */
 export const hasLegacyKeys = (redis: Redis, keyspace: Keyspace): Promise<boolean> =>
   hasKeysToMove(redis, legacyPrefix(keyspace), movesOf(keyspace));
 
 /**
- * Moves these keys to their new names, with the jobs in them to their new queues, names, ids and fields. No process may run
- * meanwhile. A run that was killed can be repeated.
+ * Moves these keys to their new names, and their jobs to new queues, names, ids and fields. No process may run meanwhile. A
+ * killed run can be repeated.
  */
 export const moveLegacyKeys = (redis: Redis, keyspace: Keyspace): Promise<MovedKeys> =>
   moveKeys(redis, legacyPrefix(keyspace), movesOf(keyspace));

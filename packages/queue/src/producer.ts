@@ -4,7 +4,7 @@ import { batchLoader, type Keyspace, type Redis } from '@antrean/redis';
 
 export interface Backlog {
   waiting: number;
-  /** 0 while no job waits. */
+  /** 0 without waiting jobs. */
   oldestAgeMs: number;
   /** Jobs in progress. */
   active: number;
@@ -12,11 +12,11 @@ export interface Backlog {
 
 export interface Producer {
   /**
-   * Resolves once Redis has the job (on disk, where it runs `appendfsync always`); rejects within the command timeout
-   * of the connection.
+   * Resolves once Redis has the job (on disk, if it runs with `appendfsync always`); rejects within the connection's command
+   * timeout.
    */
   add<N extends JobName>(name: N, payload: JobPayload<N>, jobId: string): Promise<void>;
-  /** The same for many jobs, in one round trip. Some may have been added when it rejects: add them all again. */
+  /** The same for many jobs, in one round trip. Some may be added when it rejects: add them all again. */
   addAll<N extends JobName>(
     name: N,
     jobs: readonly { payload: JobPayload<N>; jobId: string }[],
@@ -24,7 +24,7 @@ export interface Producer {
   /** As `add`; concurrent calls share a round trip. */
   addOrder(order: AcceptedOrder, jobId: string): Promise<void>;
   waitingCount(queue: QueueName): Promise<number>;
-  /** The unfinished jobs of a queue, and how long the oldest of those that wait has waited. */
+  /** The unfinished jobs of a queue, and how long the oldest waiting job has waited. */
   backlog(queue: QueueName): Promise<Backlog>;
   close(): Promise<void>;
 }
@@ -33,7 +33,7 @@ export interface Producer {
 export function createProducer(redis: Redis, keyspace: Keyspace): Producer {
   const queues = new Map(
     QUEUES.map((name) => {
-      // Both flags are needed to fail at once while Redis is away and to recover when it is back.
+      // Both flags are needed: to fail at once while Redis is away, and to recover when it is back.
       const queue = new Queue(name, {
         connection: redis,
         prefix: keyspace.bullmq,
@@ -47,7 +47,7 @@ export function createProducer(redis: Redis, keyspace: Keyspace): Producer {
   );
   const queueOf = (name: QueueName): Queue => {
     const queue = queues.get(name);
-    if (queue === undefined) throw new Error(`No queue is called ${name}.`);
+    if (queue === undefined) throw new Error(`The queue ${name} does not exist.`);
     return queue;
   };
   const addAll: Producer['addAll'] = async (name, jobs) => {

@@ -4,14 +4,14 @@ import { type Keyspace, openBlockingRedis, type Redis } from '@antrean/redis';
 
 interface JobContext {
   jobId: string;
-  /** 1 at the first try. */
+  /** 1 for the first attempt. */
   attempt: number;
 }
 
 export type Handler<N extends JobName> = (payload: JobPayload<N>, context: JobContext) => Promise<void>;
 /**
- * Thrown by a handler whose job is to run again without using up an attempt. After `delayMs` it comes back behind the jobs
- * that wait by then; with 0 it goes back to the head of its queue at once, for another worker.
+ * A handler throws it to run its job again without using up an attempt. After `delayMs` the job goes behind the jobs that
+ * wait then; with 0 it goes to the head of its queue at once, for another worker.
  */
 export class RetryLaterError extends Error {
   readonly code = 'retry_later';
@@ -26,13 +26,13 @@ export class RetryLaterError extends Error {
 /** One handler for every job: a missing one does not compile. */
 export type Handlers = { readonly [N in JobName]: Handler<N> };
 
-/** How many jobs of a queue are worked at a time. */
+/** The number of concurrent jobs for each queue. */
 type WorkedQueues = { readonly [Q in QueueName]?: number };
 
 export interface WorkerOptions {
   redisUrl: string;
   keyspace: Keyspace;
-  /** Of every queue. A test or benchmark that works some queues and no others names them in `only`. */
+  /** For every queue. A test or benchmark that processes only some queues names them in `only`. */
   concurrency: Required<WorkedQueues> | { only: WorkedQueues };
   handlers: Handlers;
   onFailed: (failure: { jobId: string; name: string; attempt: number; error: Error; final: boolean }) => void;
@@ -40,7 +40,7 @@ export interface WorkerOptions {
 }
 
 export interface RunningWorkers {
-  /** Takes no new jobs from now on; those in progress go on. One job a queue that is just being fetched still starts. */
+  /** Takes no new jobs; those in progress go on. One job of each queue that is being fetched may still start. */
   pause(): Promise<void>;
   resume(): Promise<void>;
   /** Stops taking jobs and waits for those in progress, at most `deadlineMs`; unfinished ones resume in other workers. */
@@ -48,32 +48,31 @@ export interface RunningWorkers {
 }
 
 /**
- * The jobs of a killed worker resume within LOCK_MS + 2 × STALLED_INTERVAL_MS = 15 s, while another worker runs: once an
- * interval one of them checks, and a job that it finds for the second time, and without its lock, goes back to the head of
- * its queue. So mostly within 11 s, a lock and an interval. If the killed worker was the one that had just checked, two
- * intervals may pass until another one checks, and a third for jobs taken since that check: 12 s. The rest is for a slow
- * machine.
+ * The jobs of a killed worker resume within LOCK_MS + 2 × STALLED_INTERVAL_MS = 15 s, while another worker runs. Once an
+ * interval one worker checks all active jobs; a job that has no lock at its second check goes back to the head of its
+ * queue. That usually takes 11 s, a lock and an interval. If the killed worker made the last check, two intervals may pass
+ * until another one checks, and a third for jobs taken since: 12 s. The rest is for a slow machine.
  *
- * A lock is renewed when half its time is left. A worker that is paused for longer loses its jobs to another, and they run
- * twice: handlers are idempotent, but shorter times would repeat work whenever Redis or a process is slow.
+ * A lock is renewed when half its time is left. A worker that is paused for longer loses its jobs to another worker, and
+ * they run twice. Handlers are idempotent, but shorter times would repeat work whenever Redis or a process is slow.
  */
 const LOCK_MS = 7_000;
 const STALLED_INTERVAL_MS = 4_000;
 /**
- * How often a job may lose its worker. That is seldom the job's fault, and past this BullMQ fails it without its handler:
- * its order would never end. Each time takes a lock's time, so that takes two hours of crashes without a pause.
+ * How often a job may lose its worker. The job is seldom the cause, and above this number BullMQ fails it without its
+ * handler, so that its order would never end. Each loss takes a lock's time: the limit is two hours of constant crashes.
  */
 const MAX_STALLED_COUNT = 1_000;
-/** For operators to look at; no code reads a completed job. At 1 to 2 kB each, some 2 MB a queue. */
+/** For operators; no code reads a completed job. At 1 to 2 kB each, some 2 MB a queue. */
 const KEEP_COMPLETED = 1_000;
-/** PostgreSQL knows the order, and the sweeper adds its job again. Some 20 MB a queue. */
+/** PostgreSQL has the order, and the sweeper adds its job again. Some 20 MB a queue. */
 const KEEP_FAILED = 10_000;
-/** BullMQ's word for it. */
+/** BullMQ's value for no limit. */
 const KEEP_ALL = -1;
-/** A failed job of these may be the only trace of what was accepted. */
+/** A failed job of these queues may be the only record of an accepted order or shipment. */
 const IRREPLACEABLE: readonly QueueName[] = ['orders', 'fulfilment'];
 
-/** One BullMQ worker a queue. */
+/** Starts one BullMQ worker for each queue. */
 export async function startWorkers(options: WorkerOptions): Promise<RunningWorkers> {
   const connections: Redis[] = [];
   const workers: Worker[] = [];
@@ -87,7 +86,7 @@ export async function startWorkers(options: WorkerOptions): Promise<RunningWorke
       lockDuration: LOCK_MS,
       stalledInterval: STALLED_INTERVAL_MS,
       maxStalledCount: MAX_STALLED_COUNT,
-      // Here, not in the list of jobs: a producer's options would be stored with each job.
+      // Set here and not in JOBS: a producer's options would be stored with each job.
       removeOnComplete: { count: KEEP_COMPLETED },
       removeOnFail: { count: IRREPLACEABLE.includes(queue) ? KEEP_ALL : KEEP_FAILED },
     });
@@ -118,7 +117,7 @@ export async function startWorkers(options: WorkerOptions): Promise<RunningWorke
         timer = setTimeout(() => resolve('deadline'), deadlineMs);
       });
       const drained = Promise.all(workers.map((worker) => worker.close())).then(() => 'drained' as const);
-      // Closing asks Redis, and does not end while Redis is away. A failure after the deadline changes nothing.
+      // Closing needs Redis, and does not end while Redis is away. A failure after the deadline changes nothing.
       drained.catch(() => undefined);
       await Promise.race([drained, deadline]);
       clearTimeout(timer);
@@ -127,7 +126,7 @@ export async function startWorkers(options: WorkerOptions): Promise<RunningWorke
   };
 }
 
-/** Throws where a queue would have no worker, though no type forbade it. */
+/** Throws for a queue without concurrency, which types cannot exclude. */
 function workedQueues(given: WorkerOptions['concurrency']): { queue: QueueName; concurrency: number }[] {
   const isPartial = 'only' in given;
   const concurrencyOf: WorkedQueues = isPartial ? given.only : given;
@@ -135,13 +134,13 @@ function workedQueues(given: WorkerOptions['concurrency']): { queue: QueueName; 
     const concurrency = concurrencyOf[queue];
     if (concurrency !== undefined) return [{ queue, concurrency }];
     if (isPartial) return [];
-    throw new Error(`The queue ${queue} would have no worker: it has no concurrency.`);
+    throw new Error(`The queue ${queue} has no concurrency, so no worker would process its jobs.`);
   });
 }
 
-/** A payload that does not parse can never succeed: it goes to the failed set at once, with its reason. */
+/** A payload that does not match its schema can never succeed: the job goes to the failed set at once, with the reason. */
 async function run(handlers: Handlers, job: Job, token: string | undefined): Promise<void> {
-  if (!isJobName(job.name)) throw new UnrecoverableError(`No job is called ${job.name}.`);
+  if (!isJobName(job.name)) throw new UnrecoverableError(`The job ${job.name} does not exist.`);
   const parsed = JOBS[job.name].payload.safeParse(job.data);
   if (!parsed.success) {
     const where = parsed.error.issues.map(
@@ -149,7 +148,7 @@ async function run(handlers: Handlers, job: Job, token: string | undefined): Pro
     );
     throw new UnrecoverableError(`The payload of ${job.name} does not parse (${where.join('; ')}).`);
   }
-  // The payload was parsed with the schema of the same name, which the type of `handlers` pairs it with.
+  // The payload was parsed with the schema of the job, and `handlers` pairs both by name.
   const handle = handlers[job.name] as (payload: unknown, context: JobContext) => Promise<void>;
   try {
     await handle(parsed.data, { jobId: job.id ?? '', attempt: job.attemptsMade + 1 });

@@ -20,11 +20,11 @@ beforeAll(async () => {
 });
 afterAll(() => redis.disconnect());
 
-/** Every job is handled in this way. */
+/** `handle` for every job. */
 const handlersOf = (handle: () => Promise<void>): Handlers =>
   Object.fromEntries(Object.keys(JOBS).map((name) => [name, handle])) as unknown as Handlers;
 
-/** The queues that have a worker, as Redis knows them, while workers with this concurrency run. */
+/** The queues that have a worker in Redis while workers with this concurrency run. */
 async function workedWith(concurrency: WorkerOptions['concurrency']): Promise<string[]> {
   const keyspace = testKeyspace();
   const workers = await startWorkers({
@@ -46,7 +46,7 @@ async function workedWith(concurrency: WorkerOptions['concurrency']): Promise<st
 }
 
 describe('workers', () => {
-  it('work every queue that a job is in', async () => {
+  it('process every queue that has jobs', async () => {
     const concurrency = Object.fromEntries(QUEUES.map((queue) => [queue, 1])) as Record<QueueName, number>;
     expect(await workedWith(concurrency)).toEqual([
       ...new Set(Object.values(JOBS).map(({ queue }) => queue)),
@@ -56,11 +56,11 @@ describe('workers', () => {
     expectTypeOf<Record<Exclude<QueueName, 'admin'>, number>>().not.toExtend<WorkerOptions['concurrency']>();
   });
 
-  it('work some queues only where that is said', async () => {
+  it('process only some queues if `only` names them', async () => {
     expect(await workedWith({ only: { payments: 2, admin: 1 } })).toEqual(['payments', 'admin']);
   });
 
-  it('leave at most 1,000 completed jobs of a queue in Redis', async () => {
+  it('keep at most 1,000 completed jobs of a queue in Redis', async () => {
     const keyspace = testKeyspace();
     const producer = createProducer(redis, keyspace);
     const jobs = Array.from({ length: 1_500 }, (_, n) => ({
@@ -95,8 +95,8 @@ describe('workers', () => {
   });
 });
 
-describe('the keys of a queue', () => {
-  it('are those of BullMQ, of a queue that there is', async () => {
+describe('queueKeys', () => {
+  it('names the keys of BullMQ for an existing queue', async () => {
     const keyspace = testKeyspace();
     const queue = new Queue('orders', { connection: redis, prefix: keyspace.bullmq });
     const { id = '' } = await queue.add('reserve-order', {});
