@@ -2,8 +2,8 @@ import { bumpCatalogue } from '@antrean/redis';
 import type { BackofficeContext } from './context.ts';
 
 /**
- * Tells the APIs that products or sales have changed, after that is committed. False where Redis does not answer: shops
- * then see the change when what they keep has run out, some seconds later.
+ * Tells the APIs that products or sales have changed, after the commit. False when Redis does not answer: storefronts then
+ * see the change some seconds later, when cached entries expire.
  */
 export async function catalogueChanged({ redis, keyspace }: BackofficeContext): Promise<boolean> {
   try {

@@ -11,22 +11,22 @@ export const requestIdSchema = z
   .regex(/^[A-Za-z0-9_-]{1,64}$/, 'A request id is 1 to 64 letters, digits, hyphens and underscores');
 
 export interface CommandRequest {
-  /** Asked again under the same id, a command is done once, and answers what it answered. */
+  /** A command that is repeated with the same id is done once, and has the same answer. */
   requestId: string;
   /** How long to wait for the outcome; 15 s. */
   waitMs?: number;
 }
 
-/** What a command answers while, or because, its job gave no outcome of its own. */
+/** The answer to a command whose job has no outcome of its own. */
 export type Unanswered =
-  /** No worker has done the job yet: it is queued, and done once a worker runs. */
+  /** No worker has finished the job yet: it is queued, and runs once a worker is available. */
   | { kind: 'not_known_yet'; requestId: string }
   /** Every attempt of the job failed, the last with this code. */
   | { kind: 'failed'; requestId: string; code: string }
-  /** Something else was asked under this id. */
+  /** The request id was used for other input. */
   | { kind: 'request_id_reused'; requestId: string };
 
-/** Redis did not confirm that it has the job. It may have it: ask again under the same request id. */
+/** Redis did not confirm the job, but may have it: repeat the command with the same request id. */
 export class JobNotConfirmedError extends Error {
   readonly code = 'job_not_confirmed';
   readonly requestId: string;
@@ -46,21 +46,21 @@ const MAX_PAUSE_MS = 500;
 type Of<K> = K extends string ? { kind: K } : never;
 type Answer<N extends AwaitedJob> = Of<JobOutcomes[N]> | Unanswered;
 
-/** A job's payload without what every command adds to it. */
+/** A job's payload without the fields that every command adds. */
 type Task<N extends AwaitedJob> = Omit<JobPayload<N>, 'requestId' | 'fingerprint' | 'requestedBy'>;
 
 interface Command<N extends AwaitedJob> {
   job: N;
-  /** What the caller gave: other input under the same request id is a conflict. */
+  /** The caller's input: other input under the same request id is a conflict. */
   asked: object;
   /**
-   * Reads what the payload depends on, or answers at once what the job would only find too. That counts while the job
-   * has no outcome: what it changed may be why.
+   * Builds the payload, or returns early an outcome that the job would have too. The early outcome counts only while the
+   * job has none: the job itself may have made the change that prevents a second one.
    */
   prepare: () => Promise<Task<N> | JobOutcomes[N]>;
 }
 
-/** Has a worker do a job, and answers what became of it. */
+/** Lets a worker run a job, and returns its outcome. */
 export async function runJob<N extends AwaitedJob>(
   context: BackofficeContext,
   request: CommandRequest,
@@ -73,7 +73,7 @@ export async function runJob<N extends AwaitedJob>(
   if (known !== undefined) return known;
   const prepared = await prepare();
   if (typeof prepared === 'string') return (await find()) ?? ({ kind: prepared } as Of<JobOutcomes[N]>);
-  // The task has the other fields of the payload, by its type.
+  // By its type, the task has the other fields of the payload.
   const payload = { ...prepared, requestId, fingerprint, requestedBy: context.actor } as JobPayload<N>;
   try {
     await context.producer.add(job, payload, `${job}-${requestId}`);
@@ -112,21 +112,21 @@ async function findAnswer<N extends AwaitedJob>(
   if (found.fingerprint !== fingerprint) return { kind: 'request_id_reused', requestId };
   const { kind, code = 'internal_error' } = found.outcome;
   if (kind === 'failed') return { kind, requestId, code };
-  // The fingerprint names the job, whose outcomes have these kinds.
+  // The fingerprint includes the job, whose outcomes have these kinds.
   return { kind } as Of<JobOutcomes[N]>;
 }
 
-/** Whether a job gave no outcome of its own. */
+/** Whether a job has no outcome of its own. */
 export function isUnanswered(answer: { kind: string }): answer is Unanswered {
   return ['not_known_yet', 'failed', 'request_id_reused'].includes(answer.kind);
 }
 
 export type KnownOutcome =
   | { kind: 'known'; requestId: string; job: string; outcome: string; code?: string; at: Date }
-  /** It is still queued, was never asked, or is older than two weeks. */
+  /** The job is still queued, was never added, or is older than two weeks. */
   | { kind: 'not_known_yet'; requestId: string };
 
-/** What became of a command, by its request id. */
+/** The outcome of a command, by its request id. */
 export async function readOutcome({ db }: BackofficeContext, requestId: string): Promise<KnownOutcome> {
   const found = await findCommandOutcome(db, requestId);
   if (found === undefined) return { kind: 'not_known_yet', requestId };

@@ -9,27 +9,27 @@ import { type CommandRequest, runJob, type Unanswered } from './command.ts';
 import type { BackofficeContext } from './context.ts';
 import { line, rupiah } from './input.ts';
 
-/** The payment exceptions that are not resolved, those that wait for an operator first. */
+/** The open payment exceptions, those that wait for an operator first. */
 export const listExceptions = ({ db }: BackofficeContext, limit: number): Promise<PaymentException[]> =>
   unresolvedPaymentExceptions(db, limit);
 
 export const resolveExceptionInput = z.object({
   exceptionId: z.int().positive(),
-  /** How it was put right. */
+  /** How it was resolved. */
   resolution: line,
 });
 
 export type ResolveExceptionAnswer =
   | { kind: 'resolved' }
-  /** A refund puts it right. */
+  /** A refund resolves it. */
   | { kind: 'refund_under_way' }
-  /** Its refund is to be paid out by hand: see recordPayout. */
+  /** Its refund waits for a manual payout: see recordPayout. */
   | { kind: 'payout_awaited' }
-  /** There is none of that id, or it is resolved. */
+  /** The exception does not exist, or is resolved. */
   | { kind: 'not_open' }
   | Unanswered;
 
-/** Closes a payment exception, and writes down how it was put right. */
+/** Resolves a payment exception, and records how. */
 export async function resolveException(
   context: BackofficeContext,
   request: CommandRequest,
@@ -47,20 +47,20 @@ export async function resolveException(
 
 export const strayTransferInput = z.object({
   amountRupiah: rupiah,
-  /** The line on the bank's statement: it counts once. */
+  /** The line on the bank statement. Each counts once. */
   bankReference: line,
   note: line,
 });
 
 export type StrayTransferAnswer =
   | { kind: 'opened' }
-  /** That line opened an exception before. */
+  /** The line has opened an exception already. */
   | { kind: 'known' }
-  /** That line was entered for this attempt or payment exception. */
+  /** The line was entered for this attempt or payment exception. */
   | { kind: 'line_used'; enteredFor: string }
   | Unanswered;
 
-/** Opens a payment exception for money at the bank that belongs to no known transfer. */
+/** Opens a payment exception for money at the bank that matches no known transfer. */
 export async function reportStrayTransfer(
   context: BackofficeContext,
   request: CommandRequest,

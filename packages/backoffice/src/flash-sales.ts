@@ -49,5 +49,5 @@ export async function createFlashSale(
   return { ...outcome, isShownAtOnce: await catalogueChanged(context) };
 }
 
-/** Each item's quota, what is held and sold of it, and what the ledger says. */
+/** For each item: its quota, its held and sold units, and the totals of the ledger. */
 export const listFlashSales = ({ db }: BackofficeContext): Promise<FlashSaleAudit[]> => auditFlashSales(db);

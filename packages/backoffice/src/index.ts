@@ -1,4 +1,4 @@
-// What every use case takes, and what those answer that a job carries out.
+// The context of use cases, and commands that a job carries out.
 export type { BackofficeContext } from './context.ts';
 export {
   type CommandRequest,
@@ -37,7 +37,7 @@ export {
   strayTransferInput,
 } from './exceptions.ts';
 
-// Orders that are held, and stock.
+// Held orders, and stock.
 export {
   heldOrderInput,
   releaseOrder,

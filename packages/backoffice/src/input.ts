@@ -1,7 +1,7 @@
 import { PLAIN_LINE, SOMETHING_VISIBLE, tidied, UNTIDY_FACTOR } from '@antrean/domain';
 import { z } from 'zod';
 
-/** A line as operators enter it, by the rule that the API has for buyers: a SKU can be ordered as it was put. */
+/** A line of text from an operator, with the API's rules for clients, so that a SKU saved here can be ordered. */
 export const text = (max: number) =>
   z
     .string()
@@ -14,11 +14,11 @@ export const text = (max: number) =>
 
 export const line = text(200);
 export const sku = text(64);
-/** Of one payment, refund or transfer. */
+/** The amount of one payment, refund or transfer. */
 export const rupiah = z.int().positive().max(1_000_000_000_000);
 export const unitPrice = z.int().positive().max(100_000_000_000);
 export const quantity = z.int().positive().max(10_000_000);
 
-/** Whether a list names a SKU once only. */
+/** Whether no SKU is listed twice. */
 export const namesEachOnce = (rows: readonly { sku: string }[]): boolean =>
   new Set(rows.map((row) => row.sku)).size === rows.length;

@@ -13,7 +13,7 @@ import type { BackofficeContext } from './context.ts';
 export const moneyAuditInput = z.object({ orderId: z.uuid().optional() });
 
 export interface MoneyAudit {
-  /** `differs`: an order does not add up, or the ledger does not sum to zero. */
+  /** `differs`: an order's amounts do not add up, or the ledger does not sum to zero. */
   kind: 'balanced' | 'differs';
   differences: MoneyDifference[];
   sumRupiah: number;
@@ -31,7 +31,7 @@ export async function auditMoney(
 
 export const settlementInput = z.object({
   gateway: z.enum(ONLINE_GATEWAYS),
-  /** In Western Indonesia Time; yesterday without one. */
+  /** In Western Indonesia Time; the default is yesterday. */
   day: z.iso.date().optional(),
 });
 
@@ -39,7 +39,7 @@ export type SettlementAnswer =
   | { kind: 'report'; report: SettlementReport }
   | { kind: 'no_report'; gateway: string; day: string };
 
-/** The report of a day that a worker has made: our payments beside the gateway's. */
+/** The settlement report of a day: our payments beside the gateway's. */
 export async function readSettlementReport(
   context: BackofficeContext,
   { gateway, day = yesterday(context) }: z.output<typeof settlementInput>,
@@ -50,11 +50,11 @@ export async function readSettlementReport(
 
 export type ComparedExport =
   | { kind: 'same' | 'differs'; payments: number; differences: Difference[] }
-  /** No export of this gateway can be read. */
+  /** The exports of this gateway cannot be read. */
   | { kind: 'no_export' }
   | { kind: 'no_column'; column: string };
 
-/** Compares our payments of a day with what a gateway exported of it, as CSV. */
+/** Compares our payments of a day with the gateway's export, as CSV. */
 export async function compareSettlementExport(
   context: BackofficeContext,
   { gateway, day = yesterday(context) }: z.output<typeof settlementInput>,

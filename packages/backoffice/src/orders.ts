@@ -9,13 +9,13 @@ export const heldOrderInput = z.object({ orderId: z.uuid(), reason: line });
 
 type NotMoved =
   | { kind: 'unknown_order' }
-  /** The order stays as it is, in this state. */
+  /** The order stays in this state. */
   | { kind: 'kept'; state: OrderState };
 
 export type ReleaseOrderAnswer = { kind: 'released' } | NotMoved | Unanswered;
 export type VoidOrderAnswer = { kind: 'voided' } | NotMoved | Unanswered;
 
-/** Lets a held order go to fulfilment, if its money is there. */
+/** Releases a held order for shipment, if its payment was not taken back. */
 export async function releaseOrder(
   context: BackofficeContext,
   request: CommandRequest,
@@ -27,7 +27,7 @@ export async function releaseOrder(
   return answer.kind === 'kept' ? keptIn(context, input.orderId) : answer;
 }
 
-/** Ends a held order whose money was taken back; its stock is free again. */
+/** Ends a held order whose payment was taken back; its stock is released. */
 export async function voidOrder(
   context: BackofficeContext,
   request: CommandRequest,

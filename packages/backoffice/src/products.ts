@@ -34,7 +34,7 @@ export type ProductsAnswer =
   | { kind: 'saved'; added: number; changed: number; unchanged: number; isShownAtOnce: boolean }
   | Exclude<SavedProducts, { kind: 'saved' }>;
 
-/** Adds products, and gives known ones their name, description and category; all or nothing. */
+/** Adds products, and updates name, description and category of known ones; all or nothing. */
 export async function saveProducts(
   context: BackofficeContext,
   { products }: z.output<typeof productsInput>,

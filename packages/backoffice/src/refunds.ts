@@ -6,29 +6,29 @@ import type { BackofficeContext } from './context.ts';
 import { line, rupiah } from './input.ts';
 
 export const refundInput = z.object({
-  /** An order, or one of its payment attempts. */
+  /** The id of an order, or of one of its payment attempts. */
   payment: line,
   amountRupiah: z.union([rupiah, z.literal('all')]),
   reason: line,
-  /** The payment exception that the refund puts right. */
+  /** The payment exception that the refund resolves. */
   exceptionId: z.int().positive().nullable().default(null),
 });
 
 export type RefundAnswer =
-  /** A gateway is asked within seconds; `manual_payout` waits for an operator to pay it out. */
+  /** The refund is sent to the gateway within seconds; in state `manual_payout` an operator has to pay it out. */
   | { kind: 'requested'; refund: Refund }
   | { kind: 'unknown_payment' }
-  /** Its money has not come, or was taken back. */
+  /** The payment did not arrive, or was taken back. */
   | { kind: 'not_paid'; attemptId: string }
-  /** Of what came, this much has not gone back and was not asked to. */
+  /** This much of the payment is neither refunded nor being refunded. */
   | { kind: 'too_much'; attemptId: string; leftRupiah: number }
-  /** The exception is another payment's, resolved, or not there. */
+  /** The exception belongs to another payment, is resolved, or does not exist. */
   | { kind: 'wrong_exception' }
-  /** Another refund has the id that follows from this request id. */
+  /** Another refund has the id that is made from this request id. */
   | { kind: 'other_refund'; refundId: string }
   | Unanswered;
 
-/** Asks for money of a payment to go back. */
+/** Requests the refund of a payment, in full or in part. */
 export async function requestRefund(
   context: BackofficeContext,
   request: CommandRequest,
@@ -54,7 +54,8 @@ export async function requestRefund(
   switch (answer.kind) {
     case 'requested': {
       const refund = await refundById(db, refundId);
-      if (refund === undefined) throw new Error(`Refund ${refundId} was requested and is not there.`);
+      if (refund === undefined)
+        throw new Error(`Refund ${refundId} was requested, but is not in PostgreSQL.`);
       return { kind: 'requested', refund };
     }
     case 'too_much': {
@@ -70,7 +71,7 @@ export async function requestRefund(
   }
 }
 
-/** The attempt itself, or the one that paid the order. */
+/** The attempt with this id, or the one that paid the order. */
 async function paymentOf(db: BackofficeContext['db'], payment: string): Promise<PaymentAttempt | undefined> {
   const isOrder = z.uuid().safeParse(payment).success;
   if (!isOrder) return attemptById(db, payment);
@@ -82,7 +83,7 @@ const leftOf = ({ receivedRupiah, returnedRupiah }: PaymentAttempt): number =>
 
 const SUFFIX_LENGTH = 4;
 
-/** Gateways take 46 characters at most, of which an attempt's id needs up to 40. */
+/** Gateways accept 46 characters at most, of which an attempt's id needs up to 40. */
 const suffixOf = (requestId: string): string =>
   (Number.parseInt(hash('sha256', requestId).slice(0, 12), 16) % 36 ** SUFFIX_LENGTH)
     .toString(36)
@@ -90,17 +91,17 @@ const suffixOf = (requestId: string): string =>
 
 export const payoutInput = z.object({
   refundId: line,
-  /** Of the payout, at the bank. */
+  /** The bank's reference of the payout. */
   reference: line,
 });
 
 export type PayoutAnswer =
   | { kind: 'recorded'; refund: Refund }
-  /** The state of the refund; null where there is none of that id. */
+  /** The state of the refund; null if it does not exist. */
   | { kind: 'not_awaited'; state: Refund['state'] | null }
   | Unanswered;
 
-/** Writes down that a refund was paid out by hand. */
+/** Records that an operator paid a refund out. */
 export async function recordPayout(
   context: BackofficeContext,
   request: CommandRequest,
@@ -113,7 +114,7 @@ export async function recordPayout(
     asked: input,
     async prepare() {
       const state = (await refundById(db, refundId))?.state;
-      // A refused one may have been paid out before it was refused.
+      // A refused refund may have been paid out before it was refused.
       return state === 'manual_payout' || state === 'refused' ? input : 'not_awaited';
     },
   });

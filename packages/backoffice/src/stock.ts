@@ -8,18 +8,18 @@ export const goodsReceiptInput = z.object({
   sku,
   quantity,
   reason: text(200),
-  /** Of the goods receipt: it counts once for its product. Without one, the request id is. */
+  /** The reference of the goods receipt; each counts once for its product. The default is the request id. */
   reference: text(100).optional(),
 });
 
 export type GoodsReceiptAnswer =
   | { kind: 'received'; reference: string }
-  /** The reference was entered before; nothing was added. */
+  /** The reference was entered before, and no stock was added. */
   | { kind: 'known'; reference: string }
   | { kind: 'unknown_product' }
   | Unanswered;
 
-/** Puts goods that arrived on the shelf. */
+/** Adds received goods to the stock on hand. */
 export async function receiveStock(
   context: BackofficeContext,
   request: CommandRequest,

@@ -59,7 +59,7 @@ export const storefrontKeyInput = z.discriminatedUnion('kind', [
   }),
 ]);
 
-/** False where Redis does not answer: a worker tells it, within seconds of its being back. */
+/** False when Redis does not answer: a worker writes the change within seconds after Redis is back. */
 interface Projected {
   isInForce: boolean;
 }
@@ -74,7 +74,7 @@ export async function putStorefront(
 }
 
 export type CreateKeyAnswer =
-  /** `key` is not kept anywhere: it is shown once. */
+  /** `key` is shown once and stored nowhere. */
   ({ kind: 'created'; id: string; key: string } & Projected) | { kind: 'unknown_storefront' };
 
 export async function createStorefrontKey(
@@ -93,7 +93,7 @@ export async function createStorefrontKey(
   return { kind: 'created', id, key, isInForce: await project(context) };
 }
 
-/** The keys of all storefronts, without what only their digest tells. */
+/** The keys of all storefronts, without their digests. */
 export async function listKeys({ db }: BackofficeContext): Promise<Omit<StorefrontKeyRow, 'digest'>[]> {
   return (await listStorefrontKeys(db)).map(({ digest: _, ...key }) => key);
 }
@@ -102,7 +102,7 @@ export type RevokeKeyAnswer =
   | ({ kind: 'revoked'; id: string; name: string; storefrontId: string } & Projected)
   | { kind: 'unknown_key' };
 
-/** Refuses a key from now on. Revoked twice, the first time stands. */
+/** Revokes a key, so that the API refuses it. A repeated revocation changes nothing. */
 export async function revokeKey(context: BackofficeContext, keyId: string): Promise<RevokeKeyAnswer> {
   const key = await revokeStorefrontKey(context.db, keyId, context.actor);
   if (key === undefined) return { kind: 'unknown_key' };
@@ -119,8 +119,8 @@ async function project({ db, redis, keyspace }: BackofficeContext): Promise<bool
   }
 }
 /**
- * Gives Redis what PostgreSQL says of storefronts and their keys, so that the API knows them without asking it. Where
- * two do it at once, the older word may come last: workers do it every few seconds, and put it right.
+ * Copies storefronts and keys from PostgreSQL to Redis, where the API reads them. If two processes do it at once, the older
+ * state may win; workers repeat it every few seconds and correct that.
  */
 export async function projectAllStorefronts(
   db: Kysely<Database>,

@@ -5,7 +5,7 @@ import { text } from './input.ts';
 
 export const switchInput = z.object({ what: z.enum(SWITCHES), on: z.boolean(), reason: text(200) });
 
-/** Turns a switch, everywhere within a second. Works with PostgreSQL away: a worker writes down who turned it. */
+/** Turns a switch, effective everywhere within a second. Works without PostgreSQL: a worker writes the audit row later. */
 export async function setSwitch(
   { redis, keyspace, actor }: BackofficeContext,
   { what, on, reason }: z.output<typeof switchInput>,
@@ -14,10 +14,10 @@ export async function setSwitch(
   return { kind: 'set' };
 }
 
-/** In Indonesian and in English; null takes the notice down. */
+/** In Indonesian and in English; null removes the notice. */
 export const noticeInput = z.object({ id: text(300), en: text(300) }).nullable();
 
-/** Puts up what every status, catalogue answer and refusal carries within a second. Works with PostgreSQL away. */
+/** Sets the notice. Statuses, catalogue answers and refusals carry it within a second. Works without PostgreSQL. */
 export async function setNotice(
   { redis, keyspace, actor }: BackofficeContext,
   notice: z.output<typeof noticeInput>,
@@ -28,7 +28,7 @@ export async function setNotice(
 }
 
 export interface SwitchesNow {
-  /** Whether each is on. */
+  /** For each switch, whether it is on. */
   switches: Readonly<Record<Switch, boolean>>;
   notice: Notice | null;
 }

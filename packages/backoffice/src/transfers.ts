@@ -5,19 +5,19 @@ import { type CommandRequest, isUnanswered, runJob, type Unanswered } from './co
 import type { BackofficeContext } from './context.ts';
 import { line, rupiah } from './input.ts';
 
-/** The bank transfers that are awaited, those with a proof first. */
+/** The open bank transfers, those with a proof first. */
 export const listTransfers = ({ db }: BackofficeContext, limit: number): Promise<OpenTransfer[]> =>
   openTransfers(db, limit);
 
 export const transferInput = z.object({
   attemptId: line,
   amountRupiah: rupiah,
-  /** The line on the bank's statement: it counts once. */
+  /** The line on the bank statement. Each counts once. */
   bankReference: line,
 });
 
 export type ConfirmTransferAnswer =
-  /** `meaning` is what the money meant for the order. */
+  /** `meaning` is the payment outcome. */
   | {
       kind: 'entered';
       meaning: PaymentOutcome;
@@ -27,11 +27,11 @@ export type ConfirmTransferAnswer =
       expectedRupiah: number;
     }
   | { kind: 'unknown_transfer' }
-  /** That line of the statement was entered for this attempt or payment exception. */
+  /** The line was entered for this attempt or payment exception. */
   | { kind: 'line_used'; enteredFor: string }
   | Unanswered;
 
-/** Enters a transfer that was found on the bank's statement. */
+/** Records a transfer that an operator found on the bank statement. */
 export async function confirmTransfer(
   context: BackofficeContext,
   request: CommandRequest,
@@ -63,11 +63,11 @@ export const rejectTransferInput = z.object({ attemptId: line, reason: line });
 export type RejectTransferAnswer =
   | { kind: 'rejected'; orderId: string }
   | { kind: 'unknown_transfer' }
-  /** It has come, or its order has ended. */
+  /** The transfer arrived, or its order has ended. */
   | { kind: 'not_awaited' }
   | Unanswered;
 
-/** Says that no such transfer has come: its order ends when its time to pay is over. */
+/** Records that the transfer has not arrived: its order expires at its payment deadline. */
 export async function rejectTransfer(
   context: BackofficeContext,
   request: CommandRequest,

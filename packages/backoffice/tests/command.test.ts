@@ -18,7 +18,7 @@ afterAll(async () => {
 const input = { orderId: '019ae0d1-0000-7000-8000-000000000000', reason: 'x' };
 type Added = { requestId?: string | undefined; fingerprint?: string | undefined; jobId: string };
 
-/** A context whose queue hands its jobs to `work`. */
+/** A context whose queue passes its jobs to `work`. */
 const contextOf = (work: (added: Added) => void, more: object = {}) =>
   ({
     db,
@@ -38,7 +38,7 @@ const voiding = (
 const answer = ({ requestId = '', fingerprint = '' }: Added, kind: string) =>
   saveCommandOutcome(db, { requestId, fingerprint, job: 'void-order', outcome: { kind } });
 
-it('adds a job under an id of its request, and waits for its outcome', async () => {
+it('a command adds a job under an id made from its request id, and waits for its outcome', async () => {
   const added: Added[] = [];
   const context = contextOf((job) => {
     added.push(job);
@@ -49,7 +49,7 @@ it('adds a job under an id of its request, and waits for its outcome', async () 
   expect(added).toMatchObject([{ jobId: 'void-order-waits', requestId: 'waits' }]);
 });
 
-it('waits no longer than it was told to', async () => {
+it('a command waits no longer than `waitMs`', async () => {
   const startedAt = performance.now();
   const request = { requestId: 'bounded', waitMs: 300 };
   expect(
@@ -64,7 +64,7 @@ it('waits no longer than it was told to', async () => {
   expect(performance.now() - startedAt).toBeLessThan(3_000);
 });
 
-it('does not refuse for what its own job has changed', async () => {
+it('a command returns the outcome of its own job, not an early refusal because of it', async () => {
   const request = { requestId: 'raced', waitMs: 5_000 };
   const jobs: Added[] = [];
   expect(
@@ -76,7 +76,7 @@ it('does not refuse for what its own job has changed', async () => {
     ).kind,
   ).toBe('not_known_yet');
   const [job] = jobs;
-  // The job commits between the two looks of the same command, which then sees that there is nothing to do.
+  // The job commits between the command's two reads of the outcome, after which `prepare` finds nothing to do.
   const again = await voiding(
     contextOf(() => undefined),
     request,
@@ -95,10 +95,10 @@ it('does not refuse for what its own job has changed', async () => {
   ).toEqual({ kind: 'kept' });
 });
 
-it('goes on waiting while PostgreSQL is away, as its job does', async () => {
+it('a command goes on waiting while PostgreSQL is away', async () => {
   const away = openDatabase({ url: 'postgres://127.0.0.1:9/none', maxConnections: 1 });
   let isAway = false;
-  let looksAway = 0;
+  let readsWhileAway = 0;
   const context = contextOf((job) => {
     isAway = true;
     setTimeout(() => {
@@ -108,11 +108,11 @@ it('goes on waiting while PostgreSQL is away, as its job does', async () => {
   });
   Object.defineProperty(context, 'db', {
     get: () => {
-      looksAway += isAway ? 1 : 0;
+      readsWhileAway += isAway ? 1 : 0;
       return isAway ? away : db;
     },
   });
   expect(await voiding(context, { requestId: 'away', waitMs: 10_000 })).toEqual({ kind: 'voided' });
-  expect(looksAway).toBeGreaterThan(0);
+  expect(readsWhileAway).toBeGreaterThan(0);
   await away.destroy();
 });
