@@ -215,7 +215,10 @@ describe('a command', () => {
     const [refund, ...more] = await refundsOf(attemptId);
     expect(more).toEqual([]);
     const again = await operate(shop, words);
-    expect(again).toEqual({ code: 0, output: `20000 of ${attemptId} go back as ${refund?.id}.` });
+    expect(again).toEqual({
+      code: 0,
+      output: `20000 rupiah of ${attemptId} will be refunded as ${refund?.id}.`,
+    });
   });
 
   it('whose job has failed for good says so, and does not wait', async () => {

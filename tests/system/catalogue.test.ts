@@ -261,7 +261,7 @@ describe('the operator command', () => {
     const gayo = { sku: 'GAYO', name: 'Gayo', category: 'kopi', price: 85_000, openingStock: 12 };
     const toraja = { ...gayo, sku: 'TORAJA', name: 'Toraja', openingStock: 0 };
     expect((await get('/v1/products?category=kopi')).products).toEqual([]);
-    expect((await put([gayo, toraja])).output).toBe('2 products were added, 0 changed; 0 were the same.');
+    expect((await put([gayo, toraja])).output).toBe('2 products were added, 0 changed; 0 were unchanged.');
     const { products } = await get('/v1/products?category=kopi');
     expect(products).toMatchObject([
       { sku: 'GAYO', price: 85_000, available: 12, description: '' },
@@ -276,7 +276,7 @@ describe('the operator command', () => {
       category: 'minuman',
       openingStock: 99,
     };
-    expect((await put([renamed, toraja])).output).toBe('0 products were added, 1 changed; 1 were the same.');
+    expect((await put([renamed, toraja])).output).toBe('0 products were added, 1 changed; 1 were unchanged.');
     expect(await find('GAYO')).toMatchObject({
       ...{ name: 'Kopi Gayo', description: 'Dari Aceh.', category: 'minuman', price: 85_000, available: 12 },
     });
@@ -292,7 +292,7 @@ describe('the operator command', () => {
     ]);
     expect(refused).toMatchObject({
       code: 1,
-      output: 'Prices cannot be changed, and P-1 would have another one. Nothing was saved.',
+      output: 'Prices cannot be changed, but the file has another price for P-1. Nothing was saved.',
     });
     expect(await find('P-1')).toMatchObject({ name: 'Produk 1', price: 50_000 });
     expect(await find('P-2')).toMatchObject({ name: 'Produk 2' });

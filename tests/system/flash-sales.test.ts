@@ -155,7 +155,7 @@ describe('the operator command', () => {
     expect((await decided('SHELF')).status).toBe('awaiting_payment');
     expect((await decided('SHELF')).reason).toBe('out_of_stock');
     for (const [reason, said] of [
-      ['first', '4 of SHELF are on the shelf'],
+      ['first', '4 units of SHELF were added'],
       ['entered twice', 'nothing was added'],
     ] as const) {
       const { code, stdout } = await operateByHand('receive', 'SHELF', '4', reason, 'DELIVERY-7');
@@ -165,7 +165,7 @@ describe('the operator command', () => {
     expect(shelf).toMatchObject({ onHand: 5, ledgerOnHand: 5, reserved: 1, gaps: 0 });
     expect((await decided('SHELF')).status).toBe('awaiting_payment');
     const { stderr, code } = await operateByHand('receive', 'NOPE', '4', 'why');
-    expect({ stderr, code }).toEqual({ stderr: 'There is no product NOPE.\n', code: 1 });
+    expect({ stderr, code }).toEqual({ stderr: 'Product NOPE does not exist.\n', code: 1 });
   });
 
   it('creates a flash sale from a file, and names what is wrong with it', async () => {
@@ -184,7 +184,7 @@ describe('the operator command', () => {
     expect((await operate(shop, ['flash-sale', file])).code).toBe(0);
     expect(await operate(shop, ['flash-sale', file])).toMatchObject({
       code: 1,
-      output: expect.stringContaining('a flash sale called 12.12 already'),
+      output: expect.stringContaining('A flash sale called 12.12 exists already'),
     });
     expect((await operate(shop, ['flash-sales'])).output).toContain('12.12');
     expect((await operateByHand()).code).toBe(2);

@@ -98,18 +98,18 @@ describe('an operator’s command', () => {
   it('finds the transfers that are awaited, and confirms one of them once', async () => {
     const { orderId, attemptId, amount } = await shop.awaitingTransfer();
     expect((await operate(shop, ['transfers'])).output).toContain(attemptId);
-    expect(await operate(shop, ['confirm-transfer', 'nobody-1', '1', 'L'])).toMatchObject({
-      ...{ code: 1, output: expect.stringContaining('There is no bank transfer nobody-1') },
+    expect(await operate(shop, ['confirm-transfer', 'unknown-1', '1', 'L'])).toMatchObject({
+      ...{ code: 1, output: expect.stringContaining('Bank transfer unknown-1 does not exist') },
     });
     expect((await operate(shop, ['confirm-transfer', attemptId, 'much', 'L'])).output).toContain(
       'amountRupiah',
     );
     expect(await operate(shop, ['confirm-transfer', attemptId, `${amount}`, 'LINE 1'])).toMatchObject({
-      ...{ code: 0, output: expect.stringContaining(`paid order ${orderId}`) },
+      ...{ code: 0, output: expect.stringContaining(`Order ${orderId} is paid.`) },
     });
     expect((await shop.read(orderId)).status).toBe('paid');
     expect(await operate(shop, ['confirm-transfer', attemptId, `${amount}`, 'LINE 1'])).toMatchObject({
-      ...{ code: 1, output: expect.stringContaining(`was entered for ${attemptId}`) },
+      ...{ code: 1, output: expect.stringContaining(`was already entered for ${attemptId}`) },
     });
   });
 
@@ -136,18 +136,18 @@ describe('an operator’s command', () => {
     expect((await operate(shop, ['refund', orderId, 'all', 'broken'])).code).toBe(0);
     await shop.until(orderId, 'refunded');
     expect((await operate(shop, ['refund', orderId, 'all', 'broken'])).code).toBe(1);
-    expect((await operate(shop, ['paid-out', 'rf-nobody', 'TRF'])).code).toBe(1);
+    expect((await operate(shop, ['paid-out', 'rf-unknown-1', 'TRF'])).code).toBe(1);
     expect(await operate(shop, ['money', orderId])).toMatchObject({
-      ...{ code: 0, output: expect.stringContaining('0 orders do not add up') },
+      ...{ code: 0, output: expect.stringContaining('0 orders have differences') },
     });
   });
 
   it('opens an exception for money that belongs to nothing, once, and resolves it', async () => {
     expect((await operate(shop, ['stray-transfer', '5000', 'LINE 9', 'no such order'])).output).toContain(
-      'An exception is open',
+      'An exception is opened',
     );
     expect((await operate(shop, ['stray-transfer', '5000', 'LINE 9', 'no such order'])).output).toContain(
-      'has its exception',
+      'has an exception',
     );
     const stray = await shop.db
       .selectFrom('paymentExceptions')

@@ -22,7 +22,7 @@ describe('storefronts and their keys', () => {
   it('are created by command, work at once, and are refused within a second of being revoked', async () => {
     expect(await operate(shop, ['create-key', 'toko-baru', 'secret', 'server'])).toMatchObject({
       code: 1,
-      output: expect.stringContaining('There is no storefront toko-baru') as string,
+      output: expect.stringContaining('Storefront toko-baru does not exist') as string,
     });
     expect((await operate(shop, ['storefront', 'toko-baru', '250'])).code).toBe(0);
     const secret = keyIn((await operate(shop, ['create-key', 'toko-baru', 'secret', 'server'])).output);
@@ -71,7 +71,7 @@ describe('storefronts and their keys', () => {
     const nowhere = openRequestRedis('redis://127.0.0.1:9');
     const away = await operate(shop, ['revoke-key', id], { redis: nowhere });
     nowhere.disconnect();
-    expect(away).toMatchObject({ code: 0, output: expect.stringContaining('once Redis answers') as string });
+    expect(away).toMatchObject({ code: 0, output: expect.stringContaining('once Redis is back') as string });
     await vi.waitFor(async () => expect(await statusWith(secret)).toBe(401), { timeout: 2_000 });
   }, 60_000);
 

@@ -264,7 +264,7 @@ describe('the release step', () => {
     const lines: string[] = [];
     await step(lines);
     expect(lines.join('\n')).toMatch(
-      /^Database migrated\.\nMoved to \{.*\d+ jobs.*\d+ status records.*\nDeleted \d+ cached answers of the catalogue\.\nNo key with an old name is left\.$/,
+      /^Database migrated\.\nMoved to \{.*\d+ jobs.*\d+ status records.*\nDeleted \d+ cached answers of the catalogue\.\nNo keys with old names are left\.$/,
     );
     expect((await migrations()).at(-1)).not.toBe('0009-intake');
     const db = openDatabase({ url: database.url, maxConnections: 1 });

@@ -17,7 +17,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** In an empty shop without Redis. */
+/** Runs a command in an empty shop without Redis. */
 async function run(words: readonly string[], differing: Partial<BackofficeContext> = {}) {
   const said = { out: '', err: '' };
   const withContext: Surroundings['withContext'] = async (redis, work) => {
@@ -33,7 +33,7 @@ async function run(words: readonly string[], differing: Partial<BackofficeContex
 }
 
 describe('the operator command', () => {
-  it('explains itself, and each of its commands', async () => {
+  it('has help for itself and for each command', async () => {
     const { code, out } = await run(['--help']);
     expect(code).toBe(0);
     for (const name of Object.keys(COMMANDS)) {
@@ -45,11 +45,11 @@ describe('the operator command', () => {
     expect((await run(['flash-sale', '-h'])).out).toContain('"limitPerBuyer"');
   });
 
-  it('exits 2 on words that it does not know, too few or too many, and says which it takes', async () => {
+  it('exits 2 for an unknown command or a wrong number of words, and shows the usage', async () => {
     for (const [words, said] of [
       [[], 'Usage:'],
-      [['refunds'], 'There is no command refunds.'],
-      [['constructor'], 'There is no command constructor.'],
+      [['refunds'], 'The command refunds does not exist.'],
+      [['constructor'], 'The command constructor does not exist.'],
       [['transfers', '--csv'], "Unknown option '--csv'"],
       [['refund', 'X', 'all'], 'refund takes 3 to 4 words.\n\nrefund PAYMENT AMOUNT|all REASON [EXCEPTION]'],
       [['transfers', 'all'], 'transfers takes 0 words.'],
@@ -63,20 +63,20 @@ describe('the operator command', () => {
     }
   });
 
-  it('says that a list is empty, or gives an empty one to a machine', async () => {
+  it('prints a sentence for an empty list, or an empty JSON list', async () => {
     for (const [name, sentence] of [
-      ['transfers', 'No bank transfer is awaited.'],
-      ['exceptions', 'No payment exception is open.'],
-      ['flash-sales', 'There is no flash sale.'],
-      ['keys', 'There is no key. Create one: create-key STOREFRONT secret NAME'],
+      ['transfers', 'There are no open bank transfers.'],
+      ['exceptions', 'There are no open payment exceptions.'],
+      ['flash-sales', 'There are no flash sales.'],
+      ['keys', 'There are no keys. Create one: create-key STOREFRONT secret NAME'],
     ] as const) {
       expect(await run([name])).toEqual({ code: 0, out: sentence, err: '' });
       expect(await run([name, '--json'])).toEqual({ code: 0, out: '[]', err: '' });
     }
   });
 
-  it('exits 1 with what is wrong, for a machine as JSON too', async () => {
-    const err = 'The order is not right. orderId: Invalid UUID.';
+  it('exits 1 for invalid input and names the field, with --json too', async () => {
+    const err = 'The order is invalid. orderId: Invalid UUID.';
     expect(await run(['money', 'nothing'])).toEqual({ code: 1, out: '', err });
     const { code, out } = await run(['money', 'nothing', '--json']);
     expect({ code, out: JSON.parse(out) as unknown }).toEqual({
@@ -84,10 +84,13 @@ describe('the operator command', () => {
     });
   });
 
-  it('exits 3 where a store does not answer, with the request id under which to ask again', async () => {
+  it('exits 3 when a store does not answer, and names the request id for a repeat', async () => {
     const words = ['refund', 'X', 'all', '--request-id', 'again-1', '--', '- broken'];
     expect(await run(words)).toMatchObject({
-      ...{ code: 3, err: expect.stringMatching(/Nothing was done\. Ask again with: --request-id again-1$/) },
+      ...{
+        code: 3,
+        err: expect.stringMatching(/Nothing was done\. Repeat the command with: --request-id again-1$/),
+      },
     });
     expect((await run(['switches'])).err).toBe('Redis did not answer. Nothing was done.');
     const away = openDatabase({ url: 'postgres://127.0.0.1:9/none', maxConnections: 1 });
@@ -99,7 +102,7 @@ describe('the operator command', () => {
 });
 
 describe('a table', () => {
-  it('has numbers to the right, and a hyphen for what is not there', () => {
+  it('aligns numbers right, and shows a hyphen for missing values', () => {
     const rows = [
       { id: 7, name: 'satu', at: new Date(0), of: ['a', 'b'], more: null, none: null },
       { id: 12, name: 'dua puluh', at: null, of: [], more: { x: 1 }, none: null },

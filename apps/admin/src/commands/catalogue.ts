@@ -8,26 +8,26 @@ import {
 import { checked, type Command, done, listed, readJson, refused } from './command.ts';
 
 const later = (isShownAtOnce: boolean): string =>
-  isShownAtOnce ? '' : ' Redis does not answer: shops see it some seconds later.';
+  isShownAtOnce ? '' : ' Redis does not answer: storefronts see the change some seconds later.';
 
 export const products: Command = {
   words: 'FILE',
   summary: 'adds products from a JSON file, and changes name, description and category of known ones',
   details: `FILE holds {"products": [{"sku", "name", "description", "category", "price", "openingStock"}]}. Of a known
-SKU openingStock counts for nothing, and another price is refused. Money is integer rupiah.`,
+SKU openingStock is ignored, and another price is refused. Money is integer rupiah.`,
   redis: 'wanted',
   async run(context, [file = '']) {
     const answer = await saveProducts(context, checked(productsInput, file, readJson(file)));
     switch (answer.kind) {
       case 'saved': {
         const { added, changed, unchanged } = answer;
-        const saved = `${added} products were added, ${changed} changed; ${unchanged} were the same.`;
+        const saved = `${added} products were added, ${changed} changed; ${unchanged} were unchanged.`;
         return done(answer, saved + later(answer.isShownAtOnce));
       }
       case 'other_prices':
         return refused(
           answer,
-          `Prices cannot be changed, and ${answer.skus.join(', ')} would have another one. Nothing was saved.`,
+          `Prices cannot be changed, but the file has another price for ${answer.skus.join(', ')}. Nothing was saved.`,
         );
     }
     return answer satisfies never;
@@ -50,13 +50,16 @@ ISO 8601 with offset, money is integer rupiah; without limitPerBuyer there is no
         return done(answer, `${name}: ${items.length} products, ${window}.${later(answer.isShownAtOnce)}`);
       }
       case 'unknown_products':
-        return refused(answer, `There are no products ${answer.skus.join(', ')}. Nothing was created.`);
+        return refused(
+          answer,
+          `These products do not exist: ${answer.skus.join(', ')}. Nothing was created.`,
+        );
       case 'name_taken':
-        return refused(answer, `There is a flash sale called ${name} already. Give this one another name.`);
+        return refused(answer, `A flash sale called ${name} exists already. Choose another name.`);
       case 'overlaps':
         return refused(
           answer,
-          'One of its products is in another flash sale at that time. Nothing was created.',
+          'One of its products has another flash sale at that time. Nothing was created.',
         );
     }
     return answer satisfies never;
@@ -65,6 +68,6 @@ ISO 8601 with offset, money is integer rupiah; without limitPerBuyer there is no
 
 export const flashSales: Command = {
   words: '',
-  summary: 'lists the flash sales: quota, held, sold, and what the ledger says',
-  run: async (context) => listed(await listFlashSales(context), 'There is no flash sale.'),
+  summary: 'lists the flash sales: quota, held, sold, and the totals of the ledger',
+  run: async (context) => listed(await listFlashSales(context), 'There are no flash sales.'),
 };

@@ -2,39 +2,39 @@ import { readFileSync } from 'node:fs';
 import type { BackofficeContext, CommandRequest, Unanswered } from '@antrean/backoffice';
 import type { z } from 'zod';
 
-/** What the process exits with; scripts rely on the numbers. */
+/** Exit codes of the process; scripts rely on the numbers. */
 export const EXIT = {
   done: 0,
   refused: 1,
   usage: 2,
-  /** No worker has done it yet, or a store does not answer: ask again under the same request id. */
+  /** The job has no outcome yet, or a store does not answer: repeat the command with the same request id. */
   notKnown: 3,
 } as const;
 
 export interface Reply {
   exit: (typeof EXIT)[keyof typeof EXIT];
-  /** Printed by --json. */
+  /** Printed with --json. */
   answer: unknown;
-  /** For people. */
+  /** Printed for people. */
   text: string;
-  /** That `text` is a result to read, and no complaint, whatever the exit code. */
+  /** `text` is a result and no error, whatever the exit code. */
   isResult?: true;
 }
 
 export interface Command {
-  /** What follows the command's name; what may be left out stands in brackets. */
+  /** The arguments after the command's name; optional ones in brackets. */
   words: string;
   summary: string;
   /** More lines of its help. */
   details?: string;
-  /** Whether Redis must answer, or may be told later. Without it a command works while Redis is away. */
+  /** `needed`: the command fails while Redis is away. `wanted`: it works, and a worker updates Redis later. */
   redis?: 'needed' | 'wanted';
-  /** A worker does it, under the request id. */
+  /** A worker carries the command out, under the request id. */
   isJob?: boolean;
   run: (context: BackofficeContext, words: readonly string[], request: CommandRequest) => Promise<Reply>;
 }
 
-/** What was entered cannot be taken. */
+/** The input is invalid. */
 export class InvalidInputError extends Error {
   readonly code = 'invalid_input';
 }
@@ -42,7 +42,7 @@ export class InvalidInputError extends Error {
 export const done = (answer: unknown, text: string): Reply => ({ exit: EXIT.done, answer, text });
 export const refused = (answer: unknown, text: string): Reply => ({ exit: EXIT.refused, answer, text });
 
-/** For a command whose job has not run, has failed, or was not asked for by this command. */
+/** For a command whose job has no outcome yet or has failed, or whose request id has other input. */
 export function unanswered(answer: Unanswered): Reply {
   const { requestId } = answer;
   switch (answer.kind) {
@@ -50,31 +50,31 @@ export function unanswered(answer: Unanswered): Reply {
       return {
         exit: EXIT.notKnown,
         answer,
-        text: `It is queued as ${requestId}, and no worker has done it yet. Look later with: outcome ${requestId}`,
+        text: `${requestId} is queued, and no worker has finished it yet. See its outcome with: outcome ${requestId}`,
       };
     case 'failed':
       return refused(
         answer,
-        `Its job failed for good (${answer.code}), and may have been done in part. The workers' log has the reason, ` +
-          `at a job id that ends in ${requestId}. Mend it, look at what was done, and ask again without --request-id.`,
+        `The command's job failed for good (${answer.code}), and may be done in part. The workers' log has the reason, ` +
+          `under the job id that ends in ${requestId}. Fix it, check the order, and repeat the command without --request-id.`,
       );
     case 'request_id_reused':
       return refused(
         answer,
-        `Something else was asked under the request id ${requestId}. Give another one, or none.`,
+        `The request id ${requestId} was used for other input. Choose another one, or leave it out.`,
       );
   }
   return answer satisfies never;
 }
 
-/** A list as a table, or a sentence where there is nothing in it. */
+/** A list as a table, or `empty` for an empty list. */
 export function listed(rows: readonly object[], empty: string, limit = Infinity): Reply {
   if (rows.length === 0) return done(rows, empty);
   const more = rows.length < limit ? '' : `\nThese are the first ${limit}.`;
   return done(rows, table(rows) + more);
 }
 
-/** Columns with two spaces between them, numbers to the right. */
+/** A table: columns with two spaces between them, numbers aligned right. */
 export function table(rows: readonly object[]): string {
   const titles = Object.keys(rows[0] ?? {});
   const cells = rows.map((row) => titles.map((title) => shown((row as Record<string, unknown>)[title])));
@@ -102,7 +102,7 @@ function shown(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
-/** What a file holds. Throws InvalidInputError when it cannot be read. */
+/** The content of a file. Throws InvalidInputError if it cannot be read. */
 export function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8');
@@ -111,7 +111,7 @@ export function readText(file: string): string {
   }
 }
 
-/** What a file holds. Throws InvalidInputError when that is not JSON. */
+/** The content of a JSON file. Throws InvalidInputError if it cannot be read or parsed. */
 export function readJson(file: string): unknown {
   const content = readText(file);
   try {
@@ -123,14 +123,14 @@ export function readJson(file: string): unknown {
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : 'no reason');
 
-/** The value as the schema has it. Throws InvalidInputError, naming every part that is wrong. */
+/** The parsed value. Throws InvalidInputError, which names every invalid field. */
 export function checked<T>(schema: z.ZodType<T>, what: string, value: unknown): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const wrong = parsed.error.issues.map(({ path, message }) => `${path.join('.') || what}: ${message}`);
-  throw new InvalidInputError(`${what} is not right. ${wrong.join('; ')}.`);
+  throw new InvalidInputError(`${what} is invalid. ${wrong.join('; ')}.`);
 }
 
-/** A number where the word is one; other words stay, for the schema to name. */
+/** A word of digits as a number; other words unchanged, so that the schema reports them. */
 export const numberIn = (word: string | undefined): number | string | undefined =>
   word !== undefined && /^\d+$/.test(word) ? Number(word) : word;

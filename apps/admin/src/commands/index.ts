@@ -8,7 +8,7 @@ import { receive } from './stock.ts';
 import { createKey, keys, revoke, storefront } from './storefronts.ts';
 import { notice, switches, turnSwitch } from './switches.ts';
 
-/** What operators do, by the word that stands first. */
+/** The operator's commands by name. */
 export const COMMANDS: Readonly<Record<string, Command>> = {
   receive,
   products,

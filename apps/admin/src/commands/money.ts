@@ -9,34 +9,36 @@ import { checked, type Command, done, readText, refused, type Reply, table } fro
 
 export const money: Command = {
   words: '[ORDER]',
-  summary: 'compares the money ledger with payments and refunds; exits 1 where they differ',
+  summary: 'compares the money ledger with payments and refunds; exits 1 if they differ',
   async run(context, [orderId]) {
     const answer = await auditMoney(context, checked(moneyAuditInput, 'The order', { orderId }));
     const { differences, sumRupiah } = answer;
-    const sum = `The ledger sums to ${sumRupiah}; ${differences.length} orders do not add up.`;
+    const sum = `The ledger's sum is ${sumRupiah}; ${differences.length} orders have differences.`;
     return compared(answer.kind === 'balanced', answer, differences, sum);
   },
 };
 
 export const settlement: Command = {
   words: 'GATEWAY [DAY [FILE]]',
-  summary: 'shows the report of a day, or compares a file with it; exits 1 where a file differs',
-  details: `DAY is YYYY-MM-DD in Western Indonesia Time, yesterday without one. FILE is Midtrans's export of transactions as
+  summary:
+    'shows the settlement report of a day, or compares a file with our payments; exits 1 if a file differs',
+  details: `DAY is YYYY-MM-DD in Western Indonesia Time, by default yesterday. FILE is Midtrans's export of transactions as
 CSV.`,
   async run(context, [gateway, day, file]) {
     const asked = checked(settlementInput, 'The report', { gateway, day });
     if (file === undefined) {
       const answer = await readSettlementReport(context, asked);
       if (answer.kind === 'no_report') {
-        return refused(answer, `There is no report of ${answer.gateway} for ${answer.day} yet.`);
+        return refused(answer, `There is no settlement report of ${answer.gateway} for ${answer.day} yet.`);
       }
       const { differences, payments, oursRupiah, theirsRupiah } = answer.report;
       const sum = `${payments} payments; ours ${oursRupiah}, theirs ${theirsRupiah}.`;
       return compared(true, answer, differences, sum);
     }
     const answer = await compareSettlementExport(context, asked, readText(file));
-    if (answer.kind === 'no_export') return refused(answer, `No export of ${asked.gateway} can be read.`);
-    if (answer.kind === 'no_column') return refused(answer, `${file} has no column like ${answer.column}.`);
+    if (answer.kind === 'no_export')
+      return refused(answer, `Exports of ${asked.gateway} cannot be compared.`);
+    if (answer.kind === 'no_column') return refused(answer, `${file} has no column ${answer.column}.`);
     const { payments, differences } = answer;
     const sum = `${payments} payments of ours; ${differences.length} differences.`;
     return compared(answer.kind === 'same', answer, differences, sum);

@@ -3,7 +3,7 @@ import { checked, type Command, done, refused, unanswered } from './command.ts';
 
 export const release: Command = {
   words: 'ORDER REASON',
-  summary: 'lets an order that is held go to fulfilment',
+  summary: 'releases a held order for shipment',
   redis: 'needed',
   isJob: true,
   async run(context, [orderId, reason], request) {
@@ -11,14 +11,14 @@ export const release: Command = {
     const answer = await releaseOrder(context, request, asked);
     switch (answer.kind) {
       case 'released':
-        return done(answer, `Order ${asked.orderId} is released: it is paid, and can be shipped.`);
+        return done(answer, `Order ${asked.orderId} is released. It is paid, and can be shipped.`);
       case 'unknown_order':
-        return refused(answer, `There is no order ${asked.orderId}.`);
+        return refused(answer, `Order ${asked.orderId} does not exist.`);
       case 'kept':
         return refused(
           answer,
           answer.state === 'payment_hold'
-            ? `Order ${asked.orderId} stays held: its money is on its way back, or was taken back (to end it then: void).`
+            ? `Order ${asked.orderId} stays held: its payment is being refunded or was taken back. If taken back: void`
             : `Order ${asked.orderId} is not held: it is ${answer.state}.`,
         );
       default:
@@ -29,7 +29,7 @@ export const release: Command = {
 
 export const voidHeld: Command = {
   words: 'ORDER REASON',
-  summary: 'ends a held order whose money was taken back',
+  summary: 'ends a held order whose payment was taken back',
   redis: 'needed',
   isJob: true,
   async run(context, [orderId, reason], request) {
@@ -37,14 +37,14 @@ export const voidHeld: Command = {
     const answer = await voidOrder(context, request, asked);
     switch (answer.kind) {
       case 'voided':
-        return done(answer, `Order ${asked.orderId} has ended, and its stock is free again.`);
+        return done(answer, `Order ${asked.orderId} is ended, and its stock is released.`);
       case 'unknown_order':
-        return refused(answer, `There is no order ${asked.orderId}.`);
+        return refused(answer, `Order ${asked.orderId} does not exist.`);
       case 'kept':
         return refused(
           answer,
           answer.state === 'payment_hold'
-            ? `Order ${asked.orderId} stays held: its money is there. To send the money back: refund`
+            ? `Order ${asked.orderId} stays held: its payment was not taken back. To refund it: refund`
             : `Order ${asked.orderId} is not held: it is ${answer.state}.`,
         );
       default:

@@ -20,13 +20,14 @@ const SHOWN = 100;
 
 export const transfers: Command = {
   words: '',
-  summary: 'lists the bank transfers that are awaited, those with a proof first',
-  run: async (context) => listed(await listTransfers(context, SHOWN), 'No bank transfer is awaited.', SHOWN),
+  summary: 'lists the open bank transfers, those with a proof first',
+  run: async (context) =>
+    listed(await listTransfers(context, SHOWN), 'There are no open bank transfers.', SHOWN),
 };
 
 export const confirm: Command = {
   words: 'ATTEMPT AMOUNT LINE',
-  summary: "enters a transfer; LINE names the line on the bank's statement, which counts once",
+  summary: 'enters a transfer; LINE is the id of its line on the bank statement, which counts once',
   redis: 'needed',
   isJob: true,
   async run(context, [attemptId, amount, bankReference], request) {
@@ -36,19 +37,19 @@ export const confirm: Command = {
     switch (answer.kind) {
       case 'entered': {
         const { meaning, orderId, amountRupiah, expectedRupiah } = answer;
-        const differs = amountRupiah === expectedRupiah ? '' : `, where ${expectedRupiah} were asked for`;
-        const entered = `${amountRupiah} were entered for ${answer.attemptId}${differs}.`;
+        const differs = amountRupiah === expectedRupiah ? '' : `, but ${expectedRupiah} rupiah were expected`;
+        const entered = `${amountRupiah} rupiah were entered for ${answer.attemptId}${differs}.`;
         return meaning === 'paid'
-          ? done(answer, `${entered} They paid order ${orderId}.`)
-          : done(answer, `${entered} They did not pay order ${orderId} (${meaning}). Look at: exceptions`);
+          ? done(answer, `${entered} Order ${orderId} is paid.`)
+          : done(answer, `${entered} Order ${orderId} is not paid by them (${meaning}). See: exceptions`);
       }
       case 'unknown_transfer':
+        return refused(answer, `Bank transfer ${asked.attemptId} does not exist. The open ones: transfers`);
+      case 'line_used':
         return refused(
           answer,
-          `There is no bank transfer ${asked.attemptId}. Those that are awaited: transfers`,
+          `Statement line ${asked.bankReference} was already entered for ${answer.enteredFor}.`,
         );
-      case 'line_used':
-        return refused(answer, `Line ${asked.bankReference} was entered for ${answer.enteredFor}.`);
       default:
         return unanswered(answer);
     }
@@ -57,7 +58,7 @@ export const confirm: Command = {
 
 export const reject: Command = {
   words: 'ATTEMPT REASON',
-  summary: 'says that no such transfer has come',
+  summary: 'records that a transfer has not arrived',
   redis: 'needed',
   isJob: true,
   async run(context, [attemptId, reason], request) {
@@ -67,11 +68,11 @@ export const reject: Command = {
       case 'rejected':
         return done(
           answer,
-          `${asked.attemptId} is rejected. Order ${answer.orderId} ends when its time to pay is over.`,
+          `${asked.attemptId} is rejected. Order ${answer.orderId} expires at its payment deadline.`,
         );
       case 'unknown_transfer':
       case 'not_awaited':
-        return refused(answer, `No bank transfer ${asked.attemptId} is awaited. Those that are: transfers`);
+        return refused(answer, `Bank transfer ${asked.attemptId} is not open. The open ones: transfers`);
       default:
         return unanswered(answer);
     }
@@ -80,14 +81,14 @@ export const reject: Command = {
 
 export const exceptions: Command = {
   words: '',
-  summary: 'lists the payment exceptions: money that an operator has to put right',
+  summary: 'lists the open payment exceptions: money or orders that need a decision',
   run: async (context) =>
-    listed(await listExceptions(context, SHOWN), 'No payment exception is open.', SHOWN),
+    listed(await listExceptions(context, SHOWN), 'There are no open payment exceptions.', SHOWN),
 };
 
 export const resolve: Command = {
   words: 'EXCEPTION RESOLUTION',
-  summary: 'closes a payment exception, and writes down how it was put right',
+  summary: 'resolves a payment exception, and records how',
   redis: 'needed',
   isJob: true,
   async run(context, [id, resolution], request) {
@@ -100,14 +101,14 @@ export const resolve: Command = {
       case 'resolved':
         return done(answer, `Exception ${exceptionId} is resolved.`);
       case 'refund_under_way':
-        return refused(answer, `A refund for exception ${exceptionId} is under way, and resolves it.`);
+        return refused(answer, `A refund for exception ${exceptionId} is in progress, and will resolve it.`);
       case 'payout_awaited':
         return refused(
           answer,
-          `Exception ${exceptionId} waits for a payout. Enter it with: paid-out REFUND REFERENCE`,
+          `Exception ${exceptionId} waits for a payout. Record it with: paid-out REFUND REFERENCE`,
         );
       case 'not_open':
-        return refused(answer, `There is no open exception ${exceptionId}. Those that are: exceptions`);
+        return refused(answer, `Exception ${exceptionId} is not open. The open ones: exceptions`);
       default:
         return unanswered(answer);
     }
@@ -116,7 +117,7 @@ export const resolve: Command = {
 
 export const stray: Command = {
   words: 'AMOUNT LINE NOTE',
-  summary: 'opens an exception for money at the bank that belongs to no known transfer',
+  summary: 'opens a payment exception for money at the bank that matches no known transfer',
   redis: 'needed',
   isJob: true,
   async run(context, [amount, bankReference, note], request) {
@@ -125,11 +126,14 @@ export const stray: Command = {
     const answer = await reportStrayTransfer(context, request, asked);
     switch (answer.kind) {
       case 'opened':
-        return done(answer, `An exception is open for line ${asked.bankReference}.`);
+        return done(answer, `An exception is opened for statement line ${asked.bankReference}.`);
       case 'known':
-        return done(answer, `Line ${asked.bankReference} has its exception already.`);
+        return done(answer, `Statement line ${asked.bankReference} has an exception already.`);
       case 'line_used':
-        return refused(answer, `Line ${asked.bankReference} was entered for ${answer.enteredFor}.`);
+        return refused(
+          answer,
+          `Statement line ${asked.bankReference} was already entered for ${answer.enteredFor}.`,
+        );
       default:
         return unanswered(answer);
     }
@@ -138,7 +142,7 @@ export const stray: Command = {
 
 export const refund: Command = {
   words: 'PAYMENT AMOUNT|all REASON [EXCEPTION]',
-  summary: 'sends money back; PAYMENT is an order or a payment attempt',
+  summary: 'refunds a payment; PAYMENT is an order or a payment attempt',
   redis: 'needed',
   isJob: true,
   async run(context, [payment, amount, reason, exception], request) {
@@ -153,28 +157,28 @@ export const refund: Command = {
         return state === 'manual_payout'
           ? done(
               answer,
-              `${amountRupiah} of ${attemptId} are to be paid out by hand. Then: paid-out ${id} REFERENCE`,
+              `Pay ${amountRupiah} rupiah of ${attemptId} out by hand, then record it with: paid-out ${id} REFERENCE`,
             )
-          : done(answer, `${amountRupiah} of ${attemptId} go back as ${id}.`);
+          : done(answer, `${amountRupiah} rupiah of ${attemptId} will be refunded as ${id}.`);
       }
       case 'unknown_payment':
-        return refused(answer, `There is no payment ${asked.payment} that could go back.`);
+        return refused(answer, `Payment ${asked.payment} does not exist, or the order is not paid.`);
       case 'not_paid':
         return refused(
           answer,
-          `The money of ${answer.attemptId} has not come, or was taken back: none can go back.`,
+          `The payment of ${answer.attemptId} did not arrive, or was taken back: it cannot be refunded.`,
         );
       case 'too_much':
-        return refused(answer, `At most ${answer.leftRupiah} of ${answer.attemptId} can go back.`);
+        return refused(answer, `At most ${answer.leftRupiah} rupiah of ${answer.attemptId} can be refunded.`);
       case 'wrong_exception':
         return refused(
           answer,
-          `Exception ${asked.exceptionId} is resolved, or not of this payment. Those that are open: exceptions`,
+          `Exception ${asked.exceptionId} is resolved, or belongs to another payment. The open ones: exceptions`,
         );
       case 'other_refund':
         return refused(
           answer,
-          `Another refund is called ${answer.refundId}. Ask again without --request-id.`,
+          `Another refund has the id ${answer.refundId}. Repeat the command without --request-id.`,
         );
       default:
         return unanswered(answer);
@@ -184,7 +188,7 @@ export const refund: Command = {
 
 export const paidOut: Command = {
   words: 'REFUND REFERENCE',
-  summary: 'says that a refund was paid out by hand',
+  summary: 'records that a refund was paid out by hand',
   redis: 'needed',
   isJob: true,
   async run(context, [refundId, reference], request) {
@@ -194,14 +198,14 @@ export const paidOut: Command = {
       case 'recorded':
         return done(
           answer,
-          `The payout of ${answer.refund.amountRupiah} for ${answer.refund.id} is entered as ${asked.reference}.`,
+          `The payout of ${answer.refund.amountRupiah} for ${answer.refund.id} is recorded as ${asked.reference}.`,
         );
       case 'not_awaited':
         return refused(
           answer,
           answer.state === null
-            ? `There is no refund ${asked.refundId}.`
-            : `Refund ${asked.refundId} waits for no payout by hand: it is ${answer.state}.`,
+            ? `Refund ${asked.refundId} does not exist.`
+            : `Refund ${asked.refundId} waits for no payout: its state is ${answer.state}.`,
         );
       default:
         return unanswered(answer);

@@ -11,9 +11,9 @@ import { z } from 'zod';
 import { type Command, EXIT, InvalidInputError, type Reply } from './command.ts';
 import { COMMANDS } from './index.ts';
 
-/** Where a command runs. */
+/** The environment of a command. */
 export interface Surroundings {
-  /** Opens what a command works with, for as long as `work` takes. Throws RedisAwayError when Redis is needed and away. */
+  /** Opens a command's dependencies while `work` runs. Throws RedisAwayError if Redis is needed and away. */
   withContext: <T>(redis: Command['redis'], work: (context: BackofficeContext) => Promise<T>) => Promise<T>;
   print: (text: string) => void;
   printError: (text: string) => void;
@@ -31,15 +31,15 @@ const OPTIONS = {
 } as const;
 
 const OPTIONS_HELP = `Options:
-  --json            prints the answer as JSON
-  --request-id ID   where a worker does it: asked again under the same id, it is done once, and answered again
-  --wait SECONDS    where a worker does it: how long to wait for that (15)
-  --help            explains a command
-Before words that begin with a hyphen put --
+  --json            print the answer as JSON
+  --request-id ID   for commands of a worker: repeated with the same id, it is done once, with the same answer
+  --wait SECONDS    for commands of a worker: how long to wait for the outcome (15)
+  --help            explain a command
+Put -- before words that begin with a hyphen.
 
-Exit codes: 0 done; 1 refused; 2 wrong words; 3 not known: no worker has done it yet, or a store does not answer.`;
+Exit codes: 0 done; 1 refused; 2 wrong words; 3 outcome unknown: still queued, or a store does not answer.`;
 
-/** Runs the command of these words, prints what it answers, and returns the exit code. */
+/** Runs the command of these words, prints its answer, and returns the exit code. */
 export async function runCommand(argv: readonly string[], surroundings: Surroundings): Promise<number> {
   const { print, printError } = surroundings;
   const parsed = parse(argv);
@@ -62,7 +62,7 @@ interface Line {
   request: Required<CommandRequest>;
 }
 
-/** What is said instead of running a command. */
+/** Printed instead of running a command. */
 interface Message {
   kind: 'message';
   exit: 0 | 2;
@@ -84,7 +84,7 @@ function parse(argv: readonly string[]): Line | Message {
   const command = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (name === undefined || command === undefined) {
     if (values.help) return help(usage());
-    const problem = name === undefined ? '' : `There is no command ${name}.\n\n`;
+    const problem = name === undefined ? '' : `The command ${name} does not exist.\n\n`;
     return misuse(problem + usage());
   }
   if (values.help) return help(helpOf(name, command));
@@ -119,13 +119,13 @@ async function reply(line: Line, { withContext }: Surroundings): Promise<Reply> 
   }
 }
 
-/** What is said of an error that is no bug. */
+/** The reply to an error that is not a bug. */
 function failure(error: unknown, { isJob = false }: Command, requestId: string): Reply {
   const message = error instanceof Error ? error.message : '';
   const notKnown = (kind: string, text: string): Reply => ({
     exit: EXIT.notKnown,
     answer: isJob ? { kind, requestId } : { kind },
-    text: isJob ? `${text} Ask again with: --request-id ${requestId}` : text,
+    text: isJob ? `${text} Repeat the command with: --request-id ${requestId}` : text,
   });
   if (error instanceof InvalidInputError) {
     return { exit: EXIT.refused, answer: { kind: error.code, message }, text: message };
@@ -133,13 +133,13 @@ function failure(error: unknown, { isJob = false }: Command, requestId: string):
   if (error instanceof RedisAwayError) return notKnown(error.code, `${message} Nothing was done.`);
   if (error instanceof JobNotConfirmedError) return notKnown(error.code, `${message} It may be queued.`);
   if (isDatabaseUnavailable(error)) {
-    const text = `PostgreSQL does not answer (${message}): check DATABASE_URL, and look at what was done.`;
+    const text = `PostgreSQL does not answer (${message}): check DATABASE_URL, and whether the command was done.`;
     return notKnown('database_away', text);
   }
   throw error;
 }
 
-/** How many words a command takes. */
+/** The least and most words of a command. */
 function countsOf({ words }: Command): { least: number; most: number } {
   const all = words.split(' ').filter((word) => word !== '');
   return { least: all.filter((word) => !word.startsWith('[')).length, most: all.length };

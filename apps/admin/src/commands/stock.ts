@@ -3,7 +3,7 @@ import { checked, type Command, done, numberIn, refused, unanswered } from './co
 
 export const receive: Command = {
   words: 'SKU QUANTITY REASON [REFERENCE]',
-  summary: 'puts a goods receipt on the shelf; the same REFERENCE again adds nothing',
+  summary: 'adds received goods to the stock on hand; a repeated REFERENCE adds nothing',
   redis: 'needed',
   isJob: true,
   async run(context, [sku, quantity, reason, reference], request) {
@@ -14,12 +14,15 @@ export const receive: Command = {
       case 'received':
         return done(
           answer,
-          `${asked.quantity} of ${asked.sku} are on the shelf, reference ${answer.reference}.`,
+          `${asked.quantity} units of ${asked.sku} were added, reference ${answer.reference}.`,
         );
       case 'known':
-        return done(answer, `${answer.reference} of ${asked.sku} was entered before; nothing was added.`);
+        return done(
+          answer,
+          `Receipt ${answer.reference} of ${asked.sku} was entered before; nothing was added.`,
+        );
       case 'unknown_product':
-        return refused(answer, `There is no product ${asked.sku}.`);
+        return refused(answer, `Product ${asked.sku} does not exist.`);
       default:
         return unanswered(answer);
     }

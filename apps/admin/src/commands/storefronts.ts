@@ -8,11 +8,9 @@ import {
 } from '@antrean/backoffice';
 import { checked, type Command, done, listed, numberIn, refused } from './command.ts';
 
-/** It is in PostgreSQL, so that a worker tells Redis what cannot be told now. */
+/** The change is in PostgreSQL, and a worker copies it to Redis. */
 const when = (isInForce: boolean): string =>
-  isInForce
-    ? 'within a second'
-    : 'once Redis answers again and a worker has told it: Redis does not answer now';
+  isInForce ? 'within a second' : 'once Redis is back and a worker has updated it: Redis does not answer now';
 
 export const storefront: Command = {
   words: 'ID [ORDERS [REQUESTS]]',
@@ -32,12 +30,12 @@ export const storefront: Command = {
   },
 };
 
-/** The key is shown once; only its hash is kept. */
+/** The key is shown once; only its hash is stored. */
 export const createKey: Command = {
   words: 'STOREFRONT secret|publishable NAME [SCOPES|ORIGINS]',
   summary: 'creates a key of a storefront, and shows it once',
-  details: `A secret key is for servers: SCOPES of place,read,change,ship; all of them without. A publishable key is for
-pages of these ORIGINS, as https://toko.example.`,
+  details: `A secret key is for servers: SCOPES of place,read,change,ship; by default all. A publishable key is for
+pages of these ORIGINS, such as https://toko.example.`,
   redis: 'wanted',
   async run(context, [storefrontId, kind, name, list]) {
     const parts = list?.split(',').map((part) => part.trim());
@@ -50,7 +48,7 @@ pages of these ORIGINS, as https://toko.example.`,
       ? done(answer, `${answer.id}, valid ${when(answer.isInForce)}. It is not shown again:\n${answer.key}`)
       : refused(
           answer,
-          `There is no storefront ${asked.storefrontId}. Create it first: storefront ${asked.storefrontId}`,
+          `Storefront ${asked.storefrontId} does not exist. Create it first: storefront ${asked.storefrontId}`,
         );
   },
 };
@@ -73,13 +71,13 @@ export const keys: Command = {
         revoked: revokedAt,
       };
     });
-    return { ...listed(rows, 'There is no key. Create one: create-key STOREFRONT secret NAME'), answer };
+    return { ...listed(rows, 'There are no keys. Create one: create-key STOREFRONT secret NAME'), answer };
   },
 };
 
 export const revoke: Command = {
   words: 'KEY',
-  summary: 'refuses a key from now on',
+  summary: 'revokes a key, so that the API refuses it',
   redis: 'wanted',
   async run(context, [keyId = '']) {
     const answer = await revokeKey(context, keyId);
@@ -88,6 +86,6 @@ export const revoke: Command = {
           answer,
           `${answer.id} (${answer.name}, ${answer.storefrontId}) is revoked, and refused ${when(answer.isInForce)}.`,
         )
-      : refused(answer, `There is no key ${keyId}. The list is: keys`);
+      : refused(answer, `Key ${keyId} does not exist. The list: keys`);
   },
 };

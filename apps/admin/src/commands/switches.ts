@@ -2,10 +2,10 @@ import { noticeInput, readSwitches, setNotice, setSwitch, switchInput } from '@a
 import { z } from 'zod';
 import { checked, type Command, done, InvalidInputError } from './command.ts';
 
-/** Works with PostgreSQL away. */
+/** Works while PostgreSQL is away. */
 export const turnSwitch: Command = {
   words: 'maintenance|read_only on|off REASON',
-  summary: 'closes the shop, or lets it only be read',
+  summary: 'closes the shop, or lets clients only read',
   redis: 'needed',
   async run(context, [what, to, reason]) {
     const on = checked(z.enum(['on', 'off']), 'on|off', to) === 'on';
@@ -17,17 +17,17 @@ export const turnSwitch: Command = {
 
 export const notice: Command = {
   words: 'off|INDONESIAN [ENGLISH]',
-  summary: 'tells everybody something; notice off takes it down',
+  summary: 'shows a message to all customers; notice off removes it',
   redis: 'needed',
   async run(context, [id, en]) {
     if (id === 'off' && en === undefined) {
-      return done(await setNotice(context, null), 'The notice is taken down.');
+      return done(await setNotice(context, null), 'The notice is removed.');
     }
     if (en === undefined) {
-      throw new InvalidInputError('A notice is in both languages: notice INDONESIAN ENGLISH, or: notice off');
+      throw new InvalidInputError('A notice needs both languages: notice INDONESIAN ENGLISH, or: notice off');
     }
     const answer = await setNotice(context, checked(noticeInput, 'The notice', { id, en }));
-    return done(answer, 'Every status, catalogue answer and refusal carries it within a second.');
+    return done(answer, 'Every status, catalogue answer and refusal carries the notice within a second.');
   },
 };
 

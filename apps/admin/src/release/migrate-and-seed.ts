@@ -1,6 +1,6 @@
-// The release step: runs once before the processes of a release start. Migrates the database and moves what waits in
-// Redis (see upgrade.ts). Where a demo key is given, it also adds the demo catalogue and lets that key place orders.
-// Running it again changes nothing.
+// The release step runs once before the processes of a release start. It migrates PostgreSQL and moves queued data in Redis
+// (see upgrade.ts). With a demo key it also adds the demo catalogue and lets that key place orders. Running it again
+// changes nothing.
 import { projectAllStorefronts } from '@antrean/backoffice';
 import { addProducts, addStorefrontKey, liveStorefronts, openDatabase, putStorefront } from '@antrean/db';
 import { configOrExit, parseConfig, redisConfig } from '@antrean/process';
@@ -45,7 +45,7 @@ async function seedDemo(demoKey: string): Promise<void> {
     await addProducts(db, DEMO_CATALOGUE);
     await bumpCatalogue(redis, keyspace);
     const { storefronts } = await liveStorefronts(db);
-    // Its limits may have been changed since.
+    // An operator may have changed its limits since.
     if (!storefronts.some(({ id }) => id === 'demo')) {
       await putStorefront(db, { id: 'demo', ...DEFAULT_LIMITS }, 'release step');
     }
@@ -63,5 +63,5 @@ async function seedDemo(demoKey: string): Promise<void> {
   } finally {
     await db.destroy();
   }
-  console.log('Demo catalogue and demo storefront key in place.');
+  console.log('The demo catalogue and the demo storefront key exist.');
 }

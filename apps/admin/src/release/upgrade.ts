@@ -10,12 +10,12 @@ import {
 import { hasLegacyKeys, moveLegacyKeys } from '@antrean/queue';
 import { type Keyspace, otherClients, type Redis } from '@antrean/redis';
 
-/** No connection for so long: longer than a process takes to connect again after it lost its connection. */
+/** How long no process may be connected: longer than a process takes to connect again after a lost connection. */
 const UNSEEN_MS = 2_500;
-/** How long processes that are shutting down may take. */
+/** How long processes may take to shut down. */
 const PATIENCE_MS = 6_000;
 const LOOK_EVERY_MS = 100;
-/** Connections in a message, of each kind. */
+/** The number of connections of each kind in a message. */
 const SHOWN = 10;
 
 /** Processes are connected that the upgrade would disturb. Nothing was changed. */
@@ -28,13 +28,13 @@ interface UpgradeOptions {
   redis: Redis;
   keyspace: Keyspace;
   say: (line: string) => void;
-  /** Shorter in tests. */
+  /** Tests set shorter ones. */
   waits?: { unseenMs: number; patienceMs: number };
 }
 
 /**
- * Brings PostgreSQL and Redis to what this release reads and writes. Where that needs all processes to be stopped and some
- * are connected, it changes nothing and throws StillRunningError. A run that was killed can be repeated.
+ * Upgrades PostgreSQL and Redis to the names and shapes of this release. If that needs all processes to be stopped and some
+ * are connected, it changes nothing and throws StillRunningError. A killed run can be repeated.
  */
 export async function upgrade({ databaseUrl, redis, keyspace, say, waits }: UpgradeOptions): Promise<void> {
   const hasKeysToMove = await hasLegacyKeys(redis, keyspace);
@@ -56,10 +56,10 @@ export async function upgrade({ databaseUrl, redis, keyspace, say, waits }: Upgr
   }
   if (await hasLegacyKeys(redis, keyspace)) {
     throw new Error(
-      'Keys with old names appeared in Redis during the move: a process of the old release runs. Nothing is lost. Stop it, then run this again.',
+      'Keys with old names appeared in Redis during the move: a process of the old release is running. Nothing is lost. Stop it, then run the release step again.',
     );
   }
-  say('No key with an old name is left.');
+  say('No keys with old names are left.');
 }
 
 async function untilNoneRuns(
@@ -98,8 +98,8 @@ function refusal(connections: readonly string[]): string {
   return [
     'The release step changed nothing: processes are connected to Redis or PostgreSQL that may be Antrean’s.',
     ...connections,
-    '  Why: it renames queues, keys, jobs and tables, and a running process would go on under the other names.',
-    '  What to do: stop every API, admin API, worker and operator’s command, then run this again. Close connections of',
+    '  Why: the step renames queues, keys, jobs and tables, and a running process would go on with the old names.',
+    '  What to do: stop every API, admin API, worker and operator’s command, then run the step again. Close connections of',
     '  other programs, such as a monitor of Redis or an idle server connection of PgBouncer, too: the addresses say where',
     '  they come from.',
   ].join('\n');
