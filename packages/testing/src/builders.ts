@@ -1,4 +1,4 @@
-// What tests and benches sell, order and log in with. Each builder gives something valid, and takes what is to differ.
+// Builders of products, orders and keys for tests and benches. Each returns something valid, with the given differences.
 import { randomUUID } from 'node:crypto';
 import type { NewFlashSale, SeedProduct } from '@antrean/db';
 import type { AcceptedOrder } from '@antrean/queue';
@@ -6,17 +6,17 @@ import { digestOfKey, SCOPES, type StorefrontKey } from '@antrean/redis';
 
 const HOUR_MS = 3_600_000;
 
-/** Of the pages that publishable keys are for. */
+/** The origin of the pages that use publishable keys. */
 export const ORIGIN = 'https://toko.test';
 
-/** Each number is another buyer. */
+/** A different buyer for each number. */
 export const aBuyer = (number: number) => ({
   name: 'Siti Rahayu',
   email: `buyer${number}@example.test`,
   phone: `0812${10_000_000 + number}`,
 });
 
-/** An order as a storefront sends it. */
+/** A storefront's request body for an order. */
 export const anOrder = (sku = 'KOPI', quantity = 1) => ({
   customer: { name: 'Siti Rahayu', email: 'siti@example.test', phone: '+62 812 3456 7890' },
   items: [{ sku, quantity }],
@@ -24,7 +24,7 @@ export const anOrder = (sku = 'KOPI', quantity = 1) => ({
 });
 export type OrderBody = ReturnType<typeof anOrder>;
 
-/** An order as the API accepted it: the payload of `reserve-order`. */
+/** An accepted order: the payload of `reserve-order`. */
 export function anAcceptedOrder(differing: Partial<AcceptedOrder> = {}): AcceptedOrder {
   const orderId = randomUUID();
   return {
@@ -55,7 +55,7 @@ export function aFlashSale(
   };
 }
 
-/** A secret key with every scope, as Redis holds it: by the digest of the key itself. */
+/** A secret key with every scope, as Redis stores it: by the key's digest. */
 export function aStorefrontKey(
   key: string,
   differing: Partial<StorefrontKey> = {},
@@ -76,7 +76,7 @@ export function aStorefrontKey(
   };
 }
 
-/** What makes it a publishable key. */
+/** The fields of a publishable key. */
 export const PUBLISHABLE = {
   ...{ kind: 'publishable', scopes: ['place'], origins: [ORIGIN] },
 } as const satisfies Partial<StorefrontKey>;

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Looks until `look` no longer throws, for what nothing tells of; then it fails as the last look did. */
+/** Repeats `look` until it does not throw, for changes without an event. At the timeout it throws the last error. */
 export async function eventually<T>(
   look: () => Promise<T> | T,
   { timeoutMs = 20_000, intervalMs = 20 } = {},

@@ -1,6 +1,6 @@
-// The simulated gateways, as customers, banks and the gateways' own troubles move them: the simulator's README has all of it.
+// The simulated gateways, moved as by customers, banks and faults. The simulator's README describes its control API.
 
-/** What the simulator and the apps have in common. */
+/** Secrets that the simulator and the apps share. */
 export const GATEWAY_SECRETS = {
   MIDTRANS_SERVER_KEY: 'SB-Mid-server-test',
   XENDIT_SECRET_KEY: 'xnd_development_test',
@@ -12,7 +12,7 @@ interface LedgerRow {
   returned: { amountRupiah: number }[];
 }
 
-/** The gateways call an order by its attempt: `attemptId` is what they call `orderId`. */
+/** Gateways know a payment attempt by its id: `attemptId` here is their `orderId`. */
 export function createGatewayControl(url: string) {
   const control = (order: string, body: object): Promise<Response> =>
     fetch(`${url}/__sim/${order}`, {
@@ -24,17 +24,17 @@ export function createGatewayControl(url: string) {
     (await (await fetch(`${url}/__sim/${what}`)).json()) as T;
   return {
     url,
-    /** Tells the simulator something by its control API. */
+    /** Calls the simulator's control API. */
     control,
-    /** What its control API shows. */
+    /** Reads from the simulator's control API. */
     show,
     pay: (attemptId: string, how: object = {}) => control('pay', { orderId: attemptId, ...how }),
-    /** A customer asks Midtrans for a code to pay with later. */
+    /** A customer gets a payment code from Midtrans, to pay later. */
     choose: (attemptId: string) => control('choose', { orderId: attemptId }),
     fail: (gateway: 'midtrans' | 'xendit', mode: 'http_500' | 'none') => control('faults', { gateway, mode }),
-    /** The HTTP status of the page on which an order is paid: 410 once it can be paid no more. */
+    /** The HTTP status of an order's payment page: 410 once it cannot be paid any more. */
     pageStatus: async (pageUrl: string) => (await fetch(url + new URL(pageUrl).pathname)).status,
-    /** What was paid back of this attempt, by the simulator's own account. */
+    /** The refunds of this attempt, by the simulator's own records. */
     async returnedRupiah(attemptId: string): Promise<number[]> {
       const rows = (await show<LedgerRow[]>('ledger')).filter(({ orderId }) => orderId === attemptId);
       return rows.flatMap(({ returned }) => returned.map(({ amountRupiah }) => amountRupiah));

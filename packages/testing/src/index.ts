@@ -1,4 +1,4 @@
-// The shop: started in this process or as processes, and used.
+// The shop: started in this process or as processes, and its clients.
 export {
   NOWHERE,
   type Shop,
@@ -26,7 +26,7 @@ export {
   startNode,
 } from './processes.ts';
 
-// What it sells, and who orders.
+// Products, orders and buyers.
 export {
   aBuyer,
   aFlashSale,
@@ -39,6 +39,6 @@ export {
   PUBLISHABLE,
 } from './builders.ts';
 
-// A database, and keys in Redis, of a test's own.
+// A test's own database and Redis keys.
 export { createTestDatabase, type TestDatabase } from './test-database.ts';
 export { testKeyspace } from './test-keyspace.ts';

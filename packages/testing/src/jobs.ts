@@ -1,13 +1,13 @@
-// What BullMQ holds of a shop's queues, read from Redis itself.
+// BullMQ's jobs of a shop's queues, read from Redis directly.
 import { queueKeys, type QueueName } from '@antrean/queue';
 import type { Keyspace, Redis } from '@antrean/redis';
 
-/** The ids of the jobs that wait for their turn, the next one first. */
+/** The ids of the waiting jobs, the next one first. */
 export async function waitingJobIds(redis: Redis, keyspace: Keyspace, queue: QueueName): Promise<string[]> {
   return (await redis.lrange(queueKeys(keyspace, queue).wait, 0, -1)).toReversed();
 }
 
-/** The jobs that wait for their turn, the next one first. */
+/** The waiting jobs, the next one first. */
 export async function waitingJobs(
   redis: Redis,
   keyspace: Keyspace,

@@ -10,12 +10,12 @@ subscribe('net.client.socket', (message) => {
   socket.once('close', () => sockets?.delete(socket));
 });
 
-/** Notes the connections that are opened by what `run` starts in this process, however much later. */
+/** Tracks the connections that code started by `run` opens in this process, also later ones. */
 export function watchSockets() {
   const sockets = new Set<Socket>();
   return {
     run: <T>(work: () => T): T => opened.run(sockets, work),
-    /** How many are open to these ports. */
+    /** How many connections to these ports are open. */
     openTo: (ports: readonly number[]): number =>
       [...sockets].filter(({ remotePort = 0 }) => ports.includes(remotePort)).length,
   };

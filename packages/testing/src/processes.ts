@@ -1,15 +1,15 @@
-// Processes of ours: started, heard, and ended in order or by force. None outlives its test.
+// Processes of ours: started, observed, and stopped or killed. No process outlives its test.
 import { type ChildProcess, spawn } from 'node:child_process';
 import path from 'node:path';
 import { freePort, guard, release, repoRoot } from './services/process.ts';
 
 export type Env = Readonly<Record<string, string>>;
 
-/** An app that runs, in this process or in one of its own. */
+/** A running app, in this process or in its own. */
 export interface RunningApp {
-  /** Where it listens; of a worker, its health. */
+  /** The address of its API; for a worker, of its health check. */
   readonly url: string;
-  /** Ends it in order, once however often it is called. */
+  /** Stops it gracefully; repeated calls stop it once. */
   stop(): Promise<void>;
 }
 /** Starts an app with this environment. Resolves once it listens. */
@@ -18,34 +18,34 @@ export type StartApp<A extends RunningApp = RunningApp> = (env: Env) => Promise<
 export interface NodeProcess {
   readonly pid: number;
   readonly child: ChildProcess;
-  /** What it has printed so far, to both streams. */
+  /** The output so far, of both streams. */
   output(): string;
-  /** Resolves once it has printed this; fails when it ends before. */
+  /** Resolves once the output contains this text; fails if the process ends before. */
   printed(text: string): Promise<void>;
-  /** Resolves once it has sent the message `ready`, as every app does; fails when it ends before. */
+  /** Resolves once it has sent the message `ready`, as every app does; fails if it ends before. */
   ready(): Promise<void>;
-  /** With a signal's name where it was killed. */
+  /** The exit code, or the signal that ended it. */
   readonly ended: Promise<number | NodeJS.Signals>;
-  /** Ends it with SIGTERM. Fails where it does not end within the time, or not with code 0, unless it was killed by `kill`. */
+  /** Sends SIGTERM. Fails if the process does not end in time with code 0, unless `kill` ended it. */
   stop(withinMs?: number): Promise<void>;
-  /** Ends it with SIGKILL. */
+  /** Sends SIGKILL. */
   kill(): Promise<void>;
 }
 
 export interface NodeOptions {
   args?: readonly string[];
-  /** On top of this process's own. */
+  /** Added to the environment of this process. */
   env?: Env;
   execArgv?: readonly string[];
-  /** kept: for `output`. shown: on our own streams. errors: only what goes to stderr is shown, the rest goes nowhere. */
+  /** kept: for `output`. shown: on our own streams. errors: stderr is shown, stdout dropped. */
   prints?: 'kept' | 'shown' | 'errors';
 }
 
-/** Shown of a process that failed. */
+/** Lines of output in the error for a process that failed. */
 const LAST_LINES = 30;
 const running = new Set<NodeProcess>();
 
-/** Starts Node on a file, which is named from the root of the repository. */
+/** Starts Node with a file, whose path is relative to the repository's root. */
 export function startNode(
   entry: string,
   { args = [], env = {}, execArgv = [], prints = 'kept' }: NodeOptions = {},
@@ -67,7 +67,7 @@ export function startNode(
   let end: number | NodeJS.Signals | undefined;
   let isReady = false;
   let isKilled = false;
-  /** Called whenever something has come of it. */
+  /** Called after each output, message or end of the process. */
   const watchers = new Set<() => void>();
   const wake = (): void => {
     for (const watcher of watchers) watcher();
@@ -83,7 +83,7 @@ export function startNode(
     isReady = true;
     wake();
   });
-  // Not `exit`: by then it may still be read what it has printed.
+  // Not `exit`: at that event some output may still be unread.
   const ended = new Promise<number | NodeJS.Signals>((resolve) => {
     child.once('close', (code, signal) => {
       end = code ?? signal ?? 1;
@@ -100,7 +100,7 @@ export function startNode(
         if (!isSo() && end === undefined) return;
         watchers.delete(look);
         if (isSo()) resolve();
-        else reject(new Error(`${entry} ended (${end}) and was not ${what}:\n${lastLines()}`));
+        else reject(new Error(`${entry} ended (${end}) before it ${what}:\n${lastLines()}`));
       };
       watchers.add(look);
       look();
@@ -110,8 +110,8 @@ export function startNode(
     child,
     ended,
     output: () => text,
-    printed: (wanted) => become(`heard to print "${wanted}"`, () => text.includes(wanted)),
-    ready: () => become('ready', () => isReady),
+    printed: (wanted) => become(`printed "${wanted}"`, () => text.includes(wanted)),
+    ready: () => become('was ready', () => isReady),
     async stop(withinMs = 15_000) {
       child.kill('SIGTERM');
       let isLate = false;
@@ -135,12 +135,12 @@ export function startNode(
   return started;
 }
 
-/** Ends whatever still runs. */
+/** Kills all processes that still run. */
 export async function killProcesses(): Promise<void> {
   await Promise.all([...running].map((each) => each.kill()));
 }
 
-/** Runs a command of ours to its end. */
+/** Runs a Node file of ours to its end. */
 export async function runNode(
   entry: string,
   args: readonly string[],
@@ -156,18 +156,18 @@ export async function runNode(
   return { code: await started.ended, ...said, output: started.output() };
 }
 
-/** An app in a process of its own, as in production. */
+/** An app in its own process, as in production. */
 export interface AppProcess extends RunningApp {
-  /** The one that runs now, or was the last to. */
+  /** The running process, or the last one. */
   readonly process: NodeProcess;
   kill(): Promise<void>;
-  /** Starts it again at the same address, once it has ended. */
+  /** Starts it again at the same address, after it has ended. */
   restart(overrides?: Env): Promise<void>;
-  /** What all its processes have printed. */
+  /** The output of all its processes. */
   output(): string;
 }
 
-/** How an app is started as a process: its file, and the variable that names the port on which it is to listen. */
+/** Starts an app as a process: from its file, with the environment variable of its port. */
 export function processOf(
   entry: string,
   { port: portName, ...options }: { port: string } & Omit<NodeOptions, 'args' | 'env'>,
@@ -192,7 +192,7 @@ export function processOf(
       try {
         current = await startAt(env);
       } catch (error) {
-        // Another process may be faster to take the port.
+        // Another process may have taken the port first.
         refused.add(port);
         if (refused.size < 5 && String(error).includes('EADDRINUSE')) continue;
         throw error;

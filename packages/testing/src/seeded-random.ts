@@ -1,4 +1,4 @@
-/** The same numbers from 0 to below 1 from the same seed (mulberry32). */
+/** Numbers from 0 to below 1, the same for the same seed (mulberry32). */
 export function seededRandom(seed: number): () => number {
   let state = seed;
   return () => {

@@ -1,5 +1,4 @@
-// The one way in which tests, drills and benches start the shop: its apps in this process or each in one of its own, on
-// stores that it is given.
+// Tests, drills and benches all start the shop here: its apps in this process or each in its own, on given stores.
 import { randomBytes, randomUUID } from 'node:crypto';
 import { addProducts, auditStock, openDatabase, type SeedProduct } from '@antrean/db';
 import { createProducer, type JobName, type JobPayload, JOBS, queueKeys } from '@antrean/queue';
@@ -20,45 +19,45 @@ import { createTestDatabase, type TestDatabase } from './test-database.ts';
 import { testKeyspace } from './test-keyspace.ts';
 
 /**
- * How its apps are started: functions that call the apps' own, or `processOf` for a process each. Each is given all of the
- * shop's environment, in which it finds its own variables.
+ * How its apps are started: functions that call the apps' own, or `processOf` for a process each. Each gets the whole
+ * environment of the shop, and reads its own variables.
  */
 export interface ShopApps<A extends RunningApp> {
   api: StartApp<A>;
   worker: StartApp<A>;
-  /** Without it, the gateways cannot be reached. */
+  /** Without it, the gateways are unreachable. */
   simulator?: StartApp<A>;
-  /** Whatever else runs beside them, by name. */
+  /** Further apps of the shop, by name. */
   beside?: Readonly<Record<string, StartApp<A>>>;
 }
 
 export interface ShopOptions<A extends RunningApp> {
   apps: ShopApps<A>;
-  /** One with the newest schema, or a copy of a template, which is dropped when the shop is closed. */
+  /** A database with the newest schema, or a template to copy; the copy is dropped when the shop is closed. */
   database: { url: string } | { adminUrl: string; template: string };
   redisUrl: string;
-  /** By default one of its own. */
+  /** The default is a keyspace of its own. */
   keyspace?: Keyspace;
   apis?: number;
   workers?: number;
-  /** On top of what an app needs to run at all. */
+  /** Added to the variables that the apps require. */
   env?: Env;
-  /** On top of that, for the apps of one name: `api`, `worker`, `simulator`, or one of `beside`. */
+  /** Added to `env` for the apps of one name: `api`, `worker`, `simulator`, or one of `beside`. */
   envOf?: Readonly<Record<string, Env>>;
   products?: readonly SeedProduct[];
-  /** Of the storefront `toko`, where it is not to have the usual ones. */
+  /** The limits of the storefront `toko`, if not the usual ones. */
   limits?: StorefrontLimits;
-  /** Below which the gateways find `/midtrans` and `/xendit`; by default the API's webhooks. */
+  /** The base URL of the gateways' webhooks (`/midtrans`, `/xendit`); by default the API's. */
   webhooksTo?: string;
 }
 
-/** Nothing listens there: connections are refused. */
+/** Connections to it are refused. */
 export const NOWHERE = 'http://127.0.0.1:9';
 
-/** Shown of what an app has printed when something fails. */
+/** Characters of an app's output in an error. */
 const LAST_CHARACTERS = 3_000;
 
-/** Starts a shop. Whatever it has started has ended once `close` resolves, which fails where something was left over. */
+/** Starts a shop. `close` stops all that it started, and fails if an app did not stop or left a connection open. */
 export async function startShop<A extends RunningApp>({
   apps,
   database: given,
@@ -85,19 +84,19 @@ export async function startShop<A extends RunningApp>({
   async function close(): Promise<void> {
     const failures: unknown[] = [];
     const attempt = (work: () => Promise<unknown>) => work().catch((error: unknown) => failures.push(error));
-    // What started last needs the others.
+    // In reverse order: later apps depend on earlier ones.
     for (const { app } of started.toReversed()) await attempt(() => app.stop());
     await attempt(() => eventually(areRedisSocketsClosed, { timeoutMs: 2_000 }));
     await attempt(() => producer.close());
     redis.disconnect();
     await attempt(() => db.destroy());
     await attempt(() => database.drop());
-    if (failures.length > 1) throw new AggregateError(failures, 'The shop could not be closed in order.');
+    if (failures.length > 1) throw new AggregateError(failures, 'The shop could not be closed cleanly.');
     if (failures.length > 0) throw failures[0];
   }
 
   function areRedisSocketsClosed(): void {
-    // Of a cluster, every node is named.
+    // The URL of a cluster names every node.
     const ports = [...redisUrl.matchAll(/:(\d+)(?=[,/?]|$)/g)].map(([, port]) => Number(port));
     const left = sockets.openTo(ports);
     if (left > 0) throw new Error(`The apps of the shop left ${left} connections to Redis open.`);
@@ -106,7 +105,7 @@ export async function startShop<A extends RunningApp>({
   try {
     await waitForRedis(redis, 10_000);
     if (products.length > 0) await addProducts(db, products);
-    /** Of the storefront `toko`, and a secret one of another storefront. */
+    /** Keys of the storefront `toko`, and a secret one of another storefront. */
     const keys = {
       secret: `sk_test_${randomUUID()}`,
       publishable: `pk_test_${randomUUID()}`,
@@ -123,7 +122,7 @@ export async function startShop<A extends RunningApp>({
       });
     await putKeys();
 
-    /** What every app of this shop is told. */
+    /** The environment of every app of this shop. */
     let env: Env = {
       DATABASE_URL: database.url,
       REDIS_URL: redisUrl,
@@ -131,11 +130,11 @@ export async function startShop<A extends RunningApp>({
       ...GATEWAY_SECRETS,
       STATUS_TOKEN_SECRET: randomBytes(32).toString('hex'),
       BANK_ACCOUNTS: 'BCA:1234567890:PT Toko; BRI:0987654321:PT Toko',
-      // Any that is free.
+      // Any free port.
       API_PORT: '0',
       WORKER_HEALTH_PORT: '0',
       SIMULATOR_PORT: '0',
-      // All that is asked here comes from one address, which no limit is meant for.
+      // All requests come from one address, for which no limit is meant.
       REQUESTS_PER_ADDRESS_PER_MINUTE: '1000000',
       ...overrides,
     };
@@ -172,7 +171,7 @@ export async function startShop<A extends RunningApp>({
     };
     for (let n = 0; n < workerCount; n += 1) await startWorker();
 
-    /** The end of what those apps have printed of which that is kept. */
+    /** The end of the output of those apps that keep it. */
     const lastOutput = (): string =>
       started
         .flatMap(({ name, app }) => {
@@ -184,28 +183,28 @@ export async function startShop<A extends RunningApp>({
     const gateways = createGatewayControl(gatewayUrl);
 
     return {
-      // Stores, and who may use it.
+      // Stores and keys.
       ...{ db, redis, keyspace, redisUrl, databaseUrl: database.url, keys, putKeys },
       // Apps.
       ...{ apis, apiUrl, simulator, beside, workers, env, lastOutput },
-      /** One more app with the environment of this shop, which stops it when it is closed. */
+      /** Starts one more app with this shop's environment; closing the shop stops it. */
       start: startAs,
       startWorker,
-      /** Stops all workers that run. */
+      /** Stops all running workers. */
       async stopWorkers() {
         await Promise.all(workers.splice(0).map((worker) => worker.stop()));
       },
 
-      // What storefronts, customers, gateways and operators do.
+      // Storefront, customers, gateways and operators.
       ...storefront,
       gateways,
-      /** A page of the storefront in a customer's browser. */
+      /** A page of the storefront in a customer's browser, with a publishable key. */
       page: createStorefront({ apiUrl, key: keys.publishable, origin: ORIGIN }),
-      /** An order for which the customer has paid. */
+      /** Places an order and pays it. */
       async paid(body?: unknown, how: object = {}) {
         const order = await storefront.awaitingPayment(body);
         const { status } = await gateways.pay(order.attemptId, how);
-        if (status !== 200) throw new Error(`Paying ${order.attemptId} was answered ${status}.`);
+        if (status !== 200) throw new Error(`Paying ${order.attemptId} was answered with ${status}.`);
         await storefront.until(order.orderId, 'paid');
         return order;
       },
@@ -217,7 +216,7 @@ export async function startShop<A extends RunningApp>({
         await producer.add(name, payload, jobId);
         return jobId;
       },
-      /** As if Redis had lost everything of this shop but the storefront's keys. */
+      /** Deletes everything of this shop from Redis, but for the storefront's keys. */
       async loseRedisData() {
         const lost = await redis.keys(keyspace.all);
         if (lost.length > 0) await redis.del(...lost);
@@ -231,7 +230,7 @@ export async function startShop<A extends RunningApp>({
           const { failedReason = 'it has not run' } = await redis.hgetall(job(jobId));
           throw new Error(`${jobId} is not done: ${failedReason}.`);
         }),
-      /** Stops everything. Fails where an app did not end in order, or left a connection to PostgreSQL or Redis open. */
+      /** Stops everything. Fails if an app did not stop cleanly, or left a connection to PostgreSQL or Redis open. */
       close,
     };
   } catch (error) {

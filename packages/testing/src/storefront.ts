@@ -1,10 +1,10 @@
-// What a storefront and its customers do, over HTTP.
+// A storefront and its customers, as clients over HTTP.
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PaymentStatus } from '@antrean/domain';
 import { anOrder } from './builders.ts';
 
-/** What the API shows of an order, as far as tests look at it. */
+/** The fields of the API's order answer that tests read. */
 export interface OrderAnswer {
   items?: { sku: string; quantity: number; unitPrice?: number }[];
   orderId: string;
@@ -14,7 +14,7 @@ export interface OrderAnswer {
   payment?: PaymentStatus & { gateway: string; url: string };
 }
 
-/** The answer to an order that was accepted. */
+/** The answer to an accepted order. */
 export interface Placed {
   orderId: string;
   status: string;
@@ -26,21 +26,21 @@ export interface Placed {
 export interface StorefrontOptions {
   apiUrl: string;
   key: string;
-  /** Of the page that uses a publishable key. */
+  /** The origin of the page that uses a publishable key. */
   origin?: string;
-  /** What to add to the message when an order does not become what it should. */
+  /** Added to the error message when an order does not reach the wanted state. */
   explain?: () => string;
 }
 
-/** Between one look and the next at an order that is settled: nothing tells of a change of it. */
+/** The pause between reads of a settled order: its later changes have no event. */
 const LOOK_AGAIN_MS = 20;
-/** After an answer that asks for it. A second is what the API asks for. */
+/** The pause after an answer with Retry-After. The API asks for a second. */
 const SEND_AGAIN_MS = 200;
 const PATIENCE_MS = 20_000;
 
 const aKey = (): string => randomBytes(8).toString('hex');
 
-/** A storefront with a key of its own. */
+/** A storefront with its own key. */
 export function createStorefront({ apiUrl, key, origin, explain = () => '' }: StorefrontOptions) {
   const headers = { authorization: `Bearer ${key}`, ...(origin === undefined ? {} : { origin }) };
   const ofOrder = (orderId: string, what = '') => `${apiUrl}/v1/orders/${orderId}${what}`;
@@ -52,7 +52,7 @@ export function createStorefront({ apiUrl, key, origin, explain = () => '' }: St
       body: typeof body === 'string' ? body : JSON.stringify(body),
     });
 
-  /** Fails where the order is not accepted. While the API asks for that, it is sent again under the same key. */
+  /** Fails if the order is not accepted. While the API answers with Retry-After, it is sent again with the same key. */
   async function place(body?: unknown, more?: Record<string, string>): Promise<Placed> {
     const keyed = { 'idempotency-key': aKey(), ...more };
     for (const endAt = performance.now() + PATIENCE_MS; ; ) {
@@ -60,7 +60,7 @@ export function createStorefront({ apiUrl, key, origin, explain = () => '' }: St
       const text = await answer.text();
       if (answer.status === 202) return JSON.parse(text) as Placed;
       const isBusy = text.includes('"code":"temporarily_unavailable"') && performance.now() < endAt;
-      if (!isBusy) throw new Error(`The order was answered ${answer.status}: ${text}`);
+      if (!isBusy) throw new Error(`The order was answered with ${answer.status}: ${text}`);
       await delay(SEND_AGAIN_MS);
     }
   }
@@ -70,7 +70,7 @@ export function createStorefront({ apiUrl, key, origin, explain = () => '' }: St
     return (await answer.json()) as OrderAnswer;
   }
 
-  /** Every state that the API tells of, until the order is settled or cannot be followed. */
+  /** Every state in the API's events, until the order is settled or cannot be followed. */
   async function* follow(orderId: string, signal: AbortSignal): AsyncGenerator<OrderAnswer> {
     const leaving = new AbortController();
     try {
@@ -93,7 +93,7 @@ export function createStorefront({ apiUrl, key, origin, explain = () => '' }: St
     }
   }
 
-  /** Resolves once the order is in that state, or as is wanted. It is told so by the API's events. */
+  /** Resolves once the order has the wanted state, by the API's events. */
   async function until(
     orderId: string,
     wanted: string | ((order: OrderAnswer) => boolean),
@@ -113,7 +113,7 @@ export function createStorefront({ apiUrl, key, origin, explain = () => '' }: St
     } catch (error) {
       if (!timeout.aborted) throw error;
       const states = [...new Set(seen.map(({ status }) => status))].join(', ') || 'not shown';
-      const what = typeof wanted === 'string' ? wanted : 'as is wanted';
+      const what = typeof wanted === 'string' ? wanted : 'as wanted';
       throw new Error(
         `Within ${timeoutMs / 1_000} s order ${orderId} was ${states}, but not ${what}: ` +
           `${JSON.stringify(seen.at(-1))}${explain()}`,
@@ -125,11 +125,11 @@ export function createStorefront({ apiUrl, key, origin, explain = () => '' }: St
   return {
     key,
     headers,
-    /** The answer itself. Each order has an Idempotency-Key of its own, unless `more` has one. */
+    /** The answer to a request for an order, with a new Idempotency-Key unless `more` has one. */
     placeRaw,
     place,
     read,
-    /** Asks something about an order: `cancel`, `ship`, `payment-attempts`, `transfer-proof`. */
+    /** Sends a request about an order: `cancel`, `ship`, `payment-attempts`, `transfer-proof`. */
     ask: (orderId: string, what: string, body: object = {}): Promise<Response> =>
       fetch(ofOrder(orderId, `/${what}`), {
         method: 'POST',
@@ -137,11 +137,11 @@ export function createStorefront({ apiUrl, key, origin, explain = () => '' }: St
         body: JSON.stringify(body),
       }),
     until,
-    /** An order that can be paid, and how. */
+    /** Places an order and waits for its open payment. */
     async awaitingPayment(body?: unknown) {
       const placed = await place(body);
       const { payment } = await until(placed.orderId, 'awaiting_payment');
-      if (payment?.attemptId === undefined) throw new Error(`${placed.orderId} shows no payment.`);
+      if (payment?.attemptId === undefined) throw new Error(`${placed.orderId} has no open payment.`);
       return { ...placed, attemptId: payment.attemptId, payment };
     },
   };

@@ -13,7 +13,7 @@ async function run(adminUrl: string, statement: string): Promise<void> {
   }
 }
 
-/** A database of its own for one test: a copy of the template, or an empty one. Dropping fails on a leaked connection. */
+/** A database for one test: a copy of the template, or an empty one. Dropping it fails on a leaked connection. */
 export async function createTestDatabase(adminUrl: string, template?: string): Promise<TestDatabase> {
   const name = `antrean_test_${process.pid}_${randomBytes(6).toString('hex')}`;
   await run(

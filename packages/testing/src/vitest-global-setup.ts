@@ -9,7 +9,7 @@ import { createTestDatabase } from './test-database.ts';
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const dir = mkdtempSync(path.join(tmpdir(), 'antrean-test-'));
-  chmodSync(dir, 0o711); // PostgreSQL may run as another user; what is inside is closed to it
+  chmodSync(dir, 0o711); // PostgreSQL may run as another user; it can enter, but not list, this folder
   guardDirectory(dir);
   const cleanup = async (): Promise<void> => {
     rmSync(dir, { recursive: true, force: true });

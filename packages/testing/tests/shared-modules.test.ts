@@ -3,8 +3,8 @@ import path from 'node:path';
 import { repoRoot } from '@antrean/testing/services';
 import { expect, it } from 'vitest';
 
-// Test files in `tests/` folders share what is loaded (vitest.config.ts). There a hook that a helper registers as it is
-// loaded runs for the first file only, and a replaced module stays as the first file to load it has it.
+// Test files in `tests/` folders share loaded modules (vitest.config.ts). A hook that a helper registers on load would run
+// only for the first file, and a replaced module would stay replaced for later files.
 const files = globSync('{{apps,packages,tools}/*/tests,tests}/**/*.ts', {
   cwd: repoRoot,
   exclude: (name) => path.basename(name) === 'node_modules',
@@ -23,6 +23,6 @@ it('helpers of tests register hooks only in functions that a test file calls', (
   expect(linesOf(helpers, /^(before|after)(All|Each)\(/)).toEqual([]);
 });
 
-it('tests in tests/ folders replace no module: what needs that is a unit beside its source', () => {
+it('tests in tests/ folders replace no module (a test that must is a unit test beside its source)', () => {
   expect(linesOf(files, /^\s*vi\.(mock|doMock|hoisted)\(/)).toEqual([]);
 });

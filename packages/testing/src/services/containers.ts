@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ContainerRuntimeClient } from 'testcontainers';
 import { guardContainer, type Log, release, shortHash, Tail } from './process.ts';
 
-/** On every container of ours; the value tells the directory that it works for. */
+/** On every container of ours; the value names the directory of its data. */
 const LABEL = 'antrean.redis';
 
 export type ContainerOptions = { image: string; dir: string; durable: boolean; log: Log | undefined };
@@ -21,7 +21,7 @@ export type RunningContainer = {
 
 /** Throws when no container engine answers. */
 async function engine(): Promise<ContainerRuntimeClient> {
-  // The guardian removes what a crash leaves, without the second image that testcontainers needs for it.
+  // The guardian removes containers after a crash, so testcontainers need not start its own for that.
   process.env.TESTCONTAINERS_RYUK_DISABLED ??= 'true';
   const { getContainerRuntimeClient } = await import('testcontainers');
   return getContainerRuntimeClient();
@@ -40,7 +40,7 @@ function isNotFound(error: unknown): boolean {
   return error instanceof Error && 'statusCode' in error && error.statusCode === 404;
 }
 
-/** Stops a container and removes it; nothing happens when it is gone. */
+/** Stops and removes a container; does nothing if it does not exist. */
 export async function removeContainer(name: string): Promise<void> {
   const container = (await engine()).container.getById(name);
   const end = Date.now() + 20_000;
@@ -48,14 +48,14 @@ export async function removeContainer(name: string): Promise<void> {
     try {
       await container.stop({ t: 10 });
     } catch {
-      // it does not run
+      // it is not running
     }
     try {
       await container.remove({ force: true, v: true });
       return;
     } catch (error) {
       if (isNotFound(error)) return;
-      if (Date.now() > end) throw error; // else somebody else removes it at this moment
+      if (Date.now() > end) throw error; // else another process is removing it
     }
     await sleep(200);
   }
@@ -66,19 +66,19 @@ async function removeEarlier(directory: string, log: Log | undefined): Promise<v
   for (;;) {
     const found = await container.fetchByLabel(LABEL, directory);
     if (found === undefined) return;
-    log?.(`removing the container that an earlier run left behind (${found.id})`);
+    log?.(`removing a container left by an earlier run (${found.id})`);
     await removeContainer(found.id);
   }
 }
 
-/** Data lives in a volume: files in a directory of ours would belong to the container's user. */
+/** Data is stored in a volume: files in our own directory would belong to the container's user. */
 function volumeOf(dir: string): string {
   const file = path.join(dir, 'volume');
   if (!existsSync(file)) writeFileSync(file, `antrean-redis-${randomBytes(6).toString('hex')}\n`);
   return readFileSync(file, 'utf8').trim();
 }
 
-/** Removes the container of this directory, should there be one, and its volume. */
+/** Removes the container of this directory, if there is one, and its volume. */
 export async function removeVolume(dir: string): Promise<void> {
   if (!existsSync(path.join(dir, 'volume'))) return;
   const volume = volumeOf(dir);
@@ -88,9 +88,10 @@ export async function removeVolume(dir: string): Promise<void> {
   } catch (error) {
     if (isNotFound(error)) return;
     const why = error instanceof Error ? error.message : String(error);
-    throw new Error(`The data of Redis is in a volume: docker volume rm ${volume}. Why it stays: ${why}`, {
-      cause: error,
-    });
+    throw new Error(
+      `The data of Redis is in a volume: docker volume rm ${volume}. It could not be removed: ${why}`,
+      { cause: error },
+    );
   }
 }
 

@@ -1,4 +1,4 @@
-// Programs of Debian's packages, for a machine on which they are not installed.
+// Programs from Debian packages, for a machine without them.
 import { spawn, spawnSync } from 'node:child_process';
 import {
   accessSync,
@@ -15,7 +15,7 @@ import { guard, guardDirectory, type Log, release, repoRoot, Tail } from './proc
 
 export interface Program {
   readonly file: string;
-  /** What its environment needs besides this process's own: where its libraries are, when it was unpacked. */
+  /** Variables to add to this process's own, such as the folder of an unpacked program's libraries. */
   readonly env: Readonly<Record<string, string>>;
 }
 
@@ -27,7 +27,7 @@ function onPath(name: string): string | undefined {
       accessSync(file, constants.X_OK);
       return file;
     } catch {
-      // not here
+      // not in this folder
     }
   }
   return undefined;
@@ -76,7 +76,7 @@ function programIn(root: string, name: string): Program | undefined {
 
 /**
  * The program of the Debian package of the same name, downloaded once and unpacked under `.local/` with the packages that
- * it needs; the system stays untouched. Fails when the package cannot be had, or when the program does not run.
+ * it needs; the system stays unchanged. Fails if the package is unavailable or the program does not run.
  */
 export async function unpackedProgram(name: string, log?: Log): Promise<Program> {
   const home = path.join(repoRoot, '.local', name);
@@ -86,7 +86,7 @@ export async function unpackedProgram(name: string, log?: Log): Promise<Program>
     await unpack(name, home, root);
   }
   const program = programIn(root, name);
-  if (program === undefined) throw new Error(`The package ${name} holds no program of this name.`);
+  if (program === undefined) throw new Error(`The package ${name} has no program of this name.`);
   const { status, stderr } = spawnSync(program.file, ['--version'], {
     env: { ...process.env, ...program.env },
     encoding: 'utf8',
@@ -130,7 +130,7 @@ async function unpack(packageName: string, home: string, root: string): Promise<
     try {
       renameSync(fresh, root);
     } catch (error) {
-      if (programIn(root, packageName) === undefined) throw error; // else another process was faster
+      if (programIn(root, packageName) === undefined) throw error; // else another process has unpacked it
     }
   } finally {
     rmSync(work, { recursive: true, force: true });

@@ -1,5 +1,5 @@
-// A detached process that outlives its launcher by seconds. The launcher lists its children on our stdin;
-// when stdin closes without "done" the launcher crashed, and the children are stopped here.
+// A detached process that outlives its launcher by seconds. The launcher lists its children on the guardian's stdin. If
+// stdin closes without "done", the launcher has crashed, and the guardian stops the children.
 import { rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -22,7 +22,7 @@ function send(child: Child, signal: NodeJS.Signals): void {
   try {
     process.kill(child.group ? -child.pid : child.pid, signal);
   } catch {
-    // already gone
+    // already ended
   }
 }
 
@@ -67,7 +67,7 @@ if (!done) {
     10_000,
   );
   for (const container of containers) {
-    const { removeContainer } = await import('./containers.ts'); // seldom needed and slow to load
+    const { removeContainer } = await import('./containers.ts'); // rarely needed and slow to load
     await removeContainer(container).catch(() => {});
   }
   for (const directory of directories) rmSync(directory, { recursive: true, force: true });

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** What tells this process from a later one with the same number; undefined where the system has no /proc. */
+/** Distinguishes this process from a later one with the same id; undefined on a system without /proc. */
 export function processIdentity(pid: number): { state: string; started: string } | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
@@ -11,7 +11,7 @@ export function processIdentity(pid: number): { state: string; started: string }
   }
 }
 
-/** A process that ended but was not collected yet does not count as living. */
+/** False for a process that has ended but was not reaped yet. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

@@ -34,9 +34,9 @@ import {
 
 export type RunningService = {
   url: string;
-  /** Resolves with the reason when the service ends; never for one that is not ours. */
+  /** Resolves with the reason when the service ends; never for a service that we did not start. */
   ended: Promise<string>;
-  /** Of its process, where it is one of this machine. */
+  /** The process id, if we started it. */
   pid?: number | undefined;
   stop(): Promise<void>;
 };
@@ -44,7 +44,7 @@ export type RunningService = {
 export type PostgresOptions = {
   dir: string;
   port?: number;
-  /** false: nothing survives a crash, for tests. */
+  /** false: data does not survive a crash, for tests. */
   durable: boolean;
   log?: Log;
 };
@@ -56,7 +56,7 @@ type Place = Binaries & { base: string; account: Account | undefined };
 const USER = 'antrean';
 const DATABASE = 'antrean';
 
-/** Where everything lives that PostgreSQL cannot reach below this repository when we are root. */
+/** The data directory for root: PostgreSQL's user cannot read below this repository then. */
 export const rootDataDirectory = `/var/lib/antrean-local/${shortHash(repoRoot)}`;
 
 async function packagedBinaries(): Promise<Binaries> {
@@ -84,7 +84,7 @@ function unprivilegedAccount(): Account | undefined {
     if (fields !== undefined) return { uid: Number(fields[2]), gid: Number(fields[3]) };
   }
   throw new Error(
-    'PostgreSQL does not run as root, and there is no user postgres or nobody. Start as an ordinary user.',
+    'PostgreSQL does not run as root, and the users postgres and nobody do not exist. Start as an ordinary user.',
   );
 }
 
@@ -103,7 +103,7 @@ function ownedDirectory(directory: string, mode: number, account: Account | unde
   if (account !== undefined) chownSync(directory, account.uid, account.gid);
 }
 
-/** Copies the whole installation (bin, lib, share) to where the unprivileged user can reach it. */
+/** Copies the whole installation (bin, lib, share) to where the unprivileged user can read it. */
 function copyInstallation(postgres: string, account: Account): Binaries {
   const native = path.resolve(postgres, '../..');
   const target = path.join(rootDataDirectory, `native-${shortHash(native)}`);
@@ -116,7 +116,7 @@ function copyInstallation(postgres: string, account: Account): Binaries {
       renameSync(temporary, target);
     } catch (error) {
       rmSync(temporary, { recursive: true, force: true });
-      if (!existsSync(target)) throw error; // else another process was faster
+      if (!existsSync(target)) throw error; // else another process has copied it
     }
   }
   return { initdb: path.join(target, 'bin/initdb'), postgres: path.join(target, 'bin/postgres') };
@@ -141,7 +141,7 @@ async function choosePlace(dir: string): Promise<Place> {
       writeFileSync(path.join(here, 'postgres-root'), `${base}\n`);
     }
   }
-  // PostgreSQL's own directory, so that initdb may create and rename inside it.
+  // PostgreSQL's own directory, so that initdb may create and rename files in it.
   base = path.join(base, 'postgres');
   ownedDirectory(base, 0o700, account);
   return { ...binaries, base, account };
@@ -160,7 +160,7 @@ function spawnAs(place: Place, file: string, args: string[], cwd: string): Child
     cwd,
     env: { ...env, LC_ALL: 'C' },
     stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true, // Ctrl-C in the terminal is ours to handle
+    detached: true, // we handle Ctrl-C in the terminal
     ...place.account,
   });
 }
@@ -200,20 +200,20 @@ async function initialise(place: Place, data: string, durable: boolean): Promise
   renameSync(temporary, data);
 }
 
-/** A run that was killed may have left its server behind, or only its pid file. */
+/** A killed run may have left its server, or only its pid file. */
 async function clearStale(data: string, log: Log | undefined): Promise<void> {
   const pidFile = path.join(data, 'postmaster.pid');
   if (!existsSync(pidFile)) return;
   const pid = Number(readFileSync(pidFile, 'utf8').split('\n')[0]);
   if (Number.isInteger(pid) && pid > 1 && isProcessIn(pid, /postgres/, data)) {
-    log?.(`stopping the PostgreSQL that an earlier run left behind (process ${pid})`);
+    log?.(`stopping a PostgreSQL left by an earlier run (process ${pid})`);
     await stopPid(pid, [
       ['SIGINT', 10_000],
       ['SIGQUIT', 5000],
       ['SIGKILL', 5000],
     ]);
   }
-  // Elsewhere than on Linux the file stays: PostgreSQL itself decides whether it is stale.
+  // On other systems than Linux the file stays: PostgreSQL decides whether it is stale.
   if (process.platform === 'linux') rmSync(pidFile, { force: true });
 }
 

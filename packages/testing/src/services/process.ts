@@ -18,7 +18,7 @@ export function shortHash(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 12);
 }
 
-/** True for a living process whose command matches and, where the system tells, that works in `cwd`. */
+/** True for a living process whose command matches and, where /proc exists, whose directory is `cwd`. */
 export function isProcessIn(pid: number, command: RegExp, cwd: string): boolean {
   if (!isAlive(pid) || !existsSync('/proc/self/stat')) return false;
   try {
@@ -54,7 +54,7 @@ export async function freePort(preferred = 0, taken: ReadonlySet<number> = new S
   return port;
 }
 
-/** Waits until the process is gone; false when it still lives after the time. */
+/** Waits until the process has ended; false if it still lives after the time. */
 async function waitGone(pid: number, milliseconds: number): Promise<boolean> {
   const end = Date.now() + milliseconds;
   while (isAlive(pid)) {
@@ -64,7 +64,7 @@ async function waitGone(pid: number, milliseconds: number): Promise<boolean> {
   return true;
 }
 
-/** Sends one signal after the other, each with a bounded wait, until the process is gone. */
+/** Sends one signal after the other, each with a bounded wait, until the process has ended. */
 export async function stopPid(
   pid: number,
   steps: ReadonlyArray<readonly [NodeJS.Signals, number]>,
@@ -74,13 +74,13 @@ export async function stopPid(
     try {
       process.kill(group ? -pid : pid, signal);
     } catch {
-      // already gone
+      // already ended
     }
     if (await waitGone(pid, milliseconds)) return;
   }
 }
 
-/** Resolves with what ended the process, once it has ended. */
+/** Resolves with the exit code or signal, once the process has ended. */
 export function whenEnded(child: ChildProcess): Promise<string> {
   return new Promise((resolve) => {
     child.once('error', (error) => resolve(error.message));
@@ -88,7 +88,7 @@ export function whenEnded(child: ChildProcess): Promise<string> {
   });
 }
 
-/** Keeps the last lines of what a process prints. */
+/** Keeps the last lines of a process's output. */
 export class Tail {
   readonly lines: string[] = [];
   #rest = '';
@@ -130,30 +130,30 @@ function tellGuardian(line: string): void {
   if (stdin !== null && 'unref' in stdin && typeof stdin.unref === 'function') stdin.unref();
 }
 
-/** Starts the guardian before there is anything to guard, so that no child is ever without one. */
+/** Starts the guardian before any child, so that every child is guarded. */
 export function prepareGuardian(): void {
   guardianProcess();
 }
 
-/** From now on this process does not outlive us, even if we are killed. */
+/** The guardian ends this process if we are killed. */
 export function guard(pid: number, signal: NodeJS.Signals, group = false): void {
   guarded.add(`${pid}`);
   tellGuardian(`add ${pid} ${signal} ${group ? 'group' : 'single'}`);
 }
 
-/** A directory that is removed if we are killed. */
+/** The guardian removes this directory if we are killed. */
 export function guardDirectory(directory: string): void {
   guarded.add(directory);
   tellGuardian(`directory ${directory}`);
 }
 
-/** A container that is removed if we are killed. */
+/** The guardian removes this container if we are killed. */
 export function guardContainer(name: string): void {
   guarded.add(name);
   tellGuardian(`container ${name}`);
 }
 
-/** The process has ended or the directory or container is removed; the guardian leaves when nothing is left to guard. */
+/** Stops guarding a process, directory or container; the guardian ends with the last one. */
 export async function release(what: number | string): Promise<void> {
   if (!guarded.delete(`${what}`)) return;
   tellGuardian(`remove ${what}`);

@@ -9,7 +9,7 @@ const PRIMARIES = 3;
 const SLOTS = 16_384;
 const DEADLINE_MS = 30_000;
 
-/** A Redis Cluster on 127.0.0.1, in an empty folder: three primaries with a third of the slots each, and a replica each. */
+/** A Redis Cluster on 127.0.0.1, in an empty folder: three primaries with a third of the slots each, and their replicas. */
 export async function startRedisCluster(options: { dir: string; log?: Log }) {
   const nodes: RunningService[] = [];
   const stop = async (): Promise<void> => {
@@ -26,7 +26,7 @@ export async function startRedisCluster(options: { dir: string; log?: Log }) {
     throw error;
   }
   return {
-    /** As REDIS_URL names a cluster. */
+    /** The form in which REDIS_URL names a cluster. */
     url: `redis+cluster://${nodes.map(({ url }) => new URL(url).host).join(',')}`,
     primaries: nodes.slice(0, PRIMARIES).map(({ url, pid = 0 }) => ({ url, pid })),
     stop,
@@ -45,7 +45,7 @@ async function join(urls: readonly string[]): Promise<void> {
     }
     for (const client of clients.slice(1)) {
       const { host = '', port = 0 } = client.options;
-      // Each node tells the port of its cluster bus.
+      // Each node reports the port of its cluster bus.
       const [, bus = ''] = /@(\d+)/.exec(await ask(client, 'NODES')) ?? [];
       await ask(primaries[0], 'MEET', host, port, bus);
     }

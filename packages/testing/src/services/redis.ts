@@ -32,8 +32,8 @@ export type RedisOptions = {
 const IMAGE = 'redis:8.2.1-alpine';
 
 /**
- * The log alone makes Redis durable. Snapshots beside it, each minute by default under load, would copy the whole
- * backlog in the middle of a sale; rewriting the log from 64 MB on would do so almost as often.
+ * The append-only log alone makes Redis durable. Snapshots, each minute by default under load, would copy the whole backlog
+ * during a sale. Rewriting the log from 64 MB on would do so almost as often.
  */
 function settings(options: RedisOptions): string[] {
   const persistence = options.durable
@@ -53,15 +53,15 @@ function settings(options: RedisOptions): string[] {
 }
 
 /**
- * The port of the cluster's bus is 10000 more than the server's by default, which may be more than there are. A primary
- * that stops would wait for its replicas, which stop too.
+ * By default the cluster bus has the server's port plus 10000, which may exceed the highest port. A primary that shuts down
+ * would wait for its replicas, which shut down too.
  */
 const clusterSettings = async () => [
   ...['--cluster-enabled', 'yes', '--cluster-port', `${await freePort()}`],
   ...['--cluster-node-timeout', '5000', '--shutdown-timeout', '0'],
 ];
 
-/** Throws unless the server really works with the settings that we rely on. */
+/** Throws unless the server uses the settings that we rely on. */
 async function verify(client: Redis, options: RedisOptions): Promise<void> {
   const expected: Record<string, string> = {
     'maxmemory-policy': 'noeviction',
@@ -71,7 +71,7 @@ async function verify(client: Redis, options: RedisOptions): Promise<void> {
   for (const [name, value] of Object.entries(expected)) {
     const answer = (await client.call('CONFIG', 'GET', name)) as string[];
     if (answer[1] !== value) {
-      throw new Error(`Redis works with ${name} "${answer[1] ?? ''}" instead of "${value}".`);
+      throw new Error(`Redis uses ${name} "${answer[1] ?? ''}" instead of "${value}".`);
     }
   }
 }
@@ -82,7 +82,7 @@ async function untilReady(url: string, options: RedisOptions, ended: () => boole
     const client = new Redis(url, { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0 });
     client.on('error', () => {});
     try {
-      await client.connect(); // resolves only after loading has ended
+      await client.connect(); // resolves only after Redis has loaded its data
     } catch {
       client.disconnect();
       await sleep(50);
@@ -103,7 +103,7 @@ async function clearStale(dir: string, log: Log | undefined): Promise<void> {
   if (!existsSync(pidFile)) return;
   const pid = Number(readFileSync(pidFile, 'utf8').trim());
   if (Number.isInteger(pid) && pid > 1 && isProcessIn(pid, /redis|valkey/, dir)) {
-    log?.(`stopping the Redis that an earlier run left behind (process ${pid})`);
+    log?.(`stopping a Redis left by an earlier run (process ${pid})`);
     await stopPid(pid, [
       ['SIGTERM', 10_000],
       ['SIGKILL', 5000],
@@ -186,7 +186,7 @@ async function startContainer(dir: string, options: RedisOptions): Promise<Runni
   try {
     if (await untilReady(url, options, () => false))
       return { url, ended: container.ended, stop: () => container.stop() };
-    throw new Error(`It does not answer at ${container.host}:${container.port}.\n${container.output()}`);
+    throw new Error(`Redis does not answer at ${container.host}:${container.port}.\n${container.output()}`);
   } catch (error) {
     await container.stop();
     throw error;
@@ -210,7 +210,7 @@ export async function startRedis(options: RedisOptions): Promise<RunningService>
     }
     if (server !== undefined) return startServer(server, dir, options);
   }
-  // The nodes of a cluster have to reach each other.
+  // The nodes of a cluster must reach each other.
   if (!options.cluster && (await hasEngine())) {
     try {
       return await startContainer(dir, options);

@@ -9,7 +9,7 @@ export type ServicesOptions = { dir: string; durable: boolean; log?: Log };
 export type Services = {
   databaseUrl: string;
   redisUrl: string;
-  /** Resolves when one of them ends; says which and why. */
+  /** Resolves with a message when one of them ends. */
   ended: Promise<string>;
   stop(): Promise<void>;
 };
@@ -46,7 +46,7 @@ async function connectRedis(url: string): Promise<void> {
   }
 }
 
-/** The service of an environment variable; fails within seconds when nothing answers there. */
+/** The service of an environment variable; fails within seconds if it does not answer. */
 async function given(
   name: string,
   url: string,
@@ -60,7 +60,7 @@ async function given(
       .map((each) => (each instanceof Error ? each.message : String(each)).replace(/\.$/, ''))
       .join('; ');
     throw new Error(
-      `${name} is set, but does not work: ${why}. Correct it, or unset it to start an own one.`,
+      `${name} is set, but does not work: ${why}. Correct it, or unset it to start a service of our own.`,
       {
         cause: error,
       },
@@ -69,7 +69,7 @@ async function given(
   return { url, ended: new Promise(() => {}), stop: async () => {} };
 }
 
-/** PostgreSQL and Redis: those of DATABASE_URL and REDIS_URL where set, else own ones on 127.0.0.1. */
+/** PostgreSQL and Redis: those of DATABASE_URL and REDIS_URL if set, else our own on 127.0.0.1. */
 export async function startServices(options: ServicesOptions): Promise<Services> {
   const { dir, durable, log } = options;
   const withPort = (port: number): PostgresOptions => ({
