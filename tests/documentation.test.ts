@@ -6,15 +6,15 @@ import { describe, expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const pages = globSync(['*.md', 'docs/**/*.md', 'tools/*/README.md'], { cwd: root }).toSorted();
-/** These tell of the past too. */
+/** These pages also name files of the past. */
 const isHistory = (page: string) => page === 'CHANGELOG.md' || page.startsWith('docs/decisions/');
 
-/** Without blocks of code, in which `#` is a comment and brackets are no link. */
+/** A page without code blocks, in which `#` begins a comment and brackets are no link. */
 function proseOf(page: string): string {
   return readFileSync(path.join(root, page), 'utf8').replaceAll(/^```.*?^```$/gms, '');
 }
 
-/** The addresses of a page's headings, as GitHub makes them. */
+/** The anchors of a page's headings, as GitHub makes them. */
 function anchorsOf(page: string): string[] {
   return [...proseOf(page).matchAll(/^#+ (.+)$/gm)].map(([, title = '']) =>
     title
@@ -24,7 +24,7 @@ function anchorsOf(page: string): string[] {
   );
 }
 
-/** What is wrong with a link from this page; undefined for a good one, or one to another site. */
+/** The fault of a link from this page; undefined for a good link or one to another site. */
 function faultOf(page: string, link: string): string | undefined {
   if (/^[a-z]+:/.test(link)) return undefined;
   const [file = '', anchor] = link.split('#');
@@ -38,7 +38,7 @@ const section = (page: string, title: string) =>
     .split(/^## /m)
     .find((part) => part.startsWith(`${title}\n`)) ?? '';
 
-it('finds the pages', () => {
+it('the documentation has pages', () => {
   expect(pages).toEqual(expect.arrayContaining(['README.md', 'docs/api.md', 'docs/architecture.md']));
 });
 
@@ -56,7 +56,7 @@ it.each(pages.filter((page) => !isHistory(page)))('%s names folders and files th
 describe('docs/architecture.md', () => {
   const page = 'docs/architecture.md';
 
-  it('leads through functions that stand in the files it links to', () => {
+  it('names functions that exist in the linked files', () => {
     const stops = [...section(page, 'Follow the code').matchAll(/^\| \d+ +\| \[`([\w.]+)`\]\(([^)]+)\)/gm)];
     expect(stops.map(([row]) => Number(/\d+/.exec(row)?.[0]))).toEqual(
       Array.from({ length: 3 }, () => [1, 2, 3, 4, 5, 6, 7, 8]).flat(),
@@ -69,7 +69,7 @@ describe('docs/architecture.md', () => {
     expect(missing.map(([, name, link]) => `${name} in ${link}`)).toEqual([]);
   });
 
-  it('says of every job what it does', () => {
+  it('describes every job', () => {
     const rows = [...section(page, 'Jobs').matchAll(/^\| ((?:`[a-z-]+`(?:, )?)+) +\|/gm)];
     const named = rows.flatMap(([, cell = '']) =>
       [...cell.matchAll(/`([a-z-]+)`/g)].map(([, job = '']) => job),

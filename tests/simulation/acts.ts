@@ -1,4 +1,4 @@
-// What may happen in the world: what workers, customers, admins, banks and gateways do.
+// The steps of the model: acts of workers, customers, admins, banks and gateways.
 import { randomUUID } from 'node:crypto';
 import type { PaymentAttempt } from '@antrean/db';
 import { anAcceptedOrder } from '@antrean/testing';
@@ -8,10 +8,10 @@ import { MINUTE, picked, SECOND, type Step } from './schedule.ts';
 import type { Job } from './workers.ts';
 import { isTransfer, PRICE_RUPIAH, type Transfer, type World } from './world.ts';
 
-/** Jobs of the back office are asked for by an admin. */
+/** The actor of jobs that an admin asks for. */
 const BY_ADMIN = { requestedBy: 'admin' } as const;
 
-/** Does one step. `look` looks at what has become of it, and whether all is as it must be. */
+/** Does one step. `look` reads the result and checks the invariants. */
 export async function act(
   world: World,
   { act: what, pick }: Step,
@@ -49,7 +49,7 @@ export async function act(
       return askRefund(world, pick);
     case 'payout': {
       const refund = picked(await world.payoutsDue(), pick);
-      // Two admins may have paid it.
+      // Two admins may both pay it out.
       if (refund === undefined) return;
       for (let n = 0; n < 1 + (pick % 2); n += 1) payOut(world, refund);
       return;
@@ -93,7 +93,7 @@ export async function act(
       if (order === undefined) return;
       const { orderId, requestId, payment } = order;
       const method = pick % 3 === 0 ? 'online' : 'bank_transfer';
-      // What he sees may be old.
+      // The customer may ask from an outdated page.
       const replaces = pick === 10 ? (world.attempts[0]?.id ?? null) : (payment?.attemptId ?? null);
       const asked = { orderId, requestId, method, replaces, requestedBy: 'customer' } as const;
       workers.ask('change-payment-method', asked);
@@ -172,7 +172,7 @@ export async function act(
   what satisfies never;
 }
 
-/** The first order is paid, and that is known. */
+/** Pays the first order, and lets workers record it. */
 export async function payFirst(world: World, paidBy: number): Promise<void> {
   await world.workers.workOff();
   await world.observe();
@@ -193,7 +193,9 @@ export async function place(
   });
   world.orderIds.push(order.orderId);
   const { workers, db } = world;
-  await Promise.all(await reserveBatch({ ...workers.deps, db, producer: workers.calmProducer() }, [order]));
+  await Promise.all(
+    await reserveBatch({ ...workers.deps, db, producer: workers.faultlessProducer() }, [order]),
+  );
 }
 
 function pay(world: World, pick: number, from = [...world.known]): void {
@@ -222,7 +224,7 @@ function reject({ workers }: World, { id: attemptId }: PaymentAttempt): void {
   workers.ask('reject-transfer', { attemptId, reason: 'tidak ada', requestId: 'r', ...BY_ADMIN });
 }
 
-/** A part or all, once or twice, under one id or two, and for a case that is open. */
+/** Requests refunds: of a part or all, once or twice, under one id or two, or for an open exception. */
 async function askRefund({ db, workers, attempts }: World, pick: number): Promise<void> {
   const attempt = picked(
     attempts.filter(({ receivedRupiah }) => receivedRupiah !== null),
@@ -261,7 +263,7 @@ function payOut(world: World, { id: refundId }: { id: string }): void {
   world.workers.ask('record-payout', { refundId, reference, ...BY_ADMIN });
 }
 
-/** While a worker stands still, what it did is begun again by another. */
+/** Lets another worker repeat the jobs of a stalled worker's order. */
 async function stall(world: World, pick: number): Promise<void> {
   const { workers } = world;
   const parked = picked(workers.parked, pick);
@@ -274,7 +276,7 @@ async function stall(world: World, pick: number): Promise<void> {
   if (pick % 2 === 0 && workers.parked.includes(parked)) await workers.goOn(parked, true);
 }
 
-/** `again`: it will be delivered once more. */
+/** `again`: the webhook will be delivered once more. */
 export function deliver({ workers, webhooks }: World, webhook: Webhook, { again = false } = {}): void {
   const { gateway, attemptId, refundId, payload } = webhook;
   const index = webhooks.indexOf(webhook);
@@ -284,7 +286,7 @@ export function deliver({ workers, webhooks }: World, webhook: Webhook, { again 
   else workers.ask('apply-refund-event', { ...event, refundId });
 }
 
-/** Workers take what waits and sweep every ten seconds; with an outage, no gateway answers. */
+/** Workers run waiting jobs and sweep every ten seconds; during an outage no gateway answers. */
 async function work(
   world: World,
   rounds: number,
@@ -303,8 +305,8 @@ async function work(
   workers.isOutage = false;
 }
 
-/** An admin sees to what waits for one. False when nothing does. */
-export async function adminLooks(world: World, { isPaidOut }: { isPaidOut: boolean }): Promise<boolean> {
+/** An admin decides everything that waits for review. Returns false if nothing waits. */
+export async function adminReviews(world: World, { isPaidOut }: { isPaidOut: boolean }): Promise<boolean> {
   const open = world.transfers.filter(({ isConfirmed }) => !isConfirmed);
   for (const transfer of open) confirm(world, transfer);
   await world.workers.workOff();

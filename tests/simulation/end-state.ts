@@ -1,4 +1,4 @@
-// What must be so once all has come to rest: money, refunds, orders and stock agree with what the gateways and the bank have.
+// Checks of the final state: money, refunds, orders and stock agree with the records of the gateways and the bank.
 import {
   attemptById,
   auditMoney,
@@ -49,41 +49,44 @@ async function readBooks(db: Kysely<Database>, orderIds: readonly string[]) {
   return {
     exceptions,
     refunds,
-    /** By hand. */
+    /** Refunds that were paid out by hand. */
     paidOut: new Set(paidOut.map(({ id }) => id)),
     exceptionOf: (attemptId: string, kind: string) =>
       exceptions.find((one) => one.attemptId === attemptId && one.kind === kind),
   };
 }
 
-/** Each payment that came is in the books as what it was. */
+/** Each payment is entered, with the right outcome. */
 async function checkPayments(world: World, { refunds, exceptionOf }: Books): Promise<void> {
   for (const payment of world.ledger()) {
     const { attemptId, amountRupiah, transactionId } = payment;
     const attempt = await attemptById(world.db, attemptId);
-    must(attempt !== undefined, () => `Money came for ${attemptId}, which is not there.`);
+    must(attempt !== undefined, () => `A payment arrived for ${attemptId}, which does not exist.`);
     const name = `The payment ${transactionId}`;
     if (payment.isUnconfirmed) {
       const isKnown = exceptionOf(attemptId, 'unconfirmed_payment') !== undefined;
-      must(isKnown || world.droppedFor.has(attemptId), () => `${name} was announced, and no case is open.`);
+      must(
+        isKnown || world.droppedFor.has(attemptId),
+        () => `${name} was announced, but there is no exception.`,
+      );
       continue;
     }
     if (payment.isReversed) {
-      must(attempt?.state !== 'paid', () => `${name} was reversed, and its attempt is paid.`);
+      must(attempt?.state !== 'paid', () => `${name} was reversed, but its attempt is paid.`);
       continue;
     }
     if (payment.isChargedBack) {
       must(
         attempt?.state === 'charged_back',
-        () => `${name} was charged back, and its attempt is ${attempt?.state}.`,
+        () => `${name} was charged back, but its attempt is ${attempt?.state}.`,
       );
       must(
         exceptionOf(attemptId, 'chargeback') !== undefined,
-        () => `${name} was charged back, and no case is open.`,
+        () => `${name} was charged back, but there is no exception.`,
       );
       continue;
     }
-    must(attempt?.state === 'paid', () => `${name} came, and its attempt is ${attempt?.state}.`);
+    must(attempt?.state === 'paid', () => `${name} arrived, but its attempt is ${attempt?.state}.`);
     must(
       attempt?.transactionId === transactionId && attempt.receivedRupiah === amountRupiah,
       () => `${name} is entered as ${attempt?.transactionId} of ${attempt?.receivedRupiah} IDR.`,
@@ -91,11 +94,11 @@ async function checkPayments(world: World, { refunds, exceptionOf }: Books): Pro
     const outcome = attempt?.outcome ?? 'paid';
     if (outcome === 'paid') continue;
     const opened = exceptionOf(attemptId, outcome);
-    must(opened !== undefined, () => `${name} is a ${outcome}, and no case says so.`);
+    must(opened !== undefined, () => `${name} is a ${outcome}, but there is no exception.`);
     if (!REFUNDED_AUTOMATICALLY.some((kind) => kind === outcome)) continue;
     const refund = refunds.find((one) => one.id === `rf-${attemptId}`);
-    must(refund !== undefined, () => `${name} is a ${outcome}, and its money does not go back.`);
-    // Taken back meanwhile, or asked for anew by an admin.
+    must(refund !== undefined, () => `${name} is a ${outcome}, but has no refund.`);
+    // The payment was taken back meanwhile, or an admin requested another refund.
     const isAnew = refunds.some((one) => one !== refund && one.exceptionId === refund?.exceptionId);
     if (refund?.state === 'refused' && (isAnew || (attempt?.timesUndone ?? 0) > 0)) continue;
     const isBack = refund?.state === 'succeeded' && opened?.state === 'resolved';
@@ -103,12 +106,12 @@ async function checkPayments(world: World, { refunds, exceptionOf }: Books): Pro
     const failed = refund?.state === 'refused' && opened?.state === 'open';
     must(
       isBack || waits || failed,
-      () => `${name}: its refund is ${refund?.state}, its case ${opened?.state}.`,
+      () => `${name}: its refund is ${refund?.state}, its exception ${opened?.state}.`,
     );
   }
 }
 
-/** Of each payment as much went back as the books say, and never more than came. */
+/** The refunds of each payment agree with the gateway's, and never exceed the payment. */
 function checkReturned(world: World, { refunds, paidOut, exceptionOf }: Books): void {
   for (const payment of world.ledger()) {
     const { attemptId, amountRupiah } = payment;
@@ -116,8 +119,11 @@ function checkReturned(world: World, { refunds, paidOut, exceptionOf }: Books): 
     const sumOf = (some: readonly { amountRupiah: number }[]) =>
       some.reduce((sum, one) => sum + one.amountRupiah, 0);
     const succeeded = ours.filter(({ state }) => state === 'succeeded');
-    must(returnedOf(payment) <= amountRupiah, () => `More of ${attemptId} went back than came.`);
-    must(sumOf(succeeded) <= amountRupiah, () => `More of ${attemptId} went back than came, by hand.`);
+    must(
+      returnedOf(payment) <= amountRupiah,
+      () => `The gateway refunded more of ${attemptId} than was paid.`,
+    );
+    must(sumOf(succeeded) <= amountRupiah, () => `The refunds of ${attemptId} exceed the payment.`);
     for (const [id, there] of payment.refunds) {
       if (there.isOutside) continue;
       const here = ours.find((one) => one.id === id);
@@ -125,21 +131,21 @@ function checkReturned(world: World, { refunds, paidOut, exceptionOf }: Books): 
       must(
         here?.state === expected && here.amountRupiah === there.amountRupiah,
         () =>
-          `The refund ${id} of ${there.amountRupiah} IDR is ${there.state} there and ${here?.state} here.`,
+          `The refund ${id} of ${there.amountRupiah} IDR is ${there.state} at the gateway and ${here?.state} in PostgreSQL.`,
       );
     }
     for (const { id } of succeeded.filter((one) => !paidOut.has(one.id) && !one.id.startsWith('out-')))
-      must(payment.refunds.has(id), () => `The refund ${id} went nowhere.`);
-    // What its bank took back is all that a gateway says then.
+      must(payment.refunds.has(id), () => `The refund ${id} succeeded, but the gateway does not know it.`);
+    // A gateway then reports only the chargeback.
     if (payment.isChargedBack || payment.isUnconfirmed) continue;
     const byGateway = sumOf(succeeded.filter(({ id }) => !paidOut.has(id)));
     must(
       byGateway === returnedOf(payment),
-      () => `Of ${attemptId} ${returnedOf(payment)} IDR went back by refunds, and we know of ${byGateway}.`,
+      () => `The gateway refunded ${returnedOf(payment)} IDR of ${attemptId}, PostgreSQL has ${byGateway}.`,
     );
     must(
       returnedOf(payment, 'outside') === 0 || exceptionOf(attemptId, 'external_refund') !== undefined,
-      () => `Of ${attemptId} money was refunded elsewhere, and no case says so.`,
+      () => `Money of ${attemptId} was refunded at the gateway, but there is no exception.`,
     );
   }
 }
@@ -154,7 +160,7 @@ async function checkRefunds({ db }: World, { refunds, exceptionOf }: Books): Pro
     const attempt = await attemptById(db, attemptId);
     must(
       state !== 'manual_payout' || attempt?.state === 'paid',
-      () => `The refund ${id} waits to be paid out, and its payment is ${attempt?.state}.`,
+      () => `The refund ${id} waits for a payout, but its payment is ${attempt?.state}.`,
     );
     const isTwice = state === 'succeeded' && attempt?.state !== 'paid' && attempt !== undefined;
     const returnedRupiah = refunds
@@ -164,12 +170,13 @@ async function checkRefunds({ db }: World, { refunds, exceptionOf }: Books): Pro
       !isTwice ||
         returnedRupiah <= (attempt?.receivedRupiah ?? 0) ||
         exceptionOf(attemptId, 'paid_back_twice') !== undefined,
-      () => `Of ${attemptId} ${returnedRupiah} IDR went back, and no case says that it is too much.`,
+      () =>
+        `${returnedRupiah} IDR of ${attemptId} were returned, which is too much, but there is no exception.`,
     );
   }
 }
 
-/** Each line on the bank's statement is entered somewhere. */
+/** Each line on the bank statement is entered. */
 async function checkTransfers(world: World, { exceptions, exceptionOf }: Books): Promise<void> {
   for (const { attemptId, reference, amountRupiah } of world.transfers) {
     const attempt = await attemptById(world.db, attemptId);
@@ -178,11 +185,11 @@ async function checkTransfers(world: World, { exceptions, exceptionOf }: Books):
     const isKnown = isEntered
       ? outcome === 'paid' || exceptionOf(attemptId, outcome) !== undefined
       : exceptions.some((one) => one.attemptId === attemptId && one.subject.includes(reference));
-    must(isKnown, () => `The transfer ${reference} of ${amountRupiah} IDR is entered nowhere.`);
+    must(isKnown, () => `The transfer ${reference} of ${amountRupiah} IDR is not entered.`);
   }
 }
 
-/** Each order has ended as its payment has, and its money adds up. */
+/** Each order ended in accordance with its payment, and its money adds up. */
 async function checkOrders(world: World, { exceptions, refunds, exceptionOf }: Books): Promise<void> {
   for (const { orderId, state } of world.orders) {
     const paying = world.attempts.filter((one) => one.orderId === orderId && one.outcome === 'paid');
@@ -207,7 +214,8 @@ async function checkOrders(world: World, { exceptions, refunds, exceptionOf }: B
                 : (state === 'expired' || state === 'rejected') && by === undefined;
     must(
       isRight,
-      () => `${orderId} ends as ${state}, and its payment is ${by?.state ?? 'none'}, ${back} IDR of it back.`,
+      () =>
+        `${orderId} ends as ${state}, but its payment is ${by?.state ?? 'none'}, with ${back} IDR refunded.`,
     );
     await checkShipped(world, orderId, by);
     const { differences, sumRupiah } = await auditMoney(world.db, { orderId });
@@ -216,7 +224,7 @@ async function checkOrders(world: World, { exceptions, refunds, exceptionOf }: B
   }
 }
 
-/** Nothing is sent while all that was paid for it is on its way back. */
+/** No order was shipped while its whole payment was refunded or being refunded. */
 async function checkShipped({ db }: World, orderId: string, by: PaymentAttempt | undefined): Promise<void> {
   const shipped = await db
     .selectFrom('orderTransitions')
@@ -234,11 +242,11 @@ async function checkShipped({ db }: World, orderId: string, by: PaymentAttempt |
     .executeTakeFirst();
   must(
     (before?.rupiah ?? 0) < (by.receivedRupiah ?? 0),
-    () => `${orderId} was shipped while ${before?.rupiah} IDR of it went back.`,
+    () => `${orderId} was shipped while ${before?.rupiah} IDR of its payment were refunded.`,
   );
 }
 
-/** The stock is what was sold, and its ledger says why. */
+/** The stock agrees with the sold orders, and with the ledger. */
 async function checkStock(world: World, sku: string): Promise<void> {
   const [stock] = await auditStock(world.db, sku);
   const sold = world.orders.filter(({ state }) => state === 'paid' || state === 'payment_hold').length;
@@ -251,6 +259,6 @@ async function checkStock(world: World, sku: string): Promise<void> {
       stock.ledgerCommitted === stock.committed &&
       stock.ledgerOnHand === stock.onHand &&
       stock.gaps === 0,
-    () => `The stock is ${JSON.stringify(stock)}, and ${sold} are sold.`,
+    () => `The stock is ${JSON.stringify(stock)}, but ${sold} units are sold.`,
   );
 }

@@ -7,7 +7,7 @@ type RefundAnswer = Awaited<ReturnType<Gateway['refundStatus']>>;
 type RefundRequest = Parameters<Gateway['refund']>[0];
 type Question = Parameters<Gateway['status']>[0];
 
-/** Money that a customer sent through a gateway, as the gateway has it. */
+/** A payment of a customer, in the gateway's records. */
 export interface LedgerPayment {
   gateway: 'midtrans' | 'xendit';
   attemptId: string;
@@ -17,9 +17,9 @@ export interface LedgerPayment {
   method: string;
   mayReverse: boolean;
   isReversed: boolean;
-  /** By the payer's bank, until the shop wins the dispute. */
+  /** The payer's bank took it back; the shop may still win the dispute. */
   isChargedBack: boolean;
-  /** Came after the invoice had expired: the gateway says so in a webhook, and calls the invoice expired when asked. */
+  /** Paid after the invoice had expired: the gateway says so in a webhook, but its status stays expired. */
   isUnconfirmed: boolean;
   refunds: Map<string, LedgerRefund>;
 }
@@ -27,66 +27,66 @@ export interface LedgerPayment {
 export interface LedgerRefund {
   amountRupiah: number;
   atMs: number;
-  /** From then on it is asked about in vain no more. */
+  /** The refund is pending until then. */
   endsMs: number;
-  /** failing: taken, and refused in the end. */
+  /** failing: the gateway accepts the refund, and refuses it in the end. */
   state: 'going' | 'failing' | 'refused';
-  /** On the gateway's own pages, not by us. */
+  /** Made on the gateway's own pages, not by us. */
   isOutside: boolean;
 }
 
 export interface Webhook {
   gateway: 'midtrans' | 'xendit';
   attemptId: string;
-  /** Set for a webhook about a refund. */
+  /** For a webhook about a refund. */
   refundId?: string;
   payload: Record<string, unknown>;
 }
 
-/** What happens to one request on the wire. */
+/** The fate of one request. */
 export const FAULTS = [
   'none',
-  'refused', // no connection
-  'rate_limited', // our own rationing
+  'refused', // connection refused
+  'rate_limited', // our own rate limiter
   'http_429',
-  'lost', // never arrives; we hear nothing
-  'answer_lost', // takes effect; we hear nothing
-  'late', // we hear nothing, and it takes effect later
-  'slow', // takes effect; the answer comes after other things have happened
-  'slow_to_arrive', // takes effect after other things have happened
-  'crash_before', // the worker dies before it sends
-  'crash_after', // the worker dies before it hears
+  'lost', // never arrives; no answer
+  'answer_lost', // takes effect; no answer
+  'late', // no answer; takes effect later
+  'slow', // takes effect; other acts run before the answer
+  'slow_to_arrive', // other acts run before it takes effect
+  'crash_before', // the worker crashes before it sends
+  'crash_after', // the worker crashes before the answer
 ] as const;
 export type Fault = (typeof FAULTS)[number];
 
-/** What the gateways ask of the world that they are in. */
+/** The model's side of the gateways. */
 export interface Surroundings {
   nowMs(): number;
-  /** Of the next request. */
+  /** The fault of the next request. */
   nextFault(operation: string): Fault;
-  /** Lets other things happen first. */
+  /** Lets other acts run first. */
   park(): Promise<void>;
   crash(): never;
-  /** Something that will take effect at some later moment. */
+  /** Adds an effect that takes place later. */
   later(effect: () => void): void;
   webhook(webhook: Webhook): void;
-  /** What the bank makes of the next refund. */
+  /** The fate of the next refund at the bank. */
   nextRefund(): { state: LedgerRefund['state']; takesMs: number };
 }
 
 export interface SimulatedGateway extends Gateway {
-  /** The payments that came, in order. */
+  /** The payments, in order of arrival. */
   readonly ledger: LedgerPayment[];
-  /** The references (token, invoice id) with which money can be sent for this attempt now. */
+  /** The references (token, invoice id) by which customers can pay this attempt now. */
   payable(attemptId: string): string[];
-  /** What a customer does on the page of this reference: `choice` says how. */
+  /** A customer acts on the page of this reference, as `choice` says. */
   visit(ref: string, choice: number): void;
-  /** A bank takes back a payment that it may. */
+  /** A bank reverses a payment, if it may. */
   reverse(payment: LedgerPayment): void;
-  /** The payer's bank takes back what is left of a payment, or gives it back after a dispute that the shop has won. */
+  /** The payer's bank takes back the rest of a payment, or returns it after a dispute that the shop has won. */
   chargeBack(payment: LedgerPayment): void;
   winDispute(payment: LedgerPayment): void;
-  /** Somebody refunds on the gateway's own pages. */
+  /** An admin refunds on the gateway's own pages. */
   refundOutside(payment: LedgerPayment, amountRupiah: number): void;
 }
 
@@ -134,7 +134,7 @@ const NEVER_SENT = ['ECONNREFUSED', 'rate_limited', 'http_429'];
 const failure = (code: string) =>
   ({ kind: NEVER_SENT.includes(code) ? 'not_sent' : 'unknown', code }) as const;
 
-/** How a payment's refunds stand. */
+/** The state of a refund at the gateway. */
 function refundOf(payment: LedgerPayment, refundId: string, nowMs: number): RefundAnswer {
   const refund = payment.refunds.get(refundId);
   if (refund === undefined) return { kind: 'none' };
@@ -144,7 +144,7 @@ function refundOf(payment: LedgerPayment, refundId: string, nowMs: number): Refu
   return { kind: 'succeeded', gatewayRef: `${refundId}-at-gateway` };
 }
 
-/** Takes a refund once for each id; more than was paid is refused. */
+/** Accepts each refund id once, and refuses more than was paid. */
 function takeRefund(world: Surroundings, payment: LedgerPayment, r: RefundRequest): void {
   if (payment.refunds.has(r.refundId)) return;
   const isGone = payment.isReversed || payment.isChargedBack;
@@ -170,7 +170,7 @@ const isRefundable = (method: string): boolean => !/^bank_transfer/i.test(method
 interface SnapOrder {
   amountRupiah: number;
   expiresAtMs: number;
-  /** The one token that works, until a session is cancelled or a method is chosen elsewhere. */
+  /** The one valid token, until a session is cancelled or a method is chosen. */
   token: string | undefined;
   transaction:
     | { id: string; state: 'pending' | 'settlement' | 'deny' | 'cancel' | 'expire'; method: string }
@@ -178,8 +178,8 @@ interface SnapOrder {
 }
 
 /**
- * As Snap behaves: a session without a transaction until a method is chosen, the same id makes a new token and ends the
- * one before, a denied payment can be tried again on the same page.
+ * Behaves as Snap: a session has no transaction until a method is chosen, a request with the same id makes a new token and
+ * invalidates the previous one, and a denied payment can be tried again on the same page.
  */
 export function createSnap(world: Surroundings): SimulatedGateway {
   const orders = new Map<string, SnapOrder>();
@@ -211,7 +211,7 @@ export function createSnap(world: Surroundings): SimulatedGateway {
     };
     world.webhook({ gateway: 'midtrans', attemptId, payload });
   }
-  /** Only of a payment that stands. */
+  /** The order of a payment that was not reversed and can be refunded. */
   function orderOfPayment(payment: LedgerPayment): SnapOrder | undefined {
     const order = orders.get(payment.attemptId);
     const isStanding = order?.transaction?.id === payment.transactionId && !payment.isReversed;
@@ -235,7 +235,7 @@ export function createSnap(world: Surroundings): SimulatedGateway {
     });
   }
 
-  /** What a transaction that was paid is called now. */
+  /** The transaction status of a settled payment now. */
   function standingOf({ amountRupiah }: SnapOrder, payment: LedgerPayment | undefined): string {
     if (payment?.isChargedBack === true) return 'chargeback';
     const returnedRupiah = payment === undefined ? 0 : returnedOf(payment);
@@ -315,7 +315,7 @@ export function createSnap(world: Surroundings): SimulatedGateway {
       const order = orderOf(attemptId);
       if (order === undefined || world.nowMs() >= order.expiresAtMs) return [];
       const state = order.transaction?.state;
-      // A virtual account is paid at a bank, whatever became of the page.
+      // A virtual account is paid at a bank, even if the page is closed.
       if (state === 'pending') return [order.token ?? `${attemptId}-va`];
       if (order.token === undefined || (state !== undefined && state !== 'deny')) return [];
       return [order.token];
@@ -326,7 +326,7 @@ export function createSnap(world: Surroundings): SimulatedGateway {
       if (order === undefined || world.nowMs() >= order.expiresAtMs) return;
       const state = order.transaction?.state;
       if (state === 'pending') {
-        // It was chosen on a page that he has seen.
+        // The customer has the page on which the method was chosen.
         if (choice % 4 === 3) moveTo(attemptId, order, 'deny', '202');
         else settle(attemptId, order);
         return;
@@ -400,7 +400,7 @@ interface Invoice {
   payment?: LedgerPayment;
 }
 
-/** As Xendit's invoices behave: the same id makes a second one unless it is searched for first. */
+/** Behaves as Xendit's invoices: a request with the same id makes a second invoice, unless the client searches first. */
 export function createXendit(world: Surroundings): SimulatedGateway {
   const invoices: Invoice[] = [];
   const ledger: LedgerPayment[] = [];
@@ -529,13 +529,13 @@ export function createXendit(world: Surroundings): SimulatedGateway {
     visit(ref, choice) {
       const invoice = all().find(({ id }) => id === ref);
       if (invoice === undefined || invoice.payment !== undefined) return;
-      // Seldom does a bank still take a payment for an invoice that has ended.
+      // Rarely, a bank still accepts a payment for an invoice that has ended.
       if (invoice.state === 'PENDING' || choice % 4 === 3) pay(invoice, choice);
     },
     reverse: () => undefined,
     chargeBack: () => undefined,
     winDispute: () => undefined,
-    // Of these its invoices say nothing.
+    // Xendit's invoices do not show these.
     refundOutside: () => undefined,
   };
 }

@@ -4,12 +4,12 @@ import { MINUTE, SECOND } from './schedule.ts';
 import { must } from './violation.ts';
 import type { World } from './world.ts';
 
-/** `unknown` ends within this, while workers work. */
+/** An attempt stays `unknown` no longer than this, while workers work. */
 const MAX_UNKNOWN_MS = 2 * MINUTE;
-/** A payment by an active link is noticed within this, without any webhook. */
+/** A payment of an active link is noticed within this, even without a webhook. */
 const MAX_UNNOTICED_MS = 90 * SECOND;
 
-/** What must be so after each step. */
+/** Conditions that hold after each step. */
 export class Invariants {
   readonly #world: World;
   readonly #unknownSince = new Map<string, number>();
@@ -19,7 +19,7 @@ export class Invariants {
     this.#world = world;
   }
 
-  /** Of the world as it was seen last. */
+  /** Checks the world as it was last observed. */
   checkEachStep(): void {
     for (const { orderId, state } of this.#world.orders) {
       const ofOrder = this.#world.attempts.filter((one) => one.orderId === orderId);
@@ -32,7 +32,7 @@ export class Invariants {
       });
       must(
         payable.length <= 1,
-        () => `Two instruments can be paid: ${payable.map(([key]) => key).join(', ')}.`,
+        () => `Two open payments can be paid: ${payable.map(([key]) => key).join(', ')}.`,
       );
       const live = ofOrder.filter((one) => isLiveAttempt(one.state)).map(({ id }) => id);
       must(live.length <= 1, () => `Two attempts are live: ${live.join(', ')}.`);
@@ -40,11 +40,11 @@ export class Invariants {
         this.#world.ledger().some((payment) => orderIdOf(payment.attemptId) === orderId) ||
         this.#world.transfers.some(({ attemptId }) => orderIdOf(attemptId) === orderId);
       const isPaid = ['paid', 'payment_hold', 'shipped', 'refunded'].includes(state);
-      must(!isPaid || hasMoney, () => `${orderId} is ${state}, and no customer has paid.`);
+      must(!isPaid || hasMoney, () => `${orderId} is ${state}, but no customer has paid.`);
       const by = ofOrder.find(({ outcome }) => outcome === 'paid');
       must(
         state !== 'paid' || (by?.state === 'paid' && by.returnedRupiah < (by.receivedRupiah ?? 0)),
-        () => `${orderId} is paid, and of its payment, ${by?.state}, ${by?.returnedRupiah} IDR go back.`,
+        () => `${orderId} is paid, but its payment is ${by?.state}, with ${by?.returnedRupiah} IDR refunded.`,
       );
     }
     for (const { id, state, url, gateway } of this.#world.attempts) {
@@ -53,7 +53,7 @@ export class Invariants {
       const key = url.split('/').at(-1) ?? '';
       must(
         refs.length === 0 || refs.includes(key) || refs.some((ref) => ref.endsWith('-va')),
-        () => `${key} was handed out, and only ${refs.join(', ')} can be paid.`,
+        () => `${key} was given to the customer, but only ${refs.join(', ')} can be paid.`,
       );
     }
     for (const { id, state } of this.#world.attempts) {
@@ -70,7 +70,7 @@ export class Invariants {
       const waitedMs = this.#world.healthyMs - (this.#noticedFrom.get(payment) ?? this.#world.healthyMs);
       must(
         waitedMs <= MAX_UNNOTICED_MS,
-        () => `${payment.attemptId} was paid, and not noticed for ${waitedMs} ms.`,
+        () => `${payment.attemptId} was paid, but not noticed for ${waitedMs} ms.`,
       );
     }
   }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { addProducts, type Database, type Kysely, openDatabase, sql } from '@antrean/db';
 import { aProduct } from '@antrean/testing';
-import { act, adminLooks, deliver, payFirst, place } from './acts.ts';
+import { act, adminReviews, deliver, payFirst, place } from './acts.ts';
 import { checkEnd } from './end-state.ts';
 import { Invariants } from './invariants.ts';
 import { MINUTE, type ModelCounts, type Schedule, SECOND } from './schedule.ts';
@@ -9,10 +9,10 @@ import { ViolationError } from './violation.ts';
 import { PRICE_RUPIAH, World } from './world.ts';
 
 const START = Date.parse('2030-01-01T00:00:00Z');
-/** Past this nothing is asked about any more. */
+/** After this time no job asks gateways any more. */
 const QUIET_MS = 80 * 60 * MINUTE;
 
-/** A database in which runs follow each other. */
+/** A database that executes runs one after the other. */
 export interface Lane {
   readonly counts: ModelCounts;
   /** Throws a ViolationError. */
@@ -20,9 +20,7 @@ export interface Lane {
   close(): Promise<void>;
 }
 
-/**
- * Opens a lane on a database with the newest schema that nothing else uses: its `now()` becomes the model's clock.
- */
+/** Opens a lane on a database with the newest schema that nothing else uses: its `now()` becomes the model's clock. */
 export async function openLane(url: string): Promise<Lane> {
   const setUp = openDatabase({ url, maxConnections: 1 });
   try {
@@ -39,7 +37,7 @@ export async function openLane(url: string): Promise<Lane> {
     counts,
     async run(schedule) {
       counts.runs += 1;
-      // What a run that failed left behind is not swept in this one.
+      // Orders of an earlier failed run are not swept in this one.
       await sql`update orders set due_at = null where due_at is not null`.execute(db);
       await sql`update payment_attempts set next_poll_at = null where next_poll_at is not null`.execute(db);
       await sql`update refunds set due_at = null where due_at is not null`.execute(db);
@@ -56,7 +54,7 @@ export async function openLane(url: string): Promise<Lane> {
   };
 }
 
-/** Statements and defaults that say `now()` mean the model's clock, too. */
+/** Makes `now()` in statements and column defaults return the model's clock. */
 async function takeOverClock(db: Kysely<Database>): Promise<void> {
   await sql`create schema model`.execute(db);
   await sql`create table model.clock (at timestamptz not null)`.execute(db);
@@ -111,7 +109,7 @@ async function play(world: World, { method, paidBy, onHand, steps, isPaidOut }: 
   }
 }
 
-/** All is well from here on: what was given up lands, what was delivered nowhere is, and time passes. */
+/** Ends a run without further faults: late requests take effect, webhooks are delivered, and time passes. */
 async function settle(
   world: World,
   { isPaidOut, look }: { isPaidOut: boolean; look: () => Promise<void> },
@@ -127,22 +125,22 @@ async function settle(
     if ((await workers.workOff()) > 0) await look();
     const nextMs = await world.nextMs();
     if (nextMs === undefined || nextMs > endMs) {
-      const isDone = !(await adminLooks(world, { isPaidOut }));
+      const isDone = !(await adminReviews(world, { isPaidOut }));
       if (isDone && webhooks.length + workers.parked.length + late.length === 0) return;
       endMs = world.nowMs + QUIET_MS;
       continue;
     }
-    // Ever more of time at once; what was due meanwhile is late.
+    // Time passes in growing steps; jobs that become due within a step run late.
     const atLeastMs = Math.min(10 * SECOND * 2 ** round, 360 * MINUTE);
     await world.advance(Math.max(atLeastMs, nextMs - world.nowMs) / SECOND);
-    // What expires at a gateway says so.
+    // Lets gateways announce what has expired.
     for (const { id } of world.attempts) for (const gateway of world.gateways) gateway.payable(id);
     await workers.sweep();
   }
-  throw new ViolationError('It does not come to rest.');
+  throw new ViolationError('Jobs, webhooks or requests never ended.');
 }
 
-/** What led to it, and the last that happened while all was well again. */
+/** The trace before the quiet time, and its last lines. */
 function shortened(trace: readonly string[]): string[] {
   const quiet = trace.indexOf('quiet');
   return quiet < 0

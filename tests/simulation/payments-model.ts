@@ -4,13 +4,13 @@ import { type Lane, openLane } from './lane.ts';
 import type { Act, ModelCounts, Schedule } from './schedule.ts';
 
 type Weights = Readonly<Partial<Record<Act, number>>>;
-/** How often each act is drawn: before money has come, mostly. */
+/** How often each act is drawn, for schedules in which no order is paid at first. */
 const WEIGHTS: Weights = {
   ...{ job: 26, resume: 6, kill: 2, land: 2, work: 6, tick: 4, sweep: 3, stall: 4 },
   ...{ pay: 12, old: 3, switch: 7, cancel: 2, place: 1, proof: 2, confirm: 2, reject: 1 },
   ...{ webhook: 5, repeat: 2, drop: 1, forge: 1, reverse: 3, refund: 2, payout: 1, ship: 1 },
 };
-/** And after. */
+/** For schedules that begin with a paid order. */
 const WEIGHTS_ONCE_PAID: Weights = {
   ...{ job: 20, resume: 5, kill: 2, land: 2, work: 5, tick: 3, sweep: 8, stall: 3 },
   ...{
@@ -37,7 +37,7 @@ const fault = weighted(
   { weight: 1, arbitrary: fc.constant('none' as const) },
   { weight: 2, arbitrary: fc.constantFrom(...FAULTS) },
 );
-/** Mostly never. */
+/** Usually 0. */
 const seldom = (max: number) =>
   weighted(
     { weight: 5, arbitrary: fc.constant(0) },
@@ -85,18 +85,18 @@ const schedules: fc.Arbitrary<Schedule> = weighted<Schedule>(
   },
 );
 
-/** A schedule that breaks a promise is made shorter for as long as this. */
+/** How long a schedule that breaks an invariant is shortened. */
 const SHRINK_FOR_MS = 20_000;
 
 export interface ModelReport extends ModelCounts {
   seconds: number;
-  /** The shortest schedule found that breaks a promise, and how to run it again. */
+  /** The shortest failing schedule, and how to run it again. */
   violation?: string;
 }
 
 /**
- * Runs the model of payments, `runs` schedules over as many lanes as there are databases, each migrated and used by
- * nothing else. With `path` only the one schedule that a report names.
+ * Runs `runs` schedules of the payments model, over one lane for each database. Each database is migrated and used by
+ * nothing else. With `path`, only the one schedule that a report names.
  */
 export async function checkPaymentsModel(
   urls: readonly string[],
@@ -112,7 +112,7 @@ export async function checkPaymentsModel(
       lanes.map(async (lane, index) => {
         let failedAt: number | undefined;
         const property = fc.asyncProperty(schedules, async (schedule) => {
-          // Another lane has found something, or this one has been made short enough.
+          // Another lane has failed, or this one's schedule is short enough.
           const isOver = failedAt === undefined ? isFailing : performance.now() - failedAt > SHRINK_FOR_MS;
           if (isOver) return;
           await lane.run(schedule).catch((error: unknown) => {
@@ -126,7 +126,7 @@ export async function checkPaymentsModel(
         const result = await fc.check(property, {
           seed: laneSeed,
           numRuns,
-          // Else half of the schedules are of picks near 0 and of the first faults.
+          // Otherwise half of the schedules would have picks near 0 and the first faults.
           unbiased: true,
           ...(path === undefined ? {} : { path }),
         });
@@ -135,7 +135,7 @@ export async function checkPaymentsModel(
         violations.push(
           [
             errorInstance instanceof Error ? errorInstance.message : String(errorInstance),
-            `Run it again with MODEL_SEED=${laneSeed} MODEL_PATH=${counterexamplePath ?? ''}; its schedule:`,
+            `Repeat it with MODEL_SEED=${laneSeed} MODEL_PATH=${counterexamplePath ?? ''}; its schedule:`,
             ...(counterexample?.[0].steps.map((step) => JSON.stringify(step)) ?? []),
             JSON.stringify({ ...counterexample?.[0], steps: undefined }),
           ].join('\n'),

@@ -1,31 +1,31 @@
 import type { Fault } from './gateways.ts';
 
-/** What may happen next. */
+/** The acts of the model. */
 const ACTS = [
-  'job', // a worker takes a job that waits
-  'resume', // a job that stands still goes on
-  'kill', // the worker of a job that stands still dies
-  'land', // a request that was given up takes effect after all
+  'job', // a worker takes a waiting job
+  'resume', // a parked job goes on
+  'kill', // the worker of a parked job crashes
+  'land', // a request without an answer takes effect
   'work', // workers work and sweep for a while
   'tick', // time passes, and no worker works
   'sweep',
-  'pay', // a customer pays by a link or to an account that he has seen, also an old one
-  'switch', // a customer asks for another way to pay
+  'pay', // a customer pays by any link or transfer account shown so far
+  'switch', // a customer asks for another payment method
   'cancel',
-  'place', // another order, for what may be the last piece
+  'place', // a second order, perhaps for the last unit
   'proof', // a customer attaches a proof of transfer
   'confirm', // an admin finds a transfer on the statement
   'reject', // an admin finds none
-  'webhook', // one is delivered
-  'repeat', // one is delivered that will be delivered again
-  'drop', // one is lost
-  'forge', // one that says paid, of what is not
+  'webhook', // a webhook is delivered
+  'repeat', // a webhook is delivered, and will be again
+  'drop', // a webhook is lost
+  'forge', // a forged webhook says that an unpaid attempt is paid
   'reverse', // a bank takes a payment back
-  'old', // a customer pays by what was not the last that he has seen
-  'stall', // a worker stands still for longer than its lease, and others take over
-  'refund', // an admin asks for money to go back
-  'payout', // an admin has paid out by hand
-  'outside', // somebody refunds on the gateway's own pages
+  'old', // a customer pays by an outdated link or account
+  'stall', // a worker is paused for longer than its lease, and others take over
+  'refund', // an admin requests a refund
+  'payout', // an admin records a manual payout
+  'outside', // an admin refunds on the gateway's own pages
   'chargeback',
   'win', // the shop wins a dispute
   'void',
@@ -36,32 +36,32 @@ export type Act = (typeof ACTS)[number];
 
 export interface Step {
   act: Act;
-  /** Which of several, or how. */
+  /** Selects one of several, or a variant. */
   pick: number;
-  /** Of the requests to gateways that this step makes, in their order; then they all get through. */
+  /** The faults of the requests to gateways in this step, in order; further requests have none. */
   faults: readonly Fault[];
-  /** The worker dies at this statement, message or publication of the step; 0 for never. */
+  /** The worker crashes at this statement, message or publication of the step; 0 for never. */
   crashAt: number;
-  /** Or stops there, outside a transaction, until other things have happened. */
+  /** The worker is paused there, outside a transaction, until other acts have run; 0 for never. */
   parkAt: number;
 }
 
 export interface Schedule {
   method: 'online' | 'bank_transfer';
-  /** How the first order is paid before the steps begin, while all is well; null for not. */
+  /** How the first order is paid before the steps begin, without faults; null for unpaid. */
   paidBy: number | null;
-  /** With 1, an expired order's piece may be another's by the time it is paid. */
+  /** With 1, another order may take an expired order's unit before it is paid. */
   onHand: number;
   steps: readonly Step[];
-  /** Of the requests to send money back, whenever they come. */
+  /** The faults of refund requests, over the whole schedule. */
   refundFaults: readonly Fault[];
-  /** How long banks take for them; a minute for 0. */
+  /** How long banks take for refunds; 0 is a minute. */
   refundTakesHours: number;
-  /** Whether an admin pays out in the end what waits for it. */
+  /** Whether an admin pays out manual refunds in the end. */
   isPaidOut: boolean;
 }
 
-/** What was done to the system, over all runs of a lane. */
+/** Counts over all runs of a lane. */
 export interface ModelCounts {
   runs: number;
   jobs: number;
@@ -75,6 +75,6 @@ export interface ModelCounts {
 export const SECOND = 1_000;
 export const MINUTE = 60 * SECOND;
 
-/** The one that `pick` says, of however many there are. */
+/** The element that `pick` selects from a list of any length. */
 export const picked = <T>(from: readonly T[], pick: number): T | undefined =>
   from[pick % Math.max(from.length, 1)];

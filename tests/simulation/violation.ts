@@ -1,4 +1,4 @@
-/** A promise of ours was broken. */
+/** An invariant of the model is broken. */
 export class ViolationError extends Error {
   readonly code = 'violation';
 }

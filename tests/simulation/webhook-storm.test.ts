@@ -29,7 +29,7 @@ const COPIES = 10;
 const SEED = 20_261_124;
 const MINUTE_MS = 60_000;
 const AT_ONCE = 10;
-/** Jobs that are added after an event. */
+/** Jobs that follow an event. */
 const ADDED: readonly JobName[] = [
   ...(['create-payment', 'expire-order', 'release-hold', 'reconcile-payment', 'send-refund'] as const),
 ];
@@ -45,7 +45,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-it('final states equal what the gateways have, whatever becomes of the webhooks', async () => {
+it('final states agree with the gateways when webhooks are lost, repeated, reordered or forged', async () => {
   const random = seededRandom(SEED);
   let nowMs = Date.now();
   const webhooks: Webhook[] = [];
@@ -55,7 +55,7 @@ it('final states equal what the gateways have, whatever becomes of the webhooks'
     nextFault: () => (isMidtransAway ? ('refused' as const) : ('none' as const)),
     park: () => Promise.resolve(),
     crash: (): never => {
-      throw new Error('Nothing crashes here.');
+      throw new Error('No worker crashes in this test.');
     },
     later: () => undefined,
     webhook: (webhook: Webhook) => void webhooks.push(webhook),
@@ -65,7 +65,7 @@ it('final states equal what the gateways have, whatever becomes of the webhooks'
   const xendit = createXendit({ ...world, nextFault: () => 'none' });
   const jobs: (() => Promise<void>)[] = [];
   const run = (name: JobName, payload: unknown, jobId: string) => {
-    if (!ADDED.includes(name)) throw new Error(`${name} was added, as by nothing here.`);
+    if (!ADDED.includes(name)) throw new Error(`${name} was added unexpectedly.`);
     return handlers[name](payload as never, { jobId, attempt: 1 });
   };
   const producer: JobDependencies['producer'] & Pick<Producer, 'waitingCount'> = {
@@ -85,7 +85,7 @@ it('final states equal what the gateways have, whatever becomes of the webhooks'
   };
   const handlers = createHandlers(deps, {
     gate: { through: (work) => work() },
-    reservations: { submit: () => Promise.reject(new Error('No order is placed here.')) },
+    reservations: { submit: () => Promise.reject(new Error('This test places no order.')) },
   });
   const apply = (event: Webhook) => () =>
     handlers['apply-payment-event'](jobOf(event), { jobId: 'event', attempt: 1 });
@@ -116,16 +116,16 @@ it('final states equal what the gateways have, whatever becomes of the webhooks'
   for (const [index, { id, gatewayRef, gateway }] of attempts.entries()) {
     const ref = gatewayRef ?? '';
     const at = gateway === 'midtrans' ? snap : xendit;
-    // Denied, and tried again on the same page.
+    // Denied, and paid again on the same page.
     if (index % 5 === 0) at.visit(ref, 7);
     if (index % 5 <= 2) at.visit(ref, index % 5 === 1 ? 1 : 0);
     else unpaid.push(id);
     if (index % 5 === 3) at.visit(ref, 2);
   }
-  // Some are heard of at once.
+  // Some webhooks arrive at once.
   await allOf(webhooks.filter(() => random() < 0.3).map(apply));
   nowMs += 2 * MINUTE_MS;
-  // The banks take back what they may, after it was announced as paid.
+  // Banks reverse some payments after they were announced as paid.
   for (const [index, payment] of snap.ledger.entries()) if (index % 2 === 0) snap.reverse(payment);
 
   const told = webhooks.splice(0).filter(() => random() >= 0.2);
@@ -151,7 +151,7 @@ it('final states equal what the gateways have, whatever becomes of the webhooks'
   await allOf(storm.map(apply));
   expect(await statesOf(db, [...paidIds])).not.toContain('expired');
 
-  // A reconciler minds the events that were lost, holds end, and unpaid orders reach their deadline.
+  // The reconciler checks lost events, holds end, and unpaid orders reach their deadline.
   for (const minutes of [1, 1, 1, 2, 4, 8, 8, 8, 2, 2, 60, 10, 60]) {
     nowMs += minutes * MINUTE_MS;
     for (const { id } of attempts) for (const gateway of [snap, xendit]) gateway.payable(id);
@@ -166,7 +166,7 @@ it('final states equal what the gateways have, whatever becomes of the webhooks'
     const expected = payment === undefined ? 'expired' : 'paid';
     const state = ended.get(orderId) ?? '';
     seen.add(payment?.isReversed === true ? `${state} as it was reversed` : state);
-    // Reversed before it was ever noticed, it was never paid.
+    // A payment that was reversed before it was noticed never paid its order.
     if (payment?.isReversed === true) expect(['cancelled', 'expired']).toContain(state);
     else expect(state, id).toBe(expected);
     if (payment !== undefined && !payment.isReversed)
@@ -179,7 +179,7 @@ it('final states equal what the gateways have, whatever becomes of the webhooks'
   expect((await auditStock(db))[0]).toMatchObject({ reserved: 0, committed: sold, gaps: 0 });
 }, 120_000);
 
-/** As BullMQ would, a few at once; a job that the gateway is not ready for comes again with the next sweep. */
+/** Runs a few tasks at once, as BullMQ would. A job for which the gateway is not ready is added again by the next sweep. */
 async function allOf(tasks: readonly (() => Promise<void>)[]): Promise<void> {
   const left = [...tasks];
   await Promise.all(

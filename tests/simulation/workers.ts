@@ -23,12 +23,12 @@ import { ViolationError } from './violation.ts';
 
 const ACCOUNTS = [{ bank: 'BCA', accountNumber: '1234567890', accountHolder: 'Toko' }];
 const MAX_PARKED = 3;
-/** Jobs that nothing in this model adds. */
+/** Jobs that this model never adds. */
 const NEVER_ADDED: readonly JobName[] = ['reserve-order', 'receive-stock', 'settlement-report'];
-/** No call to a gateway takes longer, unless its process stands still. */
+/** No call to a gateway takes longer, unless its process is paused. */
 const LEASE_MS = 40 * SECOND;
 
-/** As a status record or PostgreSQL shows it. */
+/** The payment fields of a status record or of PostgreSQL. */
 export interface SeenPayment {
   attemptId?: string;
   gateway?: string;
@@ -36,14 +36,14 @@ export interface SeenPayment {
   transfer?: { amount: number } | null;
 }
 
-/** What is around the workers. */
+/** The model's side of the workers. */
 export interface Surroundings {
   readonly nowMs: number;
   readonly db: Kysely<Database>;
   readonly counts: ModelCounts;
   readonly trace: string[];
   readonly gateways: readonly SimulatedGateway[];
-  /** A customer is shown this. */
+  /** A customer sees this payment. */
   see(orderId: string, payment: SeenPayment | null | undefined): void;
 }
 
@@ -51,13 +51,13 @@ export interface Job {
   name: JobName;
   payload: unknown;
   id: string;
-  /** That have failed. */
+  /** Failed attempts. */
   tries: number;
   atMs: number;
   state: 'waiting' | 'running' | 'over';
 }
 
-/** A job that stands still. */
+/** A paused job. */
 export interface Parked {
   job: Job;
   sinceMs: number;
@@ -66,24 +66,24 @@ export interface Parked {
   die: () => void;
 }
 
-/** The worker of a job has died, with all that it had in memory. */
+/** The worker of a job crashed, and lost its memory. */
 class CrashError extends Error {
   readonly code = 'crash';
 }
 
 /**
- * Workers that run the jobs' own functions, one job at a time. At each statement, message, publication and call a worker may
- * die or stand still, as the step says.
+ * Workers that run the real handlers, one job at a time. At each statement, message, publication and call a worker may crash
+ * or be paused, as the step says.
  */
 export class Workers {
   readonly jobs: Job[] = [];
   readonly parked: Parked[] = [];
   readonly deps: JobDependencies;
-  /** How often a job that stood still went on. */
+  /** How often a paused job went on. */
   resumed = 0;
-  /** A call may still reach Snap that withdraws the link of a later one. */
+  /** A late call may still withdraw the link of a later one at Snap. */
   isLinkUnsure = false;
-  /** No gateway answers. */
+  /** While true, no gateway answers. */
   isOutage = false;
   readonly #around: Surroundings;
   readonly #handlers: Handlers;
@@ -95,7 +95,7 @@ export class Workers {
   #onPark: (() => void) | undefined;
   #transactions = 0;
 
-  // Of the step under way.
+  // Of the current step.
   #faults: Fault[] = [];
   #points = 0;
   #crashAt = 0;
@@ -134,7 +134,7 @@ export class Workers {
         run: (batch) =>
           this.#inTransaction(
             () => applyOrderCommands(db, batch, { now }),
-            // A job that stands still there would keep every other change waiting.
+            // A job paused there would block all other changes.
             false,
           ),
         maxBatchSize: 1,
@@ -144,11 +144,13 @@ export class Workers {
     };
     this.#handlers = createHandlers(this.deps, {
       gate: { through: (work) => work() },
-      reservations: { submit: () => Promise.reject(new ViolationError('Orders are placed at once.')) },
+      reservations: {
+        submit: () => Promise.reject(new ViolationError('Orders are placed without this job.')),
+      },
     });
   }
 
-  /** What is to go wrong from here on. */
+  /** Sets the faults of the next step. */
   begin({ faults, crashAt, parkAt }: Pick<Step, 'faults' | 'crashAt' | 'parkAt'>): void {
     this.#faults = [...faults];
     this.#points = 0;
@@ -156,25 +158,25 @@ export class Workers {
     this.#parkAt = parkAt;
   }
 
-  /** Nothing is about to go wrong. */
+  /** No fault is pending. */
   get isHealthy(): boolean {
     return !this.isOutage && this.#faults.length === 0 && this.parked.length === 0 && this.#crashAt === 0;
   }
 
-  /** Of what is asked for from outside. */
+  /** Adds a job for a request from outside. */
   ask<N extends JobName>(name: N, payload: JobPayload<N>): void {
     this.#serial += 1;
     this.add(name, payload, `asked-${this.#serial}`);
   }
 
-  /** While a job of that id is remembered, another is not added. */
+  /** A job id is added once. */
   add(name: JobName, payload: unknown, id: string): void {
     if (this.jobs.some((job) => job.id === id)) return;
     this.jobs.push({ name, payload, id, tries: 0, atMs: this.#around.nowMs, state: 'waiting' });
   }
 
-  /** For what is no job, as the sweeper: it neither stops nor dies. */
-  calmProducer(): Pick<Producer, 'add' | 'addAll' | 'waitingCount'> {
+  /** For the sweeper, which is no job: it is neither paused nor killed. */
+  faultlessProducer(): Pick<Producer, 'add' | 'addAll' | 'waitingCount'> {
     return {
       ...this.#producer,
       add: async (name, payload, id) => this.add(name, payload, id),
@@ -190,22 +192,22 @@ export class Workers {
 
   async sweep(): Promise<void> {
     const { log, now } = this.deps;
-    const deps = { db: this.#around.db, producer: this.calmProducer(), log, now };
+    const deps = { db: this.#around.db, producer: this.faultlessProducer(), log, now };
     await sweepOrders(deps);
     await sweepPayments(deps);
   }
 
-  /** Runs all that waits; resolves with how many jobs that were. */
+  /** Runs all waiting jobs; resolves with their number. */
   async workOff(): Promise<number> {
     for (let n = 0; n < 200; n += 1) {
       const job = this.waiting()[0];
       if (job === undefined) return n;
       await this.execute(job);
     }
-    throw new ViolationError('Jobs beget jobs without an end.');
+    throw new ViolationError('Jobs add further jobs without end.');
   }
 
-  /** Until it has ended or stands still. */
+  /** Resolves when the job has ended or is paused. */
   async execute(job: Job): Promise<void> {
     job.state = 'running';
     this.#around.counts.jobs += 1;
@@ -213,7 +215,7 @@ export class Workers {
     await this.#untilParked(this.#end(job));
   }
 
-  /** What stands still goes on, or its worker dies. */
+  /** Resumes a paused job, or crashes its worker. */
   async goOn(parked: Parked, lives: boolean): Promise<void> {
     this.parked.splice(this.parked.indexOf(parked), 1);
     this.#active = parked.job;
@@ -224,13 +226,13 @@ export class Workers {
     await this.#untilParked(parked.ended);
   }
 
-  /** Of the next request to a gateway. */
+  /** The fault of the next request to a gateway. */
   nextFault(operation: string): Fault {
     if (this.isOutage) return 'lost';
     if (this.#active !== undefined && this.#overslept.has(this.#active)) this.isLinkUnsure = true;
     const faults = operation === 'refund' ? this.#refundFaults : this.#faults;
     const fault = faults.shift() ?? 'none';
-    // Nothing can be done about what arrives late.
+    // Our code cannot undo a request that arrives late.
     if (fault === 'late' || fault === 'slow_to_arrive') this.isLinkUnsure = true;
     if (fault !== 'none') this.#around.counts.faults += 1;
     return fault;
@@ -241,7 +243,7 @@ export class Workers {
     throw new CrashError('crash');
   }
 
-  /** The job under way stands still, unless enough do. */
+  /** Pauses the running job, unless enough jobs are paused. */
   async park(): Promise<void> {
     if (this.#active === undefined || this.parked.length >= MAX_PARKED) return;
     const job = this.#active;
@@ -287,9 +289,8 @@ export class Workers {
   }
 
   #handle(job: Job): Promise<void> {
-    if (NEVER_ADDED.includes(job.name))
-      throw new ViolationError(`${job.name} was added, as by nothing here.`);
-    // `add` and `ask` pair a name with its payload.
+    if (NEVER_ADDED.includes(job.name)) throw new ViolationError(`${job.name} was added unexpectedly.`);
+    // `add` and `ask` pair each name with its payload.
     const handle = this.#handlers[job.name] as (
       payload: unknown,
       context: { jobId: string; attempt: number },
@@ -314,7 +315,7 @@ export class Workers {
     throw new ViolationError(`${job.name} failed: ${error instanceof Error ? error.stack : String(error)}`);
   }
 
-  /** Before and after each statement, message and publication of a job. */
+  /** Called before and after each statement, message and publication of a job. */
   async #point(): Promise<void> {
     this.#crashPoint();
     if (this.#points === this.#parkAt && this.#transactions === 0) await this.park();
@@ -362,10 +363,10 @@ export class Workers {
   }
 }
 
-/** An order's id is nothing that a reader of a trace wants. */
+/** Removes the order's id, which is noise in a trace. */
 const short = (id: string): string => id.replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, '');
 
-/** Two jobs of one order began an attempt at once: the index lets one of them. */
+/** Two jobs of one order began an attempt at once: the unique index admits one of them. */
 function isExpectedRace(error: unknown): boolean {
   const { code, constraint } = (error ?? {}) as { code?: unknown; constraint?: unknown };
   return code === '23505' && /payment_attempts/.test(String(constraint));

@@ -21,7 +21,7 @@ import { type SeenPayment, Workers } from './workers.ts';
 
 export const PRICE_RUPIAH = 50_000;
 
-/** A line on the bank's statement. */
+/** A line on the bank statement. */
 export interface Transfer {
   attemptId: string;
   reference: string;
@@ -29,7 +29,7 @@ export interface Transfer {
   isConfirmed: boolean;
 }
 
-/** All there is in one run: clock, gateways, workers, what customers have seen, and what is on its way. */
+/** The state of one run: clock, gateways, workers, payments shown to customers, pending webhooks and requests. */
 export class World {
   nowMs: number;
   readonly db: Kysely<Database>;
@@ -39,28 +39,28 @@ export class World {
   readonly workers: Workers;
 
   readonly orderIds: string[] = [];
-  /** Requests that were given up, and take effect at some time. */
+  /** Requests without an answer that take effect later. */
   readonly late: (() => void)[] = [];
-  /** That are yet to be delivered. */
+  /** Webhooks to deliver. */
   readonly webhooks: Webhook[] = [];
-  /** What customers have seen, by what is needed to pay with it. */
+  /** The open payments shown to customers so far, by link or attempt. */
   readonly known = new Map<
     string,
     { attemptId: string; orderId: string; gateway: string; amountRupiah: number }
   >();
   readonly transfers: Transfer[] = [];
-  /** Attempts with a webhook that was dropped for good: what it alone could tell, the shop cannot know. */
+  /** Attempts with a lost webhook: the shop cannot know what only that webhook said. */
   readonly droppedFor = new Set<string>();
 
-  /** As PostgreSQL has them, in the order in which they were placed. */
+  /** The orders in PostgreSQL, in the order in which they were placed. */
   orders: StoredOrder[] = [];
   attempts: PaymentAttempt[] = [];
-  /** How long workers have worked, and how long while nothing went wrong. */
+  /** How long workers have worked, and how long of that without faults. */
   workedMs = 0;
   healthyMs = 0;
-  /** What the bank makes of the next refund. */
+  /** The fate of the next refund at the bank. */
   nextRefund: LedgerRefund['state'] = 'going';
-  /** What had been done when PostgreSQL was last read. */
+  /** The counts at the last read of PostgreSQL. */
   #observed = '';
   #serial = 0;
 
@@ -89,7 +89,7 @@ export class World {
     this.workers = new Workers(this, refundFaults);
   }
 
-  /** Another number each time. */
+  /** Returns a new number each time. */
   serial(): number {
     this.#serial += 1;
     return this.#serial;
@@ -100,7 +100,7 @@ export class World {
     await sql`update model.clock set at = ${new Date(this.nowMs)}`.execute(this.db);
   }
 
-  /** When something is due next. */
+  /** The next time at which something is due. */
   async nextMs(): Promise<number | undefined> {
     const { rows } = await sql<{ at: Date | null }>`
       select least((select min(due_at) from orders), (select min(next_poll_at) from payment_attempts),
@@ -120,7 +120,7 @@ export class World {
     this.known.set(key, { attemptId, orderId, gateway, amountRupiah });
   }
 
-  /** Reads PostgreSQL, where it may have changed: only jobs write, and what places orders. */
+  /** Reads PostgreSQL, if it may have changed: only jobs and placing orders write. */
   async observe(): Promise<void> {
     const { jobs, parked } = this.counts;
     const done = `${jobs} ${parked} ${this.workers.resumed} ${this.orderIds.length}`;
@@ -130,7 +130,7 @@ export class World {
       readOrders(this.db, this.orderIds),
       attemptsOfOrders(this.db, this.orderIds),
     ]);
-    // Whatever their ids.
+    // Sorted by placement, not by id.
     const place = ({ orderId }: { orderId: string }) => this.orderIds.indexOf(orderId);
     this.orders.sort((a, b) => place(a) - place(b));
     this.attempts.sort((a, b) => place(a) - place(b) || a.number - b.number);
@@ -139,11 +139,11 @@ export class World {
 
   gatewayOf(name: string): SimulatedGateway {
     const gateway = this.gateways.find((one) => one.name === name);
-    if (gateway === undefined) throw new Error(`No gateway is called ${name}.`);
+    if (gateway === undefined) throw new Error(`The gateway ${name} does not exist.`);
     return gateway;
   }
 
-  /** All payments through gateways, in the order in which they came. */
+  /** All payments through gateways, in order of arrival. */
   ledger(): LedgerPayment[] {
     return this.gateways.flatMap(({ ledger }) => ledger).toSorted((a, b) => a.atMs - b.atMs);
   }

@@ -1,6 +1,6 @@
-// What the shop of 23ab6f9 left in PostgreSQL and Redis: orders, payment attempts, refunds and cases in every state, and in
-// every queue waiting, delayed, failed and completed jobs, and active ones whose worker was killed. It was run with the
-// gateway simulator and stopped in this state; fixtures/orders.json names its orders.
+// The data of a shop of commit 23ab6f9 in PostgreSQL and Redis: orders, payment attempts, refunds and exceptions in every
+// state, and in every queue waiting, delayed, failed and completed jobs, and active ones of a killed worker. The shop ran
+// with the gateway simulator and was stopped in this state; fixtures/orders.json names its orders.
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { migrateTo, openDatabase, sql } from '@antrean/db';
@@ -10,16 +10,16 @@ const read = (name: string) => readFileSync(new URL(`fixtures/${name}`, import.m
 const lines = (name: string) => gunzipSync(read(name)).toString().trimEnd().split('\n');
 
 export const ORDERS = JSON.parse(read('orders.json').toString()) as Readonly<Record<string, string>>;
-/** Of the storefront `toko`. */
+/** A key of the storefront `toko`. */
 export const STOREFRONT_KEY = 'sk_test_of_the_shop_before_the_upgrade';
 const PREFIX = 'antrean:';
 
 export interface RedisEntry {
   key: string;
   type: string;
-  /** -1 without. */
+  /** -1 for a key without expiry. */
   ttlMs: number;
-  /** A string, the fields of a hash, the members of a list or set; of a sorted set each with its score behind it. */
+  /** A string, the fields of a hash, the members of a list or set; for a sorted set each member with its score. */
   value: string | Record<string, string> | string[] | [string, string[]][];
 }
 
@@ -27,7 +27,7 @@ const DAYS = 24 * 3_600_000;
 
 const [header = '', ...redisLines] = lines('redis.jsonl.gz');
 const { capturedAtMs } = JSON.parse(header) as { capturedAtMs: number };
-/** As if the shop had been stopped when this process started. */
+/** Moves times as if the shop had been stopped when this process started. */
 const byMs = Date.now() - capturedAtMs;
 
 /** Shifts every time in the text. */
@@ -45,7 +45,7 @@ function shift(text: string): string {
     });
 }
 
-/** The contents of Redis, under another prefix. */
+/** The contents of Redis, with another prefix. */
 export function legacyRedis(prefix: string): RedisEntry[] {
   return redisLines.map((line) => {
     const entry = JSON.parse(shift(line)) as RedisEntry;
@@ -107,7 +107,7 @@ export async function loadDatabase(databaseUrl: string): Promise<void> {
   }
 }
 
-/** Tables that foreign keys refer to come first. */
+/** Tables in the order of their foreign keys, referenced tables first. */
 function inOrder(rows: ReadonlyMap<string, string[]>): [string, string[]][] {
   const first = [
     'products',

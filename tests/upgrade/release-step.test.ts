@@ -10,11 +10,11 @@ import { StillRunningError, upgrade } from '@antrean/admin';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadDatabase, loadRedis, type RedisEntry, legacyRedis } from './legacy-shop.ts';
 
-/** A logical database of its own, as the step looks at all connections to it. */
+/** A logical database of its own, as the release step examines all connections to it. */
 const REDIS_URL = Object.assign(new URL(redisUrl()), { pathname: '/11' }).href;
 
 const ROUNDS = 12;
-/** The connection is made by then. */
+/** After this many bytes the connection is established. */
 const HANDSHAKE_BYTES = 1_000;
 const prefixes: string[] = [];
 const underPrefix = (name: string) =>
@@ -53,7 +53,7 @@ const READ = {
   stream: (key: string) => ['xrange', key, '-', '+'],
 };
 
-/** What Redis holds under the pattern; of times to live only whether there is one. */
+/** The contents of Redis under the pattern; of expiries only whether there is one. */
 async function held(pattern: string): Promise<Held> {
   const answersTo = async (commands: string[][]) =>
     ((await redis.pipeline(commands).exec()) ?? []).map(([, answer]) => answer);
@@ -85,7 +85,7 @@ const NAMES: [RegExp, string][] = [
   [/^storefronts:/, 'storefront-'],
 ];
 
-/** The new key and contents of an entry, by rules of this test's own. */
+/** The new key and contents of an entry, by rules that this test defines itself. */
 function expected({ key, type, value, ttlMs }: RedisEntry): [string, { value: unknown; hasTtl: boolean }] {
   let name = key.slice(prefix.length + 1);
   for (const [was, is] of NAMES) name = name.replace(was, is);
@@ -109,7 +109,7 @@ const isCache = ({ key }: RedisEntry) => key.startsWith(`${prefix}:catalogue:`);
 const expectedAll = () => new Map(before.filter((entry) => !isCache(entry)).map(expected));
 
 describe('moving the keys of Redis', () => {
-  it('gives every key its new name, and jobs and status records their new words', async () => {
+  it('renames every key, and the words in jobs and status records', async () => {
     const { moved, deleted, unknown } = await moveLegacyKeys(redis, keyspace);
     expect(await redis.keys(`${prefix}:*`)).toEqual([]);
     expect(await held(`{${prefix}}:*`)).toEqual(expectedAll());
@@ -156,7 +156,7 @@ describe('moving the keys of Redis', () => {
     expect(JSON.stringify(before)).toContain('"state\\":\\"coming');
   });
 
-  it('ends the same wherever the move is killed', async () => {
+  it('has the same result wherever the move is killed', async () => {
     const bytes = await bytesOfAMove();
     for (let round = 0; round < ROUNDS; round += 1) {
       const name = `${prefix}-${round}`;
@@ -182,7 +182,7 @@ describe('moving the keys of Redis', () => {
     }
   });
 
-  it('merges with what new processes have written, and keeps the newer of two', async () => {
+  it('merges with data of new processes, and keeps the newer of two values', async () => {
     const orderId = 'a1';
     await redis.set(`${prefix}:status:${orderId}`, '2 7  toko f {"v":"before"}');
     await redis.set(keyspace.status(orderId), '3 7  toko f {"v":"now"}');
@@ -218,7 +218,7 @@ describe('moving the keys of Redis', () => {
     expect(await redis.lrange(`{${prefix}}:expiries:wait`, 0, -1)).toEqual(ids.map(renamed));
   });
 
-  it('leaves and names the keys of another environment', async () => {
+  it('leaves the keys of another environment, and names them', async () => {
     await redis.set(`${prefix}:staging:status:a1`, 'x');
     const { unknown } = await moveLegacyKeys(redis, keyspace);
     expect(unknown).toEqual({ count: 1, examples: [`${prefix}:staging:status:a1`] });
@@ -260,7 +260,7 @@ describe('the release step', () => {
     return (error as Error).message;
   }
 
-  it('migrates, moves, reports what it did, and does nothing the second time', async () => {
+  it('migrates, moves, reports both, and does nothing the second time', async () => {
     const lines: string[] = [];
     await step(lines);
     expect(lines.join('\n')).toMatch(
@@ -299,7 +299,7 @@ describe('the release step', () => {
     expect(await held(`{${prefix}}:*`)).toEqual(expectedAll());
   });
 
-  it('refuses while a pool is connected to PostgreSQL, also when only the database is old', async () => {
+  it('refuses while a pool is connected to PostgreSQL, even if only the database is old', async () => {
     await moveLegacyKeys(redis, keyspace);
     const pool = openDatabase({ url: database.url, maxConnections: 1 });
     try {
@@ -310,7 +310,7 @@ describe('the release step', () => {
     }
   });
 
-  it('lets processes run once the upgrade is done', async () => {
+  it('lets processes run after the upgrade', async () => {
     await step();
     const other = openWorkerRedis(REDIS_URL);
     await waitForRedis(other, 5_000);
@@ -322,7 +322,7 @@ describe('the release step', () => {
   });
 });
 
-/** Forwards so many bytes to Redis, then closes the connection and refuses others. */
+/** Forwards this many bytes to Redis, then closes the connection and refuses others. */
 async function startProxy(cutAfter = Number.POSITIVE_INFINITY) {
   const target = new URL(REDIS_URL);
   let sent = 0;

@@ -1,5 +1,5 @@
-// The release step on the data of a shop of 23ab6f9, then today's shop on the result: every job runs, and every order
-// goes on from its state.
+// The release step on the data of a shop of commit 23ab6f9, then the present shop on the result: every job runs, and every
+// order continues from its state.
 import { auditFlashSales, auditMoney, auditStock, sql } from '@antrean/db';
 import { QUEUES, queueKeys } from '@antrean/queue';
 import { openWorkerRedis, type Redis, waitForRedis } from '@antrean/redis';
@@ -48,7 +48,7 @@ const releaseStep = () =>
     env: { DATABASE_URL: database.url, REDIS_URL, QUEUE_PREFIX: prefix },
   });
 
-/** API, worker and simulator. The simulator is told the payments that the old shop made. */
+/** API, worker and simulator. The simulator gets the payments that the old shop made. */
 async function openUpgraded(): Promise<Shop> {
   shop = await openShop({
     ...{ database: { url: database.url }, redisUrl: REDIS_URL, keyspace, workers: 0 },
@@ -66,7 +66,7 @@ async function openUpgraded(): Promise<Shop> {
   };
   const control = (what: string, body: object) => tell(gateways, what, body);
 
-  // Without webhooks: the old shop had them.
+  // Without webhooks: the old shop received them.
   for (const gateway of ['midtrans', 'xendit']) await control('webhook-faults', { gateway, mode: 'drop' });
   const attempts = await db
     .selectFrom('paymentAttempts')
@@ -114,17 +114,17 @@ async function tell({ control }: Shop['gateways'], what: string, body: object): 
   if (!ok) throw new Error(`The simulator answered ${status} to ${what} ${JSON.stringify(body)}.`);
 }
 
-/** As the simulator calls it. */
+/** The payment method's name in the simulator. */
 const methodOf = (gateway: string, method: string | null) =>
   gateway === 'xendit' || method === null ? {} : { method: method.replace(/^bank_transfer:(.*)$/, '$1_va') };
 
-it('after the upgrade every job runs and every order goes on', async () => {
+it('after the upgrade every job runs and every order continues', async () => {
   await loadDatabase(database.url);
   redis = await connected();
   const before = legacyRedis(prefix);
   await loadRedis(redis, before);
 
-  // The connection of this test is another process's.
+  // This test's connection belongs to another process than the release step.
   const refused = releaseStep();
   expect(await refused.ended).toBe(1);
   expect(refused.output()).toContain('The release step changed nothing');
@@ -213,7 +213,7 @@ it('after the upgrade every job runs and every order goes on', async () => {
   await is('payment_hold', ['hold', 'charged-back', 'charged-back-for-release', 'partly-charged-back']);
   await is('rejected', ['rejected-unknown', 'rejected-price']);
 
-  // Open payments can be paid.
+  // Customers can pay open payments.
   for (const name of ['awaiting', 'awaiting-sale', 'awaiting-for-reconcile', 'queued', 'reserved-sent']) {
     const { payment } = await read(name);
     await tell(gateways, 'pay', { orderId: payment?.attemptId });
@@ -244,12 +244,12 @@ it('after the upgrade every job runs and every order goes on', async () => {
     );
   }, patience);
 
-  // Tickets go on from the last one.
+  // New tickets follow the last old one.
   const [tickets] = before.filter(({ key }) => key === `${prefix}:line:tickets`);
   await storefront.place(anOrder(), { 'idempotency-key': 'after-the-upgrade' });
   expect(Number(await redis.get(keyspace.lineTickets))).toBe(Number(tickets?.value) + 1);
 
-  // A retry of an old order is that order.
+  // A retry under an old idempotency key finds the old order.
   const again = await storefront.placeRaw(anOrder(), { 'idempotency-key': 'before-paid' });
   expect(again.headers.get('idempotency-replayed')).toBe('true');
   expect(await again.json()).toMatchObject({ orderId: ORDERS['paid'] });
