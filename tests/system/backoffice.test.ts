@@ -1,4 +1,4 @@
-// What operators do, on a shop whose worker can be stopped.
+// Use cases of operators, on a shop whose worker can be stopped.
 import { randomUUID } from 'node:crypto';
 import {
   type BackofficeContext,
@@ -33,7 +33,7 @@ beforeAll(async () => {
 });
 afterAll(() => shop.close());
 
-/** While no worker runs. */
+/** Runs `work` while no worker runs. */
 async function withoutWorker(work: () => Promise<void>) {
   await shop.stopWorkers();
   try {
@@ -51,7 +51,7 @@ const refundsOf = (attemptId: string) =>
   shop.db.selectFrom('refunds').select(['id', 'amountRupiah']).where('attemptId', '=', attemptId).execute();
 
 describe('a refund', () => {
-  it('is refused at once above what came, and for what nobody paid', async () => {
+  it('is refused at once for more than was paid, and for an unknown or unpaid payment', async () => {
     const { orderId, attemptId } = await shop.paid();
     expect(await requestRefund(context, asked(), refundOf(orderId, 50_001))).toEqual({
       ...{ kind: 'too_much', attemptId, leftRupiah: 50_000 },
@@ -66,9 +66,9 @@ describe('a refund', () => {
     expect(await refundsOf(attemptId)).toEqual([]);
   });
 
-  it('is refused by its worker where too much was asked for meanwhile', async () => {
+  it('is refused by its worker when an earlier refund has used up the money', async () => {
     const { orderId, attemptId } = await shop.paid();
-    // Both find all of the money there; the worker does one after the other.
+    // Both commands find the whole payment; the worker refunds one after the other.
     const answers = await Promise.all([
       requestRefund(context, asked(), refundOf(orderId, 30_000)),
       requestRefund(context, asked(), refundOf(orderId, 40_000)),
@@ -86,7 +86,7 @@ describe('a refund', () => {
     });
   });
 
-  it('is made once under one request id, and answered again when it is asked again', async () => {
+  it('is made once for one request id, and a repeated command gets the same answer', async () => {
     const { orderId, attemptId } = await shop.paid();
     const request = asked();
     const together = await Promise.all([1, 2].map(() => requestRefund(context, request, refundOf(orderId))));
@@ -107,7 +107,7 @@ describe('a refund', () => {
     await shop.until(orderId, 'refunded');
   });
 
-  it('by bank transfer waits to be paid out, which is entered once', async () => {
+  it('by bank transfer waits for a payout, which is recorded once', async () => {
     const { orderId, attemptId, amount } = await shop.awaitingTransfer();
     const transfer = { attemptId, amountRupiah: amount, bankReference: 'BACK 1' };
     expect((await confirmTransfer(context, asked(), transfer)).kind).toBe('entered');
@@ -129,7 +129,7 @@ describe('a refund', () => {
 });
 
 describe('a bank transfer', () => {
-  it('is confirmed once, and tells what the money meant for the order', async () => {
+  it('is confirmed once, with the payment outcome in the answer', async () => {
     const { orderId, attemptId, amount } = await shop.awaitingTransfer();
     const transfer = { attemptId, amountRupiah: amount, bankReference: 'LINE 1' };
     const request = asked();
@@ -153,7 +153,7 @@ describe('a bank transfer', () => {
     });
   });
 
-  it('is rejected, and answered again as rejected', async () => {
+  it('is rejected once, and a repeated command gets the same answer', async () => {
     const { orderId, attemptId } = await shop.awaitingTransfer();
     const request = asked();
     const rejection = { attemptId, reason: 'no such line' };
@@ -161,7 +161,7 @@ describe('a bank transfer', () => {
     expect(await rejectTransfer(context, request, rejection)).toEqual({ kind: 'rejected', orderId });
   });
 
-  it('that belongs to nothing opens an exception, and only a worker does that', async () => {
+  it('that matches no order opens a payment exception, once a worker runs', async () => {
     const stray = { amountRupiah: 5_000, bankReference: 'LINE 9', note: 'no such order' };
     const [opening, resolving] = [asked(200), asked(200)];
     const exceptions = () =>
@@ -193,7 +193,7 @@ describe('a bank transfer', () => {
 });
 
 describe('a command', () => {
-  it('is not known yet while no worker runs, and known once one does', async () => {
+  it('has no outcome while no worker runs, and has one afterwards', async () => {
     const { attemptId } = await shop.paid();
     const requestId = randomUUID();
     const words = ['refund', attemptId, '20000', 'broken', '--request-id', requestId];
@@ -201,7 +201,7 @@ describe('a command', () => {
       const queued = await operate(shop, [...words, '--wait', '0.2']);
       expect(queued).toMatchObject({ code: 3, output: expect.stringContaining(`outcome ${requestId}`) });
       expect(await operate(shop, ['outcome', requestId])).toMatchObject({ code: 3 });
-      // Asked again meanwhile, it is still one refund.
+      // Repeated meanwhile, it is still one refund.
       const json = await operate(shop, [...words, '--wait', '0', '--json']);
       expect(json.code).toBe(3);
       expect(json.output).toContain(`"requestId": "${requestId}"`);
@@ -221,12 +221,12 @@ describe('a command', () => {
     });
   });
 
-  it('whose job has failed for good says so, and does not wait', async () => {
+  it('reports a failed job, and does not wait', async () => {
     const { orderId, attemptId } = await shop.paid();
     const opened = await openDependencies(readConfig(shop.env), pino({ level: 'silent' }));
     const handlers = createHandlers(opened.deps, {
       gate: { through: (work) => work() },
-      reservations: { submit: () => Promise.reject(new Error('Nothing is reserved here.')) },
+      reservations: { submit: () => Promise.reject(new Error('This test reserves nothing.')) },
     });
     const { attempts } = JOBS['request-refund'];
     const failures: unknown[] = [];
@@ -260,7 +260,7 @@ describe('a command', () => {
     expect((await requestRefund(context, asked(), refundOf(orderId))).kind).toBe('requested');
   });
 
-  it('asks for another try where Redis does not confirm its job', async () => {
+  it('asks the operator to repeat it when Redis does not confirm its job', async () => {
     const { orderId, attemptId } = await shop.paid();
     const redis = openRequestRedis('redis://127.0.0.1:9');
     const away = createProducer(redis, shop.keyspace);
@@ -275,7 +275,7 @@ describe('a command', () => {
 });
 
 describe('a held order', () => {
-  it('is released or ended where its money permits, and stays as it is otherwise', async () => {
+  it('is released or ended if its payment allows that, and stays held otherwise', async () => {
     const { orderId, attemptId } = await shop.paid(undefined, { method: 'credit_card' });
     const decision = { orderId, reason: 'looked at' };
     expect(await releaseOrder(context, asked(), decision)).toEqual({ kind: 'kept', state: 'paid' });
@@ -292,8 +292,8 @@ describe('a held order', () => {
   });
 });
 
-describe('a job that the API asks for too', () => {
-  it('is answered where a command waits for it', async () => {
+describe('a job that the API adds too', () => {
+  it('has an outcome when a command waits for it', async () => {
     const { orderId } = await shop.paid();
     const shipment = { orderId, carrier: 'JNE', trackingNumber: 'JX-1', requestedBy: 'test' };
     const awaited = { requestId: randomUUID(), fingerprint: 'f' };
@@ -317,7 +317,7 @@ describe('a job that the API asks for too', () => {
 });
 
 describe('a goods receipt', () => {
-  it('counts once under one reference, and without one under its request id', async () => {
+  it('counts once for one reference, and without one for its request id', async () => {
     const onHand = async () => (await shop.audit()).find(({ sku }) => sku === 'KOPI')?.onHand ?? 0;
     const before = await onHand();
     const goods = { sku: 'KOPI', quantity: 4, reason: 'from the maker' };

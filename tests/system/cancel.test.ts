@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => shop.close());
 
 const patience = { timeout: 20_000, interval: 20 };
-/** The answer's HTTP status, and what its body says. */
+/** The HTTP status of the answer, and its body. */
 async function cancel(orderId: string, { key = shop.keys.secret, query = '' } = {}) {
   const answer = await fetch(`${shop.apiUrl}/v1/orders/${orderId}/cancel${query}`, {
     method: 'POST',
@@ -50,7 +50,7 @@ const released = async (orderId: string) =>
   ).map(({ reason }) => reason);
 
 describe('cancelling an order', () => {
-  it('lets the stock go and makes the page unpayable, asked by the storefront', async () => {
+  it('releases the stock and closes the payment page, for the storefront', async () => {
     const before = await held();
     const { orderId } = await shop.awaitingPayment(anOrder('KOPI', 7));
     const { payment } = await shop.read(orderId);
@@ -75,7 +75,7 @@ describe('cancelling an order', () => {
     expect(await cancel(orderId)).toEqual([202, { orderId, status: 'cancelled' }]);
   });
 
-  it('is done by the customer with the token alone, also after a method was chosen', async () => {
+  it('works for the customer with the token alone, even after a payment method was chosen', async () => {
     const before = await held();
     const { orderId, statusUrl } = await shop.awaitingPayment();
     expect((await shop.gateways.choose(`${orderId}-1`)).status).toBe(200);
@@ -95,7 +95,7 @@ describe('cancelling an order', () => {
     expect((await shop.gateways.pay(`${orderId}-2`)).status).toBe(409);
   });
 
-  it('that awaits a bank transfer lets the stock go', async () => {
+  it('releases the stock of an order that awaits a bank transfer', async () => {
     const before = await held();
     const { orderId } = await shop.awaitingPayment({ ...anOrder('KOPI'), paymentMethod: 'bank_transfer' });
     await cancel(orderId);
@@ -103,13 +103,13 @@ describe('cancelling an order', () => {
     expect(await held()).toBe(before);
   });
 
-  it('waits for one that is still queued, and then ends it', async () => {
+  it('of a queued order takes effect when a worker reserves it', async () => {
     const before = await held();
     await shop.stopWorkers();
     const { orderId } = await shop.place();
     expect(await cancel(orderId)).toEqual([202, { orderId, status: 'queued' }]);
     expect(await cancel(orderId)).toEqual([202, { orderId, status: 'queued' }]);
-    // No job polls for it: the worker that reserves the order is told.
+    // No job waits for the order: the worker that reserves it reads the cancellation.
     expect(await shop.redis.exists(queueKeys(shop.keyspace, 'payments').wait)).toBe(0);
     await shop.startWorker();
     await shop.until(orderId, 'cancelled');
@@ -117,7 +117,7 @@ describe('cancelling an order', () => {
     expect(await moves(orderId)).toContain('closing by storefront');
   });
 
-  it('that is reserved without a link hands no link out', async () => {
+  it('of a reserved order without a link gives the customer no link', async () => {
     const before = await held();
     await shop.gateways.fail('midtrans', 'http_500');
     const { orderId } = await shop.place();
@@ -130,7 +130,7 @@ describe('cancelling an order', () => {
     expect(await held()).toBe(before);
   });
 
-  it('while its link is being made hands that link to no customer', async () => {
+  it('while the link is being created gives the customer no link', async () => {
     const before = await held();
     const answers = new EventEmitter();
     const { promise: asked, resolve: isAsked } = Promise.withResolvers<void>();
@@ -153,7 +153,7 @@ describe('cancelling an order', () => {
     expect(await held()).toBe(before);
     answers.emit('now');
     await answered;
-    // Waits for the job whose call was answered.
+    // Waits for the job that called the gateway.
     await shop.stopWorkers();
     slow.close();
     await shop.startWorker();
@@ -161,7 +161,7 @@ describe('cancelling an order', () => {
     expect((await shop.read(orderId)).status).toBe('cancelled');
   });
 
-  it('twice at once has one effect, and so has its job run again', async () => {
+  it('has one effect when it is sent twice, or its job runs twice', async () => {
     const before = await held();
     const { orderId } = await shop.awaitingPayment(anOrder('KOPI', 2));
     const answers = await Promise.all(Array.from({ length: 10 }, () => cancel(orderId)));
@@ -175,7 +175,7 @@ describe('cancelling an order', () => {
     expect(await held()).toBe(before);
   });
 
-  it('holds the stock until the gateway says that the payment is closed', async () => {
+  it('holds the stock until the gateway confirms that the payment is closed', async () => {
     const before = await held();
     const { orderId } = await shop.awaitingPayment();
     await shop.gateways.fail('midtrans', 'http_500');
@@ -188,11 +188,11 @@ describe('cancelling an order', () => {
     expect(await held()).toBe(before);
   });
 
-  it('holds the stock while the gateway knows of no payment but does not end its page', async () => {
+  it('holds the stock while the gateway knows no payment but does not close its page', async () => {
     const before = await held();
     let refused = 0;
     let isRefusing = true;
-    // Midtrans before a method is chosen: what it does not end can still be paid.
+    // Midtrans before a method is chosen: a page that it does not close can still be paid.
     const midtrans = createServer((request, response) => {
       const [status, body] = request.url?.endsWith('/status')
         ? [200, { status_code: '404', status_message: "Transaction doesn't exist." }]
@@ -224,7 +224,7 @@ describe('cancelling an order', () => {
     await shop.startWorker();
   });
 
-  it('waits for money that a webhook announced, and for no other event', async () => {
+  it('waits for a payment that a webhook announced, and for no other event', async () => {
     const { orderId } = await shop.awaitingPayment();
     const announce = (status: string) =>
       shop.db
@@ -251,7 +251,7 @@ describe('cancelling an order', () => {
     await shop.until(orderId, 'cancelled');
   });
 
-  it('at the moment of its payment ends as cancelled or as paid, twenty times', async () => {
+  it('during the payment ends the order as cancelled or as paid, twenty times', async () => {
     const orders = await Promise.all(
       Array.from({ length: 20 }, async (_, i) => {
         const { orderId } = await shop.awaitingPayment(anOrder('KOPI', 1 + (i % 3)));
@@ -262,7 +262,7 @@ describe('cancelling an order', () => {
     const ends: string[] = [];
     for (const [i, orderId] of orders.entries()) {
       const cancelling = cancel(orderId);
-      // About the moment in which the worker closes the payment, one order after the other; the last is surely late.
+      // Around the moment in which the worker closes each payment; the last payment is certainly late.
       await delay(i === orders.length - 1 ? 1_000 : (i % 7) * 3);
       const paid = await shop.gateways.pay(`${orderId}-1`);
       await cancelling;
@@ -286,7 +286,7 @@ describe('cancelling an order', () => {
     expect(kopi).toMatchObject({ reserved: kopi?.ledgerReserved, committed: kopi?.ledgerCommitted });
   });
 
-  it('is refused when the order has ended otherwise', async () => {
+  it('is refused for a paid or rejected order', async () => {
     const { orderId } = await shop.awaitingPayment();
     await shop.gateways.pay(`${orderId}-1`);
     await shop.until(orderId, 'paid');
@@ -297,12 +297,12 @@ describe('cancelling an order', () => {
     }
   });
 
-  it('opens a case for money that comes all the same', async () => {
+  it('records a payment that arrives afterwards as paid_after_cancel', async () => {
     const before = await held();
     const { orderId } = await shop.awaitingPayment();
     await cancel(orderId);
     await shop.until(orderId, 'cancelled');
-    // Another attempt of the order, whose link we had given up, is paid.
+    // Another attempt of the order, whose link was given up, is paid.
     const id = `${orderId}-9`;
     const attempt = await attemptOf(orderId);
     await shop.db
@@ -324,7 +324,7 @@ describe('cancelling an order', () => {
     expect(await held()).toBe(before);
   });
 
-  it('takes a secret key of the storefront whose order it is', async () => {
+  it('requires a secret key of the order’s storefront', async () => {
     const { orderId } = await shop.awaitingPayment();
     const { other, publishable } = shop.keys;
     expect(await cancel(orderId, { key: other })).toMatchObject([404, { code: 'not_found' }]);

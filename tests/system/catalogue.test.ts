@@ -48,7 +48,7 @@ let redis: Redis;
 let keyspace: Keyspace;
 let proxy: Awaited<ReturnType<typeof openProxy>>;
 let directory: string;
-/** Two of one shop, behind the proxy, and one of it without Redis. */
+/** Two APIs of one shop, behind the proxy, and one without Redis. */
 let apis: RunningApp[];
 let apiWithoutRedis: RunningApp;
 
@@ -70,7 +70,7 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 beforeEach(async () => {
-  // Each API has found Redis, and nothing of the test before is shown.
+  // Each API has found Redis, and shows nothing of an earlier test.
   for (const api of apis) {
     await vi.waitFor(async () => {
       const { status } = await fetch(`${api.url}/health/ready`);
@@ -90,7 +90,7 @@ async function get<T = Page>(address: string, api = apis[0]): Promise<T> {
 }
 
 describe('a page of the catalogue', () => {
-  it('takes one statement, whatever its size and however many sales are on it', async () => {
+  it('takes one statement, whatever its size and number of sales', async () => {
     for (const limit of [1, 20, 100]) {
       await bumpCatalogue(redis, keyspace);
       proxy.statements();
@@ -105,17 +105,17 @@ describe('a page of the catalogue', () => {
     expect(proxy.statements()).toHaveLength(1);
   });
 
-  it('is read once when a crowd asks two APIs for it at once', async () => {
+  it('is read once when many clients ask two APIs for it at once', async () => {
     const crowd = (address: string) =>
       Promise.all(Array.from({ length: 200 }, (_, n) => fetch(`${apis[n % 2]?.url}${address}`)));
-    // So that what comes is not spread out by connecting.
+    // Connects first, so that the requests arrive together.
     await crowd('/health/live');
     const bodies = await Promise.all((await crowd('/v1/products?limit=20')).map((answer) => answer.text()));
     expect(new Set(bodies).size).toBe(1);
     expect(JSON.parse(bodies[0] ?? '')).toHaveProperty('products.19');
     expect(proxy.statements()).toHaveLength(1);
 
-    // Again, when it has been kept for its time: then some are shown the one before.
+    // Again, with an expired entry: some clients may get the older one.
     const key = keyspace.catalogueEntry('page:[21,null,null,null]');
     const kept = async () => JSON.parse((await redis.get(key)) ?? '') as { freshUntilMs: number };
     await redis.set(key, JSON.stringify({ ...(await kept()), freshUntilMs: 0 }));
@@ -125,7 +125,7 @@ describe('a page of the catalogue', () => {
     expect(proxy.statements()).toHaveLength(1);
   });
 
-  it('is shown as it was while PostgreSQL is away, and as it is when it is back', async () => {
+  it('is shown from the cache while PostgreSQL is away, and fresh afterwards', async () => {
     const before = await get('/v1/products?limit=100');
     proxy.takeAway();
     await bumpCatalogue(redis, keyspace);
@@ -140,16 +140,16 @@ describe('a page of the catalogue', () => {
     );
   });
 
-  it('is read once for a crowd when Redis is away', async () => {
+  it('is read once for many clients while Redis is away', async () => {
     const answers = await Promise.all(
       Array.from({ length: 200 }, () => get('/v1/products?limit=20', apiWithoutRedis)),
     );
     expect(answers.every(({ products }) => products.length === 20)).toBe(true);
-    // One a second, and this takes far less than three.
+    // One read a second is allowed, and this takes less than three.
     expect(proxy.statements().length).toBeLessThanOrEqual(3);
   });
 
-  it('follows the one before, so that every product comes once while others are added', async () => {
+  it('continues the page before, so that every product appears once while others are added', async () => {
     await addProducts(
       db,
       numbered(50).map((each) => ({ ...each, sku: `WALK-${each.sku}`, category: 'jalan' })),
@@ -175,7 +175,7 @@ describe('a page of the catalogue', () => {
 });
 
 describe('a search', () => {
-  it('finds what is written, in any case, and takes nothing for a wildcard or for SQL', async () => {
+  it('finds text in any case, and treats no character as a wildcard or SQL', async () => {
     const odd = [
       'Kaos 100% katun',
       'Kabel USB_C panjang',
@@ -205,7 +205,7 @@ describe('a search', () => {
     expect(await auditStock(db, 'ODD-3')).toMatchObject([{ onHand: 1, ledgerOnHand: 1 }]);
   });
 
-  it('uses its index where there are many products, and a category its own', async () => {
+  it('uses its index when there are many products, and so does a category', async () => {
     const other = await testDatabase();
     const many = openDatabase({ url: other.url, maxConnections: 1 });
     try {
@@ -257,7 +257,7 @@ describe('the operator command', () => {
   };
   const find = async (sku: string) => (await get<{ product: Shown }>(`/v1/products/${sku}`)).product;
 
-  it('adds products and changes what is said of known ones, and shops show it at once', async () => {
+  it('adds products and updates known ones, and the API shows them at once', async () => {
     const gayo = { sku: 'GAYO', name: 'Gayo', category: 'kopi', price: 85_000, openingStock: 12 };
     const toraja = { ...gayo, sku: 'TORAJA', name: 'Toraja', openingStock: 0 };
     expect((await get('/v1/products?category=kopi')).products).toEqual([]);
@@ -317,7 +317,7 @@ describe('the operator command', () => {
     expect((await operate(shop, ['products', unclosed])).output).toContain('cannot be read as JSON');
   });
 
-  it('takes text as the API takes it, so that what is shown can be ordered', async () => {
+  it('accepts text by the API’s rules, so that every SKU can be ordered', async () => {
     const product = { name: 'Kopi', price: 1 };
     const skus = ['A\u202egpj', 'A\u2066', '\u200b\u200d', 'A\nB', 'A\ud800'];
     const { code, output } = await put(skus.map((sku) => ({ ...product, sku })));
@@ -339,7 +339,7 @@ describe('the operator command', () => {
     expect(notice.output).toContain('en: must not contain control characters');
   });
 
-  it('creates a flash sale, and shops show its price at once', async () => {
+  it('creates a flash sale, and the API shows its price at once', async () => {
     expect(await find('P-3')).toMatchObject({ price: 50_000 });
     const file = path.join(directory, 'sale.json');
     const [startsAt, endsAt] = [-1, 1].map((hours) => new Date(Date.now() + hours * HOUR_MS).toISOString());

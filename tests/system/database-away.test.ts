@@ -3,13 +3,13 @@ import { anOrder, aProduct, type Env, waitingJobIds } from '@antrean/testing';
 import pino from 'pino';
 import { describe, expect, it, vi } from 'vitest';
 import { openProxy } from './database-proxy.ts';
-import { barTable, openShop, startWorkerHere, waitingForLock } from './shop.ts';
+import { lockTable, openShop, startWorkerHere, waitingForLock } from './shop.ts';
 
 const BATCH_SIZE = 20;
 const CONCURRENCY = 60;
 const WAIT = { timeout: 40_000, interval: 20 };
 
-/** A shop whose API has PostgreSQL, and whose workers reach it through a proxy. */
+/** A shop whose API reaches PostgreSQL directly, and its workers through a proxy. */
 async function openShopBehindProxy(onHand: number) {
   const shop = await openShop({ products: [aProduct('HOT', { onHand })], workers: 0 });
   const { redis, keyspace } = shop;
@@ -26,7 +26,7 @@ async function openShopBehindProxy(onHand: number) {
         RESERVE_CONCURRENCY: `${CONCURRENCY}`,
       }),
     times: (text: string) => said.filter((message) => message.includes(text)).length,
-    /** One after the other, so that there is one order in which they came. */
+    /** Places orders one after the other, so that their order is known. */
     async placeMany(count: number): Promise<string[]> {
       const ids: string[] = [];
       for (let n = 0; n < count; n += 1) ids.push((await shop.place(anOrder('HOT'))).orderId);
@@ -34,7 +34,7 @@ async function openShopBehindProxy(onHand: number) {
     },
     active: async () =>
       (await redis.lrange(queueKeys(keyspace, 'orders').active, 0, -1)).map(orderOf).toSorted(),
-    /** The next one first. */
+    /** The waiting orders, the next one first. */
     waiting: async () => (await waitingJobIds(redis, keyspace, 'orders')).map(orderOf),
     async expectNoAttemptUsed(ids: readonly string[]) {
       const used = await Promise.all(
@@ -53,7 +53,7 @@ async function openShopBehindProxy(onHand: number) {
         }
       }
     },
-    /** Exactly the earliest have got what there was. */
+    /** Only the earliest orders got stock. */
     async expectEarliestServed(ids: readonly string[]) {
       const expected = ids.map((id, index) => [id, index < onHand]);
       await vi.waitFor(async () => {
@@ -75,7 +75,7 @@ async function openShopBehindProxy(onHand: number) {
 const orderOf = (jobId: string): string => jobId.replace(/^reserve-order-(.*)-v0-r\d+$/, '$1');
 
 describe('while PostgreSQL is away from a worker', () => {
-  it.concurrent('its orders are accepted, wait in their order, and use up no attempt', async () => {
+  it.concurrent('its orders are accepted, wait in order, and use up no attempt', async () => {
     const shop = await openShopBehindProxy(120);
     const queued = await shop.placeMany(50);
     shop.proxy.takeAway();
@@ -89,7 +89,7 @@ describe('while PostgreSQL is away from a worker', () => {
 
       const active = await shop.active();
       expect(active.length).toBeLessThanOrEqual(CONCURRENCY);
-      // One may have been on its way when the worker stopped taking jobs.
+      // One job may have been on its way when the worker stopped taking jobs.
       expect(active.length).toBeLessThanOrEqual(inHand + 1);
       expect(active).toEqual(placed.slice(0, active.length).toSorted());
       expect(await shop.waiting()).toEqual(placed.slice(active.length));
@@ -107,34 +107,34 @@ describe('while PostgreSQL is away from a worker', () => {
     }
   }, 90_000);
 
-  it.concurrent('orders whose transaction was cut off have their turn before later ones', async () => {
+  it.concurrent('orders of an interrupted transaction are processed before later ones', async () => {
     const shop = await openShopBehindProxy(50);
     const placed = await shop.placeMany(100);
-    const unbar = await barTable(shop, 'order_items');
+    const unlock = await lockTable(shop, 'order_items');
     await shop.start();
     try {
       await vi.waitFor(async () => expect(await waitingForLock(shop)).toBeGreaterThan(0), WAIT);
       shop.proxy.takeAway();
       await vi.waitFor(() => expect(shop.times('is away')).toBe(1), WAIT);
-      await unbar();
+      await unlock();
       await vi.waitFor(() => expect(shop.proxy.refused()).toBeGreaterThan(2), WAIT);
       await shop.expectNoAttemptUsed(placed);
       shop.proxy.bringBack();
       await shop.expectEarliestServed(placed);
     } finally {
-      await unbar();
+      await unlock();
       await shop.close();
     }
   }, 90_000);
 
-  it.concurrent('a worker that stops gives its orders back to the head of their queue', async () => {
-    // Fewer than the worker holds.
+  it.concurrent('a worker that stops returns its orders to the head of their queue', async () => {
+    // Fewer orders than the worker takes.
     const shop = await openShopBehindProxy(30);
     const placed = await shop.placeMany(100);
     shop.proxy.takeAway();
     const worker = await shop.start();
     try {
-      // Sweeps are refused too: it is the orders that are held back which count.
+      // Sweeps are refused too, but the message is logged once.
       await vi.waitFor(() => expect(shop.times('PostgreSQL is away')).toBe(1), WAIT);
       const held = await shop.active();
       expect(held).toEqual(placed.slice(0, held.length).toSorted());

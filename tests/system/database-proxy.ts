@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
-/** PostgreSQL as a process sees it: it can be taken away and brought back, and what it is asked is written down. */
+/** A proxy of PostgreSQL that can be taken away and brought back, and that records statements. */
 export async function openProxy(databaseUrl: string) {
   const target = new URL(databaseUrl);
   const sockets = new Set<Socket>();
@@ -34,9 +34,9 @@ export async function openProxy(databaseUrl: string) {
   };
   return {
     url: url.href,
-    /** Connections that were asked for in vain. */
+    /** Refused connections. */
     refused: () => refused,
-    /** Every statement since this was last asked, but for the settings of a session. */
+    /** Every statement since the last call, but for session settings. */
     statements: () => asked.splice(0).filter((statement) => !/^\s*set /i.test(statement)),
     takeAway() {
       isAway = true;
@@ -52,7 +52,7 @@ export async function openProxy(databaseUrl: string) {
   };
 }
 
-/** Reads the frontend's messages of one connection: Query and Parse carry statements. */
+/** Reads one connection's messages from the client: Query and Parse contain statements. */
 function listener(onStatement: (text: string) => void) {
   let rest = Buffer.alloc(0);
   // The first message has no type.

@@ -8,7 +8,7 @@ import { openShop, type Shop } from './shop.ts';
 
 const CLIENTS = 16;
 const KILLS = 3;
-/** Answers between one kill and the next. */
+/** Answers between two kills. */
 const ANSWERS = 150;
 
 let dir: string;
@@ -36,13 +36,13 @@ const place = (idempotencyKey: string) =>
     { 'idempotency-key': idempotencyKey },
   );
 
-/** Of the server's own process: nothing else is killed or stopped. */
+/** The process of this test's own Redis: no other is killed or stopped. */
 const pidOfRedis = () => Number(readFileSync(path.join(dir, 'redis', 'redis.pid'), 'utf8'));
 const restart = async () => {
   redis = await startRedis({ dir, durable: true, port: Number(new URL(redis.url).port) });
   expect(redis.url).toBe(shop.redisUrl);
 };
-/** Once it works again, without anybody doing anything about it. */
+/** Resolves once an order is accepted again, without any intervention. */
 const accepted = (idempotencyKey: string) =>
   vi.waitFor(
     async () => {
@@ -54,7 +54,7 @@ const accepted = (idempotencyKey: string) =>
   );
 
 describe('an accepted order', () => {
-  it('is there whenever Redis is killed, and what was not accepted is said so', async () => {
+  it('survives every kill of Redis, and an order that was not accepted is answered as such', async () => {
     const orders = new Map<string, string>();
     const refused: Response[] = [];
     let answers = 0;
@@ -107,7 +107,7 @@ describe('an accepted order', () => {
     await shop.stopWorkers();
   }, 120_000);
 
-  it('is refused within a second while Redis stands still, and taken once it goes on, once', async () => {
+  it('is refused within a second while Redis is frozen, and accepted once afterwards', async () => {
     await accepted('sebelum');
     const pid = pidOfRedis();
     process.kill(pid, 'SIGSTOP');
@@ -120,12 +120,12 @@ describe('an accepted order', () => {
         expect(answer.headers.get('retry-after')).toBe('1');
         expect(await answer.json()).toMatchObject({ code: 'temporarily_unavailable' });
       }
-      // A second is promised; the rest is for a slow machine.
+      // The promise is a second; the rest is for a slow machine.
       expect(tookMs).toBeLessThan(2_000);
     } finally {
       process.kill(pid, 'SIGCONT');
     }
-    // What was sent while it stood still may have been carried out: the same order, not another.
+    // Orders sent while Redis was frozen may have been executed: a retry finds the same order.
     const ids = await Promise.all(Array.from({ length: 20 }, (_, i) => accepted(`beku-${i}`)));
     expect(new Set(ids).size).toBe(20);
   }, 60_000);

@@ -41,7 +41,7 @@ const saleOf = async (sku: string) => (await auditFlashSales(shop.db)).find((ite
 
 let buyers = 0;
 const anotherBuyer = () => aBuyer((buyers += 1));
-/** Places an order and waits until the queue has come to it. What the door knows is taken from it: workers decide here. */
+/** Places an order and waits for its decision. Snapshots are deleted, so that workers decide and not the sold-out gate. */
 async function decided(sku: string, more: object = {}, quantity = 1) {
   const body = { ...anOrder(sku, quantity), customer: anotherBuyer(), ...more };
   const { orderId } = await vi.waitFor(async () => {
@@ -52,7 +52,7 @@ async function decided(sku: string, more: object = {}, quantity = 1) {
 }
 
 describe('a flash sale', () => {
-  it('sells at its price inside its window, and at the ordinary price before and after', async () => {
+  it('sells at its price inside its window, and at the regular price before and after', async () => {
     await inSale('PRICED', 10, null, [-3, -2]);
     await inSale('PRICED', 10, null, [2, 3]);
     expect(await decided('PRICED')).toMatchObject({ status: 'awaiting_payment', total: ORDINARY_RUPIAH });
@@ -69,7 +69,7 @@ describe('a flash sale', () => {
     });
   });
 
-  it('holds the limit of a buyer who sends many orders at once under many spellings', async () => {
+  it('enforces the limit of a buyer who sends many orders at once with different spellings', async () => {
     await inSale('LIMITED', 100, 3);
     const spellings = [
       { name: 'Dewi', email: 'dewi.sari@gmail.com', phone: '081277778888' },
@@ -83,7 +83,7 @@ describe('a flash sale', () => {
       ),
     );
     const results = orders.map(({ status, reason }) => reason ?? status);
-    // Each spelling shares an address or a number with the first; two that share none are held apart.
+    // Each spelling shares an address or a number with the first; two that share none are counted separately.
     expect(results.filter((result) => result === 'limit_exceeded').length).toBeGreaterThanOrEqual(18);
     expect(await saleOf('LIMITED')).toMatchObject({ mostByOneBuyer: 3 });
     const first = await decided('LIMITED', { customer: spellings[0] });
@@ -92,7 +92,7 @@ describe('a flash sale', () => {
     expect(await decided('LIMITED', {}, 3)).toMatchObject({ status: 'awaiting_payment' });
   });
 
-  it('ends with its quota, but sells on to who was shown the ordinary price', async () => {
+  it('ends with its quota, but continues for buyers who were shown the regular price', async () => {
     await inSale('QUOTA', 5, null);
     const orders = await Promise.all(Array.from({ length: 12 }, () => decided('QUOTA')));
     const results = orders.map(({ status, reason }) => reason ?? status);
@@ -109,7 +109,7 @@ describe('a flash sale', () => {
     expect(await saleOf('QUOTA')).toMatchObject({ quota: 5, reserved: 5, sold: 0, ledgerReserved: 5 });
   });
 
-  it('gets quota and allowance back by cancelling and by expiry, and keeps what was paid and shipped', async () => {
+  it('gets quota and allowance back after cancellation and expiry, but not after payment and shipment', async () => {
     await inSale('CYCLE', 2, 2);
     const customer = anotherBuyer();
     const first = await decided('CYCLE', { customer }, 2);
@@ -147,11 +147,11 @@ describe('a flash sale', () => {
   });
 });
 
-/** As an operator does it, in a process. */
+/** Runs a command in its own process, as an operator does. */
 const operateByHand = (...args: string[]) => runNode('apps/admin/src/ops.ts', args, shop.env);
 
 describe('the operator command', () => {
-  it('puts a delivery on the shelf, once under one reference, and the product sells again', async () => {
+  it('adds a goods receipt to the stock once for one reference, and the product sells again', async () => {
     expect((await decided('SHELF')).status).toBe('awaiting_payment');
     expect((await decided('SHELF')).reason).toBe('out_of_stock');
     for (const [reason, said] of [
@@ -168,7 +168,7 @@ describe('the operator command', () => {
     expect({ stderr, code }).toEqual({ stderr: 'Product NOPE does not exist.\n', code: 1 });
   });
 
-  it('creates a flash sale from a file, and names what is wrong with it', async () => {
+  it('creates a flash sale from a file, and names what is wrong with the file', async () => {
     const file = path.join(directory, 'sale.json');
     const sale = {
       name: '12.12',

@@ -8,7 +8,7 @@ import { type RunningService, startRedis } from '@antrean/testing/services';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { openShop, type Shop } from './shop.ts';
 
-// A Redis of its own: its connections are counted, and it is stopped.
+// A Redis of its own, as its connections are counted and it is stopped.
 let dir: string;
 let server: RunningService;
 let shop: Shop;
@@ -27,7 +27,7 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-/** As a worker does. */
+/** Publishes as a worker does. */
 async function publish(orderId: string, version: number, status: 'reserved' | 'awaiting_payment' | 'paid') {
   const shown = { orderId, status, items: [], updatedAt: new Date().toISOString() };
   await records.publish([{ status: shown, storefrontId: 'toko', fingerprint: 'f', version }]);
@@ -54,7 +54,7 @@ const connections = async () =>
     .split('\n').length;
 
 describe('following orders', () => {
-  it('holds as many connections to Redis for 200 streams as for none', async () => {
+  it('uses as many connections to Redis for 200 streams as for none', async () => {
     const before = await connections();
     const orders = await Promise.all(Array.from({ length: 200 }, () => reserved()));
     const streams = await Promise.all(orders.map((orderId) => follow(orderId)));
@@ -66,7 +66,7 @@ describe('following orders', () => {
     expect(await connections()).toBe(before);
   });
 
-  it('refuses a stream within a second and a half while Redis stands still, and leaves nothing of it behind', async () => {
+  it('refuses a stream within a second and a half while Redis is frozen, and leaks nothing', async () => {
     const orderId = await reserved();
     await redis.client('PAUSE', 2_000, 'ALL');
     const askedAt = Date.now();
@@ -80,7 +80,7 @@ describe('following orders', () => {
     });
   });
 
-  it('keeps a stream open while Redis is down, and catches up when it is back', async () => {
+  it('keeps a stream open while Redis is down, and catches up afterwards', async () => {
     const orderId = await reserved();
     const { answer } = await follow(orderId);
     let text = '';

@@ -20,7 +20,7 @@ async function ship(orderId: string, body: object, query = '', key = shop.keys.s
 const JNE = { carrier: 'JNE', trackingNumber: 'JNE-0001' };
 
 describe('shipping an order', () => {
-  it('takes what was paid off the shelf, once, and shows where it is', async () => {
+  it('takes a paid order’s units off the shelf once, and shows the tracking number', async () => {
     const { orderId } = await shop.paid(anOrder('KOPI', 3));
     const answers = await Promise.all(Array.from({ length: 5 }, () => ship(orderId, JNE)));
     for (const { http } of answers) expect(http).toBe(202);
@@ -60,11 +60,11 @@ describe('shipping an order', () => {
         actor: 'storefront toko',
       },
     ]);
-    // What is on its way cannot be cancelled.
+    // A shipped order cannot be cancelled.
     expect((await shop.ask(orderId, 'cancel')).status).toBe(409);
   });
 
-  it('is refused for one that is not paid, and to any client without a secret key of its storefront', async () => {
+  it('is refused for an unpaid order, and without a secret key of its storefront', async () => {
     const { orderId, statusUrl } = await shop.awaitingPayment();
     expect(await ship(orderId, JNE)).toMatchObject({ http: 409, code: 'order_not_shippable' });
     expect(await ship(orderId, JNE, new URL(statusUrl).search, '')).toMatchObject({

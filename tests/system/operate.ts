@@ -2,7 +2,7 @@ import { runCommand } from '@antrean/admin';
 import type { BackofficeContext } from '@antrean/backoffice';
 import { createProducer } from '@antrean/queue';
 
-/** Runs an operator's command in this process, which is much faster than one of its own: what it prints, and its code. */
+/** Runs an operator's command in this process, which is faster than a process of its own. Returns output and exit code. */
 export async function operate(
   { db, redis, keyspace }: Pick<BackofficeContext, 'db' | 'redis' | 'keyspace'>,
   args: readonly string[],

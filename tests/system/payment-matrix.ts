@@ -1,7 +1,7 @@
-// Every fault of a gateway at every step of a payment, with the real adapters, worker, PostgreSQL and Redis. The table
-// in docs/payments.md lists these cells; a test compares the two. `npm test` runs those that differ in what the worker can
-// know of a call: nothing happened, it happened and the answer was lost, no answer came in time, the answer cannot be
-// read, it certainly had no effect. `npm run test:system` runs them all.
+// Every fault of a gateway at every step of a payment, with the real adapters, worker, PostgreSQL and Redis. A test compares
+// these cells with the table in docs/payments.md. `npm test` runs the faults that differ in what the worker can conclude: no
+// effect, an effect without an answer, no answer in time, an unreadable answer, certainly no effect. `npm run test:system`
+// runs all.
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { auditMoney } from '@antrean/db';
@@ -10,7 +10,7 @@ import { openShop, type Shop } from './shop.ts';
 
 type Gateway = 'midtrans' | 'xendit';
 
-/** What may happen to one call. */
+/** Faults of one call. */
 const CALL_FAULTS = [
   'reset',
   'reset_after',
@@ -23,14 +23,14 @@ const CALL_FAULTS = [
   'empty_200',
   'truncated_json',
 ] as const;
-/** Of these, those that are run with every change. */
+/** The faults that run with every change. */
 const QUICK: Record<Step, readonly (typeof CALL_FAULTS)[number][]> = {
   create: ['reset', 'reset_after', 'hang', 'http_429', 'html_200'],
   confirm: ['reset', 'reset_after', 'hang', 'html_200'],
   close: ['reset', 'reset_after', 'hang', 'html_200'],
   refund: ['reset', 'reset_after', 'hang', 'html_200'],
 };
-/** The steps of a payment, and the calls of each gateway that they make. */
+/** The steps of a payment, with each gateway's calls. */
 const STEPS = {
   create: { midtrans: ['create'], xendit: ['list', 'create'] },
   confirm: { midtrans: ['status'], xendit: ['status'] },
@@ -38,7 +38,7 @@ const STEPS = {
   refund: { midtrans: ['refund'], xendit: ['refund'] },
 } as const satisfies Record<string, Record<Gateway, readonly string[]>>;
 type Step = keyof typeof STEPS;
-/** What may happen to a webhook. */
+/** Faults of a webhook. */
 const WEBHOOK_FAULTS = {
   midtrans: [
     ...['duplicate', 'drop', 'delay', 'reorder', 'bad_signature', 'altered_status', 'wrong_amount'],
@@ -71,7 +71,7 @@ function steps(gateway: Gateway, shop: Shop) {
       .execute();
   const fault = (operation: string, mode: string) =>
     shop.gateways.control('faults', { gateway, operation, mode, times: 1, resetSeconds: 1 });
-  /** One payment came for the order, by the simulator's own account, and it paid the order; the money adds up. */
+  /** The order has one payment at the simulator, which paid the order, and its money adds up. */
   const isPaidOnce = async (orderId: string) => {
     await shop.until(orderId, 'paid');
     const ids = (await attempts(orderId)).map(({ id }) => id);
@@ -85,13 +85,13 @@ function steps(gateway: Gateway, shop: Shop) {
 
 type Steps = ReturnType<typeof steps>;
 
-/** How a step goes with a fault at one of its calls: it ends as if there had been none. */
+/** Runs a step with a fault at one of its calls; it must end as without the fault. */
 const GO: Record<Step, (go: Steps, operation: string, mode: string) => Promise<void>> = {
   async create(go, operation, mode) {
     const { gateway, shop, fault, isPaidOnce, attempts } = go;
     await fault(operation, mode);
     const { orderId, attemptId, payment } = await shop.awaitingPayment();
-    // Only what certainly had no effect lets the other gateway be tried.
+    // The worker tries the other gateway only after a fault that certainly had no effect.
     const isElsewhere = gateway === 'midtrans' && mode === 'http_429';
     expect(payment.gateway).toBe(isElsewhere ? 'xendit' : gateway);
     const made = (await attempts(orderId)).filter(({ state }) => state !== 'not_sent');
@@ -109,7 +109,7 @@ const GO: Record<Step, (go: Steps, operation: string, mode: string) => Promise<v
   async close(go, operation, mode) {
     const { shop, fault, attempts } = go;
     const { orderId, attemptId } = await shop.awaitingPayment();
-    // The other kind of cancel is for a link on whose page a method was chosen.
+    // Midtrans needs this other kind of cancel once a method was chosen on the page.
     if (operation === 'cancel') expect((await shop.gateways.choose(attemptId)).status).toBe(200);
     await fault(operation, mode);
     await shop.ask(orderId, 'payment-attempts', { method: 'bank_transfer' });
@@ -155,13 +155,13 @@ const GO: Record<Step, (go: Steps, operation: string, mode: string) => Promise<v
   },
 };
 
-/** Runs the cells of one gateway, and compares all of them with the table in the documentation. */
+/** Runs the cells of one gateway, and compares them with the table in the documentation. */
 export function testGateway(gateway: Gateway, { isComplete }: { isComplete: boolean }): void {
   const cells: string[] = [];
   let shop: Shop;
   let go: Steps;
   beforeAll(async () => {
-    // Xendit is asked where Midtrans cannot be reached.
+    // Xendit is tried when Midtrans is unreachable.
     const away = gateway === 'xendit' ? { MIDTRANS_BASE_URL: NOWHERE } : {};
     shop = await openShop({
       products: [aProduct('KOPI', { onHand: 10_000 })],
@@ -183,11 +183,11 @@ export function testGateway(gateway: Gateway, { isComplete }: { isComplete: bool
     }
     for (const mode of WEBHOOK_FAULTS[gateway]) {
       cells.push(`${mode} × webhook`);
-      it(`${gateway} × ${mode} × webhook`, () => hearOf(go, mode), 60_000);
+      it(`${gateway} × ${mode} × webhook`, () => payWithWebhookFault(go, mode), 60_000);
     }
   });
 
-  it('is listed in the documentation as it is tested', () => {
+  it('is documented as it is tested', () => {
     const page = readFileSync(new URL('../../docs/payments.md', import.meta.url), 'utf8');
     const columns = ['create', 'confirm', 'close', 'refund', 'webhook'];
     const listed = [...page.matchAll(/^\| `(\w+)` +\|(.+)\|$/gm)].flatMap(([, mode = '', rest = '']) =>
@@ -200,8 +200,8 @@ export function testGateway(gateway: Gateway, { isComplete }: { isComplete: bool
   });
 }
 
-/** A payment whose webhook goes wrong: what it says moves nothing that the gateway does not confirm. */
-async function hearOf({ gateway, shop, isPaidOnce }: Steps, mode: string): Promise<void> {
+/** A payment with a faulty webhook: no money moves that the gateway does not confirm. */
+async function payWithWebhookFault({ gateway, shop, isPaidOnce }: Steps, mode: string): Promise<void> {
   const { orderId, attemptId } = await shop.awaitingPayment();
   const other = mode === 'reorder' ? await shop.awaitingPayment() : undefined;
   await shop.gateways.control('webhook-faults', {
@@ -212,7 +212,7 @@ async function hearOf({ gateway, shop, isPaidOnce }: Steps, mode: string): Promi
   });
   if (other !== undefined) expect((await shop.gateways.pay(other.attemptId)).status).toBe(200);
   expect((await shop.gateways.pay(attemptId)).status).toBe(200);
-  // A lost or forged one moves nothing; the reconciler asks within a minute, here at once.
+  // A lost or forged webhook moves nothing. The reconciler checks the attempt within a minute, here at once.
   if (/drop|signature|token|status/.test(mode)) {
     const nextPollAt = new Date();
     await shop.db.updateTable('paymentAttempts').set({ nextPollAt }).where('id', '=', attemptId).execute();

@@ -1,4 +1,4 @@
-// How an order is paid in another way than at first, too late, twice, and how its money goes back.
+// Orders whose payment method changes, or that are paid too late or twice, and their refunds.
 import { auditFlashSales, auditMoney, createFlashSale } from '@antrean/db';
 import { aFlashSale, anOrder, aProduct, GATEWAY_SECRETS } from '@antrean/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => shop.close());
 afterEach(async () => {
-  // Whatever happened: the money adds up, and the stock too.
+  // After every test money and stock must add up.
   await vi.waitFor(async () => {
     expect(await auditMoney(shop.db)).toEqual({ differences: [], sumRupiah: 0 });
   }, patience);
@@ -30,7 +30,7 @@ afterEach(async () => {
 });
 
 const patience = { timeout: 20_000, interval: 20 };
-/** The sold-out gate hears of a unit that comes back a moment later. */
+/** Waits until the sold-out gate knows of units that were released. */
 const onSale = (sku: string, units: number) =>
   vi.waitFor(async () =>
     expect(await shop.redis.hget(shop.keyspace.availability(sku), 'available')).toBe(`${units}`),
@@ -71,8 +71,8 @@ const held = async (sku = 'KOPI') => {
   return { reserved: row?.reserved, committed: row?.committed };
 };
 
-describe('a customer who wants to pay in another way', () => {
-  it('gets a transfer once the link is closed at the gateway, and the link can be paid no more', async () => {
+describe('a customer who changes the payment method', () => {
+  it('gets a transfer after the link is closed at the gateway, and the link cannot be paid any more', async () => {
     const { orderId, attemptId } = await shop.awaitingPayment();
     expect((await shop.ask(orderId, 'payment-attempts', { method: 'bank_transfer' })).status).toBe(202);
     await vi.waitFor(async () => {
@@ -84,7 +84,7 @@ describe('a customer who wants to pay in another way', () => {
     expect(await statesOf(orderId)).toEqual(['closed', 'active']);
   });
 
-  it('gets a transfer too where a method had been chosen on the page, which needs the other kind of cancel', async () => {
+  it('gets a transfer even if a method was chosen on the page, which needs another kind of cancel', async () => {
     const { orderId, attemptId } = await shop.awaitingPayment();
     expect((await shop.gateways.choose(attemptId)).status).toBe(200);
     await shop.ask(orderId, 'payment-attempts', { method: 'bank_transfer' });
@@ -101,7 +101,7 @@ describe('a customer who wants to pay in another way', () => {
     await shop.until(orderId, 'paid');
   });
 
-  it('has paid, if the payment came before the link could be closed', async () => {
+  it('has paid if the payment arrives before the link is closed', async () => {
     const { orderId, attemptId } = await shop.awaitingPayment();
     await shop.gateways.control('webhook-faults', { gateway: 'midtrans', mode: 'drop', times: 1 });
     await shop.gateways.pay(attemptId);
@@ -111,7 +111,7 @@ describe('a customer who wants to pay in another way', () => {
     expect(await statesOf(orderId)).toEqual(['paid']);
   });
 
-  it('keeps the link while its gateway does not say that it is closed', async () => {
+  it('keeps the link until its gateway confirms that it is closed', async () => {
     const { orderId, attemptId } = await shop.awaitingPayment();
     await shop.gateways.control('faults', {
       gateway: 'midtrans',
@@ -127,7 +127,7 @@ describe('a customer who wants to pay in another way', () => {
     await seen(() => shop.read(orderId), { payment: { attemptId: `${orderId}-2` } });
   });
 
-  it('gets a link in place of a transfer; the transfer that comes all the same is a case', async () => {
+  it('gets a link in place of a transfer; a transfer that still arrives opens an exception', async () => {
     const { orderId, attemptId, payment } = await shop.awaitingPayment(byTransfer());
     await shop.ask(orderId, 'payment-attempts', { method: 'online' });
     await seen(() => shop.read(orderId), { payment: { gateway: 'midtrans', attemptId: `${orderId}-2` } });
@@ -141,7 +141,7 @@ describe('a customer who wants to pay in another way', () => {
 });
 
 describe('a bank transfer', () => {
-  it('has an amount of its own, and pays the order when an admin confirms it, twice or once', async () => {
+  it('has a unique amount, and pays the order when an admin confirms it, once or twice', async () => {
     const all = await Promise.all(Array.from({ length: 5 }, () => shop.awaitingPayment(byTransfer())));
     const amounts = all.map(({ payment }) => payment.transfer?.amount ?? 0);
     expect(new Set(amounts).size).toBe(5);
@@ -156,14 +156,14 @@ describe('a bank transfer', () => {
     expect(await exceptionsOf(orderId)).toEqual([]);
   });
 
-  it('does not expire while its proof waits for an admin, who finds it', async () => {
+  it('does not expire while its proof waits for an admin, who confirms it', async () => {
     const { orderId, attemptId, payment } = await shop.awaitingPayment(byTransfer());
     expect(
       (await shop.ask(orderId, 'transfer-proof', { reference: 'https://bukti.test/1.jpg' })).status,
     ).toBe(202);
     await seen(() => shop.read(orderId), { payment: { transfer: { hasProof: true } } });
     await shop.makeOverdue(orderId, 3_600_000);
-    // The sweeper has been there and put it off.
+    // The sweeper has postponed the order.
     await vi.waitFor(async () => {
       const order = await shop.db
         .selectFrom('orders')
@@ -180,7 +180,7 @@ describe('a bank transfer', () => {
     await shop.until(orderId, 'paid');
   });
 
-  it('takes a proof in the minute after its deadline, too', async () => {
+  it('accepts a proof in the minute after its deadline', async () => {
     const { orderId } = await shop.awaitingPayment(byTransfer());
     await shop.makeOverdue(orderId, 1_000);
     await shop.until(orderId, 'closing');
@@ -198,7 +198,7 @@ describe('a bank transfer', () => {
     expect((await shop.read(orderId)).status).toBe('closing');
   });
 
-  it('ends when an admin finds that there is none', async () => {
+  it('ends when an admin rejects it', async () => {
     const before = await held();
     const { orderId, attemptId } = await shop.awaitingPayment(byTransfer(2));
     await shop.ask(orderId, 'transfer-proof', { reference: 'palsu' });
@@ -214,7 +214,7 @@ describe('a bank transfer', () => {
     expect(await held()).toEqual(before);
   });
 
-  it('is confirmed all the same when Redis has lost everything meanwhile', async () => {
+  it('can still be confirmed after Redis has lost its data', async () => {
     const { orderId, attemptId, payment } = await shop.awaitingPayment(byTransfer());
     await shop.loseRedisData();
     expect((await shop.read(orderId)).payment).toMatchObject({
@@ -227,7 +227,7 @@ describe('a bank transfer', () => {
     await shop.until(orderId, 'paid');
   });
 
-  it('counts one line of the statement once', async () => {
+  it('counts a line of the bank statement once', async () => {
     const [first, second] = await Promise.all([
       shop.awaitingPayment(byTransfer()),
       shop.awaitingPayment(byTransfer()),
@@ -244,7 +244,7 @@ describe('a bank transfer', () => {
   });
 });
 
-describe('a payment that comes after its order expired', () => {
+describe('a payment that arrives after its order expired', () => {
   async function expired(body: object) {
     const { orderId } = await shop.awaitingXendit(body);
     const { payment } = await shop.read(orderId);
@@ -252,7 +252,7 @@ describe('a payment that comes after its order expired', () => {
     await shop.until(orderId, 'expired');
     return { orderId, attemptId: payment?.attemptId ?? '' };
   }
-  it('opens a case when the gateway does not confirm it, and reinstates nothing', async () => {
+  it('opens an exception when the gateway does not confirm it, and reinstates nothing', async () => {
     const { orderId, attemptId } = await expired(anOrder('KOPI'));
     expect((await shop.gateways.pay(attemptId, { evenIfClosed: true })).status).toBe(200);
     await seen(() => exceptionsOf(orderId), [{ kind: 'unconfirmed_payment', state: 'open' }]);
@@ -267,7 +267,7 @@ describe('a payment that comes after its order expired', () => {
     return { orderId, attemptId };
   }
 
-  it('reinstates its order while there is enough of everything', async () => {
+  it('reinstates its order while stock suffices', async () => {
     const before = await held();
     const { orderId, attemptId } = await expiredAtMidtrans(anOrder('KOPI', 3));
     expect(await held()).toEqual(before);
@@ -277,7 +277,7 @@ describe('a payment that comes after its order expired', () => {
     expect(await exceptionsOf(orderId)).toEqual([]);
   });
 
-  it('goes back by itself when somebody else has the last unit by now', async () => {
+  it('is refunded when another order has taken the last unit', async () => {
     const { orderId, attemptId } = await expiredAtMidtrans(anOrder('LANGKA'));
     await onSale('LANGKA', 1);
     const other = await shop.awaitingPayment(anOrder('LANGKA'));
@@ -289,7 +289,7 @@ describe('a payment that comes after its order expired', () => {
     await shop.until(other.orderId, 'paid');
   });
 
-  it('takes quota and the buyer’s allowance again, or goes back when they are used up', async () => {
+  it('takes quota and the buyer’s allowance again, or is refunded when they are used up', async () => {
     const sale = await createFlashSale(
       shop.db,
       aFlashSale([{ sku: 'OBRAL', salePriceRupiah: 30_000, quota: 5, limitPerBuyer: 1 }]),
@@ -300,7 +300,7 @@ describe('a payment that comes after its order expired', () => {
     const again = await shop.awaitingPayment(order);
     await shop.gateways.pay(first.attemptId, { evenIfClosed: true });
     await seen(() => exceptionsOf(first.orderId), [{ kind: 'paid_too_late' }]);
-    // The allowance is free again when the second order is cancelled; a third one is late too, and is reinstated.
+    // The cancellation returns the allowance, so the third order, paid late too, is reinstated.
     await shop.ask(again.orderId, 'cancel', {});
     await shop.until(again.orderId, 'cancelled');
     const third = await expiredAtMidtrans(order);
@@ -319,7 +319,7 @@ describe('a refund', () => {
     shop.add('request-refund', {
       ...{ attemptId, refundId, amountRupiah, exceptionId: null, reason: 'rusak', requestedBy: 'admin' },
     });
-  /** Asks about it at once, as the sweeper would in a while. */
+  /** Checks the refund now, as the sweeper would later. */
   const follow = (refundId: string) =>
     shop.db
       .updateTable('refunds')
@@ -333,11 +333,11 @@ describe('a refund', () => {
       expect((await refundsOf(orderId)).find(({ id }) => id === refundId)?.state).toBe(state);
     }, patience);
 
-  it('of a second payment is sent by itself', async () => {
+  it('of a second payment is sent without an admin', async () => {
     const { orderId } = await paid();
-    // A second link that was paid too: made by hand, as our own code hands out one at a time.
+    // A second paid link: inserted by the test, as our code opens one at a time.
     const [first] = await attempts(orderId);
-    if (first === undefined) throw new Error('There is no attempt.');
+    if (first === undefined) throw new Error('The order has no attempt.');
     const id = `${orderId}-9`;
     await shop.db
       .insertInto('paymentAttempts')
@@ -354,27 +354,26 @@ describe('a refund', () => {
     expect(created.status).toBe(201);
     await shop.gateways.control('webhook-faults', { gateway: 'midtrans', mode: 'drop', times: 1 });
     await shop.gateways.pay(id);
-    await askNow(id); // no webhook came: the reconciler finds it
+    await askNow(id); // without a webhook, the reconciler finds the payment
     await seen(() => exceptionsOf(orderId), [{ kind: 'second_payment', amountRupiah: 50_000 }]);
     await ended(orderId, `rf-${id}`, 'succeeded');
     await seen(() => exceptionsOf(orderId), [{ state: 'resolved' }]);
     expect((await shop.read(orderId)).status).toBe('paid');
   });
 
-  it('in part leaves the order paid; of the rest, it ends the order and frees its stock', async () => {
+  it('in part leaves the order paid; in full it ends the order and releases its stock', async () => {
     const before = await held();
     const { orderId, attemptId } = await paid(2);
     await refund(attemptId, `rf-${attemptId}-a`, 30_000);
     await ended(orderId, `rf-${attemptId}-a`, 'succeeded');
     expect((await shop.read(orderId)).status).toBe('paid');
     await refund(attemptId, `rf-${attemptId}-b`, 70_000);
-    // What is to be paid back in full is not sent meanwhile.
     await ended(orderId, `rf-${attemptId}-b`, 'succeeded');
     await shop.until(orderId, 'refunded');
     expect(await held()).toEqual(before);
   });
 
-  it('never exceeds what was paid', async () => {
+  it('never exceeds the payment', async () => {
     const { orderId, attemptId } = await paid();
     await refund(attemptId, `rf-${attemptId}-a`, 40_000);
     await seen(() => refundsOf(orderId), [{ amountRupiah: 40_000 }]);
@@ -390,7 +389,7 @@ describe('a refund', () => {
     ).rejects.toMatchObject({ constraint: 'payment_attempts_no_refund_beyond_receipt' });
   });
 
-  it('that the gateway refuses ends as refused, and its case stays open', async () => {
+  it('that the gateway refuses ends as refused, and its exception stays open', async () => {
     const { orderId, attemptId } = await paid();
     await shop.gateways.control('refund-outcome', { gateway: 'midtrans', outcome: 'refuse', times: 1 });
     await refund(attemptId, `rf-${attemptId}-a`, 10_000);
@@ -399,7 +398,7 @@ describe('a refund', () => {
     expect(await attempts(orderId)).toMatchObject([{ state: 'paid', returnedRupiah: 0 }]);
   });
 
-  it('of a payment by a method that no gateway refunds is paid out by hand', async () => {
+  it('of a payment that no gateway refunds is paid out by hand', async () => {
     const { orderId, attemptId } = await paid(1, 'bca_va');
     await refund(attemptId, `rf-${attemptId}-a`, 50_000);
     await ended(orderId, `rf-${attemptId}-a`, 'manual_payout');
@@ -426,8 +425,8 @@ describe('a refund', () => {
   });
 });
 
-describe('a payment that a bank may take back', () => {
-  it('holds its order back for minutes, and cancels it when the bank takes the payment back', async () => {
+describe('a payment that its bank may take back', () => {
+  it('holds its order for minutes, and cancels it when the bank reverses the payment', async () => {
     const before = await held();
     const { orderId, attemptId } = await shop.awaitingPayment();
     await shop.gateways.pay(attemptId, { method: 'permata_va' });
@@ -439,7 +438,7 @@ describe('a payment that a bank may take back', () => {
     expect(await held()).toEqual(before);
   });
 
-  it('releases its order to fulfilment when the ten minutes are over', async () => {
+  it('releases its order for shipment after ten minutes', async () => {
     const { orderId, attemptId } = await shop.awaitingPayment();
     await shop.gateways.pay(attemptId, { method: 'permata_va' });
     await shop.until(orderId, 'payment_hold');
@@ -447,7 +446,7 @@ describe('a payment that a bank may take back', () => {
     await shop.until(orderId, 'paid');
   });
 
-  it('and is charged back, holds its order and opens a case, until an admin decides', async () => {
+  it('holds its order after a chargeback and opens an exception, until an admin decides', async () => {
     const { orderId, attemptId } = await shop.awaitingPayment();
     await shop.gateways.pay(attemptId, { method: 'credit_card' });
     await shop.until(orderId, 'paid');
@@ -463,7 +462,7 @@ describe('a payment that a bank may take back', () => {
 });
 
 describe('orders while gateways are away', () => {
-  it('wait with their stock, are offered a transfer, and go on when a gateway is back', async () => {
+  it('keep their stock, offer a transfer, and continue when a gateway is back', async () => {
     const modes = ['midtrans', 'xendit'] as const;
     for (const gateway of modes) await shop.gateways.control('faults', { gateway, mode: 'http_503' });
     const { orderId } = await shop.place(anOrder('KOPI', 2));
@@ -490,7 +489,7 @@ describe('orders while gateways are away', () => {
     for (const gateway of modes) await shop.gateways.control('faults', { gateway, mode: 'none' });
   });
 
-  it('are found paid by asking the gateway, where its webhook was lost', async () => {
+  it('are paid after a status check if the webhook was lost', async () => {
     const { orderId, attemptId } = await shop.awaitingPayment();
     await shop.gateways.control('webhook-faults', { gateway: 'midtrans', mode: 'drop', times: 1 });
     await shop.gateways.pay(attemptId);
@@ -498,7 +497,7 @@ describe('orders while gateways are away', () => {
     await shop.until(orderId, 'paid');
   });
 
-  it('get no other link while a webhook announced money that the gateway does not confirm', async () => {
+  it('get no other link while a webhook announced a payment that the gateway does not confirm', async () => {
     const { orderId, attemptId } = await shop.awaitingPayment();
     await shop.gateways.choose(attemptId);
     await shop.db
@@ -513,7 +512,7 @@ describe('orders while gateways are away', () => {
     expect(await statesOf(orderId)).toEqual(['active']);
   });
 
-  it('get another link where the gateway cancelled theirs', async () => {
+  it('get another link if the gateway cancelled theirs', async () => {
     const { orderId, attemptId } = await shop.awaitingPayment();
     await shop.gateways.choose(attemptId);
     await shop.gateways.control('expire', { orderId: attemptId });
@@ -525,7 +524,7 @@ describe('orders while gateways are away', () => {
   });
 });
 
-it('the gateway API log keeps what gateways answered, without a key and without a name', async () => {
+it('the gateway API log keeps the gateways’ answers without keys and names', async () => {
   const { orderId, attemptId } = await shop.awaitingPayment();
   await shop.gateways.pay(attemptId);
   await shop.until(orderId, 'paid');

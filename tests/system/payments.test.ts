@@ -20,7 +20,7 @@ const outcomeOf = (attemptId: string, outcome: string) =>
     patience,
   );
 
-/** Resolves when the sweeper has come to an order that it has swept once. */
+/** Resolves when the sweeper has swept the order twice. */
 async function sweptAgain(orderId: string) {
   await shop.db.updateTable('orders').set({ dueAt: new Date() }).where('id', '=', orderId).execute();
   await vi.waitFor(async () => {
@@ -34,7 +34,7 @@ async function sweptAgain(orderId: string) {
 }
 
 describe('payments', () => {
-  it('that do not come in time release the stock of their order', async () => {
+  it('that do not arrive in time release the stock of their order', async () => {
     const before = await held();
     const { orderId } = await shop.awaitingPayment(anOrder('KOPI', 7));
     expect(await held()).toBe(before + 7);
@@ -43,7 +43,7 @@ describe('payments', () => {
     expect(await held()).toBe(before);
   });
 
-  it('that the gateway may still take hold the stock, and pay the order', async () => {
+  it('that the gateway may still accept hold the stock, and pay the order', async () => {
     const { orderId } = await shop.awaitingXendit(anOrder('KOPI', 3));
     const before = await held();
     // The invoice is still payable at Xendit, whose API does not answer.
@@ -58,15 +58,15 @@ describe('payments', () => {
     await shop.until(orderId, 'paid');
   });
 
-  it('cannot be made any more once their order is overdue', async () => {
+  it('cannot be made after their order is overdue', async () => {
     const { orderId } = await shop.awaitingXendit(anOrder('KOPI'));
     await shop.makeOverdue(orderId, 1_000);
     await shop.until(orderId, 'closing');
-    // The gateway would take it for some minutes more, had it not been told.
+    // The gateway would accept it for some more minutes, but the worker has closed it.
     await vi.waitFor(async () => expect(await shop.pageStatus(orderId)).toBe(410), patience);
     expect((await shop.gateways.pay(`${orderId}-2`)).status).toBe(409);
     await sweptAgain(orderId);
-    // A payment made in the last second has a minute to reach us.
+    // The webhook of a payment in the last second may take a minute.
     expect((await shop.read(orderId)).status).toBe('closing');
     await shop.makeOverdue(orderId, 120_000);
     await shop.until(orderId, 'expired');
@@ -90,40 +90,37 @@ describe('payments', () => {
   it.each([
     ['second_payment', 'paid'],
     ['paid_after_cancel', 'cancelled'],
-  ] as const)(
-    'that come as %s keep that outcome, however often the webhook is delivered',
-    async (outcome, state) => {
-      const { orderId } = await shop.awaitingPayment();
-      const id = `${orderId}-1`;
-      await shop.db.updateTable('paymentAttempts').set({ state: 'closed' }).where('id', '=', id).execute();
-      await shop.db.updateTable('orders').set({ state }).where('id', '=', orderId).execute();
-      await shop.gateways.pay(id);
-      await outcomeOf(id, outcome);
-      const [event] = await events(id);
-      // Delivered again, and once more as an event that we had not seen.
-      for (const dedupeKey of [event?.dedupeKey ?? '', `another-${outcome}`]) {
-        const again = { gateway: 'midtrans', attemptId: id, dedupeKey, requestId: 'r' } as const;
-        await shop.add('apply-payment-event', { ...again, payload: { status: 'x' } });
-      }
-      await vi.waitFor(
-        // Money that goes back by itself is followed by events of its own.
-        async () => {
-          const outcomes = (await events(id)).map((e) => e.outcome);
-          expect(outcomes.length).toBeGreaterThanOrEqual(2);
-          expect(new Set(outcomes)).toEqual(new Set([outcome]));
-        },
-        patience,
-      );
-      const attempt = await shop.db
-        .selectFrom('paymentAttempts')
-        .selectAll()
-        .where('id', '=', id)
-        .executeTakeFirst();
-      expect(attempt).toMatchObject({ state: 'paid', outcome: outcome });
-    },
-  );
+  ] as const)('with outcome %s keep it, however often the webhook is delivered', async (outcome, state) => {
+    const { orderId } = await shop.awaitingPayment();
+    const id = `${orderId}-1`;
+    await shop.db.updateTable('paymentAttempts').set({ state: 'closed' }).where('id', '=', id).execute();
+    await shop.db.updateTable('orders').set({ state }).where('id', '=', orderId).execute();
+    await shop.gateways.pay(id);
+    await outcomeOf(id, outcome);
+    const [event] = await events(id);
+    // Delivered again, and once more as a new event.
+    for (const dedupeKey of [event?.dedupeKey ?? '', `another-${outcome}`]) {
+      const again = { gateway: 'midtrans', attemptId: id, dedupeKey, requestId: 'r' } as const;
+      await shop.add('apply-payment-event', { ...again, payload: { status: 'x' } });
+    }
+    await vi.waitFor(
+      // An automatic refund causes events of its own.
+      async () => {
+        const outcomes = (await events(id)).map((e) => e.outcome);
+        expect(outcomes.length).toBeGreaterThanOrEqual(2);
+        expect(new Set(outcomes)).toEqual(new Set([outcome]));
+      },
+      patience,
+    );
+    const attempt = await shop.db
+      .selectFrom('paymentAttempts')
+      .selectAll()
+      .where('id', '=', id)
+      .executeTakeFirst();
+    expect(attempt).toMatchObject({ state: 'paid', outcome: outcome });
+  });
 
-  it('that a webhook announces and the gateway does not confirm open a case', async () => {
+  it('that a webhook announces and the gateway does not confirm open an exception', async () => {
     const { orderId } = await shop.awaitingXendit(anOrder('KOPI'));
     const id = `${orderId}-2`;
     const attempt = await shop.db
@@ -150,9 +147,9 @@ describe('payments', () => {
     expect(await exceptionsOf(orderId)).toMatchObject([{ kind: 'unconfirmed_payment', state: 'open' }]);
   });
 
-  it('that are announced by another gateway, or for an unknown order, are recorded', async () => {
+  it('that another gateway announces, or for an unknown order, are recorded', async () => {
     const { orderId } = await shop.awaitingPayment();
-    for (const external_id of [`${orderId}-1`, 'nobody-1']) {
+    for (const external_id of [`${orderId}-1`, 'unknown-1']) {
       await fetch(`${shop.apiUrl}/v1/webhooks/xendit`, {
         method: 'POST',
         headers: {
@@ -163,7 +160,7 @@ describe('payments', () => {
       });
     }
     await outcomeOf(`${orderId}-1`, 'wrong_gateway');
-    await outcomeOf('nobody-1', 'unknown_order');
+    await outcomeOf('unknown-1', 'unknown_order');
   });
 
   it('by bank transfer hold the stock without a link', async () => {

@@ -40,7 +40,7 @@ describe('the processes', () => {
     },
   );
 
-  it('take an order to paid though API and worker are killed on the way, and each ends by itself after SIGTERM', async () => {
+  it('take an order to paid though API and worker are killed meanwhile, and each ends after SIGTERM', async () => {
     const shop = await startShop({
       ...{ apps: APPS, ...stores(), apis: 2, products: [aProduct()] },
       envOf: { admin: { ADMIN_TOKENS: ADMIN_TOKEN } },
@@ -57,13 +57,13 @@ describe('the processes', () => {
       const told = await fetch(`${shop.beside['admin']?.url}/admin/api/orders/${orderId}`, { headers });
       expect(await told.json()).toMatchObject({ order: { state: 'paid' } });
     } finally {
-      // Which fails where one of them does not end with code 0.
+      // It fails if an app does not end with code 0.
       await shop.close();
     }
   }, 100_000);
 
   it.each(['SIGTERM', 'SIGKILL'] as const)(
-    'a worker that gets %s in the middle of 300 orders leaves none behind',
+    'a worker that gets %s in the middle of 300 orders leaves none unprocessed',
     async (signal) => {
       const shop = await openShop({ products: [aProduct('HOT')], workers: 0 });
       const orders = await Promise.all(Array.from({ length: 300 }, () => shop.place(anOrder('HOT'))));
@@ -74,7 +74,7 @@ describe('the processes', () => {
         RESERVE_BATCH_SIZE: '10',
         RESERVE_CONCURRENCY: '20',
       });
-      // One question: to read 300 statuses takes as long as to reserve them.
+      // One query: reading 300 statuses takes as long as reserving them.
       const isUnderWay = () => shop.db.selectFrom('orders').select('id').limit(1).executeTakeFirstOrThrow();
       await vi.waitFor(isUnderWay, { timeout: 20_000, interval: 2 });
       await (signal === 'SIGTERM' ? worker.stop() : worker.kill());

@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => shop.close());
 
-/** An unpaid order that PostgreSQL knows, and its token. */
+/** An unpaid order in PostgreSQL, and its token. */
 async function storedOrder() {
   const orderId = randomUUID();
   await shop.db
@@ -38,14 +38,14 @@ async function storedOrder() {
 }
 
 describe('an API without Redis', () => {
-  it('answers an order 503 with Retry-After, as what was not stored was not accepted', async () => {
+  it('answers an order with 503 and Retry-After, as an order that was not stored is not accepted', async () => {
     const answer = await storefront.placeRaw();
     expect(answer.status).toBe(503);
     expect(answer.headers.get('retry-after')).toBe('1');
     expect(await answer.json()).toMatchObject({ code: 'temporarily_unavailable' });
   });
 
-  it('answers a cancellation 503, with the token too', async () => {
+  it('answers a cancellation with 503, also with the token', async () => {
     const { orderId, token } = await storedOrder();
     for (const answer of [
       await fetch(`${api.url}/v1/orders/${orderId}/cancel?token=${token}`, { method: 'POST' }),
@@ -56,7 +56,7 @@ describe('an API without Redis', () => {
     }
   });
 
-  it('answers a webhook 503, so that the gateway delivers it again', async () => {
+  it('answers a webhook with 503, so that the gateway delivers it again', async () => {
     const answer = await fetch(`${api.url}/v1/webhooks/xendit`, {
       method: 'POST',
       headers: {

@@ -36,7 +36,7 @@ import { openShop, type Shop } from './shop.ts';
 
 let dir: string;
 let cluster: Awaited<ReturnType<typeof startRedisCluster>>;
-/** To each primary alone. */
+/** A connection to each primary. */
 let primaries: Redis[];
 beforeAll(async () => {
   dir = mkdtempSync(path.join(tmpdir(), 'antrean-cluster-'));
@@ -50,14 +50,14 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-/** How often each primary answered with this kind of error. */
+/** How often each primary returned this kind of error. */
 const errorsOf = (kind: string) =>
   Promise.all(
     primaries.map(async (node) =>
       Number(new RegExp(`errorstat_${kind}:count=(\\d+)`).exec(await node.info('errorstats'))?.[1] ?? 0),
     ),
   );
-/** How many keys of this name each primary holds. */
+/** The number of keys of this name on each primary. */
 const keysOn = (keyspace: Keyspace) =>
   Promise.all(primaries.map(async (node) => (await node.keys(keyspace.all)).length));
 
@@ -69,7 +69,7 @@ const recordOf = (orderId: string, version: number, status: 'queued' | 'reserved
 });
 
 describe('a connection', () => {
-  it('takes many commands at once as soon as it is ready', async () => {
+  it('accepts many commands at once as soon as it is ready', async () => {
     for (let n = 0; n < 10; n += 1) {
       const keyspace = testKeyspace();
       const redis = openRequestRedis(cluster.url);
@@ -177,7 +177,7 @@ describe('every script and every use of Redis', () => {
       ),
     );
     expect(scripts.length).toBeGreaterThan(10);
-    expect(Math.max(...cached), 'run the script that this test forgets').toBe(scripts.length);
+    expect(Math.max(...cached), 'this test must run every script').toBe(scripts.length);
     expect(await errorsOf('CROSSSLOT')).toEqual([0, 0, 0]);
   });
 });
@@ -204,7 +204,7 @@ describe('the release step', () => {
     for (let n = 0; nodesMet.size < primaries.length; n += 1) {
       const keyspace = new Keyspace(`old-${n}`);
       expect(await hasLegacyKeys(redis, keyspace)).toBe(false);
-      // As releases before the keyspace named it.
+      // The name in releases before the keyspace.
       const key = `${legacyPrefix(keyspace)}switches`;
       await redis.hset(key, 'maintenance', 'on');
       expect(await hasLegacyKeys(redis, keyspace)).toBe(true);
@@ -231,7 +231,7 @@ describe('a shop on a cluster', () => {
       await fetch(`${shop.apiUrl}${pathname}`, { headers: { authorization: `Bearer ${shop.keys.secret}` } })
     ).json();
 
-  it('takes an order from the line to its payment, and streams its events', async () => {
+  it('takes an order from the waiting line to its payment, and streams its events', async () => {
     await shop.stopWorkers();
     const placed = await place('KOPI');
     const { pathname, search } = new URL(placed.eventsUrl);
@@ -244,7 +244,7 @@ describe('a shop on a cluster', () => {
     expect([...new Set(states)]).toEqual(['queued', 'reserved', 'awaiting_payment', 'paid']);
   });
 
-  it('refuses what is sold out, shows it in the catalogue, and sells it again after a cancellation', async () => {
+  it('refuses a sold-out product, shows it in the catalogue, and sells it again after a cancellation', async () => {
     const { orderId } = await place('TEH', 3);
     await shop.until(orderId, 'awaiting_payment');
     await vi.waitFor(async () => expect((await place('TEH')).code).toBe('sold_out'), { timeout: 5_000 });
@@ -256,7 +256,7 @@ describe('a shop on a cluster', () => {
     expect(await get('/v1/products?limit=2')).toMatchObject({ products: [{ sku: 'KOPI' }, { sku: 'TEH' }] });
   });
 
-  it('refuses orders while it is closed by a switch', async () => {
+  it('refuses orders while a switch closes it', async () => {
     const set = (on: boolean) =>
       setSwitch(
         shop.redis,
@@ -270,7 +270,7 @@ describe('a shop on a cluster', () => {
     await vi.waitFor(async () => expect((await place('GULA')).code).toBeUndefined());
   });
 
-  it('has all its keys on one node, and no command had keys on two', async () => {
+  it('has all its keys on one node, and no command has keys on two', async () => {
     const keys = await keysOn(shop.keyspace);
     expect(keys.toSorted((a, b) => a - b)).toEqual([0, 0, expect.any(Number)]);
     expect(Math.max(...keys)).toBeGreaterThan(20);
@@ -281,7 +281,7 @@ describe('a shop on a cluster', () => {
     const keys = await keysOn(shop.keyspace);
     return cluster.primaries[keys.indexOf(Math.max(...keys))]?.pid ?? 0;
   };
-  /** An order that is accepted once Redis answers again. */
+  /** Places an order, again until Redis answers. */
   const placeLater = (sku: string) =>
     vi.waitFor(
       async () => {
@@ -294,7 +294,7 @@ describe('a shop on a cluster', () => {
 
   const isReady = async () => (await fetch(`${shop.apiUrl}/health/ready`)).status === 200;
 
-  it('refuses an order within a second and a half while that node is frozen, and goes on afterwards', async () => {
+  it('refuses an order within a second and a half while that node is frozen, and continues afterwards', async () => {
     const pid = await pidOfOwner();
     expect(await isReady()).toBe(true);
     process.kill(pid, 'SIGSTOP');
@@ -309,14 +309,14 @@ describe('a shop on a cluster', () => {
     await shop.until((await placeLater('KOPI')).orderId, 'awaiting_payment');
   });
 
-  it('refuses orders at once while that node is dead, and goes on when its replica has taken over', async () => {
+  it('refuses orders at once while that node is down, and continues when its replica has taken over', async () => {
     const before = await place('GULA');
     await shop.until(before.orderId, 'awaiting_payment');
     process.kill(await pidOfOwner(), 'SIGKILL');
     await vi.waitFor(async () => expect(await isReady()).toBe(false), { interval: 10 });
     const askedAt = Date.now();
     expect(await isReady()).toBe(false);
-    // At once, not after the time of a command.
+    // At once, not after a command timeout.
     expect(Date.now() - askedAt).toBeLessThan(600);
     const after = await placeLater('GULA');
     await shop.until(after.orderId, 'awaiting_payment');

@@ -1,4 +1,4 @@
-// The daily report, and what operators do about money by hand, as they do it.
+// The settlement report, and operators' commands about money.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -21,14 +21,14 @@ afterAll(async () => {
 });
 
 describe('the settlement report', () => {
-  it('is made by itself for each gateway and the days before', async () => {
+  it('is made without a command for each gateway and the days before', async () => {
     await vi.waitFor(async () => {
       const made = await shop.db.selectFrom('settlementReports').select(['gateway']).execute();
       expect(new Set(made.map(({ gateway }) => gateway))).toEqual(new Set(ONLINE_GATEWAYS));
     }, patience);
   });
 
-  it('names what Xendit has and we have not, and enters fees', async () => {
+  it('names payments that only Xendit has, and books fees', async () => {
     await shop.gateways.control('switches', { xenditFeeRupiah: 700 });
     const { orderId: known } = await shop.awaitingXendit(anOrder('KOPI'));
     await shop.gateways.pay(`${known}-2`);
@@ -45,7 +45,7 @@ describe('the settlement report', () => {
     const fees = await shop.db.selectFrom('moneyMovements').selectAll().where('kind', '=', 'fee').execute();
     expect(fees).toMatchObject([{ orderId: known, amountRupiah: 700, debit: 'fees', credit: 'xendit' }]);
     expect((await auditMoney(shop.db)).differences).toEqual([]);
-    // The report has told its fee before; it is paid all the same, and the next report has no difference.
+    // The report has booked its fee already; it is paid nevertheless, and the next report has no difference.
     const { attemptId } = { attemptId: `${missed}-2` };
     await shop.db
       .updateTable('paymentAttempts')
@@ -57,7 +57,7 @@ describe('the settlement report', () => {
     expect(await settlementReportOf(shop.db, 'xendit', day)).toMatchObject({ payments: 2, differences: [] });
   });
 
-  it('asks Midtrans about each payment, and names one of another amount; its export has the others', async () => {
+  it('checks each payment at Midtrans, and names one of another amount; the export has the others', async () => {
     const right = await shop.paid();
     const wrong = await shop.paid();
     await shop.db
@@ -95,7 +95,7 @@ describe('the settlement report', () => {
 });
 
 describe('an operator’s command', () => {
-  it('finds the transfers that are awaited, and confirms one of them once', async () => {
+  it('lists the open transfers, and confirms one of them once', async () => {
     const { orderId, attemptId, amount } = await shop.awaitingTransfer();
     expect((await operate(shop, ['transfers'])).output).toContain(attemptId);
     expect(await operate(shop, ['confirm-transfer', 'unknown-1', '1', 'L'])).toMatchObject({
@@ -113,7 +113,7 @@ describe('an operator’s command', () => {
     });
   });
 
-  it('opens an exception for a transfer that came twice, whose line counts nowhere else', async () => {
+  it('opens an exception for a transfer that came twice, and counts its line nowhere else', async () => {
     const { orderId, attemptId, amount } = await shop.awaitingTransfer();
     expect((await operate(shop, ['confirm-transfer', attemptId, `${amount}`, 'FIRST'])).code).toBe(0);
     await shop.until(orderId, 'paid');
@@ -128,7 +128,7 @@ describe('an operator’s command', () => {
     expect((await operate(shop, ['reject-transfer', other.attemptId, 'not there'])).code).toBe(0);
   });
 
-  it('sends money back, never more than came, and says when it was paid out', async () => {
+  it('refunds no more than was paid, and records the payout', async () => {
     const { orderId } = await shop.paid();
     expect(await operate(shop, ['refund', orderId, '50001', 'broken'])).toMatchObject({
       ...{ code: 1, output: expect.stringContaining('At most 50000') },
@@ -142,7 +142,7 @@ describe('an operator’s command', () => {
     });
   });
 
-  it('opens an exception for money that belongs to nothing, once, and resolves it', async () => {
+  it('opens one exception for money that matches no order, and resolves it', async () => {
     expect((await operate(shop, ['stray-transfer', '5000', 'LINE 9', 'no such order'])).output).toContain(
       'An exception is opened',
     );
@@ -158,7 +158,7 @@ describe('an operator’s command', () => {
     expect((await operate(shop, ['resolve-exception', `${stray.id}`, 'sent back'])).code).toBe(1);
   });
 
-  it('lets a held order go, or ends it when its money was taken back', async () => {
+  it('releases a held order, or ends it when its payment was taken back', async () => {
     const { orderId, attemptId } = await shop.paid(undefined, { method: 'credit_card' });
     await shop.gateways.control('settle', { orderId: attemptId });
     await shop.gateways.control('chargeback', { orderId: attemptId });

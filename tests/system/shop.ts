@@ -1,4 +1,4 @@
-// The shop of these tests: all apps in this process, wired as in production, with a worker that sweeps all the time.
+// The shop of these tests: all apps in this process, wired as in production, with a worker that sweeps constantly.
 import { readConfig as readApiConfig, startApi } from '@antrean/api';
 import { sql } from '@antrean/db';
 import { buildSimulator } from '@antrean/gateway-simulator';
@@ -42,14 +42,14 @@ async function startSimulatorHere(env: Env): Promise<RunningApp> {
   return { url, stop: () => simulator.close() };
 }
 
-/** The apps in this process. */
+/** Starts the apps in this process. */
 const HERE: ShopApps<RunningApp> = {
   api: startApiHere,
   worker: startWorkerHere,
   simulator: startSimulatorHere,
 };
 
-/** The worker in a process of its own, for `shop.start`. */
+/** Starts the worker in its own process, for `shop.start`. */
 export const workerProcess = processOf('apps/worker/src/main.ts', { port: 'WORKER_HEALTH_PORT' });
 
 export type Shop = Awaited<ReturnType<typeof openShop>>;
@@ -76,13 +76,13 @@ export async function openShop(options: Partial<ShopOptions<RunningApp>> = {}) {
     `reserve-order-${orderId}-v0-r${(await redis.get(keyspace.status(orderId)))?.split(' ')[1]}`;
   return {
     ...shop,
-    /** Stops the worker, and starts it again with this on top of its environment. */
+    /** Restarts the worker with these variables added. */
     restartWorker,
     reserveJobId,
-    /** BullMQ's hash of the job that reserves an accepted order. */
+    /** BullMQ's hash of the job that reserves an order. */
     reserveJob: async (orderId: string) =>
       redis.hgetall(queueKeys(keyspace, 'orders').job(await reserveJobId(orderId))),
-    /** How many jobs of that name wait to be tried again, or were given up. */
+    /** The number of jobs of that name that failed and wait for a retry, or failed for good. */
     async failedTries(name: JobName): Promise<number> {
       const [delayed, failed] = await Promise.all(
         (['delayed', 'failed'] as const).map((list) =>
@@ -91,34 +91,34 @@ export async function openShop(options: Partial<ShopOptions<RunningApp>> = {}) {
       );
       return [...(delayed ?? []), ...(failed ?? [])].filter((id) => id.startsWith(name)).length;
     },
-    /** An order that awaits a bank transfer of `amount`. */
+    /** Places an order that awaits a bank transfer of `amount`. */
     async awaitingTransfer() {
       const order = { ...anOrder(), paymentMethod: 'bank_transfer' };
       const { payment, ...placed } = await shop.awaitingPayment(order);
       return { ...placed, amount: payment.transfer?.amount ?? 0 };
     },
-    /** An order whose payment was made at Xendit, as Midtrans refused connections. */
+    /** Places an order whose payment is at Xendit, as Midtrans refused connections. */
     async awaitingXendit(body?: unknown) {
       await restartWorker({ MIDTRANS_BASE_URL: NOWHERE });
       const order = await shop.awaitingPayment(body);
       await restartWorker();
       return order;
     },
-    /** As if that much time had passed since the order's deadline. */
+    /** Moves the order's deadline this far into the past. */
     makeOverdue: (orderId: string, lateMs: number) =>
       shop.db
         .updateTable('orders')
         .set({ payBefore: new Date(Date.now() - lateMs), dueAt: new Date() })
         .where('id', '=', orderId)
         .execute(),
-    /** The HTTP status of the page on which the order is paid: 410 once it can be paid no more. */
+    /** The HTTP status of the order's payment page: 410 once it cannot be paid any more. */
     pageStatus: async (orderId: string) =>
       shop.gateways.pageStatus((await shop.read(orderId)).payment?.url ?? ''),
   };
 }
 
-/** Makes the next statement that needs this table wait; the function that it resolves to lets it go. */
-export async function barTable({ db }: Pick<AnyShop, 'db'>, table: string): Promise<() => Promise<void>> {
+/** Locks a table, so that the next statement on it waits until the returned function is called. */
+export async function lockTable({ db }: Pick<AnyShop, 'db'>, table: string): Promise<() => Promise<void>> {
   const { promise: barred, resolve: isBarred } = Promise.withResolvers<void>();
   const { promise: release, resolve: open } = Promise.withResolvers<void>();
   const holding = db.transaction().execute(async (trx) => {
@@ -133,7 +133,7 @@ export async function barTable({ db }: Pick<AnyShop, 'db'>, table: string): Prom
   };
 }
 
-/** How many sessions of the shop's database wait for a lock. */
+/** The number of sessions of the shop's database that wait for a lock. */
 export async function waitingForLock({ db }: Pick<AnyShop, 'db'>): Promise<number> {
   const { rows } = await sql`
     select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`.execute(

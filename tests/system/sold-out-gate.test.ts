@@ -36,7 +36,7 @@ const sellAll = async (sku: string, units: number) => {
 };
 
 describe('the sold-out gate', () => {
-  it('closes within a second of the last unit, and opens when an order gives its unit back', async () => {
+  it('closes within a second of the last unit, and opens when an order releases its unit', async () => {
     const [first = ''] = await sellAll('KOPI', 3);
     await isRefused('KOPI');
     expect((await place('TEH')).code).toBeUndefined();
@@ -46,7 +46,7 @@ describe('the sold-out gate', () => {
     await isRefused('KOPI');
   });
 
-  it('opens when a delivery comes in', async () => {
+  it('opens after a goods receipt', async () => {
     await sellAll('TEH', 2);
     await isRefused('TEH');
     await shop.add('receive-stock', {
@@ -55,7 +55,7 @@ describe('the sold-out gate', () => {
     await isSoldAgain('TEH');
   });
 
-  it('is opened by the next order where a worker was lost before it could say that there is stock', async () => {
+  it('lets an order pass after half a minute if a worker crashed before it published new stock', async () => {
     await shop.redis.hset(shop.keyspace.availability('KOPI'), { available: 0, at: Date.now() });
     await isRefused('KOPI');
     await shop.add('receive-stock', {
@@ -63,7 +63,7 @@ describe('the sold-out gate', () => {
     });
     await isSoldAgain('KOPI');
     await isPublished('4');
-    // As if what was said then had been lost, and half a minute had passed.
+    // As if the snapshot of the new stock were lost, and half a minute had passed.
     await shop.redis.hset(shop.keyspace.availability('KOPI'), { available: 0, at: Date.now() - 31_000 });
     const { orderId, code } = await place('KOPI');
     expect(code).toBeUndefined();

@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => shop.close());
 
-/** As an operator does it, in a process. */
+/** Runs a command in its own process, as an operator does. */
 const operateByHand = (args: readonly string[], env: Record<string, string> = {}) =>
   runNode('apps/admin/src/ops.ts', args, { ...shop.env, ...env });
 const keyIn = (output: string) => /^[sp]k_\S+$/m.exec(output)?.[0] ?? '';
@@ -19,7 +19,7 @@ const statusWith = async (key: string, headers: Record<string, string> = {}) =>
   (await shop.placeRaw(anOrder('KOPI'), { authorization: `Bearer ${key}`, ...headers })).status;
 
 describe('storefronts and their keys', () => {
-  it('are created by command, work at once, and are refused within a second of being revoked', async () => {
+  it('are created by command, work at once, and are refused within a second of a revocation', async () => {
     expect(await operate(shop, ['create-key', 'toko-baru', 'secret', 'server'])).toMatchObject({
       code: 1,
       output: expect.stringContaining('Storefront toko-baru does not exist') as string,
@@ -31,7 +31,7 @@ describe('storefronts and their keys', () => {
     expect(await statusWith(secret)).toBe(202);
     expect(await statusWith(publishable)).toBe(403);
     expect(await statusWith(publishable, { origin: ORIGIN })).toBe(202);
-    // To change a key, a second one is created before the first is revoked.
+    // Keys overlap: the operator creates the next one before the first is revoked.
     const next = keyIn((await operate(shop, ['create-key', 'toko-baru', 'secret', 'server, next'])).output);
     expect(await statusWith(next)).toBe(202);
     const { output } = await operate(shop, ['keys']);
@@ -42,7 +42,7 @@ describe('storefronts and their keys', () => {
     expect(await statusWith(next)).toBe(202);
   }, 60_000);
 
-  it('refuses what is no origin, no scope and no key', async () => {
+  it('are refused with an invalid origin or scope, and an unknown key cannot be revoked', async () => {
     for (const args of [
       ['create-key', 'toko-baru', 'publishable', 'web'],
       ['create-key', 'toko-baru', 'publishable', 'web', 'https://toko.test/path'],
@@ -53,7 +53,7 @@ describe('storefronts and their keys', () => {
     }
   }, 60_000);
 
-  it('stay revoked where Redis is told something older after that', async () => {
+  it('stay revoked if a process writes an older state to Redis afterwards', async () => {
     const { output } = await operate(shop, ['create-key', 'toko-baru', 'secret', 'to be revoked']);
     const secret = keyIn(output);
     const stored = await shop.redis.hget(shop.keyspace.storefrontKeys, digestOfKey(secret));
@@ -64,7 +64,7 @@ describe('storefronts and their keys', () => {
     await vi.waitFor(async () => expect(await statusWith(secret)).toBe(401), { timeout: 2_000 });
   }, 60_000);
 
-  it('are revoked for good also while Redis is away: a worker tells it', async () => {
+  it('are revoked while Redis is away: a worker writes the change later', async () => {
     const { output } = await operate(shop, ['create-key', 'toko-baru', 'secret', 'to be revoked']);
     const secret = keyIn(output);
     const id = /key_[0-9a-f]{12}/.exec(output)?.[0] ?? '';
@@ -75,7 +75,7 @@ describe('storefronts and their keys', () => {
     await vi.waitFor(async () => expect(await statusWith(secret)).toBe(401), { timeout: 2_000 });
   }, 60_000);
 
-  it('are put back by a worker where Redis has lost them', async () => {
+  it('are restored by a worker after Redis lost them', async () => {
     const secret = keyIn((await operate(shop, ['create-key', 'toko-baru', 'secret', 'kept'])).output);
     await shop.redis.del(
       shop.keyspace.storefrontKeys,
@@ -92,7 +92,7 @@ describe('storefronts and their keys', () => {
 });
 
 describe('switches', () => {
-  it('are turned with PostgreSQL away, and who turned them is written down once it is back', async () => {
+  it('are turned while PostgreSQL is away, and audited once it is back', async () => {
     const away = { DATABASE_URL: 'postgres://127.0.0.1:9/none' };
     const withoutDatabase = { db: openDatabase({ url: away.DATABASE_URL, maxConnections: 1 }) };
     const order = async () => (await shop.placeRaw(anOrder('KOPI'))).status;
@@ -123,7 +123,7 @@ describe('switches', () => {
     );
   }, 60_000);
 
-  it('refuse what they do not know', async () => {
+  it('refuse unknown switches and values', async () => {
     for (const args of [
       ['switch', 'everything', 'on', 'x'],
       ['notice', 'only one'],

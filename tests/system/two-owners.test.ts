@@ -2,13 +2,13 @@ import { type AcceptedOrder, queueKeys } from '@antrean/queue';
 import { anOrder, aProduct, waitingJobs } from '@antrean/testing';
 import { reserveOrders } from '@antrean/worker';
 import { describe, expect, it, vi } from 'vitest';
-import { barTable, openShop, type Shop, waitingForLock, workerProcess } from './shop.ts';
+import { lockTable, openShop, type Shop, waitingForLock, workerProcess } from './shop.ts';
 
 const ORDERS = 100;
 const ON_HAND = 40;
 const WAIT = { timeout: 50_000, interval: 20 };
 
-/** As if a worker had died after its commit: the next one finds these orders there, and reads them to publish them. */
+/** As if a worker had crashed after its commit: the next worker finds these orders reserved, and publishes them. */
 async function reserveOldest({ db, keyspace, redis }: Shop, count: number): Promise<void> {
   if (count === 0) return;
   const oldest = (await waitingJobs(redis, keyspace, 'orders')).slice(0, count);
@@ -17,12 +17,12 @@ async function reserveOldest({ db, keyspace, redis }: Shop, count: number): Prom
 }
 
 describe('two workers that both believe they own a job', () => {
-  // Both at once: most of the time goes by until the locks of the jobs are old.
+  // Both tests run at once, as most of their time is the expiry of job locks.
   it.concurrent.each([
     ['inside its transaction', 'stock', 0],
     ['between its commit and the publishing', 'payment_attempts', 10],
   ] as const)(
-    'have one effect when the first was paused %s',
+    'have one effect if the first was paused %s',
     async (_, table, committed) => {
       const shop = await openShop({ products: [aProduct('HOT', { onHand: ON_HAND })], workers: 0 });
       const orders = await Promise.all(Array.from({ length: ORDERS }, () => shop.place(anOrder('HOT'))));
@@ -30,7 +30,7 @@ describe('two workers that both believe they own a job', () => {
         (await Promise.all(orders.map(({ orderId }) => shop.read(orderId)))).map(({ status }) => status);
 
       await reserveOldest(shop, committed);
-      const unbar = await barTable(shop, table);
+      const unlock = await lockTable(shop, table);
       try {
         const worker = await shop.start('worker', workerProcess, {
           RESERVE_BATCH_SIZE: '10',
@@ -44,7 +44,7 @@ describe('two workers that both believe they own a job', () => {
           return active;
         }, WAIT);
         child.kill('SIGSTOP');
-        await unbar();
+        await unlock();
         const { count } = await shop.db
           .selectFrom('orders')
           .select((eb) => eb.fn.countAll<number>().as('count'))
@@ -67,7 +67,7 @@ describe('two workers that both believe they own a job', () => {
 
         expect(worker.output()).not.toContain('order handled');
         child.kill('SIGCONT');
-        // It goes on as if nothing had happened, until it hears that the jobs are no longer its own.
+        // The paused worker continues, until it learns that it has lost its jobs.
         await vi.waitFor(() => {
           for (const jobId of owned) expect(worker.output()).toContain(`Missing lock for job ${jobId}`);
         }, WAIT);
@@ -76,7 +76,7 @@ describe('two workers that both believe they own a job', () => {
         await expectOneEffect(shop, orders);
         expect((await statuses()).filter((status) => status === 'awaiting_payment')).toHaveLength(ON_HAND);
       } finally {
-        await unbar();
+        await unlock();
         await shop.close();
       }
     },

@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => shop.close());
 
-describe('the way of an order', () => {
+describe('an order', () => {
   it('goes from HTTP to paid through Midtrans', async () => {
     const placed = await shop.place(anOrder('KOPI', 2));
     expect(placed).toMatchObject({ status: 'queued', position: expect.any(Number) });
@@ -40,7 +40,7 @@ describe('the way of an order', () => {
     });
   });
 
-  it('lets a browser poll with the token alone, and no client without one', async () => {
+  it('can be polled from a browser with the token alone, and not without one', async () => {
     const placed = await shop.place(anOrder('KOPI'));
     const { pathname, search } = new URL(placed.statusUrl);
     expect((await fetch(`${shop.apiUrl}${pathname}${search}`)).status).toBe(200);
@@ -48,7 +48,7 @@ describe('the way of an order', () => {
     expect((await fetch(`${shop.apiUrl}${pathname}`)).status).toBe(401);
   });
 
-  it('makes one order of the same key sent twenty times at once, and refuses another body under it', async () => {
+  it('is made once for the same key sent twenty times at once, and another body is refused', async () => {
     const headers = { 'idempotency-key': 'klik-ganda' };
     const placed = await Promise.all(
       Array.from({ length: 20 }, () => shop.place(anOrder('TEH', 3), headers)),
@@ -61,7 +61,7 @@ describe('the way of an order', () => {
     expect(await other.json()).toMatchObject({ code: 'idempotency_key_reused' });
   });
 
-  it('never oversells a product that 80 buyers want at once', async () => {
+  it('is never oversold when 80 buyers order at once', async () => {
     const placed = await Promise.all(Array.from({ length: 80 }, () => shop.place(anOrder('HOT'))));
     await vi.waitFor(
       async () => {
@@ -79,12 +79,12 @@ describe('the way of an order', () => {
     });
   });
 
-  it('rejects an unknown product after accepting it', async () => {
+  it('of an unknown product is accepted, then rejected', async () => {
     const placed = await shop.place(anOrder('TIDAK-ADA'));
     expect(await shop.until(placed.orderId, 'rejected')).toMatchObject({ reason: 'unknown_product' });
   });
 
-  it('refuses bad input with a stable code and no stack trace', async () => {
+  it('with bad input is refused with a stable code and no stack trace', async () => {
     const cases: [unknown, Record<string, string>, number, string][] = [
       [{ ...anOrder('KOPI'), extra: 1 }, {}, 400, 'invalid_request'],
       [anOrder('KOPI', 0), {}, 400, 'invalid_request'],
@@ -105,7 +105,7 @@ describe('the way of an order', () => {
     }
   });
 
-  it('lets only a secret key set the shipping fee', async () => {
+  it('takes a shipping fee only from a secret key', async () => {
     const refused = await shop.page.placeRaw({ ...anOrder('KOPI'), shippingFee: 0 });
     expect([refused.status, ((await refused.json()) as { code: string }).code]).toEqual([403, 'forbidden']);
     expect((await shop.page.placeRaw(anOrder('KOPI'))).status).toBe(202);
@@ -113,7 +113,7 @@ describe('the way of an order', () => {
     expect(await shop.until(placed.orderId, 'awaiting_payment')).toMatchObject({ total: 59_000 });
   });
 
-  it('rejects an order whose total is not the one that the buyer was shown', async () => {
+  it('is rejected if its total differs from the one that the buyer was shown', async () => {
     const placed = await shop.place({ ...anOrder('KOPI'), expectedTotal: 49_000 });
     expect(await shop.until(placed.orderId, 'rejected')).toMatchObject({
       reason: 'price_changed',
@@ -121,13 +121,13 @@ describe('the way of an order', () => {
     });
   });
 
-  it('shows one storefront nothing of the orders of another', async () => {
+  it('is not visible to another storefront', async () => {
     const placed = await shop.place(anOrder('KOPI'));
     const other = createStorefront({ apiUrl: shop.apiUrl, key: shop.keys.other });
     expect(await other.read(placed.orderId)).toMatchObject({ status: 404, code: 'not_found' });
   });
 
-  it('reads an order from PostgreSQL in the same form once its record has left Redis', async () => {
+  it('is read from PostgreSQL in the same form once its record has left Redis', async () => {
     const placed = await shop.place(anOrder('KOPI'));
     const fromRedis = await shop.until(placed.orderId, 'awaiting_payment');
     expect(await shop.redis.del(shop.keyspace.status(placed.orderId))).toBe(1);
@@ -135,7 +135,7 @@ describe('the way of an order', () => {
     expect(await shop.read(placed.orderId.toUpperCase())).toEqual(fromRedis);
   });
 
-  it('answers a replay with what has become of the order', async () => {
+  it('answers a replay with its present status', async () => {
     const headers = { 'idempotency-key': 'sekali-lagi' };
     const placed = await shop.place(anOrder('TIDAK-ADA'), headers);
     await shop.until(placed.orderId, 'rejected');
@@ -144,7 +144,7 @@ describe('the way of an order', () => {
     expect(await again.json()).toMatchObject({ orderId: placed.orderId, status: 'rejected', position: 0 });
   });
 
-  it('finds its way back to an order whose record has left Redis when it is sent again', async () => {
+  it('is found when it is sent again after its record has left Redis', async () => {
     const headers = { 'idempotency-key': 'lama-sekali' };
     const placed = await shop.place(anOrder('KOPI'), headers);
     await shop.until(placed.orderId, 'awaiting_payment');
@@ -156,7 +156,7 @@ describe('the way of an order', () => {
     await shop.until(placed.orderId, 'awaiting_payment');
   });
 
-  it('answers what is hardly HTTP with a problem document too', async () => {
+  it('that is malformed HTTP is answered with a problem document', async () => {
     const problem = async (answer: Response) => [
       answer.status,
       ((await answer.json()) as { code: string }).code,
@@ -171,11 +171,11 @@ describe('the way of an order', () => {
     expect(raw).toContain('"code":"malformed_request"');
   });
 
-  it('answers 404 for an order that was never accepted', async () => {
+  it('that was never accepted is answered with 404', async () => {
     expect(await shop.read('00000000-0000-8000-8000-000000000000')).toMatchObject({ code: 'not_found' });
   });
 
-  it('refuses a webhook that is not signed by the gateway', async () => {
+  it('is not paid by an unsigned webhook', async () => {
     const forged = {
       order_id: 'x-1',
       status_code: '200',
@@ -191,14 +191,14 @@ describe('the way of an order', () => {
     expect(answer.status).toBe(401);
   });
 
-  it('goes to Xendit when Midtrans cannot be reached, and is paid there', async () => {
+  it('goes to Xendit when Midtrans is unreachable, and is paid there', async () => {
     const placed = await shop.awaitingXendit(anOrder('GULA'));
     expect(placed.payment.gateway).toBe('xendit');
     expect((await shop.gateways.pay(`${placed.orderId}-2`)).status).toBe(200);
     await shop.until(placed.orderId, 'paid');
   });
 
-  it('keeps orders accepted while no worker runs, and finishes them when one starts', async () => {
+  it('that was accepted while no worker runs is finished when one starts', async () => {
     await shop.stopWorkers();
     const placed = await shop.place(anOrder('GULA'));
     expect((await shop.read(placed.orderId)).status).toBe('queued');
@@ -206,7 +206,7 @@ describe('the way of an order', () => {
     await shop.until(placed.orderId, 'awaiting_payment');
   });
 
-  it('goes back to its queue, with no attempt used, when its worker stops while PostgreSQL is away', async () => {
+  it('returns to its queue without a used attempt when its worker stops while PostgreSQL is away', async () => {
     await shop.restartWorker({ DATABASE_URL: 'postgres://nobody@127.0.0.1:9/away' });
     const placed = await shop.place(anOrder('GULA'));
     const jobId = await shop.reserveJobId(placed.orderId);
@@ -222,7 +222,7 @@ describe('the way of an order', () => {
     await shop.until(placed.orderId, 'awaiting_payment');
   });
 
-  it('sends a payload that does not parse to the failed set with its reason, and works on', async () => {
+  it('with a payload that does not parse goes to the failed set with the reason, and others continue', async () => {
     const jobId = await shop.add('create-payment', { orderId: 'not-an-id', requestId: 'r' });
     await vi.waitFor(async () => {
       expect(await shop.redis.zscore(queueKeys(shop.keyspace, 'payments').failed, jobId)).not.toBeNull();
@@ -233,7 +233,7 @@ describe('the way of an order', () => {
     await shop.until(placed.orderId, 'awaiting_payment');
   });
 
-  it('reserves an order once, though its job runs three times', async () => {
+  it('is reserved once, though its job runs three times', async () => {
     const body = anOrder('TEH', 2);
     const placed = await shop.place(body);
     await shop.until(placed.orderId, 'awaiting_payment');
@@ -244,7 +244,7 @@ describe('the way of an order', () => {
     expect((await shop.audit()).find(({ sku }) => sku === 'TEH')).toEqual(before);
   });
 
-  it('ends an order that cannot be reserved for 15 minutes, and reserves its neighbours in the batch', async () => {
+  it('is rejected if it cannot be reserved for 15 minutes, and others of its batch are reserved', async () => {
     const poisoned = anAcceptedOrder({
       ...anOrder('GULA'),
       acceptedAtMs: Date.now() - 16 * 60_000,
@@ -254,7 +254,7 @@ describe('the way of an order', () => {
     await shop.stopWorkers();
     const placed = await shop.place(anOrder('GULA'));
     const jobId = await shop.add('reserve-order', poisoned);
-    // Its attempts are used up but for one.
+    // All its attempts but one are used up.
     await shop.redis.hset(
       queueKeys(shop.keyspace, 'orders').job(jobId),
       'atm',
@@ -265,7 +265,7 @@ describe('the way of an order', () => {
     await shop.until(placed.orderId, 'awaiting_payment');
   });
 
-  it('is streamed from the line to its payment, and the stream ends there', async () => {
+  it('is streamed from the waiting line to its payment, and the stream ends there', async () => {
     await shop.stopWorkers();
     const placed = await shop.place(anOrder('KOPI'));
     const { pathname, search } = new URL(placed.eventsUrl);
@@ -283,10 +283,10 @@ describe('the way of an order', () => {
     expect(events.at(-1)).toEqual(await shop.read(placed.orderId));
   });
 
-  it('sweeps an order whose next job was lost', async () => {
+  it('is swept if its next job was lost', async () => {
     const placed = await shop.place(anOrder('GULA'));
     await shop.until(placed.orderId, 'awaiting_payment');
-    // As if the worker had died between the commit and the next job: back to reserved, overdue, with no job.
+    // As if the worker had crashed between the commit and the next job: reserved, overdue, without a job.
     await shop.db
       .updateTable('paymentAttempts')
       .set({ state: 'closed' })
