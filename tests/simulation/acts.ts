@@ -1,4 +1,4 @@
-// The steps of the model: acts of workers, customers, admins, banks and gateways.
+// The steps of the model: acts of workers, customers, operators, banks and gateways.
 import { randomUUID } from 'node:crypto';
 import type { PaymentAttempt } from '@antrean/db';
 import { anAcceptedOrder } from '@antrean/testing';
@@ -8,7 +8,7 @@ import { MINUTE, picked, SECOND, type Step } from './schedule.ts';
 import type { Job } from './workers.ts';
 import { isTransfer, PRICE_RUPIAH, type Transfer, type World } from './world.ts';
 
-/** The actor of jobs that an admin asks for. */
+/** The actor of jobs that an operator asks for. */
 const BY_ADMIN = { requestedBy: 'admin' } as const;
 
 /** Does one step. `look` reads the result and checks the invariants. */
@@ -49,7 +49,7 @@ export async function act(
       return askRefund(world, pick);
     case 'payout': {
       const refund = picked(await world.payoutsDue(), pick);
-      // Two admins may both pay it out.
+      // Two operators may both pay it out.
       if (refund === undefined) return;
       for (let n = 0; n < 1 + (pick % 2); n += 1) payOut(world, refund);
       return;
@@ -305,8 +305,8 @@ async function work(
   workers.isOutage = false;
 }
 
-/** An admin decides everything that waits for review. Returns false if nothing waits. */
-export async function adminReviews(world: World, { isPaidOut }: { isPaidOut: boolean }): Promise<boolean> {
+/** An operator decides everything that waits for review. Returns false if nothing waits. */
+export async function operatorReviews(world: World, { isPaidOut }: { isPaidOut: boolean }): Promise<boolean> {
   const open = world.transfers.filter(({ isConfirmed }) => !isConfirmed);
   for (const transfer of open) confirm(world, transfer);
   await world.workers.workOff();

@@ -98,7 +98,7 @@ async function checkPayments(world: World, { refunds, exceptionOf }: Books): Pro
     if (!REFUNDED_AUTOMATICALLY.some((kind) => kind === outcome)) continue;
     const refund = refunds.find((one) => one.id === `rf-${attemptId}`);
     must(refund !== undefined, () => `${name} is a ${outcome}, but has no refund.`);
-    // The payment was taken back meanwhile, or an admin requested another refund.
+    // The payment was taken back meanwhile, or an operator requested another refund.
     const isAnew = refunds.some((one) => one !== refund && one.exceptionId === refund?.exceptionId);
     if (refund?.state === 'refused' && (isAnew || (attempt?.timesUndone ?? 0) > 0)) continue;
     const isBack = refund?.state === 'succeeded' && opened?.state === 'resolved';

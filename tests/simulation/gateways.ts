@@ -86,7 +86,7 @@ export interface SimulatedGateway extends Gateway {
   /** The payer's bank takes back the rest of a payment, or returns it after a dispute that the shop has won. */
   chargeBack(payment: LedgerPayment): void;
   winDispute(payment: LedgerPayment): void;
-  /** An admin refunds on the gateway's own pages. */
+  /** An operator refunds on the gateway's own pages. */
   refundOutside(payment: LedgerPayment, amountRupiah: number): void;
 }
 

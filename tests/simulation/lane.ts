@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { addProducts, type Database, type Kysely, openDatabase, sql } from '@antrean/db';
 import { aProduct } from '@antrean/testing';
-import { act, adminReviews, deliver, payFirst, place } from './acts.ts';
+import { act, operatorReviews, deliver, payFirst, place } from './acts.ts';
 import { checkEnd } from './end-state.ts';
 import { Invariants } from './invariants.ts';
 import { MINUTE, type ModelCounts, type Schedule, SECOND } from './schedule.ts';
@@ -125,7 +125,7 @@ async function settle(
     if ((await workers.workOff()) > 0) await look();
     const nextMs = await world.nextMs();
     if (nextMs === undefined || nextMs > endMs) {
-      const isDone = !(await adminReviews(world, { isPaidOut }));
+      const isDone = !(await operatorReviews(world, { isPaidOut }));
       if (isDone && webhooks.length + workers.parked.length + late.length === 0) return;
       endMs = world.nowMs + QUIET_MS;
       continue;

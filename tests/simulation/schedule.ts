@@ -14,8 +14,8 @@ const ACTS = [
   'cancel',
   'place', // a second order, perhaps for the last unit
   'proof', // a customer attaches a proof of transfer
-  'confirm', // an admin finds a transfer on the statement
-  'reject', // an admin finds none
+  'confirm', // an operator finds a transfer on the statement
+  'reject', // an operator finds none
   'webhook', // a webhook is delivered
   'repeat', // a webhook is delivered, and will be again
   'drop', // a webhook is lost
@@ -23,9 +23,9 @@ const ACTS = [
   'reverse', // a bank takes a payment back
   'old', // a customer pays by an outdated link or account
   'stall', // a worker is paused for longer than its lease, and others take over
-  'refund', // an admin requests a refund
-  'payout', // an admin records a manual payout
-  'outside', // an admin refunds on the gateway's own pages
+  'refund', // an operator requests a refund
+  'payout', // an operator records a manual payout
+  'outside', // an operator refunds on the gateway's own pages
   'chargeback',
   'win', // the shop wins a dispute
   'void',
@@ -57,7 +57,7 @@ export interface Schedule {
   refundFaults: readonly Fault[];
   /** How long banks take for refunds; 0 is a minute. */
   refundTakesHours: number;
-  /** Whether an admin pays out manual refunds in the end. */
+  /** Whether an operator pays out manual refunds in the end. */
   isPaidOut: boolean;
 }
 

@@ -81,7 +81,7 @@ describe('while PostgreSQL is away from a worker', () => {
     shop.proxy.takeAway();
     const worker = await shop.start();
     try {
-      await vi.waitFor(() => expect(shop.times('is away')).toBe(1), WAIT);
+      await vi.waitFor(() => expect(shop.times('is unreachable')).toBe(1), WAIT);
       const inHand = (await shop.active()).length;
       const placed = [...queued, ...(await shop.placeMany(300))];
       const asked = shop.proxy.refused();
@@ -96,12 +96,12 @@ describe('while PostgreSQL is away from a worker', () => {
       await shop.expectNoAttemptUsed(placed);
       const health = async (path: string) => (await fetch(`${worker.url}/health/${path}`)).status;
       expect([await health('live'), await health('ready')]).toEqual([200, 503]);
-      expect([shop.times('is away'), shop.times('is back')]).toEqual([1, 0]);
+      expect([shop.times('is unreachable'), shop.times('answers again')]).toEqual([1, 0]);
 
       shop.proxy.bringBack();
       await shop.expectEarliestServed(placed);
       expect(await health('ready')).toBe(200);
-      expect([shop.times('is away'), shop.times('is back')]).toEqual([1, 1]);
+      expect([shop.times('is unreachable'), shop.times('answers again')]).toEqual([1, 1]);
     } finally {
       await shop.close();
     }
@@ -115,7 +115,7 @@ describe('while PostgreSQL is away from a worker', () => {
     try {
       await vi.waitFor(async () => expect(await waitingForLock(shop)).toBeGreaterThan(0), WAIT);
       shop.proxy.takeAway();
-      await vi.waitFor(() => expect(shop.times('is away')).toBe(1), WAIT);
+      await vi.waitFor(() => expect(shop.times('is unreachable')).toBe(1), WAIT);
       await unlock();
       await vi.waitFor(() => expect(shop.proxy.refused()).toBeGreaterThan(2), WAIT);
       await shop.expectNoAttemptUsed(placed);
@@ -135,7 +135,7 @@ describe('while PostgreSQL is away from a worker', () => {
     const worker = await shop.start();
     try {
       // Sweeps are refused too, but the message is logged once.
-      await vi.waitFor(() => expect(shop.times('PostgreSQL is away')).toBe(1), WAIT);
+      await vi.waitFor(() => expect(shop.times('is unreachable')).toBe(1), WAIT);
       const held = await shop.active();
       expect(held).toEqual(placed.slice(0, held.length).toSorted());
       expect(held.length).toBeGreaterThan(0);

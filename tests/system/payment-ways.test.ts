@@ -141,7 +141,7 @@ describe('a customer who changes the payment method', () => {
 });
 
 describe('a bank transfer', () => {
-  it('has a unique amount, and pays the order when an admin confirms it, once or twice', async () => {
+  it('has a unique amount, and pays the order when an operator confirms it, once or twice', async () => {
     const all = await Promise.all(Array.from({ length: 5 }, () => shop.awaitingPayment(byTransfer())));
     const amounts = all.map(({ payment }) => payment.transfer?.amount ?? 0);
     expect(new Set(amounts).size).toBe(5);
@@ -156,7 +156,7 @@ describe('a bank transfer', () => {
     expect(await exceptionsOf(orderId)).toEqual([]);
   });
 
-  it('does not expire while its proof waits for an admin, who confirms it', async () => {
+  it('does not expire while its proof waits for an operator, who confirms it', async () => {
     const { orderId, attemptId, payment } = await shop.awaitingPayment(byTransfer());
     expect(
       (await shop.ask(orderId, 'transfer-proof', { reference: 'https://bukti.test/1.jpg' })).status,
@@ -198,7 +198,7 @@ describe('a bank transfer', () => {
     expect((await shop.read(orderId)).status).toBe('closing');
   });
 
-  it('ends when an admin rejects it', async () => {
+  it('ends when an operator rejects it', async () => {
     const before = await held();
     const { orderId, attemptId } = await shop.awaitingPayment(byTransfer(2));
     await shop.ask(orderId, 'transfer-proof', { reference: 'palsu' });
@@ -333,7 +333,7 @@ describe('a refund', () => {
       expect((await refundsOf(orderId)).find(({ id }) => id === refundId)?.state).toBe(state);
     }, patience);
 
-  it('of a second payment is sent without an admin', async () => {
+  it('of a second payment is sent without an operator', async () => {
     const { orderId } = await paid();
     // A second paid link: inserted by the test, as our code opens one at a time.
     const [first] = await attempts(orderId);
@@ -446,7 +446,7 @@ describe('a payment that its bank may take back', () => {
     await shop.until(orderId, 'paid');
   });
 
-  it('holds its order after a chargeback and opens an exception, until an admin decides', async () => {
+  it('holds its order after a chargeback and opens an exception, until an operator decides', async () => {
     const { orderId, attemptId } = await shop.awaitingPayment();
     await shop.gateways.pay(attemptId, { method: 'credit_card' });
     await shop.until(orderId, 'paid');

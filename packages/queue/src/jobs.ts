@@ -72,7 +72,7 @@ const transferProofSchema = orderJobSchema.extend({
   requestedBy: z.string().min(1),
 });
 
-/** A transfer that an admin found on the bank statement. */
+/** A transfer that an operator found on the bank statement. */
 const confirmTransferSchema = z.object({
   attemptId: z.string().min(1),
   amountRupiah: z.int().positive(),
@@ -89,7 +89,7 @@ const rejectTransferSchema = z.object({
   requestedBy: z.string().min(1),
 });
 
-/** An admin requests a refund. A repeated request with the same id makes no second refund. */
+/** An operator requests a refund. A repeated request with the same id makes no second refund. */
 const requestRefundSchema = z.object({
   refundId: z.string().regex(/^[A-Za-z0-9-]{1,46}$/),
   attemptId: z.string().min(1),
@@ -100,7 +100,7 @@ const requestRefundSchema = z.object({
   requestedBy: z.string().min(1),
 });
 
-/** An admin has paid out a manual refund. */
+/** An operator has paid out a manual refund. */
 const recordPayoutSchema = z.object({
   refundId: z.string().min(1),
   /** The bank's reference of the payout. */
@@ -109,7 +109,7 @@ const recordPayoutSchema = z.object({
   requestedBy: z.string().min(1),
 });
 
-/** An admin's decision on a held order. */
+/** An operator's decision on a held order. */
 const heldOrderSchema = z.object({
   orderId: z.uuid(),
   reason: z.string().min(1),
@@ -117,7 +117,7 @@ const heldOrderSchema = z.object({
   requestedBy: z.string().min(1),
 });
 
-/** An admin found money at the bank that matches no known transfer. */
+/** An operator found money at the bank that matches no known transfer. */
 const openExceptionSchema = z.object({
   amountRupiah: z.int().positive(),
   /** The entry on the bank statement. Each counts once. */
