@@ -17,7 +17,7 @@ import { xenditRoutes } from './xendit.ts';
 const CLOCK_FACTOR = 1 / 480;
 const SWEEP_MS = 500;
 
-/** One server that answers as Midtrans and as Xendit, with a control API under /__sim/. */
+/** One server that simulates Midtrans and Xendit, with a control API under /__sim/. */
 export function buildSimulator(config: SimulatorConfig, log?: FastifyBaseLogger): FastifyInstance {
   const app = Fastify({
     ...(log === undefined ? {} : { loggerInstance: log }),
@@ -28,7 +28,7 @@ export function buildSimulator(config: SimulatorConfig, log?: FastifyBaseLogger)
   app.addContentTypeParser('*', { parseAs: 'string' }, (_req, body, done) => done(null, body));
 
   const switches = switchesSchema.parse(config.switches ?? {});
-  // One each, so that a retry's wait, which is a matter of timing, does not change which request fails.
+  // One generator each, so that the number of retries, which depends on timing, does not change which request fails.
   const newRandom = () => createRandom(config.seed ?? 1);
   const [ofFaults, ofWebhookFaults, ofRetries] = [newRandom(), newRandom(), newRandom()];
   const faults = createFaults(ofFaults);
@@ -73,7 +73,7 @@ export function buildSimulator(config: SimulatorConfig, log?: FastifyBaseLogger)
     exportMidtrans: (day) => exportTransactions(midtrans.transactions.all(), day),
   });
   app.get('/health/live', async () => ({ status: 'ok' }));
-  // As a path answers that Midtrans does not have, which an id with a slash in it makes.
+  // Midtrans's answer for an unknown path, which an id with a slash in it makes.
   app.setNotFoundHandler(async (req, reply) =>
     reply.code(404).send({
       timestamp: new Date().toISOString(),
@@ -89,7 +89,7 @@ export function buildSimulator(config: SimulatorConfig, log?: FastifyBaseLogger)
     midtrans.sweep(now);
     xendit.sweep(now);
   }, SWEEP_MS);
-  // Before the connections are closed: nothing may be sent or awaited any more.
+  // Runs before the connections are closed: nothing may be sent or awaited any more.
   app.addHook('preClose', async () => {
     clearInterval(sweep);
     for (const timer of timers) clearTimeout(timer);

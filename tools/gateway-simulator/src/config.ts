@@ -28,13 +28,13 @@ export interface SimulatorConfig {
   xenditCallbackToken: string;
   midtransWebhookUrl: string;
   xenditWebhookUrl: string;
-  /** Where refund events go; without it, where invoice events go. */
+  /** The address of refund events; by default that of invoice events. */
   xenditRefundWebhookUrl?: string | undefined;
-  /** What the gateways' own waits between tries are multiplied by; by default 1/480, two minutes in 250 ms. */
+  /** The factor of the gateways' waits between retries; by default 1/480, two minutes in 250 ms. */
   webhookClockFactor?: number | undefined;
-  /** Waits between tries in place of the gateways' own, after any answer but a 2xx; its length is the number of retries. */
+  /** Replaces the gateways' own waits, after any answer but a 2xx; its length is the number of retries. */
   webhookRetryDelaysMs?: readonly number[];
-  /** Of the faults' chances and of the retries' random shift; 1 by default. */
+  /** The seed of the faults' chances and of the retries' random shift; 1 by default. */
   seed?: number | undefined;
   switches?: Partial<Switches>;
 }

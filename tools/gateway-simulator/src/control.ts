@@ -14,13 +14,13 @@ const amountRupiah = z.number().int().positive().optional();
 const method = z.string().optional();
 const gateway = z.enum(gateways).optional();
 
-/** Nothing is an empty object; what is not JSON is undefined. */
+/** An empty body is an empty object; a body that is not JSON is undefined. */
 function jsonOf(body: unknown): unknown {
   const json = parseJson(body);
   return json === null ? {} : json;
 }
 
-/** A JSON body that fits, on top of `base`; or undefined, and a 400 that names what does not. */
+/** The parsed JSON body with `base` as defaults; or undefined, and a 400 that names the invalid fields. */
 async function read<T>(
   schema: z.ZodType<T>,
   body: unknown,
@@ -29,7 +29,7 @@ async function read<T>(
 ): Promise<T | undefined> {
   const json = z.record(z.string(), z.unknown()).safeParse(jsonOf(body));
   if (!json.success) {
-    await reply.code(400).send({ error: 'the body is no JSON object' });
+    await reply.code(400).send({ error: 'the body is not a JSON object' });
     return undefined;
   }
   const parsed = schema.safeParse({ ...base, ...json.data });
@@ -39,25 +39,25 @@ async function read<T>(
   return undefined;
 }
 
-/** What tests, demos and people tell the simulator to do. README.md has it as a table. */
+/** The control API of tests, demos and people. README.md lists it. */
 export function controlRoutes(
   app: FastifyInstance,
   shared: Shared,
   o: {
-    /** Lets all chance start again. */
+    /** Restarts all random numbers. */
     seed: (seed: number) => void;
     faults: Faults;
     webhookFaults: WebhookFaults;
-    /** By gateway, in the order in which an order id is looked for. */
+    /** By gateway, in the order in which an order id is searched. */
     controls: Readonly<Record<Gateway, Controls>>;
-    /** A day's transactions at Midtrans as CSV; the day in WIB. */
+    /** The transactions of a day (in WIB) at Midtrans, as CSV. */
     exportMidtrans: (day: string) => string;
   },
 ): void {
   const { ledger, webhooks, switches, refundOutcomes } = shared;
   const { controls } = o;
 
-  /** Does it at the gateway that has the order; where both have, at the first that can. */
+  /** Runs at the gateway that has the order; if both have it, at the first that can. */
   const act = (
     of: { orderId: string; gateway?: Gateway | undefined },
     run: (c: Controls) => Outcome,
@@ -70,7 +70,7 @@ export function controlRoutes(
     }
     return outcome;
   };
-  /** POST: 200 with `word` true when it was done, 409 with why not. */
+  /** POST: 200 with `word` true when it was done, or 409 with the reason. */
   function order<T extends { orderId: string; gateway?: Gateway | undefined }>(
     name: string,
     word: string,
@@ -84,7 +84,7 @@ export function controlRoutes(
       return outcome.kind === 'done' ? { [word]: true } : reply.code(409).send({ error: outcome.why });
     });
   }
-  /** POST: takes a setting and answers what was understood. */
+  /** POST: stores a setting and answers with the parsed values. */
   function setting<T>(name: string, schema: z.ZodType<T>, set: (asked: T) => unknown): void {
     app.post(`/__sim/${name}`, async (req, reply) => {
       const asked = await read(schema, req.body, reply);
@@ -100,7 +100,7 @@ export function controlRoutes(
     if (fault.mode === 'none') webhooks.release(fault.gateway);
   });
   app.post('/__sim/switches', async (req, reply) => {
-    // Checked with what is not named as it stands: an absent name must not mean its default.
+    // Absent switches keep their value and do not get their default.
     const all = await read(switchesSchema, req.body, reply, switches);
     return all === undefined ? reply : Object.assign(switches, all);
   });

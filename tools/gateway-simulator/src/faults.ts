@@ -8,8 +8,8 @@ const operation = z.enum(['create', 'status', 'list', 'cancel', 'expire', 'cance
 type Operation = z.infer<typeof operation>;
 
 /**
- * Nothing is processed on hang, reset, http_*, html_* and empty_200: a proxy answers, or nobody. On reset_after,
- * truncated_json and slow the request is processed, and only its answer suffers.
+ * On hang, reset, http_*, html_* and empty_200 the request is not processed: a proxy answers, or the connection fails. On
+ * reset_after, truncated_json and slow the request is processed, and only its answer is faulty.
  */
 const mode = z.enum([
   'none',
@@ -27,9 +27,9 @@ const mode = z.enum([
 ]);
 type Mode = z.infer<typeof mode>;
 
-/** For `slow` how late the answer is, otherwise how long the fault waits. */
+/** For `slow` the delay of the answer, otherwise how long the fault waits. */
 const delayMs = z.number().int().min(0).max(600_000).optional();
-/** For `http_429`: in how many seconds Xendit lets calls through again, by its header. */
+/** For `http_429`: the seconds after which Xendit accepts calls again, by its header. */
 const resetAfterSeconds = z.number().int().min(1).max(3_600).optional();
 export const faultBody = z.strictObject({
   gateway: z.enum(gateways),
@@ -55,7 +55,7 @@ interface Fault {
   resetSeconds?: number | undefined;
 }
 export interface Faults {
-  /** Replaces what was set for the same operation; `none` without an operation clears all of the gateway. */
+  /** Replaces the fault of the same operation; `none` without an operation clears all faults of the gateway. */
   set(fault: z.infer<typeof faultBody>): void;
   script(script: z.infer<typeof scriptBody>): void;
   take(gateway: Gateway, operation: Operation | undefined): Fault | undefined;
@@ -98,7 +98,7 @@ export function createFaults(random: Random): Faults {
   };
 }
 
-/** The gateway and operation of a request. Hosted pages and the control API belong to none and never fail on purpose. */
+/** The gateway and operation of a request. Hosted pages and the control API have none and get no faults. */
 export function operationOf(
   method: string,
   url: string,
@@ -127,7 +127,7 @@ const routes: readonly (readonly [string, Gateway, Operation, RegExp])[] = [
 ];
 
 const reasons = { 429: 'Too many requests', 500: 'Internal server error', 503: 'Service unavailable' };
-/** An HTTP error as the gateway itself writes it; Snap and Core differ. */
+/** An HTTP error in the gateway's format; Snap and Core differ. */
 export function httpError(gateway: Gateway, url: string, status: 429 | 500 | 503): object {
   if (gateway === 'xendit')
     return {
@@ -140,10 +140,10 @@ export function httpError(gateway: Gateway, url: string, status: 429 | 500 | 503
     : { status_code: `${status}`, status_message: reasons[status] };
 }
 
-/** Makes every API request ask `faults` what goes wrong with it. */
+/** Applies the faults to every API request. */
 export function injectFaults(app: FastifyInstance, faults: Faults, closing: AbortSignal): void {
   const late = new WeakMap<FastifyRequest, Fault>();
-  // A wait that ends with the server leaves the request to be cut off by it.
+  // A wait that ends because the server closes leaves the request to be aborted by that.
   const pause = (ms: number) => wait(ms, undefined, { signal: closing, ref: false }).catch(() => {});
 
   app.addHook('onRequest', async (req, reply) => {

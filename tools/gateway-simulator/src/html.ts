@@ -28,7 +28,7 @@ export interface Bill {
   amountRupiah: number;
   description: string;
 }
-/** What a customer pays with at a bank, a counter or in an app. */
+/** The code with which a customer pays at a bank, a counter or in an app. */
 export interface PaymentCode {
   label: string;
   value: string;
@@ -37,13 +37,13 @@ export interface PaymentCode {
 const summary = (b: Bill): string =>
   `<small>Simulator ${escape(b.gateway)} · ${escape(b.orderId)}</small><p>${escape(b.description)}</p><p class="amount">${rupiah(b.amountRupiah)}</p>`;
 
-/** Nothing for an address that is no web page. */
+/** Empty for an address that is no web page. */
 const backLink = (url: string | undefined, label: string, style = ''): string =>
   url !== undefined && /^https?:\/\//i.test(url)
     ? `<a class="button${style}" href="${escape(url)}">${label}</a>`
     : '';
 
-/** Before a method is taken: pay with the first at once, or choose one. `path` is where the forms post to. */
+/** Before a method is chosen: pay with the first at once, or choose one. `path` is the target of the forms. */
 export function choicePage(
   b: Bill,
   path: string,
@@ -63,7 +63,7 @@ export function choicePage(
   );
 }
 
-/** After a method was taken: its codes, and paying as the customer's bank or app would. */
+/** After a method was chosen: its codes, and a button that pays as the customer's bank or app would. */
 export function codePage(
   b: Bill,
   path: string,
@@ -92,6 +92,6 @@ export const closedPage = (message: string, backUrl?: string): string =>
     `<h1>Tidak dapat dibayar</h1><p>${escape(message)}</p>${backLink(backUrl, 'Kembali ke toko')}`,
   );
 
-/** The method of a submitted form; undefined when it names none. */
+/** The method of a submitted form; undefined without one. */
 export const formMethod = (body: unknown): string | undefined =>
   (typeof body === 'string' ? new URLSearchParams(body).get('method') : null) ?? undefined;

@@ -3,7 +3,7 @@ import type { Gateway } from './config.ts';
 interface Payment {
   gateway: Gateway;
   orderId: string;
-  /** The transaction at Midtrans, the invoice at Xendit. */
+  /** The transaction id at Midtrans, the invoice id at Xendit. */
   gatewayRef: string;
   amountRupiah: number;
   method: string;
@@ -22,12 +22,12 @@ export interface MoneyBack {
   at: string;
 }
 
-/** The simulator's own record of money, to compare with what the shop believes. Times are ISO 8601 UTC. */
+/** The simulator's own record of money, to compare with the shop's. Times are ISO 8601 UTC. */
 export interface Ledger {
   readonly payments: readonly Payment[];
   paid(payment: Payment): void;
   paidBack(back: MoneyBack): void;
-  /** Per gateway and order id, in the order of the first payment. */
+  /** For each gateway and order id, in the order of the first payment. */
   orders(): {
     gateway: Gateway;
     orderId: string;

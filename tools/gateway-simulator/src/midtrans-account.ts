@@ -15,7 +15,7 @@ import { fields, sign, statusCode } from './midtrans-wire.ts';
 import type { MoneyBack } from './ledger.ts';
 import type { Shared } from './shared.ts';
 
-/** A Snap page. There is no transaction until its customer takes a method. */
+/** A Snap page. It has no transaction until the customer chooses a method. */
 export interface Session {
   token: string;
   orderId: string;
@@ -24,12 +24,12 @@ export interface Session {
   finishUrl: string | undefined;
   offered: readonly MidtransMethodName[];
   pageExpiresAt: Date;
-  /** Of the method; without `startsAt`, from when it is taken; without any of it, the method's own. */
+  /** The expiry of the method: from `startsAt`, else from its choice; undefined for the method's default. */
   methodExpiry: { startsAt: Date | undefined; durationMs: number } | undefined;
   customFields: Record<string, string>;
   notifyUrls: readonly string[];
   canceledAt?: Date;
-  /** The latest that was opened on this page; after a `deny` there may be another. */
+  /** The latest transaction of this page; after a `deny` there may be another. */
   transaction?: Transaction;
 }
 
@@ -38,27 +38,27 @@ export interface MidtransAccount extends Controls {
   startSession(o: Omit<Session, 'token'>): Session;
   session(token: string): Session | undefined;
   sessionOf(orderId: string): Session | undefined;
-  /** Whether the page itself still takes a payment. */
+  /** Whether the page still accepts a payment. */
   isOpen(s: Session): boolean;
   take(s: Session, method?: string): Outcome;
   payOnPage(s: Session, method?: string): Outcome;
-  /** Changes the state and tells the shop; the money given back, if any, goes to the ledger. */
+  /** Changes the state and notifies the shop; refunded money is entered in the ledger. */
   change(t: Transaction, to: TransactionState): void;
   tell(t: Transaction): void;
-  /** Lets a challenged card pass. */
+  /** Approves a challenged card. */
   approve(t: Transaction): void;
-  /** Ends it, if its time has come and the next sweep has not. */
+  /** Expires it, if its time is over and the sweep has not run yet. */
   refresh(t: Transaction): void;
   describe(
     t: Transaction,
     o: { statusCode: string; message: string; orderId?: string },
   ): Record<string, unknown>;
-  /** refund_chargeback_id: counts up through the account. */
+  /** The next refund_chargeback_id; counts up for the account. */
   nextRefundId(): number;
   bookBack(t: Transaction, kind: MoneyBack['kind'], ref: string, amountRupiah: number): void;
 }
 
-/** The merchant's account at Midtrans: pages and transactions, and what customers and banks do to them. */
+/** The merchant's account at Midtrans: pages and transactions, and acts of customers and banks. */
 export function createMidtransAccount(
   shared: Shared,
   decideRefunds: (account: MidtransAccount, orderId: string, outcome: 'succeed' | 'fail') => Outcome,
@@ -152,7 +152,7 @@ export function createMidtransAccount(
     t !== undefined && t.state === 'pending' && t.expiresAt.getTime() > Date.now();
 
   const take: MidtransAccount['take'] = (s, asked) => {
-    if (!canTake(s)) return refused('no method can be chosen: one is, or the page is closed');
+    if (!canTake(s)) return refused('no method can be chosen: one is chosen already, or the page is closed');
     const method = pickMethod(s, asked);
     if (method === undefined) return refused('this method is not offered');
     tell(open(s, method));
@@ -164,14 +164,13 @@ export function createMidtransAccount(
       change(t, 'expire');
   };
 
-  /** The transaction that a payment goes to; a code outlives its page. */
+  /** The transaction that a payment goes to. A payment code outlives its page. */
   const payable = (s: Session, asked: string | undefined, evenIfClosed: boolean): Transaction | Outcome => {
     const t = s.transaction;
     if (t) refresh(t);
     if (t && (isCodeOpen(t) || (evenIfClosed && canMove(t, 'settlement') && t.paidAt === undefined)))
       return asked === undefined || asked === t.method ? t : refused(`${t.method} was chosen already`);
-    if (!canTake(s) && !(evenIfClosed && t === undefined))
-      return refused('nothing payable under this orderId');
+    if (!canTake(s) && !(evenIfClosed && t === undefined)) return refused('this orderId has nothing to pay');
     const method = pickMethod(s, asked);
     return method === undefined ? refused('this method is not offered') : open(s, method);
   };
@@ -204,7 +203,7 @@ export function createMidtransAccount(
   const sessionOf = (orderId: string) => sessions.get(tokenOf.get(orderId) ?? '');
   const withTransaction = (orderId: string, run: (t: Transaction) => Outcome): Outcome => {
     const t = transactions.find(orderId);
-    return t ? run(t) : refused('no transaction under this orderId: no method was chosen');
+    return t ? run(t) : refused('this orderId has no transaction: no method was chosen');
   };
 
   const account: MidtransAccount = {
@@ -240,26 +239,26 @@ export function createMidtransAccount(
     knows: (orderId) => tokenOf.has(orderId) || transactions.find(orderId) !== undefined,
     choose(orderId, method) {
       const s = sessionOf(orderId);
-      return s ? take(s, method) : refused('no page under this orderId');
+      return s ? take(s, method) : refused('this orderId has no page');
     },
     pay(orderId, o) {
       const s = sessionOf(orderId);
-      return s ? pay(s, o) : refused('no page under this orderId');
+      return s ? pay(s, o) : refused('this orderId has no page');
     },
     deny(orderId, method) {
       const s = sessionOf(orderId);
-      if (!s) return refused('no page under this orderId');
+      if (!s) return refused('this orderId has no page');
       const t = s.transaction?.state === 'authorize' ? s.transaction : payable(s, method, false);
       if ('kind' in t) return t;
       change(t, 'deny');
       return done;
     },
-    /** Ends the method, and the page with it when it has none: as time does. */
+    /** Expires the transaction, or the page if it has none, as time does. */
     expire(orderId) {
       const s = sessionOf(orderId);
       const t = s?.transaction ?? (s ? undefined : transactions.find(orderId));
       if (s) s.pageExpiresAt = new Date(Math.min(s.pageExpiresAt.getTime(), Date.now()));
-      if (!t) return s ? done : refused('nothing under this orderId');
+      if (!t) return s ? done : refused('this orderId has no page');
       if (!canMove(t, 'expire')) return refused(`a ${t.state} transaction does not expire`);
       t.expiresAt = new Date();
       change(t, 'expire');

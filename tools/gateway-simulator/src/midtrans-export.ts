@@ -11,7 +11,7 @@ function feeRupiah(t: Transaction): number {
   return 'rupiah' in fee ? fee.rupiah : Math.round((t.amountRupiah * fee.percent) / 100);
 }
 
-/** The transactions that began on a day (YYYY-MM-DD in WIB), as the dashboard exports them. No field needs quotes. */
+/** The transactions that began on a day (YYYY-MM-DD in WIB), in the dashboard's export format. No field needs quotes. */
 export function exportTransactions(transactions: Iterable<Transaction>, day: string): string {
   const rows = [...transactions]
     .filter((t) => wib(t.createdAt).startsWith(day))

@@ -5,8 +5,8 @@ const REMEMBERED_MS = 300_000;
 const MAX_KEY_LENGTH = 46;
 
 /**
- * `Idempotency-Key` of Core's POSTs: a success is answered again for five minutes whatever the new body says, and a retry
- * while the first runs is a 202. On Snap's create by a switch. https://docs.midtrans.com/reference/api-headers
+ * `Idempotency-Key` of Core's POSTs: a success is replayed for five minutes, whatever the new body is, and a retry while the
+ * first request runs gets a 202. A switch applies it to Snap's create. https://docs.midtrans.com/reference/api-headers
  */
 export function replayByKey(app: FastifyInstance, switches: Switches) {
   const seen = new Map<string, { at: number; code: number; body: string | undefined }>();

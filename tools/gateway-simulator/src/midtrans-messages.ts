@@ -2,7 +2,7 @@ import type { Switches } from './switches.ts';
 
 type Language = Switches['midtransLanguage'];
 
-/** English as documented or seen. Of the Indonesian, only the duplicate order id was seen; the rest is our translation. */
+/** English texts are documented or observed. Of the Indonesian ones only the duplicate order id is; the rest is ours. */
 const messages = {
   snapDenied: {
     en: 'Access denied due to unauthorized transaction, please check client or server key',

@@ -1,8 +1,8 @@
-/** One way to pay on the Snap page. Bounds and expiries are those of the documentation, and change now and then. */
+/** A payment method of the Snap page. Bounds and expiries are those of the documentation, which changes now and then. */
 export interface MidtransMethod {
   label: string;
   paymentType: string;
-  /** What the customer is shown: a QR text, a number, or nothing but a button. */
+  /** What the page shows to the customer: a QR text, a number, or only a button. */
   code: 'qr' | 'va' | 'bill' | 'counter' | 'none';
   bank?: string;
   refund: 'none' | 'full' | 'partial';
@@ -10,9 +10,9 @@ export interface MidtransMethod {
   minRupiah: number;
   maxRupiah: number;
   expiryMinutes: number;
-  /** Rails on which GET status answers the transaction id as order_id. */
+  /** For these methods GET status has the transaction id in order_id. */
   isBiSnap: boolean;
-  /** What Midtrans keeps of a payment; invented, for the export only. */
+  /** Midtrans's fee for a payment; invented, only for the export. */
   fee: { percent: number } | { rupiah: number };
 }
 
@@ -54,7 +54,7 @@ const payLater = {
   fee: { percent: 2 },
 } as const;
 
-/** By the name that enabled_payments uses. */
+/** By their name in enabled_payments. */
 const midtransMethods = {
   qris: {
     ...wallet,
@@ -132,7 +132,7 @@ export const methodOf = (name: MidtransMethodName): MidtransMethod => midtransMe
 const names = Object.keys(midtransMethods) as MidtransMethodName[];
 const vas = names.filter((name) => midtransMethods[name].paymentType === 'bank_transfer');
 
-/** What an entry of enabled_payments stands for; nothing for a method that is not simulated. */
+/** The methods that an entry of enabled_payments stands for; none for a method that is not simulated. */
 function named(entry: string): readonly MidtransMethodName[] {
   if (entry === 'bank_transfer') return [...vas, 'echannel'];
   if (entry === 'cstore') return ['indomaret', 'alfamart'];
@@ -140,7 +140,7 @@ function named(entry: string): readonly MidtransMethodName[] {
   return names.filter((name) => name === entry);
 }
 
-/** The methods a page offers, in the order above: those asked for that allow the amount. */
+/** The methods of a page, in the order above: the requested ones that allow the amount. */
 export function offeredMethods(
   enabled: readonly string[] | undefined,
   amountRupiah: number,

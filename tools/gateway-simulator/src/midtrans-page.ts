@@ -9,7 +9,7 @@ interface Route {
   Params: { token: string; version: string; kind: string };
 }
 
-/** The hosted Snap page, under each of the paths it has been seen at. */
+/** The hosted Snap page, under each of its known paths. */
 export function midtransPages(app: FastifyInstance, account: MidtransAccount): void {
   for (const path of ['v2/vtweb', 'v3/redirection', 'v4/redirection']) {
     const at = `/snap/${path}/:token`;
@@ -56,7 +56,7 @@ function whyClosed(s: Session): string {
   return 'Batas waktu pembayaran sudah lewat.';
 }
 
-/** Unsigned, and only for show: https://docs.midtrans.com/reference/backend-integration */
+/** Unsigned, and only for display: https://docs.midtrans.com/reference/backend-integration */
 function finishUrl(s: Session): string | undefined {
   if (s.finishUrl === undefined || !URL.canParse(s.finishUrl)) return undefined;
   const url = new URL(s.finishUrl);

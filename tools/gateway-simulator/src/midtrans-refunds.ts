@@ -23,12 +23,12 @@ export const refundBody = z
   .nullable()
   .transform((body) => body ?? { refund_key: undefined, amount: undefined, reason: '' });
 
-/** The codes are those of Core's body: https://docs.midtrans.com/reference/refund-transaction */
+/** The codes of Core's body: https://docs.midtrans.com/reference/refund-transaction */
 export type RefundAnswer =
   | { kind: 'answer'; body: Record<string, unknown> }
   | { kind: 'refused'; code: '202' | '406' | '412' | '414'; message: MessageName };
 
-/** Refunds from `settlement` or `partial_refund`, to where the method allows it. */
+/** Refunds a transaction in `settlement` or `partial_refund`, if its method allows it. */
 export function refund(
   shared: Shared,
   account: MidtransAccount,
@@ -84,7 +84,7 @@ export function refund(
   return { kind: 'answer', body: made.answer };
 }
 
-/** The bank has paid: the second notification, and only now money in the ledger. */
+/** The bank has sent the refund: the second notification goes out, and the ledger gets the money. */
 function confirm(account: MidtransAccount, t: Transaction, r: TransactionRefund): void {
   if (r.bankConfirmedAt) return;
   r.bankConfirmedAt = new Date();
@@ -92,16 +92,16 @@ function confirm(account: MidtransAccount, t: Transaction, r: TransactionRefund)
   account.tell(t);
 }
 
-/** Midtrans has no word for a refund that fails after it was accepted. */
+/** Midtrans has no state for a refund that fails after it was accepted. */
 export function decideMidtransRefunds(
   account: MidtransAccount,
   orderId: string,
   outcome: 'succeed' | 'fail',
 ): Outcome {
-  if (outcome === 'fail') return refused('an accepted refund of Midtrans does not fail');
+  if (outcome === 'fail') return refused('an accepted refund of Midtrans cannot fail');
   const t = account.transactions.find(orderId);
   const open = t?.refunds.filter(({ bankConfirmedAt }) => bankConfirmedAt === undefined) ?? [];
-  if (!t || open.length === 0) return refused('no open refund under this orderId');
+  if (!t || open.length === 0) return refused('this orderId has no open refund');
   for (const r of open) confirm(account, t, r);
   return done;
 }

@@ -15,15 +15,15 @@ export type TransactionState =
   | 'partial_chargeback';
 
 /**
- * Where each state may lead. https://docs.midtrans.com/docs/transaction-status-cycle, and from `cancel` and `expire` the
- * payment that arrives too late, which only the control API brings about.
+ * The next states of each state. https://docs.midtrans.com/docs/transaction-status-cycle. From `cancel` and `expire` a late
+ * payment leads on, which only the control API makes.
  */
 export const moves: Readonly<Record<TransactionState, readonly TransactionState[]>> = {
   pending: ['authorize', 'capture', 'settlement', 'deny', 'cancel', 'expire'],
   authorize: ['capture', 'deny', 'cancel', 'expire'],
-  // deny: a merchant refuses a challenged card.
+  // deny: the merchant refuses a challenged card.
   capture: ['settlement', 'deny', 'cancel', 'chargeback', 'partial_chargeback'],
-  // deny: the reversal within minutes of some banks and counters.
+  // deny: some banks and counters reverse a payment within minutes.
   settlement: ['refund', 'partial_refund', 'chargeback', 'partial_chargeback', 'deny'],
   partial_refund: ['partial_refund', 'refund', 'chargeback', 'partial_chargeback'],
   partial_chargeback: ['partial_chargeback', 'chargeback'],
@@ -34,7 +34,7 @@ export const moves: Readonly<Record<TransactionState, readonly TransactionState[
   chargeback: [],
 };
 
-/** States in which the customer's money is with the merchant, all of it or what is left. */
+/** States in which the merchant has the customer's money, in full or in part. */
 export const paidStates: ReadonlySet<TransactionState> = new Set([
   'capture',
   'settlement',
@@ -50,7 +50,7 @@ export interface TransactionRefund {
   createdAt: Date;
   /** Set by the second notification. */
   bankConfirmedAt?: Date;
-  /** What was answered, for a repeated key. */
+  /** The answer, replayed for a repeated key. */
   answer: Record<string, unknown>;
 }
 
@@ -59,9 +59,9 @@ export interface Transaction {
   orderId: string;
   method: MidtransMethodName;
   state: TransactionState;
-  /** Of a card: whether the fraud check let it pass, or asks the merchant. */
+  /** For a card: the decision of the fraud check; `challenge` asks the merchant. */
   fraud: 'accept' | 'challenge' | 'deny';
-  /** What the page asked for; a payment may bring another amount. */
+  /** The amount of the page; a payment may have another amount. */
   amountRupiah: number;
   createdAt: Date;
   expiresAt: Date;
@@ -81,7 +81,7 @@ export const refundedRupiah = (t: Transaction): number =>
 
 export const canMove = (t: Transaction, to: TransactionState): boolean => moves[t.state].includes(to);
 
-/** Ask `canMove` first: a move that the table does not have is a bug. */
+/** Call `canMove` first: a move that the table does not have is a bug. */
 export function move(t: Transaction, to: TransactionState): void {
   if (!canMove(t, to)) throw new Error(`A ${t.state} transaction cannot become ${to}.`);
   t.state = to;
@@ -91,9 +91,9 @@ export interface Transactions {
   open(
     o: Omit<Transaction, 'id' | 'state' | 'fraud' | 'refunds' | 'chargedBackRupiah' | 'number' | 'reference'>,
   ): Transaction;
-  /** By order id the latest of that order, or by transaction id. */
+  /** By order id, the latest transaction of the order; or by transaction id. */
   find(id: string): Transaction | undefined;
-  /** Those that may still expire. */
+  /** The transactions that may still expire. */
   waiting(): Iterable<Transaction>;
   all(): Iterable<Transaction>;
 }

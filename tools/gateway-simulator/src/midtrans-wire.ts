@@ -4,13 +4,13 @@ import { paidStates, refundedRupiah, type Transaction } from './midtrans-transac
 import type { Switches } from './switches.ts';
 import { decimals, wib } from './wire.ts';
 
-/** The signature covers neither the status nor the refunds. https://docs.midtrans.com/docs/https-notification-webhooks */
+/** The signature does not cover the status and the refunds. https://docs.midtrans.com/docs/https-notification-webhooks */
 export const sign = (body: Record<string, unknown>, secret: string): string =>
   createHash('sha512')
     .update([body.order_id, body.status_code, body.gross_amount, secret].join(''))
     .digest('hex');
 
-/** What the body says of its outcome; a notification and GET status differ on what was ended. */
+/** The status_code of the body; a notification and GET status differ for ended transactions. */
 export function statusCode(t: Transaction, where: 'notification' | 'status', s: Switches): string {
   if (t.state === 'pending') return s.midtransDanaSample && t.method === 'dana' ? '200' : '201';
   if (t.state === 'capture' && t.fraud === 'challenge') return '201';
@@ -20,7 +20,7 @@ export function statusCode(t: Transaction, where: 'notification' | 'status', s: 
   return '200';
 }
 
-/** The fields of a transaction, as notifications and GET status have them; what does not apply is left out. */
+/** The fields of a transaction in notifications and GET status, without those that do not apply. */
 export function fields(
   t: Transaction,
   o: { statusCode: string; message: string; orderId: string; secret: string; switches: Switches },

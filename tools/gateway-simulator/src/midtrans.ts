@@ -65,7 +65,7 @@ function startOf(given: string | undefined): Date | undefined {
   return Number.isNaN(at) ? undefined : new Date(at);
 }
 
-/** `page_expiry` is the page's alone; `expiry` is the method's, and the page's too where that has none of its own. */
+/** `page_expiry` applies to the page only; `expiry` applies to the method, and to a page without its own. */
 function expiries(o: z.infer<typeof createBody>): Pick<Session, 'pageExpiresAt' | 'methodExpiry'> {
   const now = Date.now();
   const methodExpiry = o.expiry && {
@@ -126,7 +126,7 @@ export function midtransRoutes(app: FastifyInstance, shared: Shared): MidtransAc
       return refuse(400, `expiry.duration ${text('invalid')}`);
     const current = transactions.find(details.order_id);
     if (current) account.refresh(current);
-    // A session ends with its method; what was ended or denied leaves the order id free again.
+    // A session ends with its method; an ended or denied one leaves the order id free.
     if (current && !['deny', 'cancel', 'expire'].includes(current.state))
       return refuse(switches.midtransDuplicateOrderStatus, text(current.paidAt ? 'paid' : 'taken'));
     const offered = offeredMethods(parsed.data.enabled_payments, details.gross_amount);
@@ -168,7 +168,7 @@ export function midtransRoutes(app: FastifyInstance, shared: Shared): MidtransAc
     },
   );
 
-  /** A body whose status_code is an error goes out as HTTP 200, or with that status by a switch. */
+  /** A body whose status_code is an error is sent with HTTP 200, or by a switch with that status. */
   const core = (reply: FastifyReply, body: Record<string, unknown>) => {
     const code = Number(body.status_code);
     if (switches.midtransTrueHttpStatus && code >= 400 && code !== 407) reply.code(code);
@@ -208,7 +208,7 @@ export function midtransRoutes(app: FastifyInstance, shared: Shared): MidtransAc
     },
   );
 
-  /** What an action does when the transaction allows it: the code and the words of its answer; null when it does not. */
+  /** The effect of an action, with the code and message of its answer; null if the transaction does not allow it. */
   const actions: Record<string, (t: Transaction) => readonly [string, MessageName] | null> = {
     cancel(t) {
       if (!['pending', 'authorize', 'capture'].includes(t.state)) return null;
@@ -259,7 +259,7 @@ export function midtransRoutes(app: FastifyInstance, shared: Shared): MidtransAc
           });
         const outcome = refund(shared, account, t, asked.data, text('refundRequest'));
         if (outcome.kind === 'answer') return core(reply, outcome.body);
-        // The bank's no looks like a success: HTTP 200, a body below 400, and nothing paid back.
+        // A refusal by the bank looks like a success: HTTP 200, a body below 400, and no refund.
         if (outcome.code === '202') {
           const body = account.describe(t, { statusCode: '202', message: text(outcome.message) });
           return core(reply, { ...body, refund_amount: decimals(0) });

@@ -6,8 +6,8 @@ import type { Switches } from './switches.ts';
 const WINDOW_MS = 60_000;
 
 /**
- * Counts each endpoint's requests in fixed windows of a minute, when a switch says how many may come. Xendit tells what
- * is left in three headers. https://docs.xendit.co/apidocs/rate-limits
+ * Counts each endpoint's requests in fixed windows of a minute, if a switch sets a limit. Xendit reports the remaining
+ * requests in three headers. https://docs.xendit.co/apidocs/rate-limits
  */
 export function limitRates(app: FastifyInstance, switches: Switches): void {
   const windows = new Map<string, { endsAt: number; used: number }>();
@@ -18,7 +18,7 @@ export function limitRates(app: FastifyInstance, switches: Switches): void {
   app.addHook('onRequest', async (req, reply) => {
     const called = operationOf(req.method, req.url);
     const limit = called && limits[called.gateway]();
-    // A fault before us may have answered already.
+    // An earlier fault may have answered already.
     if (!called || limit == null || reply.sent) return;
     const endpoint = `${called.gateway} ${called.operation ?? req.method}`;
     const now = Date.now();

@@ -2,15 +2,15 @@ import { z } from 'zod';
 import { type Gateway, gateways } from './config.ts';
 
 /**
- * What becomes of refunds. succeed: accepted, and confirmed after a while. pending: accepted, and then nothing. refuse:
+ * The outcomes of refunds. succeed: accepted, and confirmed after a while. pending: accepted, and never confirmed. refuse:
  * Midtrans 202, Xendit `errorCode`. fail: Midtrans 414, Xendit accepted and later FAILED with `failureCode`.
  */
 export const refundOutcomeBody = z.strictObject({
   gateway: z.enum(gateways),
   outcome: z.enum(['succeed', 'refuse', 'fail', 'pending']),
-  /** Given, the open refunds of this order are decided now (succeed or fail); the next refunds are left alone. */
+  /** If given, the open refunds of this order are decided now (succeed or fail), and later refunds are not affected. */
   orderId: z.string().optional(),
-  /** How many refunds; without it, until told otherwise. */
+  /** The number of refunds; without it, all until the next call. */
   times: z.number().int().positive().optional(),
   errorCode: z.string().min(1).default('INSUFFICIENT_BALANCE'),
   failureCode: z

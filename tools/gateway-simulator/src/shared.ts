@@ -4,14 +4,14 @@ import type { RefundOutcomes } from './refund-outcomes.ts';
 import type { Switches } from './switches.ts';
 import type { Webhooks } from './webhooks.ts';
 
-/** What both gateways share. Held in memory: a restart forgets every instrument. */
+/** State and services of both gateways, in memory: a restart forgets all payments. */
 export interface Shared {
   config: SimulatorConfig;
-  /** Changed in place by the control API. */
+  /** The control API changes it in place. */
   switches: Switches;
   ledger: Ledger;
   refundOutcomes: RefundOutcomes;
   webhooks: Webhooks;
-  /** Runs something later, unless the simulator has stopped by then. */
+  /** Runs a function later, unless the simulator has stopped by then. */
   later(delayMs: number, run: () => void): void;
 }

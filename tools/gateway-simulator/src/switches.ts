@@ -1,12 +1,12 @@
 import { z } from 'zod';
 
 /**
- * What the gateways' documents leave open, and what a test wants otherwise. Each default is what is believed, or what is
- * usual; README.md says what each is for.
+ * Behaviour that the gateways' documents leave open, or that a test changes. Each default is the likely or the usual
+ * behaviour; README.md explains each switch.
  */
 export const switchesSchema = z.strictObject({
   midtransLanguage: z.enum(['en', 'id']).default('en'),
-  /** Core's business errors as real HTTP statuses, not as HTTP 200 with the status in the body. */
+  /** Core's business errors have real HTTP statuses instead of HTTP 200 with the status in the body. */
   midtransTrueHttpStatus: z.boolean().default(false),
   midtransDuplicateOrderStatus: z.union([z.literal(400), z.literal(406), z.literal(409)]).default(400),
   midtransIdempotentCreate: z.boolean().default(false),
@@ -18,23 +18,23 @@ export const switchesSchema = z.strictObject({
   midtransUnknownTokenStatus: z.number().int().min(400).max(499).default(404),
   midtransPagePath: z.enum(['v2/vtweb', 'v3/redirection', 'v4/redirection']).default('v3/redirection'),
   midtransBiSnapByOrderId: z.boolean().default(true),
-  /** DANA's pending as in its sample: "PENDING" with status_code 200. */
+  /** DANA's pending state is as in its documented sample: "PENDING" with status_code 200. */
   midtransDanaSample: z.boolean().default(false),
-  /** How a card's success begins: captured, for the merchant to review, or only authorized. */
+  /** The first state of a card payment: captured, challenged (the merchant reviews it), or only authorized. */
   midtransCard: z.enum(['capture', 'challenge', 'authorize']).default('capture'),
-  /** What the same refund_key with the same amount answers: the stored answer, or 406 as for another amount. */
+  /** The answer to the same refund_key with the same amount: the stored answer, or 406 as for another amount. */
   midtransRefundKey: z.enum(['replay', 'duplicate']).default('replay'),
-  /** Requests a minute and an endpoint; null: no limit. */
+  /** Requests a minute for each endpoint; null: no limit. */
   midtransRatePerMinute: z.number().int().positive().nullable().default(null),
   xenditRatePerMinute: z.number().int().positive().nullable().default(null),
   xenditCreateStatus: z.union([z.literal(200), z.literal(201)]).default(200),
-  /** Creates are refused with this error_code; null: they are not. */
+  /** Creates are refused with this error_code; null: they are accepted. */
   xenditCreateError: z.string().min(1).nullable().default(null),
   xenditExpireErrorStatus: z.union([z.literal(404), z.literal(400)]).default(404),
   xenditUniqueExternalId: z.boolean().default(false),
   xenditWebhookId: z.enum(['stable', 'new_each_try', 'absent']).default('stable'),
   xenditSettledWebhook: z.boolean().default(false),
-  /** Whether a payment after expiry is told at all, an option of the dashboard. */
+  /** Whether a payment after expiry causes a webhook, an option of the dashboard. */
   xenditTellLatePayments: z.boolean().default(true),
   /** Channels whose refunds differ from xendit-methods.ts. */
   xenditRefundable: z.record(z.string(), z.enum(['none', 'full', 'partial'])).default({}),
@@ -42,7 +42,7 @@ export const switchesSchema = z.strictObject({
   xenditOneRefundAtATime: z.boolean().default(false),
   /** fees_paid_amount of paid invoices, in rupiah; null: absent. */
   xenditFeeRupiah: z.number().int().min(0).nullable().default(null),
-  /** How long after a refund was accepted the bank decides. */
+  /** The time from the acceptance of a refund to the bank's decision. */
   refundDelayMs: z.number().int().min(0).max(600_000).default(200),
 });
 export type Switches = z.infer<typeof switchesSchema>;

@@ -4,7 +4,7 @@ import { type Gateway, gateways } from './config.ts';
 import type { Random } from './random.ts';
 import { decimals } from './wire.ts';
 
-/** A message before it is sent. `sign` makes a Midtrans signature over whatever its body then says. */
+/** A message before it is sent. `sign` makes a Midtrans signature for any body. */
 export interface Message {
   gateway: Gateway;
   url: string;
@@ -52,20 +52,20 @@ export const webhookFaultBody = z
   })
   .refine((f) => (onlyOf[f.mode] ?? f.gateway) === f.gateway, {
     path: ['mode'],
-    message: "not one of this gateway's faults",
+    message: 'not a fault of this gateway',
   });
 
-/** What is done with a message: sent one after another, each after its delay; none for a dropped one. */
+/** The messages to send, one after another, each after its delay; none for a dropped message. */
 interface Plan {
   fault: Mode;
   sends: { message: Message; delayMs: number }[];
 }
 
 export interface WebhookFaults {
-  /** Several modes may be set at once, and the first that fires counts; `none` clears all of the gateway. */
+  /** Several modes may be set at once, and the first that fires is used; `none` clears all of the gateway. */
   set(fault: z.infer<typeof webhookFaultBody>): void;
   plan(message: Message): Plan;
-  /** The message that a reorder holds back, if any, which is then sent as it is. */
+  /** The message that a reorder holds back, if there is one; it is then sent unchanged. */
   release(gateway: Gateway): Message | undefined;
 }
 
@@ -160,7 +160,7 @@ function spoil(m: Message, how: Exclude<Mode, 'reorder'>): Message[] {
   }
 }
 
-/** One rupiah more than was paid, and validly signed: as a fee that the customer paid on top. */
+/** One rupiah more than was paid, with a valid signature, like a fee that the customer paid on top. */
 function wrongAmount(m: Message): Message {
   const more = (value: unknown) => (typeof value === 'number' ? value + 1 : value);
   if (m.gateway === 'xendit') {

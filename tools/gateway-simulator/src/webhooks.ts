@@ -5,22 +5,22 @@ import type { Random } from './random.ts';
 import type { Message, WebhookFaults } from './webhook-faults.ts';
 
 const MINUTE = 60_000;
-/** The records kept for /__sim/webhooks; older ones are forgotten. */
+/** The number of records for /__sim/webhooks; older ones are dropped. */
 const MAX_RECORDS = 5000;
 const MAX_HOPS = 5;
 
 interface Policy {
   timeoutMs: number;
-  /** Waits before each retry, at the most. */
+  /** The maximal wait before each retry. */
   waitsMs: readonly number[];
-  /** The part of a wait that chance may take away. */
+  /** The random part of a wait, which may shorten it. */
   shift: number;
-  /** How many retries an answer of this status (null: none came) leads to. */
+  /** The number of retries after an answer of this status (null: no answer). */
   retriesAfter(status: number | null): number;
 }
 
 /**
- * https://docs.midtrans.com/docs/https-notification-webhooks: the first retry comes 33 s to 2 min after the first try.
+ * https://docs.midtrans.com/docs/https-notification-webhooks: the first retry is 33 s to 2 min after the first attempt.
  * https://docs.xendit.co/apidocs/webhook-behavior.
  */
 const policies: Record<Gateway, Policy> = {
@@ -50,20 +50,20 @@ export interface WebhookRecord {
   url: string;
   headers: Record<string, string>;
   body: unknown;
-  /** What was done to it on purpose. */
+  /** The injected fault. */
   fault: string;
   state: 'waiting' | 'delivered' | 'gave_up' | 'dropped' | 'held';
-  /** `status` is null when nothing answered. */
+  /** `status` is null without an answer. */
   tries: { at: string; status: number | null }[];
 }
 
 export interface Webhooks {
   /** Sends in the background. */
   send(message: Message): void;
-  /** Sends what a reorder still holds back, when no other message came to swap it with. */
+  /** Sends the message that a reorder holds back, if no other one came to swap it with. */
   release(gateway: Gateway): void;
   records(): readonly WebhookRecord[];
-  /** Gives up what is under way and empties the records; tells how many were under way. */
+  /** Drops the messages that are waiting and empties the records; returns the number of dropped messages. */
   forget(): number;
   stop(): void;
 }
@@ -72,9 +72,9 @@ export function createWebhooks(o: {
   faults: WebhookFaults;
   random: Random;
   clockFactor: number;
-  /** In place of the gateways' own waits and rules: after any answer but a 2xx. */
+  /** Replaces the gateways' own waits and rules: applies after any answer but a 2xx. */
   delaysMs: readonly number[] | undefined;
-  /** Whether a retry carries a webhook-id of its own. */
+  /** Whether each retry has a new webhook-id. */
   isNewIdEachTry: () => boolean;
   onGiveUp: (url: string) => void;
 }): Webhooks {
@@ -89,7 +89,7 @@ export function createWebhooks(o: {
     return made;
   };
 
-  /** The wait before a retry, or undefined when there is none. `made` counts the retries so far. */
+  /** The wait before a retry, or undefined without one. `made` is the number of retries so far. */
   const waitAfter = (gateway: Gateway, status: number | null, made: number): number | undefined => {
     if (status !== null && status >= 200 && status < 300) return undefined;
     if (o.delaysMs) return o.delaysMs[made];
@@ -132,7 +132,7 @@ export function createWebhooks(o: {
     const { signal } = stopped;
     const entries = sends.map((s) => ({ s, entry: record(s.message, fault, 'waiting') }));
     void (async () => {
-      // The second is sent once the first was tried, so that a swapped pair arrives in that order.
+      // The second message is sent after the first attempt of the first, so that a swapped pair arrives in that order.
       for (const { s, entry } of entries) {
         const { promise: tried, resolve: onFirstTry } = Promise.withResolvers<void>();
         void deliver(s, entry, signal, onFirstTry).catch(() => {
@@ -161,7 +161,7 @@ export function createWebhooks(o: {
   };
 }
 
-/** The status answered, or null. Only 307 and 308 are followed, as they keep the method and the body. */
+/** The status of the answer, or null. Only 307 and 308 are followed, as they keep method and body. */
 async function post(m: Message, signal: AbortSignal): Promise<number | null> {
   let url = m.url;
   try {

@@ -1,4 +1,4 @@
-/** The HTTP status of each error_code, where it is not 400. From the error models of xendit-node. */
+/** The HTTP status of each error_code that is not 400. From the error models of xendit-node. */
 const statuses: Record<string, number> = {
   INVALID_API_KEY: 401,
   REQUEST_FORBIDDEN_ERROR: 403,

@@ -5,7 +5,7 @@ import { methodOf, type XenditMethodName } from './xendit-methods.ts';
 
 type InvoiceState = 'PENDING' | 'PAID' | 'SETTLED' | 'EXPIRED';
 
-/** Where each state may lead. A failed attempt and a refund change nothing. https://docs.xendit.co/xeninvoice/statuses */
+/** The next states of each state. A failed attempt and a refund change nothing. https://docs.xendit.co/xeninvoice/statuses */
 const invoiceMoves: Readonly<Record<InvoiceState, readonly InvoiceState[]>> = {
   PENDING: ['PAID', 'EXPIRED'],
   PAID: ['SETTLED'],
@@ -41,11 +41,11 @@ export interface Invoice {
   chosen?: XenditMethodName;
   /** Eleven digits: the VA number or payment code. */
   number: string;
-  /** Also of a payment after expiry, which the invoice itself does not show. */
+  /** A payment after expiry is here too, but the invoice itself does not show it. */
   payment?: InvoicePayment;
 }
 
-/** Identity, and how it was paid where `state` says that it was: what webhooks and reads have in common. */
+/** The fields that webhooks and reads share: ids, and the payment if `state` is a paid one. */
 export function invoiceFields(i: Invoice, state: string, feeRupiah: number | null): Record<string, unknown> {
   const isPaid = state === 'PAID' || state === 'SETTLED';
   return {
@@ -110,11 +110,11 @@ export interface XenditInvoices extends Omit<Controls, 'decideRefunds'> {
     o: { method?: string | undefined; amountRupiah?: number | undefined; evenIfClosed: boolean },
   ): Outcome;
   end(i: Invoice): void;
-  /** Ends it, if its time has come and the next sweep has not. */
+  /** Expires it, if its time is over and the sweep has not run yet. */
   refresh(i: Invoice): void;
 }
 
-/** The merchant's invoices at Xendit, and what customers do to them. */
+/** The merchant's invoices at Xendit, and acts of customers. */
 export function createXenditInvoices(shared: Shared): XenditInvoices {
   const { config, switches, ledger, webhooks } = shared;
   const invoices: Invoice[] = [];
@@ -153,7 +153,7 @@ export function createXenditInvoices(shared: Shared): XenditInvoices {
 
   const take: XenditInvoices['take'] = (i, asked) => {
     const method = pick(i, asked);
-    if (!isOpen(i)) return refused('nothing payable under this orderId');
+    if (!isOpen(i)) return refused('this orderId has nothing to pay');
     if (method === undefined) return refused('this method is not offered');
     i.chosen = method;
     return done;
@@ -161,9 +161,9 @@ export function createXenditInvoices(shared: Shared): XenditInvoices {
 
   const payInvoice: XenditInvoices['payInvoice'] = (i, o) => {
     refresh(i);
-    // Too late: the money is taken and told, and the invoice stays as it is.
+    // Late: the payment is taken and reported, and the invoice stays expired.
     const isLate = i.state === 'EXPIRED' && i.payment === undefined && o.evenIfClosed;
-    if (!isOpen(i) && !isLate) return refused('nothing payable under this orderId');
+    if (!isOpen(i) && !isLate) return refused('this orderId has nothing to pay');
     const method = pick(i, o.method);
     if (method === undefined) return refused('this method is not offered');
     const { idPrefix } = methodOf(method);
@@ -192,14 +192,14 @@ export function createXenditInvoices(shared: Shared): XenditInvoices {
     return done;
   };
 
-  /** Of several invoices under one external_id the one that fits, or else the latest. */
+  /** The invoice of an external_id that fits, else the latest one. */
   const pickInvoice = (orderId: string, fits: (i: Invoice) => boolean): Invoice | undefined => {
     const found = byExternalId.get(orderId) ?? [];
     return found.findLast(fits) ?? found.at(-1);
   };
   const on = (orderId: string, fits: (i: Invoice) => boolean, run: (i: Invoice) => Outcome): Outcome => {
     const found = pickInvoice(orderId, fits);
-    return found ? run(found) : refused('no invoice under this orderId');
+    return found ? run(found) : refused('this orderId has no invoice');
   };
 
   return {
@@ -236,9 +236,9 @@ export function createXenditInvoices(shared: Shared): XenditInvoices {
     knows: (orderId) => byExternalId.has(orderId),
     choose: (orderId, method) => on(orderId, isOpen, (i) => take(i, method)),
     pay: (orderId, o) => on(orderId, isOpen, (i) => payInvoice(i, o)),
-    /** A failed attempt leaves the invoice PENDING, and is not told. */
+    /** A failed attempt leaves the invoice PENDING, without a webhook. */
     deny: (orderId) =>
-      on(orderId, isOpen, (i) => (isOpen(i) ? done : refused('nothing payable under this orderId'))),
+      on(orderId, isOpen, (i) => (isOpen(i) ? done : refused('this orderId has nothing to pay'))),
     expire: (orderId) =>
       on(orderId, isOpen, (i) => {
         if (i.state !== 'PENDING') return refused(`a ${i.state} invoice does not expire`);
@@ -258,14 +258,14 @@ export function createXenditInvoices(shared: Shared): XenditInvoices {
         },
       ),
     reverse: () => refused('Xendit invoices are not reversed'),
-    chargeback: () => refused('Xendit invoices know no chargeback'),
+    chargeback: () => refused('Xendit invoices have no chargeback'),
     notify: (orderId, o) =>
       on(
         orderId,
         (i) => o.gatewayRef === undefined || i.id === o.gatewayRef,
         (i) => {
           if (o.gatewayRef !== undefined && i.id !== o.gatewayRef)
-            return refused('no such invoice under this orderId');
+            return refused('this orderId has no such invoice');
           const state = o.status ?? (i.payment ? 'PAID' : i.state);
           tell(i, i.state === 'SETTLED' && o.status === undefined ? 'SETTLED' : state);
           return done;

@@ -1,15 +1,15 @@
-/** One channel of an invoice. `refund` is what is believed; the xenditRefundable switch says otherwise. */
+/** A channel of an invoice. `refund` is the likely behaviour; the switch xenditRefundable overrides it. */
 export interface XenditMethod {
   label: string;
   paymentMethod: 'QR_CODE' | 'EWALLET' | 'BANK_TRANSFER' | 'RETAIL_OUTLET' | 'CREDIT_CARD';
-  /** Of the payment_id. */
+  /** The prefix of the payment_id. */
   idPrefix: string;
   refund: 'none' | 'full' | 'partial';
 }
 
 const wallet = { paymentMethod: 'EWALLET', idPrefix: 'ewc_', refund: 'partial' } as const;
 
-/** By the name that payment_methods and payment_channel use. */
+/** By their name in payment_methods and payment_channel. */
 const xenditMethods = {
   QRIS: { label: 'QRIS', paymentMethod: 'QR_CODE', idPrefix: 'qrpy_', refund: 'partial' },
   DANA: { ...wallet, label: 'DANA' },

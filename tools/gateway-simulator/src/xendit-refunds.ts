@@ -31,7 +31,7 @@ const listQuery = z.object({
 });
 
 type RefundState = 'PENDING' | 'SUCCEEDED' | 'FAILED' | 'CANCELLED';
-/** Where each state may lead: the channel decides, or the merchant takes it back first. */
+/** The next states of each state: the channel decides, unless the merchant cancels first. */
 export const refundMoves: Readonly<Record<RefundState, readonly RefundState[]>> = {
   PENDING: ['SUCCEEDED', 'FAILED', 'CANCELLED'],
   SUCCEEDED: [],
@@ -77,7 +77,7 @@ type Checked =
   | { kind: 'no'; code: string; why: string };
 const no = (code: string, why: string): Checked => ({ kind: 'no', code, why });
 
-/** `/refunds`: accepted as PENDING, decided later, and told then. Invoices do not change. */
+/** `/refunds`: accepted as PENDING, decided later, with a webhook then. Invoices do not change. */
 export function xenditRefundRoutes(
   app: FastifyInstance,
   shared: Shared,
@@ -135,7 +135,7 @@ export function xenditRefundRoutes(
     const { payment } = invoice;
     if (!payment) return no('INELIGIBLE_TRANSACTION', 'The invoice is not paid');
     if (asked.currency !== undefined && asked.currency !== 'IDR')
-      return no('API_VALIDATION_ERROR', 'currency is not that of the payment');
+      return no('API_VALIDATION_ERROR', 'currency differs from that of the payment');
     const allowed = switches.xenditRefundable[payment.method] ?? methodOf(payment.method).refund;
     if (allowed === 'none') return no('REFUND_NOT_SUPPORTED', `${payment.method} cannot be refunded`);
     const standing = refunds.filter(
@@ -178,7 +178,7 @@ export function xenditRefundRoutes(
     if (asked.reference_id !== undefined) byReference.add(asked.reference_id);
     if (planned.outcome !== 'pending')
       shared.later(switches.refundDelayMs, () => {
-        // A merchant may have cancelled it, or the control API decided it.
+        // Meanwhile the merchant may have cancelled it, or the control API decided it.
         if (r.state !== 'PENDING') return;
         if (planned.outcome === 'fail') decide(r, 'FAILED', planned.failureCode);
         else decide(r, 'SUCCEEDED');
@@ -252,7 +252,7 @@ export function xenditRefundRoutes(
   return {
     decideRefunds(orderId, outcome) {
       const pending = refunds.filter((r) => r.invoice.externalId === orderId && r.state === 'PENDING');
-      if (pending.length === 0) return refused('no open refund under this orderId');
+      if (pending.length === 0) return refused('this orderId has no open refund');
       for (const r of pending)
         if (outcome === 'succeed') decide(r, 'SUCCEEDED');
         else decide(r, 'FAILED', 'REFUND_FAILED');

@@ -58,7 +58,7 @@ const isWithin = (at: Date | undefined, after: Date | undefined, before: Date | 
   (after === undefined || (at !== undefined && at > after)) &&
   (before === undefined || (at !== undefined && at < before));
 
-/** What is wrong with a create beyond its shape: an error_code and why, or nothing. */
+/** The error_code and reason for a create that is invalid beyond its shape; undefined for a valid one. */
 function objection(asked: Asked): readonly [string, string] | undefined {
   if (asked.currency !== 'IDR') return ['UNSUPPORTED_CURRENCY', `${asked.currency} is not supported`];
   if (asked.amount < 1) return ['AMOUNT_BELOW_MINIMUM_LIMIT', 'The amount is below the minimum'];
@@ -78,7 +78,7 @@ export function xenditRoutes(app: FastifyInstance, shared: Shared): Controls {
 
   const available = (i: Invoice, method: XenditMethod['paymentMethod']) =>
     i.offered.filter((name) => methodOf(name).paymentMethod === method);
-  // Of an invoice that a late payment found EXPIRED, nothing of that payment shows.
+  // A late payment does not show in an invoice that is EXPIRED.
   const wire = (i: Invoice) => ({
     ...invoiceFields(i, i.state, switches.xenditFeeRupiah),
     merchant_profile_picture_url: `${config.publicUrl}/logo.png`,
@@ -174,7 +174,7 @@ export function xenditRoutes(app: FastifyInstance, shared: Shared): Controls {
           isWithin(i.expiresAt, q.expired_after, q.expired_before),
       )
       .toReversed();
-    // The page after the one that ended with this invoice.
+    // The page after the one that ends with this invoice.
     const start = q.last_invoice === undefined ? 0 : found.findIndex(({ id }) => id === q.last_invoice) + 1;
     return found.slice(start, start + q.limit).map(wire);
   });
@@ -185,7 +185,7 @@ export function xenditRoutes(app: FastifyInstance, shared: Shared): Controls {
     return found ? wire(found) : fail(reply, 'INVOICE_NOT_FOUND_ERROR', 'Could not find invoice');
   });
 
-  // The action is a parameter so that "expire!" and "expire%21" are the same.
+  // The action is a parameter, so that "expire!" and "expire%21" are the same.
   app.post<{ Params: { id: string; action: string } }>(
     '/invoices/:id/:action',
     { preHandler: auth },

@@ -21,7 +21,7 @@ interface Hook {
 }
 const received: Hook[] = [];
 const secrets = { midtrans: [keys.midtrans], xendit: ['token'] };
-/** What the shop makes of a webhook. */
+/** The shop's reading of a webhook. */
 const understood = (name: 'midtrans' | 'xendit', hook: Hook) =>
   GATEWAYS[name].webhooks?.receive(hook, secrets[name]);
 const transactionIdIn = (hook: Hook): string => {
@@ -64,7 +64,7 @@ afterAll(async () => {
   shop.close();
 });
 
-/** Only who waits for an answer that never comes should wait a short time. */
+/** A short timeout only for tests that wait for an answer that never comes. */
 const make = (
   name: 'midtrans' | 'xendit',
   key = keys[name],
@@ -83,7 +83,7 @@ const request = (attemptId: string): PaymentRequest => ({
   customer: { name: 'Budi <b>', email: 'budi@example.test', phone: '081234567890' },
   description: 'Pesanan <script>',
 });
-/** Creates a payment and tells the path of its page. */
+/** Creates a payment and returns the path of its page. */
 async function active(g: PaymentGateway, attemptId: string) {
   const made = await g.create(request(attemptId));
   if (made.kind !== 'active') throw new Error(JSON.stringify(made));
@@ -99,7 +99,7 @@ const hookFor = (path: string, id: string) =>
   });
 
 describe.each(['midtrans', 'xendit'] as const)('%s adapter', (name) => {
-  it('creates, is paid on the hosted page, and says so', async () => {
+  it('creates a payment, reads it as paid on the hosted page, and gets its webhook', async () => {
     const id = `pay-${name}-1`;
     const g = make(name);
     expect(await g.status({ attemptId: id })).toEqual({ kind: 'not_started' });
@@ -142,7 +142,7 @@ describe.each(['midtrans', 'xendit'] as const)('%s adapter', (name) => {
     expect(await g.create(request(id))).toMatchObject({ kind: 'unknown' });
   });
 
-  it('can be paid through the control API once', async () => {
+  it('reads a payment paid through the control API, which works once', async () => {
     const id = `pay-${name}-2`;
     await make(name).create(request(id));
     expect((await post('/__sim/pay', { orderId: id })).status).toBe(200);
@@ -150,7 +150,7 @@ describe.each(['midtrans', 'xendit'] as const)('%s adapter', (name) => {
     expect(await make(name).status({ attemptId: id })).toMatchObject({ kind: 'paid' });
   });
 
-  it('closes a payment so that its page cannot be paid, however often it is asked', async () => {
+  it('closes a payment so that its page cannot be paid, however often it is called', async () => {
     const id = `close-${name}-1`;
     const g = make(name);
     const { url, ...instrument } = await active(g, id);
@@ -162,7 +162,7 @@ describe.each(['midtrans', 'xendit'] as const)('%s adapter', (name) => {
     expect(await g.status(instrument)).not.toMatchObject({ kind: 'paid' });
   });
 
-  it('finds a payment paid that it was to close', async () => {
+  it('finds that a payment to be closed is paid', async () => {
     const id = `close-${name}-2`;
     const g = make(name);
     const { url: _, ...instrument } = await active(g, id);
@@ -171,36 +171,39 @@ describe.each(['midtrans', 'xendit'] as const)('%s adapter', (name) => {
     expect(await g.status(instrument)).toMatchObject({ kind: 'paid' });
   });
 
-  it.each(['hang', 'reset', 'http_500', 'html_502'])('does not call a payment closed on %s', async (mode) => {
-    const id = `close-${name}-${mode.replace('_', '-')}`;
-    const g = make(name);
-    const { url: _, ...instrument } = await active(g, id);
-    await post('/__sim/faults', { gateway: name, mode });
-    try {
-      const outcome = await hasty(name, mode).close(instrument);
-      expect(outcome).toMatchObject({ kind: 'unknown' });
-      expect(JSON.stringify(outcome)).not.toContain(keys[name]);
-    } finally {
-      await post('/__sim/faults', { gateway: name, mode: 'none' });
-    }
-    expect(await g.close(instrument)).toEqual({ kind: 'closed' });
-  });
+  it.each(['hang', 'reset', 'http_500', 'html_502'])(
+    'does not report a payment as closed on %s',
+    async (mode) => {
+      const id = `close-${name}-${mode.replace('_', '-')}`;
+      const g = make(name);
+      const { url: _, ...instrument } = await active(g, id);
+      await post('/__sim/faults', { gateway: name, mode });
+      try {
+        const outcome = await hasty(name, mode).close(instrument);
+        expect(outcome).toMatchObject({ kind: 'unknown' });
+        expect(JSON.stringify(outcome)).not.toContain(keys[name]);
+      } finally {
+        await post('/__sim/faults', { gateway: name, mode: 'none' });
+      }
+      expect(await g.close(instrument)).toEqual({ kind: 'closed' });
+    },
+  );
 
-  it('does not call a payment closed with a wrong key, or one that nobody made', async () => {
+  it('does not report a payment as closed with a wrong key, or an unknown payment', async () => {
     const g = make(name);
     const { url: _, ...instrument } = await active(g, `close-${name}-3`);
     expect(await make(name, 'wrong-secret').close(instrument)).toMatchObject({ kind: 'unknown' });
-    expect((await g.close({ attemptId: `nobody-${name}` })).kind).not.toBe('closed');
+    expect((await g.close({ attemptId: `unknown-${name}` })).kind).not.toBe('closed');
     expect(await g.close({ attemptId: '../x' })).toEqual({ kind: 'unknown', code: 'bad_attempt_id' });
   });
 
-  it('is declined for a wrong key and does not repeat it', async () => {
+  it('is declined for a wrong key, and does not repeat the call', async () => {
     const r = await make(name, 'wrong-secret').create(request(`pay-${name}-3`));
     expect(r).toMatchObject({ kind: 'declined' });
     expect(JSON.stringify(r)).not.toContain('wrong-secret');
   });
 
-  it.each(['hang', 'reset', 'http_500', 'html_502'])('is unknown on %s', async (mode) => {
+  it.each(['hang', 'reset', 'http_500', 'html_502'])('reports unknown on %s', async (mode) => {
     await post('/__sim/faults', { gateway: name, mode });
     const started = Date.now();
     try {
@@ -213,7 +216,7 @@ describe.each(['midtrans', 'xendit'] as const)('%s adapter', (name) => {
     expect(Date.now() - started).toBeLessThan(2500);
   });
 
-  it('is not sent when nothing listens, and the breaker then opens', async () => {
+  it('reports not_sent when nothing listens, and then opens the breaker', async () => {
     const closed = createServer();
     await new Promise<void>((resolve) => closed.listen(0, '127.0.0.1', resolve));
     const { port } = closed.address() as AddressInfo;
@@ -222,7 +225,7 @@ describe.each(['midtrans', 'xendit'] as const)('%s adapter', (name) => {
     for (let i = 0; i < 5; i += 1)
       expect(await g.create(request(`pay-${name}-5`))).toMatchObject({ kind: 'not_sent' });
     expect(await g.create(request(`pay-${name}-5`))).toEqual({ kind: 'not_sent', code: 'breaker_open' });
-    // Asking has a breaker of its own, so it still goes to the gateway.
+    // Status checks have a breaker of their own, so they still reach the gateway.
     for (let i = 0; i < 5; i += 1)
       expect(await g.status({ attemptId: 'a' })).toEqual({ kind: 'unknown', code: 'ECONNREFUSED' });
     expect(await g.status({ attemptId: 'a' })).toEqual({ kind: 'unknown', code: 'breaker_open' });
@@ -249,7 +252,7 @@ describe('a Midtrans payment for which a method was chosen', () => {
     expect((await fetch(`${base}${url}/pay`, { method: 'POST' })).status).toBe(410);
   });
 
-  it('can still be paid, and chooses once', async () => {
+  it('can still be paid, and its method is chosen once', async () => {
     const g = make('midtrans');
     const { url: _, ...instrument } = await active(g, 'chosen-2');
     expect((await post('/__sim/choose', { orderId: 'chosen-2' })).status).toBe(200);
@@ -258,21 +261,21 @@ describe('a Midtrans payment for which a method was chosen', () => {
     expect(await g.close(instrument)).toEqual({ kind: 'paid' });
   });
 
-  it('is not called closed while its page may still be paid', async () => {
+  it('is not reported as closed while its page may still be paid', async () => {
     const g = make('midtrans');
     const { url: _, ...instrument } = await active(g, 'chosen-3');
-    // Without its token the session cannot be cancelled, so a method could still be chosen.
+    // Without the token the session cannot be cancelled, so a method could still be chosen.
     expect(await g.close({ attemptId: 'chosen-3' })).toEqual({ kind: 'pending' });
     expect(await g.close(instrument)).toEqual({ kind: 'closed' });
   });
 });
 
-it('gives the same Xendit invoice when a create is repeated', async () => {
+it('Xendit returns the same invoice when a create is repeated', async () => {
   const g = make('xendit');
   expect(await g.create(request('again-1'))).toEqual(await g.create(request('again-1')));
 });
 
-/** Created and paid; what the adapter then needs to know of it. */
+/** Creates a payment and pays it; returns what the adapter then needs. */
 async function paidAt(name: 'midtrans' | 'xendit', attemptId: string, method?: string) {
   const g = make(name);
   const { url: _, ...instrument } = await active(g, attemptId);
@@ -301,7 +304,7 @@ const moneyBack = async (orderId: string): Promise<unknown[]> => {
 describe.each(['midtrans', 'xendit'] as const)('a refund at %s', (name) => {
   const wallet = name === 'midtrans' ? 'gopay' : 'DANA';
 
-  it('is pending until the gateway has sent the money, once, however often it is asked for', async () => {
+  it('is pending until the gateway has sent the money once, however often it is requested', async () => {
     const id = `refund-${name}-1`;
     const { g, instrument } = await paidAt(name, id, wallet);
     const asked = part(instrument, `rf-${name}-1`);
@@ -363,7 +366,7 @@ describe.each(['midtrans', 'xendit'] as const)('a refund at %s', (name) => {
     expect(await moneyBack(`refund-${name}-3`)).toEqual([]);
   });
 
-  it('is not possible for a bank transfer, nor of a part of an OVO payment, whether or not the method is known', async () => {
+  it('is impossible for a bank transfer and for a part of an OVO payment, with or without a known method', async () => {
     const bank = await paidAt(name, `refund-${name}-4`, name === 'midtrans' ? 'bca_va' : 'BCA');
     const ovo = await paidAt(name, `refund-${name}-5`, name === 'midtrans' ? 'ovo' : 'OVO');
     for (const { g, instrument, status } of [bank, ovo])
@@ -381,7 +384,7 @@ describe.each(['midtrans', 'xendit'] as const)('a refund at %s', (name) => {
     });
   });
 
-  it('and a create had no effect when the gateway says 429, and status does not know', async () => {
+  it('and a create report not_sent on 429, and status reports unknown', async () => {
     const { g, instrument } = await paidAt(name, `refund-${name}-6`, wallet);
     await post('/__sim/faults', { gateway: name, mode: 'http_429' });
     const { transactionId: _, ...byOrder } = instrument;
@@ -395,8 +398,8 @@ describe.each(['midtrans', 'xendit'] as const)('a refund at %s', (name) => {
   });
 });
 
-describe('a Midtrans payment on rails that put another id into order_id', () => {
-  it('is found by its own id and by ours, and refunded, and nobody else’s is taken for it', async () => {
+describe('a Midtrans payment whose order_id has another id', () => {
+  it('is found by its own id and by ours, and refunded, and never confused with another payment', async () => {
     const { g, instrument, status } = await paidAt('midtrans', 'rail-1', 'dana');
     expect(status).toMatchObject({ method: 'dana', amountRupiah: 150_000 });
     expect(await g.status(instrument)).toEqual(status);
@@ -415,7 +418,7 @@ describe('a Midtrans payment on rails that put another id into order_id', () => 
     expect(await g.refund(part(instrument, 'rf-rail-1'))).toMatchObject({ kind: 'pending' });
   });
 
-  it('answers to nothing but its own id where Midtrans wants it so', async () => {
+  it('is found only by its own id if Midtrans requires that', async () => {
     await switched({ midtransBiSnapByOrderId: false });
     try {
       const g = make('midtrans');
@@ -428,7 +431,7 @@ describe('a Midtrans payment on rails that put another id into order_id', () => 
         kind: 'paid',
         method: 'bank_transfer:bsi',
       });
-      // Without the id nobody may say that it is closed.
+      // Without the id the adapter must not report it as closed.
       expect(await g.close(instrument)).toEqual({ kind: 'pending' });
       expect(await g.close({ ...instrument, transactionId })).toEqual({ kind: 'paid' });
     } finally {
@@ -454,8 +457,8 @@ it.each([
   expect(status).toMatchObject({ method, mayReverse, paidAt: expect.any(Date) });
 });
 
-describe('a payment that does not stay as it was', () => {
-  it('at Midtrans is paid by another try after it was denied, whichever id is asked about', async () => {
+describe('a payment that changes afterwards', () => {
+  it('at Midtrans is paid by another attempt after it was denied, by either id', async () => {
     const g = make('midtrans');
     const { url: _, ...instrument } = await active(g, 'deny-1');
     await post('/__sim/deny', { orderId: 'deny-1', method: 'credit_card' });
@@ -472,7 +475,7 @@ describe('a payment that does not stay as it was', () => {
     expect(now).not.toMatchObject({ transactionId });
   });
 
-  it('at Midtrans is undone within minutes, charged back, or waits for a review', async () => {
+  it('at Midtrans is reversed within minutes, charged back, or waits for a review', async () => {
     const permata = await paidAt('midtrans', 'undone-1', 'permata_va');
     await post('/__sim/reverse', { orderId: 'undone-1' });
     expect(await permata.g.status(permata.instrument)).toEqual({
@@ -499,7 +502,7 @@ describe('a payment that does not stay as it was', () => {
     }
   });
 
-  it('comes late: Midtrans then says paid, and Xendit tells and goes on saying expired', async () => {
+  it('that is late reads as paid at Midtrans, and as expired at Xendit in spite of its webhook', async () => {
     for (const name of ['midtrans', 'xendit'] as const) {
       const id = `late-${name}`;
       const g = make(name);
@@ -523,7 +526,7 @@ describe('a payment that does not stay as it was', () => {
   });
 });
 
-it('reads Midtrans in its other language and with true HTTP statuses', async () => {
+it('the adapter reads Midtrans in Indonesian and with true HTTP statuses', async () => {
   await switched({ midtransLanguage: 'id', midtransTrueHttpStatus: true, midtransDuplicateOrderStatus: 406 });
   try {
     const g = make('midtrans');
@@ -546,7 +549,7 @@ it('reads Midtrans in its other language and with true HTTP statuses', async () 
   }
 });
 
-it('lists what Xendit was paid, with its fee, and nothing of Midtrans, which has no list', async () => {
+it('the adapter lists the paid invoices of Xendit with their fees, and has no list of Midtrans', async () => {
   const from = new Date(Date.now() - 1000);
   await switched({ xenditFeeRupiah: 1500 });
   try {

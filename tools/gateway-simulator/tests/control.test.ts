@@ -16,20 +16,20 @@ describe('the control API', () => {
     ['faults', { gateway: 'xendit', mode: 'reset', probability: 2 }, 'probability'],
     ['faults', { gateway: 'xendit', mode: 'reset', tmies: 1 }, 'tmies'],
     ['script', { gateway: 'xendit', steps: [{ mode: 'x' }] }, 'steps.0.mode'],
-    ['webhook-faults', { gateway: 'xendit', mode: 'bad_signature' }, "not one of this gateway's faults"],
+    ['webhook-faults', { gateway: 'xendit', mode: 'bad_signature' }, 'not a fault of this gateway'],
     ['pay', {}, 'orderId'],
     ['pay', { orderId: 'x', amountRupiah: 0.5 }, 'amountRupiah'],
     ['seed', { seed: 'x' }, 'seed'],
     ['switches', { midtransLanguage: 'fr' }, 'midtransLanguage'],
     ['switches', { midtransLanguag: 'id' }, 'midtransLanguag'],
     ['refund-outcome', { gateway: 'xendit', outcome: 'maybe' }, 'outcome'],
-    ['choose', 'text', 'no JSON object'],
-  ])('refuses %s %j and names what is wrong', async (name, body, reason) => {
+    ['choose', 'text', 'not a JSON object'],
+  ])('refuses %s %j and names the invalid field', async (name, body, reason) => {
     const refused = await sim.control(name, body);
     expect([refused.status, refused.body.error]).toEqual([400, expect.stringContaining(reason)]);
   });
 
-  it('changes the switches that are named and no other', async () => {
+  it('changes only the switches that are named', async () => {
     await sim.control('switches', { midtransLanguage: 'id' });
     await sim.control('switches', { xenditCreateStatus: 201 });
     expect(await sim.show('switches')).toEqual({
@@ -41,8 +41,8 @@ describe('the control API', () => {
     await sim.control('switches', { midtransLanguage: 'en', xenditCreateStatus: 200 });
   });
 
-  it('says why something cannot be done', async () => {
-    expect((await sim.control('pay', { orderId: 'nobody' })).body).toEqual({
+  it('answers with the reason when something cannot be done', async () => {
+    expect((await sim.control('pay', { orderId: 'unknown-1' })).body).toEqual({
       error: 'no gateway knows this orderId',
     });
     await sim.page('why-1');
@@ -52,7 +52,7 @@ describe('the control API', () => {
     });
   });
 
-  it('acts at the gateway that is named when both have the order', async () => {
+  it('acts at the named gateway when both have the order', async () => {
     await sim.page('both-1');
     await sim.invoice('both-1');
     await sim.control('pay', { orderId: 'both-1', gateway: 'xendit' });
@@ -63,7 +63,7 @@ describe('the control API', () => {
     expect(ledger.filter((o) => o.orderId === 'both-1')).toHaveLength(2);
   });
 
-  it('exports a day of Midtrans as a merchant downloads it', async () => {
+  it('exports a day of Midtrans in the format of the dashboard', async () => {
     await sim.page('csv-1');
     await sim.control('pay', { orderId: 'csv-1', method: 'bca_va' });
     const today = new Date(Date.now() + 7 * 3_600_000).toISOString().slice(0, 10);
@@ -101,13 +101,13 @@ describe.each([
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
     });
 
-  it('offers methods, shows the code of the one taken, is paid and leads back, without a script', async () => {
+  it('offers methods, shows the code of the chosen one, is paid and links back, without a script', async () => {
     const path = await open(`${gateway}-page-1`);
     const choice = (await sim.call(path, {})).text;
     expect(choice).toContain('<html lang="id">');
     expect(choice).toContain('<legend>Metode pembayaran</legend>');
     expect(choice).toContain(`value="${va}"`);
-    // What people and scripts press first: pays with the default.
+    // The button that people and scripts press first: it pays with the default method.
     expect(choice).toContain(`<form method="post" action="${path}/pay"><button>Bayar`);
     expect(choice).toContain('Batal dan kembali ke toko');
     expect((await post(`${path}/choose`, va)).status).toBe(303);
@@ -120,7 +120,7 @@ describe.each([
     for (const page of [choice, code, paid]) expect(page).not.toContain('<script');
   });
 
-  it('takes the method of the form', async () => {
+  it('uses the method of the form', async () => {
     const path = await open(`${gateway}-page-2`);
     await post(`${path}/pay`, wallet);
     expect(await sim.show<Json[]>('payments')).toContainEqual(
@@ -128,7 +128,7 @@ describe.each([
     );
   });
 
-  it('does not take a method that it does not offer', async () => {
+  it('refuses a method that it does not offer', async () => {
     const path = await open(`${gateway}-page-3`);
     expect((await post(`${path}/pay`, 'cash')).text).not.toContain('Pembayaran berhasil');
     expect((await sim.call('/web/nothing', {})).status).toBe(404);

@@ -29,7 +29,7 @@ describe('a fault before the request is processed', () => {
     ['html_502', 502, '<html>'],
     ['html_200', 200, '<html>'],
     ['empty_200', 200, ''],
-  ])('%s answers and makes nothing', async (mode, status, text) => {
+  ])('%s answers without an effect', async (mode, status, text) => {
     await fault('xendit', mode, { operation: 'create' });
     const answer = await create(`before-${mode}`);
     expect([answer.status, answer.text]).toEqual([status, expect.stringContaining(text)]);
@@ -38,7 +38,7 @@ describe('a fault before the request is processed', () => {
     expect(await countOf(`before-${mode}`)).toBe(0);
   });
 
-  it('reset cuts the connection, and hang answers nothing', async () => {
+  it('reset closes the connection, and hang does not answer', async () => {
     await fault('xendit', 'reset', { operation: 'create' });
     await expect(create('before-reset')).rejects.toThrow('fetch failed');
     await fault('xendit', 'hang', { operation: 'create' });
@@ -53,7 +53,7 @@ describe('a fault before the request is processed', () => {
     expect(await countOf('before-reset')).toBe(0);
   });
 
-  it('is written as Snap and as Core write it', async () => {
+  it('has the error format of Snap or of Core', async () => {
     await fault('midtrans', 'http_503');
     expect((await sim.midtrans('POST', '/snap/v1/transactions', snap('x'))).body).toHaveProperty(
       'error_messages',
@@ -63,13 +63,13 @@ describe('a fault before the request is processed', () => {
 });
 
 describe('a fault after the request was processed', () => {
-  it('reset_after cuts the connection, and the work is done', async () => {
+  it('reset_after closes the connection after the effect', async () => {
     await fault('xendit', 'reset_after', { operation: 'create' });
     await expect(create('after-reset')).rejects.toThrow('fetch failed');
     expect(await countOf('after-reset')).toBe(1);
   });
 
-  it('truncated_json answers half of it', async () => {
+  it('truncated_json sends half of the answer', async () => {
     await fault('xendit', 'truncated_json', { operation: 'create' });
     const answer = await create('after-truncated');
     expect([answer.status, answer.body]).toEqual([200, {}]);
@@ -77,7 +77,7 @@ describe('a fault after the request was processed', () => {
     expect(await countOf('after-truncated')).toBe(1);
   });
 
-  it('slow lets the webhook come before the answer', async () => {
+  it('slow lets the webhook arrive before the answer', async () => {
     await fault('xendit', 'slow', { operation: 'create', delayMs: 500, times: 1 });
     let answered = false;
     const slow = create('after-slow').then((answer) => {
@@ -93,8 +93,8 @@ describe('a fault after the request was processed', () => {
   });
 });
 
-describe('which requests fail', () => {
-  it('goes by gateway and operation', async () => {
+describe('the requests that fail', () => {
+  it('are selected by gateway and operation', async () => {
     await fault('midtrans', 'http_500', { operation: 'refund' });
     await sim.page('op-1');
     await sim.control('pay', { orderId: 'op-1' });
@@ -120,25 +120,25 @@ describe('which requests fail', () => {
     ['POST', '/refunds', 'xendit', 'refund'],
     ['GET', '/refunds/x', 'xendit', 'status'],
     ['POST', '/refunds/x/cancel', 'xendit', 'cancel'],
-  ])('%s %s is %s %s', (method, url, gateway, operation) => {
+  ])('include %s %s as %s %s', (method, url, gateway, operation) => {
     expect(operationOf(method, url)).toEqual({ gateway, operation });
   });
 
   it.each(['/__sim/faults', '/web/x/pay', '/snap/v3/redirection/x', '/health/live'])(
-    '%s never does',
+    'never include %s',
     (url) => {
       expect(operationOf('POST', url)).toBeUndefined();
     },
   );
 
-  it('ends after so many times', async () => {
+  it('are limited in number', async () => {
     await fault('xendit', 'http_500', { times: 2 });
     const seen = [];
     for (let i = 0; i < 3; i += 1) seen.push((await invoices('x')).status);
     expect(seen).toEqual([500, 500, 200]);
   });
 
-  it('follows a script, each step for the next call that fits', async () => {
+  it('follow a script, each step for the next matching call', async () => {
     await sim.control('script', {
       gateway: 'xendit',
       steps: [
@@ -153,7 +153,7 @@ describe('which requests fail', () => {
     expect(seen).toEqual([200, 502, 200, 503, 200]);
   });
 
-  it('is a matter of chance that a seed repeats', () => {
+  it('are drawn at random, and repeated by a seed', () => {
     const draw = () => {
       const faults = createFaults(createRandom(7));
       faults.set({ gateway: 'xendit', mode: 'reset', probability: 0.5 });
@@ -165,7 +165,7 @@ describe('which requests fail', () => {
   });
 });
 
-it('limits rates an endpoint when a switch says so', async () => {
+it('an endpoint has a rate limit if a switch sets one', async () => {
   await sim.control('switches', { xenditRatePerMinute: 2, midtransRatePerMinute: 1 });
   try {
     const seen = [];

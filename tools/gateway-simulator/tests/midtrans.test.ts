@@ -11,8 +11,8 @@ beforeAll(async () => {
 afterAll(() => sim.close());
 const switches = (changes: Json) => sim.control('switches', changes);
 
-describe('the table of moves', () => {
-  it('leads only to states of its own, and ends', () => {
+describe('the table of transaction states', () => {
+  it('has only known states, and ends', () => {
     const states = new Set(Object.keys(moves));
     for (const next of Object.values(moves)) for (const state of next) expect(states).toContain(state);
     expect(Object.entries(moves).flatMap(([state, next]) => (next.length === 0 ? [state] : []))).toEqual([
@@ -22,13 +22,13 @@ describe('the table of moves', () => {
     ]);
   });
 
-  it('takes late money only in what was ended, and gives no state back to pending', () => {
+  it('accepts late payments only after cancel and expire, and never returns to pending', () => {
     expect([moves.cancel, moves.expire]).toEqual([['settlement'], ['settlement']]);
     expect(Object.values(moves).flat()).not.toContain('pending');
   });
 });
 
-it('signs as the documented example', () => {
+it('the signature equals the documented example', () => {
   const body = { order_id: 'INV-2026-000123-1', status_code: '200', gross_amount: '150000.00' };
   expect(sign(body, 'SB-Mid-server-DUMMYKEY1234567890')).toMatch(/^893bf1c3bdae81e6a4355e3bc3d6f164/);
   expect(sign({ ...body, gross_amount: '150000' }, 'SB-Mid-server-DUMMYKEY1234567890')).toMatch(
@@ -37,7 +37,7 @@ it('signs as the documented example', () => {
 });
 
 describe('a Snap page', () => {
-  it('has no transaction until a method is taken', async () => {
+  it('has no transaction until a method is chosen', async () => {
     await sim.page('page-1');
     const before = await sim.midtrans('GET', '/v2/page-1/status');
     expect([before.status, before.body.status_code]).toEqual([200, '404']);
@@ -46,7 +46,7 @@ describe('a Snap page', () => {
     expect(await sim.status('page-1')).toMatchObject({ status_code: '201', transaction_status: 'pending' });
   });
 
-  it('is made again under the same order id until a method is taken, and the old token dies', async () => {
+  it('is created again with the same order id until a method is chosen, and the old token becomes invalid', async () => {
     const first = await sim.page('page-2');
     const second = await sim.page('page-2');
     expect(second).not.toBe(first);
@@ -77,7 +77,7 @@ describe('a Snap page', () => {
     expect((await sim.control('pay', { orderId: 'page-3' })).status).toBe(409);
   });
 
-  it('leaves the order id free after a cancel, and an id finds the latest transaction', async () => {
+  it('leaves the order id free after a cancel, and the id finds the latest transaction', async () => {
     await sim.page('page-4');
     await sim.control('choose', { orderId: 'page-4' });
     const old = (await sim.status('page-4')).transaction_id;
@@ -93,7 +93,7 @@ describe('a Snap page', () => {
     await sim.hookWhere(({ body }) => body.transaction_id === old && body.transaction_status === 'cancel');
   });
 
-  it('expires in silence, and a code that was taken outlives it', async () => {
+  it('expires without a webhook, and a chosen code outlives it', async () => {
     const expired = {
       page_expiry: { duration: 1, unit: 'minute' },
       expiry: { duration: 2, unit: 'hour', start_time: '2020-01-01 00:00:00 +0700' },
@@ -114,7 +114,7 @@ describe('a Snap page', () => {
     expect((await sim.control('pay', { orderId: 'page-6' })).status).toBe(200);
   });
 
-  it('takes another method after a refusal, as a new transaction under the same order id', async () => {
+  it('accepts another method after a denial, as a new transaction with the same order id', async () => {
     await sim.page('page-7');
     await sim.control('deny', { orderId: 'page-7', method: 'credit_card' });
     const denied = await sim.status('page-7');
@@ -134,12 +134,12 @@ describe('a Snap page', () => {
     [{ item_details: [{ name: 'x', price: 1, quantity: 1 }] }, 'not equal to the sum of item_details'],
     [{ expiry: { duration: 8, unit: 'days' } }, 'expiry.duration is invalid'],
     [{ enabled_payments: ['nothing_known'] }, 'No payment channels available'],
-  ])('refuses %j', async (more, message) => {
+  ])('refuses a create with %j', async (more, message) => {
     const refused = await sim.midtrans('POST', '/snap/v1/transactions', snap('page-8', more));
     expect([refused.status, refused.text]).toEqual([400, expect.stringContaining(message)]);
   });
 
-  it('says in Indonesian what it says in English', async () => {
+  it('has its messages in Indonesian by a switch', async () => {
     await switches({ midtransLanguage: 'id' });
     try {
       await sim.page('page-9');
@@ -158,7 +158,7 @@ describe('a Snap page', () => {
 });
 
 describe('Core', () => {
-  it('refuses a wrong key as each of the two APIs does', async () => {
+  it('refuses a wrong key in the format of each API', async () => {
     const authorization = 'Basic d3Jvbmc6';
     const snapDenied = await sim.midtrans('POST', '/snap/v1/transactions', snap('x'), { authorization });
     expect([snapDenied.status, snapDenied.body.error_messages]).toEqual([
@@ -169,12 +169,12 @@ describe('Core', () => {
     expect([coreDenied.status, coreDenied.body.status_code]).toEqual([401, '401']);
   });
 
-  it('takes the bodies that the SDK sends: {} on a GET, null on a POST', async () => {
+  it('accepts the bodies that the SDK sends: {} on a GET, null on a POST', async () => {
     expect(await sim.getWithBody('/v2/nothing/status')).toBe(200);
     expect((await sim.midtrans('POST', '/v2/nothing/expire', null)).status).toBe(200);
   });
 
-  it('expires with 407, tells 202, and then reads 407', async () => {
+  it('expires a transaction with 407, notifies 202, and then reads 407', async () => {
     await sim.page('core-1');
     await sim.control('choose', { orderId: 'core-1' });
     const expired = await sim.midtrans('POST', '/v2/core-1/expire', null);
@@ -190,7 +190,7 @@ describe('Core', () => {
     expect((await sim.midtrans('POST', '/v2/core-1/cancel', null)).body.status_code).toBe('412');
   });
 
-  it('cancels, and a switch says what reading then answers', async () => {
+  it('cancels, and a switch sets the status code of later reads', async () => {
     await sim.page('core-2');
     await sim.control('choose', { orderId: 'core-2' });
     expect((await sim.midtrans('POST', '/v2/core-2/cancel', null)).body).toMatchObject({
@@ -203,13 +203,13 @@ describe('Core', () => {
     await switches({ midtransCancelledStatusCode: '200' });
   });
 
-  it('answers errors as real HTTP statuses by a switch', async () => {
+  it('answers errors with real HTTP statuses by a switch', async () => {
     await switches({ midtransTrueHttpStatus: true });
     expect((await sim.midtrans('GET', '/v2/nothing/status')).status).toBe(404);
     await switches({ midtransTrueHttpStatus: false });
   });
 
-  it('answers an id with a slash in its other envelope', async () => {
+  it('answers an id with a slash in its other format', async () => {
     const lost = await sim.midtrans('GET', '/v2/a/1/x/status');
     expect([lost.status, lost.body]).toEqual([
       404,
@@ -217,7 +217,7 @@ describe('Core', () => {
     ]);
   });
 
-  it('answers a repeated Idempotency-Key from what it stored', async () => {
+  it('replays the stored answer for a repeated Idempotency-Key', async () => {
     await sim.page('core-3');
     await sim.control('choose', { orderId: 'core-3' });
     const cancel = () => sim.midtrans('POST', '/v2/core-3/cancel', null, { 'idempotency-key': 'once' });
@@ -235,7 +235,7 @@ describe('Core', () => {
   });
 });
 
-describe('methods', () => {
+describe('payment methods', () => {
   it.each<[string, Json]>([
     ['qris', { payment_type: 'qris', transaction_type: 'off-us', issuer: 'dana', acquirer: 'gopay' }],
     ['gopay', { payment_type: 'gopay', merchant_cross_reference_id: expect.any(String) }],
@@ -260,7 +260,7 @@ describe('methods', () => {
     ['alfamart', { payment_type: 'cstore', store: 'alfamart', payment_code: expect.any(String) }],
     ['kredivo', { payment_type: 'kredivo' }],
     ['akulaku', { payment_type: 'akulaku' }],
-  ])('%s is paid with its own fields and a signature over what is told', async (method, fields) => {
+  ])('%s is paid with its own fields and a valid signature', async (method, fields) => {
     const orderId = `method-${method.replace('_', '-')}`;
     await sim.page(orderId, { custom_field1: 'satu', custom_field3: 'tiga' });
     expect((await sim.control('choose', { orderId, method })).status).toBe(200);
@@ -299,7 +299,7 @@ describe('methods', () => {
     expect((await sim.control('settle', { orderId: 'card-1' })).status).toBe(409);
   });
 
-  it('a challenged card is unpaid until the merchant approves, and refused when it denies', async () => {
+  it('a challenged card is unpaid until the merchant approves it, and refused if the merchant denies it', async () => {
     await switches({ midtransCard: 'challenge' });
     for (const [action, state] of [
       ['approve', { transaction_status: 'capture', fraud_status: 'accept', status_code: '200' }],
@@ -317,7 +317,7 @@ describe('methods', () => {
     await switches({ midtransCard: 'capture' });
   });
 
-  it('an authorized card is captured step by step', async () => {
+  it('an authorized card is captured in steps', async () => {
     await switches({ midtransCard: 'authorize' });
     await sim.page('card-3');
     await sim.control('pay', { orderId: 'card-3', method: 'credit_card' });
@@ -338,7 +338,7 @@ describe('methods', () => {
     await switches({ midtransDanaSample: false });
   });
 
-  it('BI-SNAP payments are found by transaction id alone by a switch', async () => {
+  it('BI-SNAP payments are found only by transaction id by a switch', async () => {
     await sim.page('bsi-1');
     await sim.control('choose', { orderId: 'bsi-1', method: 'bsi_va' });
     const id = String((await sim.status('bsi-1')).transaction_id);
@@ -349,7 +349,7 @@ describe('methods', () => {
   });
 });
 
-describe('money that comes late, otherwise or back', () => {
+describe('a payment that is late, wrong or taken back', () => {
   it('settles after expiry', async () => {
     await sim.page('late-1');
     await sim.control('choose', { orderId: 'late-1', method: 'bca_va' });
@@ -396,7 +396,7 @@ describe('money that comes late, otherwise or back', () => {
   });
 });
 
-it('tells the addresses that the create named in place of the shop, and beside it', async () => {
+it('Midtrans notifies the addresses of the create, in place of the shop or besides it', async () => {
   const create = (orderId: string, headers: Record<string, string>) =>
     sim.midtrans('POST', '/snap/v1/transactions', snap(orderId), headers);
   await create('override-1', { 'x-override-notification': `${sim.shopUrl}/one, ${sim.shopUrl}/two` });

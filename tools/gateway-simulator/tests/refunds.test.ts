@@ -28,7 +28,7 @@ describe('a Midtrans refund', () => {
   const refund = (orderId: string, body: unknown, path = 'refund') =>
     sim.midtrans('POST', `/v2/${orderId}/${path}`, body);
 
-  it('is partial, then full, and each is told twice: the second time confirmed by the bank', async () => {
+  it('is partial, then full, with two webhooks each: the second when the bank has confirmed it', async () => {
     await paid('mr-1');
     const first = await refund('mr-1', { refund_key: 'k1', amount: 50_000, reason: 'Salah' });
     expect([first.status, first.body]).toEqual([
@@ -74,13 +74,13 @@ describe('a Midtrans refund', () => {
     expect((await refund('mr-2', { refund_key: 'same', amount: 10_000 })).body.status_code).toBe('406');
     await sim.control('switches', { midtransRefundKey: 'replay' });
     expect(await sim.status('mr-2')).toMatchObject({ refund_amount: '10000.00' });
-    // Without a key each is a new one.
+    // Without a key each is a new refund.
     await refund('mr-2', { amount: 10_000 });
     await refund('mr-2', { amount: 10_000 });
     expect(await sim.status('mr-2')).toMatchObject({ refund_amount: '30000.00' });
   });
 
-  it('that the bank refuses looks like a success and pays nothing, and may be tried again', async () => {
+  it('that the bank refuses looks like a success, pays nothing, and can be tried again', async () => {
     await paid('mr-3');
     await plan('midtrans', 'refuse', { times: 1 });
     const refused = await refund('mr-3', { refund_key: 'r' });
@@ -95,7 +95,7 @@ describe('a Midtrans refund', () => {
     expect((await refund('mr-3', { refund_key: 'r' })).body.transaction_status).toBe('refund');
   });
 
-  it('is 414 beyond what is left or what the balance holds, and 404 for what is not there', async () => {
+  it('is 414 above the rest of the payment or the balance, and 404 for an unknown payment', async () => {
     await paid('mr-4');
     expect((await refund('mr-4', { amount: 150_001 })).body.status_code).toBe('414');
     await plan('midtrans', 'fail', { times: 1 });
@@ -113,7 +113,7 @@ describe('a Midtrans refund', () => {
     },
   );
 
-  it.each(['shopeepay', 'ovo'])('of %s is full or not at all', async (method) => {
+  it.each(['shopeepay', 'ovo'])('of %s can only be full', async (method) => {
     await paid(`mr-full-${method}`, method);
     expect((await refund(`mr-full-${method}`, { amount: 1000 })).body.status_code).toBe('412');
     expect((await refund(`mr-full-${method}`, null)).body.transaction_status).toBe('refund');
@@ -152,12 +152,12 @@ describe('a Xendit refund', () => {
     sim.xendit('POST', '/refunds', body, key === undefined ? {} : { 'idempotency-key': key });
   const eventOf = (id: unknown) => sim.hookWhere(({ body }) => (body.data as Json | undefined)?.id === id);
 
-  it('follows a table that ends', () => {
+  it('follows a table of states that ends', () => {
     const ends = Object.entries(refundMoves).filter(([, next]) => next.length === 0);
     expect(ends.map(([state]) => state)).toEqual(['SUCCEEDED', 'FAILED', 'CANCELLED']);
   });
 
-  it('is pending, then told as succeeded, and the invoice does not change', async () => {
+  it('is pending, then reported as succeeded, and the invoice does not change', async () => {
     const invoiceId = await paid('xr-1');
     const made = await refund({
       invoice_id: invoiceId,
@@ -192,7 +192,7 @@ describe('a Xendit refund', () => {
     expect((await refund({ invoice_id: invoiceId, amount: 1, reference_id: 'rf-1' })).status).toBe(409);
   });
 
-  it('fails later with a code, and the amount is free again', async () => {
+  it('fails later with a code, and the amount can be refunded again', async () => {
     const invoiceId = await paid('xr-2');
     await plan('xendit', 'fail', { times: 1, failureCode: 'ACCOUNT_NOT_FOUND' });
     const made = await refund({ invoice_id: invoiceId });
@@ -204,7 +204,7 @@ describe('a Xendit refund', () => {
     expect((await refund({ invoice_id: invoiceId })).status).toBe(200);
   });
 
-  it('with the same idempotency key is answered again, and with another body a conflict', async () => {
+  it('with the same idempotency key is replayed, and with another body is a conflict', async () => {
     const invoiceId = await paid('xr-3');
     const body = { invoice_id: invoiceId, amount: 1000 };
     const first = await refund(body, 'key-3');
@@ -245,7 +245,7 @@ describe('a Xendit refund', () => {
     ]);
   });
 
-  it('is refused by channel, by switch, and for what is not paid or not there', async () => {
+  it('is refused by channel, by switch, and for an unpaid or unknown invoice', async () => {
     const va = await paid('xr-6', 'BCA');
     expect((await refund({ invoice_id: va })).body.error_code).toBe('REFUND_NOT_SUPPORTED');
     expect((await refund({ invoice_id: await paid('xr-7', 'ALFAMART') })).body.error_code).toBe(
@@ -287,14 +287,14 @@ describe('a Xendit refund', () => {
     ['DUPLICATE_ERROR', 409],
     ['CHANNEL_UNAVAILABLE', 503],
     ['OTP_DELIVERY_ERROR', 503],
-  ])('is refused with %s when told to', async (errorCode, status) => {
+  ])('is refused with %s by the control API', async (errorCode, status) => {
     const invoiceId = await paid(`xr-refused-${errorCode}`);
     await plan('xendit', 'refuse', { errorCode, times: 1 });
     const refused = await refund({ invoice_id: invoiceId });
     expect([refused.status, refused.body.error_code]).toEqual([status, errorCode]);
   });
 
-  it('of a late payment goes by its payment id', async () => {
+  it('of a late payment uses its payment id', async () => {
     await sim.invoice('xr-10');
     await sim.control('expire', { orderId: 'xr-10' });
     await sim.control('pay', { orderId: 'xr-10', evenIfClosed: true });
@@ -302,7 +302,7 @@ describe('a Xendit refund', () => {
     expect((await refund({ payment_request_id: body.payment_id })).status).toBe(200);
   });
 
-  it('is known for every channel', () => {
+  it('is defined for every channel', () => {
     expect(methodNames).toEqual(['QRIS', 'DANA', 'OVO', 'BCA', 'ALFAMART', 'CREDIT_CARD']);
   });
 });

@@ -23,7 +23,7 @@ const secretKey = 'xnd_development_test';
 const callbackToken = 'token';
 const basic = (key: string) => `Basic ${Buffer.from(`${key}:`).toString('base64')}`;
 
-/** The simulator on a port, and a shop that keeps what it is told and answers as `answerWith` says. */
+/** The simulator on a port, and a shop that records its webhooks and answers as `answerWith` says. */
 export async function openSimulator(overrides: Partial<SimulatorConfig> = {}) {
   const hooks: Hook[] = [];
   let answerWith = (_hook: Hook): { status: number; location?: string } => ({ status: 200 });
@@ -60,7 +60,7 @@ export async function openSimulator(overrides: Partial<SimulatorConfig> = {}) {
     try {
       body = JSON.parse(text) as Json;
     } catch {
-      // A page, or an answer broken on purpose: `text` has it.
+      // A page, or an intentionally broken answer: see `text`.
     }
     return { status: answer.status, headers: answer.headers, text, body };
   }
@@ -86,18 +86,18 @@ export async function openSimulator(overrides: Partial<SimulatorConfig> = {}) {
     },
     control: (name: string, body: unknown) =>
       call(`/__sim/${name}`, { method: 'POST', body: JSON.stringify(body) }),
-    /** What the control API shows of `name`. */
+    /** Reads `name` from the control API. */
     show: async <T>(name: string) => (await (await fetch(`${base}/__sim/${name}`)).json()) as T,
-    /** The messages of one order, in the order in which they arrived. */
+    /** The messages about one order, in order of arrival. */
     hooksOf: (id: string) => hooks.filter(({ body }) => JSON.stringify(body).includes(id)),
-    /** The first message that fits. */
+    /** The first message that matches. */
     hookWhere: (fits: (hook: Hook) => boolean) =>
       vi.waitFor(() => {
         const found = hooks.find(fits);
-        if (!found) throw new Error(`not among ${JSON.stringify(hooks.map(({ body }) => body))}`);
+        if (!found) throw new Error(`no message matches: ${JSON.stringify(hooks.map(({ body }) => body))}`);
         return found;
       }),
-    /** A Snap page: its token. */
+    /** Creates a Snap page and returns its token. */
     async page(orderId: string, more: Json = {}) {
       const made = await midtrans('POST', '/snap/v1/transactions', snap(orderId, more));
       if (made.status !== 201) throw new Error(made.text);
@@ -113,7 +113,7 @@ export async function openSimulator(overrides: Partial<SimulatorConfig> = {}) {
       if (made.status >= 300) throw new Error(made.text);
       return made.body as Json & { id: string };
     },
-    /** GET with the body that midtrans-client sends along. */
+    /** A GET with a body, as midtrans-client sends it. */
     getWithBody: (url: string) =>
       new Promise<number | undefined>((resolve, reject) => {
         const req = request(base + url, {

@@ -6,13 +6,13 @@ beforeAll(async () => {
   sim = await openSimulator();
 });
 afterAll(() => sim.close());
-// The clock alone: timers and sockets go on.
+// Only the clock is fake: timers and sockets are real.
 beforeEach(() => vi.useFakeTimers({ toFake: ['Date'] }));
 afterEach(() => vi.useRealTimers());
 const pass = (minutes: number) => vi.setSystemTime(Date.now() + minutes * 60_000);
 const DAY = 1440;
 
-it('a Snap page ends in silence, and its code is paid after it until the method expires', async () => {
+it('a Snap page expires without a webhook, and its code can be paid until the method expires', async () => {
   const token = await sim.page('time-1', { page_expiry: { duration: 1, unit: 'minute' } });
   await sim.control('choose', { orderId: 'time-1', method: 'bca_va' });
   await sim.hookWhere(({ body }) => body.order_id === 'time-1');
@@ -25,7 +25,7 @@ it('a Snap page ends in silence, and its code is paid after it until the method 
   expect(sim.hooksOf('time-1').map(({ body }) => body.transaction_status)).not.toContain('expire');
 });
 
-it('a page on which no method was taken is over without a word', async () => {
+it('a page without a chosen method expires without a webhook', async () => {
   await sim.page('time-2', { expiry: { duration: 5, unit: 'minute' } });
   pass(6);
   expect((await sim.control('pay', { orderId: 'time-2' })).status).toBe(409);
@@ -33,7 +33,7 @@ it('a page on which no method was taken is over without a word', async () => {
   expect(sim.hooksOf('time-2')).toEqual([]);
 });
 
-it('an expiry without a start counts from when the method is taken', async () => {
+it('an expiry without a start counts from the choice of the method', async () => {
   await sim.page('time-3', {
     expiry: { duration: 5, unit: 'minute' },
     page_expiry: { duration: 1, unit: 'hour' },
@@ -50,18 +50,18 @@ it('an expiry without a start counts from when the method is taken', async () =>
   expect(body.status_code).toBe('202');
 });
 
-it('an expiry with a start ends page and method together, whenever the method was taken', async () => {
+it('an expiry with a start ends page and method together, whenever the method was chosen', async () => {
   const start = new Date(Date.now() + 7 * 3_600_000).toISOString().slice(0, 19).replace('T', ' ');
   await sim.page('time-4', { expiry: { start_time: `${start} +0700`, duration: 5, unit: 'minute' } });
   pass(4);
   await sim.control('choose', { orderId: 'time-4', method: 'bca_va' });
   pass(2);
-  // The sweep finds it, without anyone asking.
+  // The sweep expires it, without a request.
   await sim.hookWhere((h) => h.body.order_id === 'time-4' && h.body.transaction_status === 'expire');
   expect((await sim.control('pay', { orderId: 'time-4' })).status).toBe(409);
 });
 
-it('a Xendit invoice expires by itself, and is told', async () => {
+it('a Xendit invoice expires without a request, with a webhook', async () => {
   const { id } = await sim.invoice('time-5', { invoice_duration: 60 });
   pass(2);
   expect((await sim.xendit('GET', `/v2/invoices/${id}`)).body.status).toBe('EXPIRED');
@@ -69,7 +69,7 @@ it('a Xendit invoice expires by itself, and is told', async () => {
   expect([body.status, 'paid_at' in body]).toEqual(['EXPIRED', false]);
 });
 
-it('a QRIS payment is refunded for seven days, and a refund key is remembered as long', async () => {
+it('a QRIS payment can be refunded for seven days, and a refund key is remembered as long', async () => {
   await sim.page('time-6');
   await sim.control('pay', { orderId: 'time-6' });
   const refund = async (key: string) =>

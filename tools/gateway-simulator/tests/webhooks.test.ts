@@ -29,7 +29,7 @@ const paidAt = async (gateway: 'midtrans' | 'xendit', orderId: string) => {
   await sim.control('pay', { orderId });
 };
 
-describe('a webhook that is not taken', () => {
+describe('a webhook that the shop does not accept', () => {
   it.each([
     [200, 0, 'delivered'],
     [500, 1, 'gave_up'],
@@ -39,7 +39,7 @@ describe('a webhook that is not taken', () => {
     [302, 0, 'gave_up'],
     [401, 5, 'gave_up'],
     [502, 5, 'gave_up'],
-  ])('of Midtrans is tried again after %i %i times', async (status, retries, state) => {
+  ])('of Midtrans is sent again after status %i, %i times', async (status, retries, state) => {
     sim.answer(() => ({ status }));
     await paidAt('midtrans', `retry-${status}`);
     const { tries } = await recordOf(`retry-${status}`, state);
@@ -55,7 +55,7 @@ describe('a webhook that is not taken', () => {
     expect(sim.hooksOf('redirect-1').map(({ path }) => path)).toEqual(['/midtrans', '/elsewhere']);
   });
 
-  it('of Midtrans goes by the latest answer', async () => {
+  it('of Midtrans is retried by the latest answer', async () => {
     sim.answer(() => ({ status: sim.hooksOf('retry-mixed').length > 2 ? 500 : 503 }));
     await paidAt('midtrans', 'retry-mixed');
     const { tries } = await recordOf('retry-mixed', 'gave_up');
@@ -63,7 +63,7 @@ describe('a webhook that is not taken', () => {
   });
 
   it.each([400, 500, 503])(
-    'of Xendit is tried six times more after %i, under one webhook-id',
+    'of Xendit is sent six more times after %i, with the same webhook-id',
     async (status) => {
       sim.answer(() => ({ status }));
       await paidAt('xendit', `xretry-${status}`);
@@ -73,7 +73,7 @@ describe('a webhook that is not taken', () => {
     },
   );
 
-  it('of Xendit carries another id each try, or none, by a switch', async () => {
+  it('of Xendit has another id in each attempt, or none, by a switch', async () => {
     sim.answer(() => ({ status: 500 }));
     await sim.control('switches', { xenditWebhookId: 'new_each_try' });
     await paidAt('xendit', 'xid-new');
@@ -87,14 +87,14 @@ describe('a webhook that is not taken', () => {
     await sim.control('switches', { xenditWebhookId: 'stable' });
   });
 
-  it('waits as long as the clock factor makes of minutes', async () => {
+  it('waits the gateway’s minutes times the clock factor', async () => {
     const slow = await openSimulator({ webhookClockFactor: 1 });
     try {
       slow.answer(() => ({ status: 503 }));
       await slow.page('clock-1');
       await slow.control('pay', { orderId: 'clock-1' });
       await slow.hookWhere(({ body }) => body.order_id === 'clock-1');
-      // The first retry is 33 s away at the least.
+      // The first retry is at least 33 s away.
       expect(await slow.show<WebhookRecord[]>('webhooks')).toMatchObject([{ state: 'waiting' }]);
       expect((await slow.control('forget-webhooks', {})).body).toEqual({ dropped: 1 });
       expect(await slow.show('webhooks')).toEqual([]);
@@ -104,7 +104,7 @@ describe('a webhook that is not taken', () => {
   });
 });
 
-describe('webhook faults of both', () => {
+describe('webhook faults of both gateways', () => {
   it.each(['midtrans', 'xendit'] as const)(
     '%s: duplicate, drop, extra_fields, unknown_status',
     async (gateway) => {
@@ -142,7 +142,7 @@ describe('webhook faults of both', () => {
     ]);
   });
 
-  it('reorder sends the one it holds when there is none to swap it with', async () => {
+  it('reorder sends the held message when there is none to swap it with', async () => {
     await sim.control('webhook-faults', { gateway: 'xendit', mode: 'reorder', times: 1 });
     await paidAt('xendit', 'held-1');
     await recordOf('held-1', 'held');
@@ -150,7 +150,7 @@ describe('webhook faults of both', () => {
     await sim.hookWhere(({ body }) => body.external_id === 'held-1');
   });
 
-  it('delay lets a later one come first', async () => {
+  it('delay lets a later message arrive first', async () => {
     await sim.control('webhook-faults', { gateway: 'xendit', mode: 'delay', delayMs: 300, times: 1 });
     await paidAt('xendit', 'delay-1');
     await paidAt('xendit', 'delay-2');
@@ -175,7 +175,7 @@ describe('webhook faults of Midtrans', () => {
       .update(`${String(body.order_id)}${String(body.status_code)}${String(body.gross_amount)}${serverKey}`)
       .digest('hex') === body.signature_key;
 
-  it('break the signature, or leave it valid over what is not true', async () => {
+  it('break the signature, or sign false content', async () => {
     expect(isSigned(await told('bad_signature'))).toBe(false);
     const altered = await told('altered_status');
     expect([altered.transaction_status, isSigned(altered)]).toEqual(['refund', true]);
@@ -192,7 +192,7 @@ describe('webhook faults of Midtrans', () => {
     expect(await told('no_fraud_status')).not.toHaveProperty('fraud_status');
   });
 
-  it('sign with a secret of its own by a switch', async () => {
+  it('sign with another secret by a switch', async () => {
     await sim.control('switches', { midtransSignatureSecret: 'other' });
     await paidAt('midtrans', 'secret-1');
     const { body } = await sim.hookWhere((h) => h.body.order_id === 'secret-1');
@@ -200,7 +200,7 @@ describe('webhook faults of Midtrans', () => {
     await sim.control('switches', { midtransSignatureSecret: null });
   });
 
-  it('tell a state that is not true when told to', async () => {
+  it('send a false state', async () => {
     await paidAt('midtrans', 'untrue-1');
     await sim.control('notify', { orderId: 'untrue-1', status: 'expire' });
     const { body } = await sim.hookWhere(
@@ -224,7 +224,7 @@ describe('webhook faults of Xendit', () => {
     expect((await told('wrong_amount')).body).toMatchObject({ amount: 150_001, paid_amount: 150_001 });
   });
 
-  it('send the same event under a new id', async () => {
+  it('send the same event with a new id', async () => {
     await told('new_webhook_id');
     await vi.waitFor(() => expect(sim.hooksOf('xen-new_webhook_id')).toHaveLength(2));
     const [a, b] = sim.hooksOf('xen-new_webhook_id');

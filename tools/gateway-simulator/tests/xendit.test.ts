@@ -20,7 +20,7 @@ const arrays = [
 ];
 
 describe('an invoice', () => {
-  it('carries the six arrays in every answer, with and without the trailing slash', async () => {
+  it('has the six arrays in every answer, with and without the trailing slash', async () => {
     const made = await sim.invoice('inv-1');
     const plain = await sim.xendit('POST', '/v2/invoices', { external_id: 'inv-1', amount: 1 });
     const expired = await sim.xendit('POST', `/invoices/${made.id}/expire%21`);
@@ -38,7 +38,7 @@ describe('an invoice', () => {
       available_banks: [{ bank_code: 'BCA' }],
       available_qr_codes: [{ qr_code_type: 'QRIS' }],
     });
-    // A retried create leaves two.
+    // A retried create makes a second invoice.
     expect(await list('external_id=inv-1')).toHaveLength(2);
   });
 
@@ -57,7 +57,7 @@ describe('an invoice', () => {
     ],
     ['ALFAMART', { payment_method: 'RETAIL_OUTLET', payment_channel: 'ALFAMART' }],
     ['CREDIT_CARD', { payment_method: 'CREDIT_CARD', credit_card_charge_id: expect.any(String) }],
-  ])('paid with %s tells so, flat, and reads so', async (method, fields) => {
+  ])('paid with %s has these fields in its webhook and in reads', async (method, fields) => {
     const externalId = `paid-${method}`;
     const { id } = await sim.invoice(externalId);
     await sim.control('pay', { orderId: externalId, method });
@@ -75,7 +75,7 @@ describe('an invoice', () => {
     expect(await get(id)).toMatchObject(expected);
   });
 
-  it('is settled without a word, unless a switch says so', async () => {
+  it('is settled without a webhook, unless a switch asks for one', async () => {
     const { id } = await sim.invoice('inv-2');
     await sim.control('pay', { orderId: 'inv-2' });
     await sim.control('settle', { orderId: 'inv-2' });
@@ -89,7 +89,7 @@ describe('an invoice', () => {
     await switches({ xenditSettledWebhook: false });
   });
 
-  it('paid after expiry is told as paid and reads as expired', async () => {
+  it('paid after expiry is reported as paid and reads as expired', async () => {
     const { id } = await sim.invoice('late-1');
     await sim.xendit('POST', `/invoices/${id}/expire!`);
     expect((await sim.control('pay', { orderId: 'late-1' })).status).toBe(409);
@@ -101,7 +101,7 @@ describe('an invoice', () => {
     expect(await sim.show<Json[]>('payments')).toContainEqual(expect.objectContaining({ orderId: 'late-1' }));
   });
 
-  it('carries another amount paid, and the fee that a switch names', async () => {
+  it('has another paid amount, and the fee of a switch', async () => {
     await switches({ xenditFeeRupiah: 4440 });
     const { id } = await sim.invoice('inv-4');
     await sim.control('pay', { orderId: 'inv-4', amountRupiah: 149_000 });
@@ -123,7 +123,7 @@ describe('an invoice', () => {
     await switches({ xenditExpireErrorStatus: 404 });
   });
 
-  it('stays pending after a failed attempt, and nothing is told', async () => {
+  it('stays pending after a failed attempt, without a webhook', async () => {
     const { id } = await sim.invoice('inv-6');
     expect((await sim.control('deny', { orderId: 'inv-6' })).status).toBe(200);
     expect((await get(id)).status).toBe('PENDING');
@@ -134,7 +134,7 @@ describe('an invoice', () => {
 });
 
 describe('the list of invoices', () => {
-  it('is filtered as the SDK asks, and paged by last_invoice, newest first', async () => {
+  it('is filtered as by the SDK, and paged by last_invoice, newest first', async () => {
     const ids = [];
     for (let i = 0; i < 4; i += 1) ids.unshift((await sim.invoice('list-1')).id);
     const found = async (query: string) => (await list(`external_id=list-1&${query}`)).map(({ id }) => id);
@@ -162,7 +162,7 @@ describe('the list of invoices', () => {
   });
 });
 
-describe('a create that is wrong', () => {
+describe('an invalid create', () => {
   const create = (more: Json) =>
     sim.xendit('POST', '/v2/invoices/', { external_id: 'bad', amount: 1000, ...more });
   const codeOf = ({ status, body }: Answer) => [status, body.error_code];
@@ -171,11 +171,11 @@ describe('a create that is wrong', () => {
     [{ amount: '1000' }, 'API_VALIDATION_ERROR'],
     [{ amount: 0 }, 'AMOUNT_BELOW_MINIMUM_LIMIT'],
     [{ currency: 'USD' }, 'UNSUPPORTED_CURRENCY'],
-    [{ payer_email: 'nobody' }, 'EMAIL_FORMAT_ERROR'],
+    [{ payer_email: 'no-address' }, 'EMAIL_FORMAT_ERROR'],
     [{ reminder_time: -1 }, 'INVALID_REMINDER_TIME'],
     [{ payment_methods: ['CASH'] }, 'UNAVAILABLE_PAYMENT_METHOD_ERROR'],
     [{ payment_methods: [] }, 'NO_COLLECTION_METHODS_ERROR'],
-  ])('%j is %s', async (more, code) => {
+  ])('with %j is %s', async (more, code) => {
     expect(codeOf(await create(more))).toEqual([400, code]);
   });
 
