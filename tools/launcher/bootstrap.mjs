@@ -1,5 +1,5 @@
-// The one entry point of every npm script. Needs Node 20 and npm only: installs what is missing, finds
-// Node 24 and hands over. Plain JavaScript without dependencies, because it runs before the install.
+// The entry point of every npm script. It needs only Node 20 and npm: it installs dependencies, finds Node 24 and starts
+// the command. Plain JavaScript without dependencies, because it runs before the install.
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -52,7 +52,7 @@ if (Number(process.versions.node.split('.')[0]) < 20) {
   );
 }
 
-/** Changes whenever a manifest or the lockfile changes. */
+/** Changes with every manifest and the lockfile. */
 function manifestHash() {
   const files = ['pnpm-lock.yaml', 'pnpm-workspace.yaml', 'package.json'];
   for (const group of ['apps', 'packages', 'tools', '.']) {
@@ -72,20 +72,20 @@ function manifestHash() {
   return hash.digest('hex');
 }
 
-let current; // the child that signals go to
+let current; // signals are passed on to this child
 let lastSignal = 0;
 let interrupted = false;
-// npm itself, as the scripts replace their shell (exec): when npm is killed, nothing of ours stays.
+// npm itself, as the scripts replace their shell (exec): when npm is killed, the child is stopped too.
 const parent = process.ppid;
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, () => {
     interrupted = true;
-    // npm passes on what the terminal has already sent to everyone: once is enough.
+    // npm passes on a signal that the terminal has already sent: one is enough.
     const now = Date.now();
     if (now - lastSignal < 500) return;
     lastSignal = now;
-    if (signal === 'SIGINT' && process.stdin.isTTY) return; // the terminal reached the child itself
+    if (signal === 'SIGINT' && process.stdin.isTTY) return; // the terminal has sent it to the child too
     current?.kill(signal);
   });
 }

@@ -5,7 +5,7 @@ import { repoRoot } from '@antrean/testing/services';
 
 const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
 
-// Not valid SQL, so that a migration that was never written fails in every test.
+// The template is invalid SQL, so that every test fails until the migration is written.
 const TEMPLATE = `import { type Kysely, sql } from 'kysely';
 
 export async function up(db: Kysely<never>): Promise<void> {
@@ -13,11 +13,11 @@ export async function up(db: Kysely<never>): Promise<void> {
 }
 `;
 
-/** Answers the file that it wrote; throws before it writes anything. `source` is the folder of migrate.ts. */
+/** Returns the file that it wrote; throws before it writes anything. `source` is the folder of migrate.ts. */
 export function addMigration(source: string, name: string): string {
   if (!NAME.test(name)) {
     throw new Error(
-      `"${name}" is no name for a migration. Use small letters, digits and hyphens: add-something`,
+      `"${name}" is no valid migration name. Use small letters, digits and hyphens: add-something`,
     );
   }
   const last = readdirSync(path.join(source, 'migrations')).toSorted().at(-1) ?? '0000';

@@ -1,5 +1,4 @@
-// A flash sale against the running system, over HTTP as storefront and customers would: 200 buyers, 50 units at the
-// sale's price.
+// A flash sale on the running system, over HTTP as a storefront and its customers: 200 buyers, 50 units at the sale price.
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -9,11 +8,11 @@ import { addProducts, auditFlashSales, auditStock, createFlashSale, openDatabase
 import { type Instance, localDirectory, runningInstance } from './instance.ts';
 
 const BUYERS = 200;
-/** On the shelf, of which only so many are for the sale. */
+/** Units on the shelf; UNITS of them are in the sale. */
 const STOCK = 80;
 const UNITS = 50;
 const SALE_PRICE_RUPIAH = 99_000;
-/** Of the reserved orders, this many leave without paying. */
+/** The number of buyers with a reserved order who do not pay. */
 const WALK_AWAY = 7;
 
 interface Status {
@@ -35,7 +34,7 @@ async function until<T>(what: string, timeoutMs: number, look: () => Promise<T |
 async function main({ addresses }: Instance): Promise<void> {
   const { api, databaseUrl } = addresses;
   if (api === undefined || databaseUrl === undefined)
-    throw new Error('The launcher has published no addresses.');
+    throw new Error('The launcher has not published its addresses.');
   const key = readFileSync(path.join(localDirectory, 'demo-key'), 'utf8').trim();
   const db = openDatabase({ url: databaseUrl, maxConnections: 1 });
   try {
@@ -51,7 +50,7 @@ async function main({ addresses }: Instance): Promise<void> {
       createdBy: 'demo',
     });
     if (sale.kind !== 'created') throw new Error(`The sale was not created: ${sale.kind}.`);
-    console.log(`${sku}: Rp ${SALE_PRICE_RUPIAH} in place of Rp 149000, ${UNITS} units, one a buyer.`);
+    console.log(`${sku}: Rp ${SALE_PRICE_RUPIAH} in place of Rp 149000, ${UNITS} units, one for each buyer.`);
     const stock = async (when: string) => {
       const [row] = await auditStock(db, sku);
       if (row === undefined) throw new Error(`${sku} has no stock row.`);
@@ -85,7 +84,7 @@ async function main({ addresses }: Instance): Promise<void> {
           }),
         });
         const said = (await answer.json()) as { orderId: string; statusUrl: string; code?: string };
-        // Whoever comes late hears at the door that nothing is left.
+        // The sold-out gate refuses late orders.
         if (answer.status === 409 && said.code === 'sold_out') return undefined;
         if (answer.status !== 202)
           throw new Error(`An order was refused: ${answer.status} ${JSON.stringify(said)}`);
@@ -96,13 +95,13 @@ async function main({ addresses }: Instance): Promise<void> {
     const statuses = () =>
       Promise.all(placed.map(async ({ statusUrl }) => (await (await fetch(statusUrl)).json()) as Status));
     console.log(
-      `${placed.length} accepted and ${BUYERS - placed.length} told that it is sold out after ${(performance.now() - startedAt).toFixed(0)} ms.`,
+      `${placed.length} accepted and ${BUYERS - placed.length} refused as sold out after ${(performance.now() - startedAt).toFixed(0)} ms.`,
     );
     const decided = await until('Reserving and creating payments', 60_000, async () => {
       const all = await statuses();
       return all.every(({ status }) => status !== 'queued' && status !== 'reserved') ? all : undefined;
     });
-    console.log(`Each knows its outcome after ${(performance.now() - startedAt).toFixed(0)} ms.`);
+    console.log(`All orders are decided after ${(performance.now() - startedAt).toFixed(0)} ms.`);
 
     const payable = decided.flatMap(({ payment }) => (payment?.url === undefined ? [] : [payment.url]));
     const paying = payable.slice(0, Math.max(payable.length - WALK_AWAY, 0));
@@ -120,7 +119,7 @@ async function main({ addresses }: Instance): Promise<void> {
       const label = reason === undefined ? status : `${status}: ${reason}`;
       counts.set(label, (counts.get(label) ?? 0) + 1);
     }
-    console.log('\nWhat became of the orders:');
+    console.log('\nFinal states of the orders:');
     for (const [label, count] of [...counts].toSorted(([a], [b]) => a.localeCompare(b)))
       console.log(`  ${String(count).padStart(4)}  ${label}`);
     const { row, agrees } = await stock('after');
@@ -128,8 +127,8 @@ async function main({ addresses }: Instance): Promise<void> {
     const [item] = await auditFlashSales(db, `Demo ${sku}`);
     const atSalePrice = (item?.reserved ?? 0) + (item?.sold ?? 0);
     console.log(
-      `${held} of ${BUYERS} hold a unit, ${atSalePrice} at the sale's price; ${Math.max(held - UNITS, 0)} oversold; ` +
-        `at most ${item?.mostByOneBuyer} a buyer; ledger ${agrees ? 'agrees' : 'DISAGREES'}.`,
+      `${held} of ${BUYERS} hold a unit, ${atSalePrice} at the sale price; ${Math.max(held - UNITS, 0)} oversold; ` +
+        `at most ${item?.mostByOneBuyer} for one buyer; ledger ${agrees ? 'agrees' : 'DISAGREES'}.`,
     );
     if (held !== UNITS || atSalePrice !== UNITS || !agrees) process.exitCode = 1;
   } finally {

@@ -3,13 +3,13 @@ import path from 'node:path';
 import { isAlive, processIdentity } from '@antrean/testing/services';
 import { repoRoot } from '@antrean/testing/services';
 
-/** ANTREAN_LOCAL lets a test start a system of its own beside the one in .local. */
+/** Tests set ANTREAN_LOCAL to start a system of their own next to the one in .local. */
 export const localDirectory = process.env.ANTREAN_LOCAL ?? path.join(repoRoot, '.local');
 const instanceFile = path.join(localDirectory, 'launcher.json');
 
 export type Instance = { pid: number; started: string; addresses: Record<string, string> };
 
-/** The launcher that runs for this repository, if one lives. */
+/** The running launcher of this repository, if there is one. */
 export function runningInstance(): Instance | undefined {
   if (!existsSync(instanceFile)) return undefined;
   try {
@@ -30,7 +30,7 @@ function write(addresses: Record<string, string>, flag: 'w' | 'wx'): void {
   writeFileSync(instanceFile, `${JSON.stringify(instance, null, 2)}\n`, { flag, mode: 0o600 });
 }
 
-/** Makes this process the one launcher; returns the other one when there is one already. */
+/** Registers this process as the only launcher; returns the other one if one is running. */
 export function claimInstance(): Instance | undefined {
   mkdirSync(localDirectory, { recursive: true });
   const other = runningInstance();

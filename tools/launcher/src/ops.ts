@@ -1,4 +1,4 @@
-// An operator's command against the system that `npm start` runs; its commands are apps/admin/src/commands.
+// Runs an operator's command against the system that `npm start` runs. The commands are in apps/admin/src/commands.
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { runningInstance } from './instance.ts';
@@ -7,11 +7,11 @@ import { repoRoot } from '@antrean/testing/services';
 const words = process.argv.slice(2);
 const { databaseUrl, redisUrl } = runningInstance()?.addresses ?? {};
 if ((databaseUrl === undefined || redisUrl === undefined) && !words.includes('--help')) {
-  console.error('Antrean does not run here. Start it with npm start, then run this again.');
+  console.error('Antrean is not running here. Start it with npm start, then repeat the command.');
   process.exit(3);
 }
 const { status } = spawnSync(process.execPath, [path.join(repoRoot, 'apps/admin/src/ops.ts'), ...words], {
-  // Files are named from where the operator is: npm, and ./ops, say where that is.
+  // File names are relative to the operator's folder, which npm and ./ops pass on.
   cwd: process.env['INIT_CWD'] ?? process.cwd(),
   env: { ...process.env, DATABASE_URL: databaseUrl, REDIS_URL: redisUrl },
   stdio: 'inherit',

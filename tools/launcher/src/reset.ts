@@ -1,4 +1,4 @@
-// Removes everything that start keeps: databases, keys, logs, the unpacked Redis.
+// Removes all data that start keeps: databases, keys, logs, the unpacked Redis.
 import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { removeVolume } from '@antrean/testing/services';
@@ -7,7 +7,7 @@ import { rootDataDirectory } from '@antrean/testing/services';
 
 const instance = runningInstance();
 if (instance !== undefined) {
-  console.error(`Antrean runs (process ${instance.pid}). Stop it first: kill ${instance.pid}`);
+  console.error(`Antrean is running (process ${instance.pid}). Stop it first: kill ${instance.pid}`);
   process.exit(1);
 }
 const removals: Array<() => void | Promise<void>> = [
@@ -21,8 +21,8 @@ for (const remove of removals) {
   } catch (error) {
     process.exitCode = 1;
     console.error(
-      `Not everything could be removed: ${error instanceof Error ? error.message : String(error)}`,
+      `Some local data could not be removed: ${error instanceof Error ? error.message : String(error)}`,
     );
   }
 }
-if (!process.exitCode) console.log('Removed all local data. The next start begins afresh.');
+if (!process.exitCode) console.log('Removed all local data. The next start begins with empty stores.');

@@ -29,9 +29,9 @@ type App = {
   name: string;
   pid: number;
   logFile: string;
-  /** What ended it, once it has. */
+  /** How it ended, once it has. */
   ended: string | undefined;
-  /** Resolves when it says that it listens, ends, or is no longer waited for. */
+  /** Resolves when it reports that it listens, ends, or is no longer waited for. */
   listens: Promise<void>;
   stopWaiting: () => void;
 };
@@ -46,17 +46,17 @@ class Stopping extends Error {}
 let stopping = false;
 let services: Services | undefined;
 const apps: App[] = [];
-/** Called whenever something ends or is asked to stop. */
+/** Called when a process ends or a stop is requested. */
 let wake: () => void = () => {};
 
 let stopRequested = 0;
 
 function requestStop(): void {
   if (stopping) {
-    // A download may take its time: whoever asks again is not kept waiting. One signal may come twice at once.
+    // A download may take long, so a second request stops at once. One signal may arrive twice within a second.
     if (Date.now() - stopRequested < 1000) return;
     console.log('Stopping at once …');
-    process.exit(1); // the guardian ends what still runs
+    process.exit(1); // the guardian stops the remaining processes
   }
   console.log('\nStopping …');
   stopping = true;
@@ -66,7 +66,7 @@ function requestStop(): void {
 }
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, requestStop);
 process.on('disconnect', requestStop);
-// Whoever reads our output may be gone before us.
+// The reader of our output may end before us.
 process.stdout.on('error', () => {});
 process.stderr.on('error', () => {});
 
@@ -102,24 +102,24 @@ function pidFile(name: string): string {
   return path.join(localDirectory, `${name}.pid`);
 }
 
-/** Stops an app of an earlier run; one is left only where the guardian was killed as well. */
+/** Stops an app of an earlier run. One is left only if the guardian was killed too. */
 async function stopLeftover(name: string): Promise<void> {
   const file = pidFile(name);
   if (!existsSync(file)) return;
   const [pid, started] = readFileSync(file, 'utf8').trim().split(' ');
   if (started !== undefined && processIdentity(Number(pid))?.started === started) {
-    console.log(`    stopping the ${name} that an earlier run left behind (process ${pid})`);
+    console.log(`    stopping the ${name} left by an earlier run (process ${pid})`);
     await stopPid(Number(pid), STOP_APP);
   }
   rmSync(file, { force: true });
 }
 
-/** One log for all watched processes, a line an event. Lines that are not JSON, as of a crash, stay as they are. */
+/** One log for all watched processes, a line for each event. Lines that are not JSON, such as a crash's, stay unchanged. */
 const sideBySide = pretty({ ignore: 'pid,hostname', singleLine: true, sync: true });
 
 /**
- * tsx restarts the process when one of the files that it has loaded changes, and waits for a change when it crashed. It
- * keeps the message that the process is ready to itself, so that is read from the log.
+ * tsx restarts the process when a file that it has loaded changes; after a crash it waits for a change. It does not pass on
+ * the message that the process is ready, so that is read from the log.
  */
 function spawnWatched(
   entry: string,
@@ -140,7 +140,7 @@ function spawnWatched(
       writeFileSync(logFile, `${line}\n`, { flag: 'a' });
       sideBySide.write(`${line}\n`);
       if (line.includes('"msg":"ready"')) onReady();
-      // A change of a file would not free the port.
+      // tsx would wait for a change of a file, which does not free the port.
       if (line.includes('EADDRINUSE')) child.kill('SIGKILL');
     });
   }
@@ -186,7 +186,7 @@ function startApp(name: string, entry: string, env: Record<string, string>): App
   return app;
 }
 
-/** On the preferred port or the next free one, also when somebody else takes it just before us. */
+/** Starts an app on the preferred port or the next free one, even if another process takes the port first. */
 async function startOnFreePort(
   name: string,
   entry: string,
@@ -200,7 +200,7 @@ async function startOnFreePort(
     const port = await freePort(preferred, taken);
     taken.add(port);
     const app = startApp(name, entry, env(port));
-    // Its own word, as another process may answer on that port.
+    // Its own message, as another process may answer on that port.
     await app.listens;
     if (app.ended !== undefined && tries < 5 && lastLines(app.logFile).includes('EADDRINUSE')) {
       apps.splice(apps.indexOf(app), 1);
@@ -248,9 +248,9 @@ async function stopEverything(): Promise<void> {
     apps.map(async (app) => {
       await stopPid(app.pid, STOP_APP);
       try {
-        process.kill(-app.pid, 'SIGKILL'); // whatever it started and left
+        process.kill(-app.pid, 'SIGKILL'); // its remaining children
       } catch {
-        // nothing left
+        // no process is left
       }
       await release(app.pid);
       rmSync(pidFile(app.name), { force: true });
@@ -356,7 +356,7 @@ async function main(): Promise<void> {
   if (stopping) throw new Stopping();
 
   publishAddresses({ api, admin, worker, simulator, databaseUrl, redisUrl });
-  // For scripts and the README, as a port may be another one each time.
+  // For scripts and the README, as the port may differ each time.
   writeFileSync(path.join(localDirectory, 'api-url'), `${api}\n`);
   writeFileSync(path.join(localDirectory, 'admin-url'), `${admin}\n`);
   const shownDirectory = path.relative(process.cwd(), localDirectory) || localDirectory;
@@ -404,7 +404,9 @@ Stop with Ctrl-C. ${isWatching ? 'API, worker and admin API restart when their c
 const other = claimInstance();
 if (other !== undefined) {
   const where = other.addresses.api === undefined ? '' : ` at ${other.addresses.api}`;
-  console.error(`Antrean already runs${where} (process ${other.pid}). Stop it first: kill ${other.pid}`);
+  console.error(
+    `Antrean is already running${where} (process ${other.pid}). Stop it first: kill ${other.pid}`,
+  );
   process.exit(1);
 }
 let code = 0;
@@ -413,7 +415,9 @@ try {
 } catch (error) {
   if (!(error instanceof Stopping)) {
     code = 1;
-    console.error(`\n${error instanceof Error ? error.message : String(error)}\nStopping everything else …`);
+    console.error(
+      `\n${error instanceof Error ? error.message : String(error)}\nStopping all other processes …`,
+    );
   }
 }
 try {

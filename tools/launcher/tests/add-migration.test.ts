@@ -16,7 +16,7 @@ afterEach(() => rmSync(source, { recursive: true }));
 
 const list = () => readFileSync(path.join(source, 'migrate.ts'), 'utf8').split('\n');
 
-it('writes the next migration and lists it last', () => {
+it('adds the next migration and lists it last', () => {
   const before = list();
   const number = String(readdirSync(path.join(source, 'migrations')).length + 1).padStart(4, '0');
   const file = addMigration(source, 'add-buyer-notes');
@@ -30,10 +30,10 @@ it('writes the next migration and lists it last', () => {
   expect(lines[lines.indexOf(`  '${number}-add-buyer-notes': addBuyerNotes,`) + 1]).toBe('};');
 });
 
-it('writes nothing under a name that no file should have, or that is taken', () => {
+it('writes nothing for an invalid or used name', () => {
   const before = [readdirSync(path.join(source, 'migrations')), list()];
-  expect(() => addMigration(source, 'Add Notes')).toThrow('is no name for a migration');
-  expect(() => addMigration(source, '')).toThrow('is no name for a migration');
+  expect(() => addMigration(source, 'Add Notes')).toThrow('is no valid migration name');
+  expect(() => addMigration(source, '')).toThrow('is no valid migration name');
   expect(() => addMigration(source, 'orders')).toThrow('Choose another name');
   expect([readdirSync(path.join(source, 'migrations')), list()]).toEqual(before);
 });

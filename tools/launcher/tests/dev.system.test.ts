@@ -13,14 +13,14 @@ afterAll(() => rmSync(local, { recursive: true, force: true }));
 
 const read = (file: string) => readFileSync(path.join(local, file), 'utf8');
 const stores = () => [read('redis/redis.pid'), read('postgres/data/postmaster.pid').split('\n')[0]];
-/** How often each app has started. */
+/** The number of starts of each app. */
 const starts = () =>
   ['api', 'worker', 'admin'].map((name) => read(`logs/${name}.log`).split('"msg":"ready"').length - 1);
-/** What saving the file without a change does. */
+/** Saves the file without a change. */
 const save = (file: string) => utimesSync(path.join(repoRoot, file), new Date(), new Date());
 
 describe('npm run dev', () => {
-  it('restarts what has loaded the file that changed, and keeps the stores and their orders', async () => {
+  it('restarts the app whose file changed, and keeps the stores and their orders', async () => {
     const { launcher, storefront } = await launchShop(local, {}, '--watch');
     const { orderId } = await storefront.awaitingPayment(anOrder('KOPI-GAYO-250'));
     expect(starts()).toEqual([1, 1, 1]);
@@ -34,7 +34,7 @@ describe('npm run dev', () => {
     expect(stores()).toEqual(before);
     expect(await storefront.read(orderId)).toMatchObject({ status: 'awaiting_payment' });
     await storefront.awaitingPayment(anOrder('KOPI-GAYO-250'));
-    // One log of all, for people to read.
+    // One log for all apps, for people to read.
     for (const name of ['api', 'worker', 'admin']) expect(launcher.output()).toMatch(`INFO (${name}): ready`);
     await launcher.stop();
   }, 120_000);

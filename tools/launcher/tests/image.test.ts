@@ -42,7 +42,7 @@ const commands = Object.entries(services).flatMap(([name, { build, command }]) =
 );
 const imageCommand = JSON.parse(/^CMD (\[.*\])$/m.exec(lastStage)?.[1] ?? '[]') as string[];
 
-/** What an app needs at run time, and what compose runs beside the apps. */
+/** The workspaces that an app needs at run time, and the programs that compose runs besides the apps. */
 const run = workspaces.filter(
   ({ folder }) =>
     folder.startsWith('apps/') || commands.some(([, , file]) => file?.startsWith(`${folder}/`) === true),
@@ -62,17 +62,17 @@ describe('the image', () => {
     expect(files.filter((file) => !isInImage(file))).toEqual([]);
   });
 
-  it('is built from a context that has the manifest of every workspace, as the lockfile names them all', () => {
+  it('is built from a context with the manifest of every workspace, as the lockfile names them all', () => {
     const manifests = workspaces.map(({ folder }) => `${folder}/package.json`);
     expect(manifests.filter((file) => ignored.ignores(file))).toEqual([]);
   });
 
-  it('installs what every such workspace needs', () => {
+  it('installs the dependencies of each of these workspaces', () => {
     const [, filters = ''] = /^RUN pnpm install (.*)$/m.exec(dockerfile) ?? [];
     const selected = filters
       .split(/\s+/)
       .filter((word) => !/^--(frozen-lockfile|prod|no-optional)$/.test(word));
-    // As pnpm itself understands them.
+    // As pnpm itself resolves them.
     const answer = execFileSync(
       'pnpm',
       [...selected.map((word) => word.replaceAll('"', '')), 'ls', '--depth=-1', '--parseable'],

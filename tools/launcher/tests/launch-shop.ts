@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createStorefront, type Env, startNode } from '@antrean/testing';
 
-/** What `.local` is to a launcher that a test starts: PostgreSQL may run as another user, who has to enter it. */
+/** A folder in place of `.local`. PostgreSQL may run as another user, who must be able to enter it. */
 export function localDirectory(): string {
   const directory = mkdtempSync(path.join(tmpdir(), 'antrean-start-'));
   chmodSync(directory, 0o711);
   return directory;
 }
 
-/** Starts what `npm start` starts, or `npm run dev` with `--watch`. Without stores in the environment it starts its own. */
+/** Runs `npm start`, or `npm run dev` with `--watch`. Without stores in the environment it starts its own. */
 export async function launchShop(local: string, env: Env = {}, ...args: string[]) {
   const launcher = startNode('tools/launcher/src/start.ts', { args, env: { ANTREAN_LOCAL: local, ...env } });
   await launcher.printed('Stop with Ctrl-C');

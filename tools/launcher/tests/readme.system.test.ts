@@ -19,7 +19,7 @@ function pasted(): string[] {
   return [...tour.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block = '']) => block);
 }
 
-/** Of what a clone has at its top, what the README names; and a curl that fails on an answer that is an error. */
+/** A folder with those files of a clone that the README names, and a curl that fails on an error status. */
 async function workingDirectory(): Promise<{ cwd: string; bin: string }> {
   const cwd = path.join(local, 'clone');
   const bin = path.join(local, 'bin');
@@ -35,7 +35,7 @@ async function workingDirectory(): Promise<{ cwd: string; bin: string }> {
 }
 
 describe('the README', () => {
-  it('can be pasted from top to bottom after npm start', async () => {
+  it('can be pasted block by block after npm start', async () => {
     const blocks = pasted();
     expect(blocks.length).toBeGreaterThan(8);
     const { launcher, storefront } = await launchShop(local);

@@ -28,7 +28,7 @@ const allGone = (pids: number[]) =>
   vi.waitFor(() => expect(pids.filter((pid) => isAlive(pid))).toEqual([]), { timeout: 30_000, interval: 50 });
 
 describe('npm start', () => {
-  it('takes an order from its own words to paid, and leaves nothing when it is interrupted', async () => {
+  it('takes an order to paid as its output describes, and leaves no process when it is interrupted', async () => {
     const { launcher, pids, admin, adminToken, storefront } = await launch();
     const { orderId, payment, statusUrl } = await storefront.awaitingPayment(anOrder('KOPI-GAYO-250'));
     expect(await (await fetch(statusUrl)).json()).toMatchObject({ status: 'awaiting_payment' });
@@ -53,7 +53,7 @@ describe('npm start', () => {
     await allGone(pids);
   }, 90_000);
 
-  it('leaves nothing when it is killed, and says which process ended when one does', async () => {
+  it('leaves no process when it is killed, and names an app that ended unexpectedly', async () => {
     const killed = await launch();
     await killed.launcher.kill();
     await allGone(killed.pids);
