@@ -337,7 +337,7 @@ function anyMethod(): fc.Arbitrary<string> {
 }
 
 function aboutOrder(what: string): fc.Arbitrary<string> {
-  // Whoever follows an open order is kept waiting, as is meant.
+  // Only the settled order: the event stream of an open order stays open.
   const known = () => (what === '/events' ? [orderIds.settled] : [...orderIds.open, orderIds.settled]);
   return fc
     .oneof(
@@ -522,7 +522,7 @@ function anyHeaders(): fc.Arbitrary<Record<string, string>> {
       'x-callback-token': odd(fc.constantFrom('callback-token', undefined)),
       'if-none-match': odd(fc.constantFrom('*', '"x"', undefined)),
       'last-event-id': odd(fc.constantFrom('1', undefined)),
-      'x-forwarded-for': odd(fc.constantFrom('10.0.0.1', '::1, nobody', undefined)),
+      'x-forwarded-for': odd(fc.constantFrom('10.0.0.1', '::1, no-address', undefined)),
       'access-control-request-method': odd(fc.constantFrom('POST', undefined)),
       range: odd(fc.constantFrom('bytes=0-1', 'bytes=9-1', undefined)),
       accept: odd(fc.constantFrom('text/html', '*/*', undefined)),

@@ -119,7 +119,7 @@ describe('an address with its port, as some proxies append it', () => {
     expect(await from('203.0.113.5:2222')).toEqual([429]);
     expect(await from('[2001:db8::1]:1')).toEqual([202]);
     expect(await from('[2001:db8::1]:2')).toEqual([429]);
-    expect(await from('nobody')).toEqual([202]);
+    expect(await from('other text')).toEqual([202]);
     expect(await from('no address')).toEqual([429]);
   });
 });
