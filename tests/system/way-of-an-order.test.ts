@@ -207,7 +207,7 @@ describe('an order', () => {
   });
 
   it('returns to its queue without a used attempt when its worker stops while PostgreSQL is away', async () => {
-    await shop.restartWorker({ DATABASE_URL: 'postgres://nobody@127.0.0.1:9/away' });
+    await shop.restartWorker({ DATABASE_URL: 'postgres://unknown@127.0.0.1:9/away' });
     const placed = await shop.place(anOrder('GULA'));
     const jobId = await shop.reserveJobId(placed.orderId);
     const job = queueKeys(shop.keyspace, 'orders').job(jobId);
