@@ -13,9 +13,9 @@ const WARM_UP_SECONDS = 12;
 export const accept = defineBenchmark({
   purpose:
     'Accepting orders, with everything switched on (target: at least ' +
-    `${TARGET_RATIO} of the same app that answers without Redis, and p99 within ${TARGET_P99_MS} ms at half of what it can)`,
+    `${TARGET_RATIO} of the rate of the same app without Redis, and p99 within ${TARGET_P99_MS} ms at half of its capacity)`,
   options: {
-    repeats: count(5, 'rounds, of which the median counts'),
+    repeats: count(5, 'rounds; the median is reported'),
     seconds: count(6, 'how long each measurement lasts'),
     connections: count(64, 'keep-alive connections'),
   },
@@ -61,11 +61,11 @@ async function run(sizes: Sizes, environment: Environment): Promise<Report> {
     summary: [
       line('accepted', figure(accepted), 'orders/s'),
       line('only validated', figure(validated), 'orders/s'),
-      line('accepted, of only validated', ratio, '', 3),
+      line('accepted, relative to only validated', ratio, '', 3),
       line('at half capacity', figure(halves), 'orders/s'),
       line('  answered within (p50)', figure(p50), 'ms', 1),
       line('  answered within (p99)', p99Figure, 'ms', 1),
-      `lost: ${lost}; at half capacity still waiting for a connection in the end: ${unsent}`,
+      `lost: ${lost}; at half capacity still without a connection at the end: ${unsent}`,
     ],
     result: {
       benchmark: 'accept',
@@ -81,11 +81,13 @@ async function run(sizes: Sizes, environment: Environment): Promise<Report> {
       spread: { accepted: figure(accepted), validated: figure(validated), ratio, p99Ms: p99Figure },
     },
     problems: [
-      ...(lost > 0 ? [`${lost} orders that were answered 202 are not in the queue.`] : []),
-      ...(failed > 0 ? [`${failed} orders were not answered 202.`] : []),
+      ...(lost > 0 ? [`${lost} orders were answered with 202, but are not in the queue.`] : []),
+      ...(failed > 0 ? [`${failed} orders were not answered with 202.`] : []),
       ...(isRatioMet
         ? []
-        : [`Accepted is ${ratio.median.toFixed(2)} of only validated; the target is ${TARGET_RATIO}.`]),
+        : [
+            `The accepted rate is ${ratio.median.toFixed(2)} of the only validated one; the target is ${TARGET_RATIO}.`,
+          ]),
       ...(isP99Met
         ? []
         : [
@@ -98,13 +100,13 @@ async function run(sizes: Sizes, environment: Environment): Promise<Report> {
 interface Measured {
   full: OrderLoadReport;
   half: OrderLoadReport;
-  /** Answered 202, and not in the queue. */
+  /** Orders that were answered with 202, but are not in the queue. */
   lost: number;
-  /** Not answered 202. */
+  /** Orders that were not answered with 202. */
   failed: number;
 }
 
-/** At full load, and at half of that; no worker takes anything out of the queue. */
+/** Measures at full load, then at half of that; no worker takes orders out of the queue. */
 async function measure(entry: string, sizes: Sizes, environment: Environment): Promise<Measured> {
   const redisUrl = await environment.startRedis();
   const shop = await openRunningShop(NO_DATABASE, redisUrl, {

@@ -4,8 +4,8 @@ import { Keyspace, openRequestRedis, waitForRedis } from '@antrean/redis';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 
 /**
- * The API with everything in place but Redis: what a request costs by itself. Keys are read once, before it begins; limits
- * are counted in the process, and an order is answered as if it had been accepted.
+ * The API with everything but Redis, to measure the cost of a request alone. Keys are read once at the start, limits are
+ * counted in the process, and an order is answered as accepted.
  */
 export async function buildAppWithoutRedis(
   config: ApiConfig,
@@ -29,7 +29,7 @@ export async function buildAppWithoutRedis(
       producer: { ...producer, addOrder: async () => undefined },
       changes: { follow: () => ({ isFollowed: Promise.resolve(), leave: () => undefined }) },
       catalogue: {
-        list: () => Promise.reject(new Error('There is no catalogue here.')),
+        list: () => Promise.reject(new Error('This app has no catalogue.')),
         find: async () => undefined,
       },
       readOrder: async () => undefined,

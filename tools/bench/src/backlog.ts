@@ -10,15 +10,15 @@ import { fillStoredOrders, readTableUse } from './stored-orders.ts';
 const PRODUCTS = 100;
 const WARM_UP = 3_000;
 const FEW_WAITING = 1_000;
-/** Waiting while the number of stored orders is what differs. */
+/** Waiting orders in the measurements of different numbers of stored orders. */
 const STORED_WAITING = 5_000;
 const LIMIT_MS = 300_000;
 
 export const backlog = defineBenchmark({
   purpose:
-    'What a backlog costs: orders drained a second by one worker in front of as many that wait, and while as many are ' +
-    'stored in PostgreSQL; Redis memory a waiting order. None come in meanwhile: that would take half of a small ' +
-    'machine. Fails when a statement of the worker scanned a whole table that grows with the orders.',
+    'The cost of a backlog: orders drained a second by one worker, with different numbers of waiting orders and of ' +
+    'orders stored in PostgreSQL; Redis memory for each waiting order. No orders are added meanwhile, as that would use ' +
+    'half of a small machine. Fails if a statement of the worker scanned a whole table that grows with the orders.',
   options: {
     waiting: counts([1_000, 100_000, 1_000_000], 1, 'numbers of waiting orders, each in a Redis of its own'),
     stored: counts(
@@ -26,13 +26,13 @@ export const backlog = defineBenchmark({
       0,
       `numbers of stored orders, each in a database of its own, with ${STORED_WAITING} waiting`,
     ),
-    slice: count(10_000, `orders drained a measurement, after a warm-up of ${WARM_UP}`),
+    slice: count(10_000, `orders drained in each measurement, after a warm-up of ${WARM_UP}`),
     rounds: count(5, 'rounds; all numbers take turns within one'),
   },
   run,
 });
 
-/** A worker's surroundings: so many waiting in this Redis, these stored in this database. */
+/** The stores of a worker: a Redis with waiting orders, and a database with stored ones. */
 interface Place {
   name: string;
   queue: OrderQueue;
@@ -51,7 +51,7 @@ async function run(
   const seqScans: Record<string, number> = {};
   for (const { stored, use } of byStored) {
     for (const [table, scans] of Object.entries(use.seqScans)) {
-      // A small table is rightly scanned.
+      // PostgreSQL rightly scans a small table.
       if (stored > 0) seqScans[table] = (seqScans[table] ?? 0) + scans;
     }
   }
@@ -63,7 +63,7 @@ async function run(
       ...summaryOf(byWaiting.map(({ place }) => place)),
       ...byWaiting.map(
         ({ waiting, recordBytes, jobBytes }) =>
-          `${waiting} waiting: ${(recordBytes + jobBytes).toFixed(0)} bytes an order ` +
+          `${waiting} waiting: ${(recordBytes + jobBytes).toFixed(0)} bytes for each order ` +
           `(record ${recordBytes.toFixed(0)}, job ${jobBytes.toFixed(0)})`,
       ),
       ...summaryOf(byStored.map(({ place }) => place)),
@@ -71,10 +71,10 @@ async function run(
     problems: [
       ...[...byWaiting, ...byStored]
         .filter(({ place }) => place.drains.some(({ lowestWaiting }) => lowestWaiting === 0))
-        .map(({ place }) => `The worker ran out of orders with ${place.name}.`),
+        .map(({ place }) => `The worker ran out of orders in ${place.name}.`),
       ...Object.entries(seqScans)
         .filter(([, scans]) => scans > 0)
-        .map(([table, scans]) => `${table} was scanned as a whole ${scans} times.`),
+        .map(([table, scans]) => `${table} was scanned completely ${scans} times.`),
       ...(oversold > 0 ? [`${oversold} units were oversold.`] : []),
       ...(ledgerMismatches > 0 ? [`${ledgerMismatches} products differ from their ledger.`] : []),
     ],
@@ -103,7 +103,7 @@ async function run(
   };
 }
 
-/** One database for all, which grows evenly as they take turns. */
+/** Uses one database for all numbers, which grows evenly as they take turns. */
 async function measureWaiting(
   { waiting: depths, slice, rounds }: { waiting: number[]; slice: number; rounds: number },
   environment: Environment,
@@ -113,7 +113,7 @@ async function measureWaiting(
   for (const waiting of depths) {
     const redisUrl = await environment.startRedis();
     const queue = openQueue(redisUrl);
-    // Scripts and buffers are no part of an order's memory.
+    // Scripts and buffers do not count as an order's memory.
     await queue.add(FEW_WAITING);
     await queue.clear();
     const startedAt = performance.now();
@@ -152,7 +152,7 @@ async function measureWaiting(
   return filled.map((each) => ({ ...each, audit: audited }));
 }
 
-/** One Redis for all, and in it orders that any of the databases may take. */
+/** Uses one Redis for all numbers, with orders that fit each of the databases. */
 async function measureStored(
   { stored: sizes, slice, rounds }: { stored: number[]; slice: number; rounds: number },
   environment: Environment,
@@ -186,7 +186,7 @@ async function measureStored(
     const paths = await startProcess('paths-worker.ts', [database.url, redisUrl]);
     paths.go();
     await paths.stop(300_000);
-    // Before the audit, which does scan.
+    // Read before the audit, which scans tables.
     const use = await readTableUse(database.url);
     measured.push({ ...each, use, audit: await audit(database.url) });
     await database.drop();
@@ -201,7 +201,7 @@ async function createShop(environment: Environment) {
   return database;
 }
 
-/** Two lines: a hot product and an ordinary one. */
+/** Orders with two lines: a popular product and another one. */
 function openQueue(redisUrl: string): OrderQueue {
   return new OrderQueue(redisUrl, (n) => [skuOf(0), skuOf(1 + (n % (PRODUCTS - 1)))]);
 }
@@ -213,7 +213,7 @@ async function takeTurns(
 ): Promise<void> {
   for (let round = 1; round <= rounds; round += 1) {
     for (const { name, queue, redisUrl, databaseUrl, waiting, drains } of places) {
-      // In front of those that are to be left.
+      // In addition to the orders that are to remain.
       await queue.add(Math.max(WARM_UP + slice + waiting - (await queue.counts()).waiting, 0));
       const worker = await startProcess('order-worker.ts', ['full', databaseUrl, redisUrl]);
       const drained = await drain(queue, [worker], {

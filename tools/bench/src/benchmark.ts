@@ -1,6 +1,6 @@
 import type { Environment } from './environment.ts';
 
-/** An option of a benchmark, as it is given on the command line: `--name text`. */
+/** An option of a benchmark on the command line: `--name text`. */
 interface Option<T> {
   /** Shown in the usage text. */
   meaning: string;
@@ -13,18 +13,18 @@ type Options = Readonly<Record<string, Option<unknown>>>;
 type Values<O extends Options> = { readonly [K in keyof O]: ReturnType<O[K]['parse']> };
 
 export interface Report {
-  /** For a person. */
+  /** Lines for people. */
   summary: readonly string[];
-  /** What `--json` prints. */
+  /** Printed with `--json`. */
   result: object;
-  /** What must not be. The run fails where there is one. */
+  /** Failed checks. A run with problems fails. */
   problems: readonly string[];
 }
 
 export interface Benchmark {
   purpose: string;
   options: Options;
-  /** Reads the options; what it returns runs the benchmark. Throws a UsageError. */
+  /** Parses the options and returns the function that runs the benchmark. Throws a UsageError. */
   prepare: (given: Readonly<Record<string, string>>) => (environment: Environment) => Promise<Report>;
 }
 
@@ -84,7 +84,7 @@ export const file = (usual: string, meaning: string): Option<string> => ({
   },
 });
 
-/** May be empty. */
+/** A list of numbers, which may be empty. */
 export const counts = (usual: readonly number[], min: number, meaning: string): Option<number[]> => ({
   meaning: `${meaning}; comma-separated, "" for none`,
   default: usual.join(','),

@@ -8,7 +8,7 @@ import {
 import { GATEWAY_SECRETS } from '@antrean/testing';
 import { keyspace } from './keyspace.ts';
 
-/** What a worker process works with, and its configuration: the worker's own defaults. */
+/** The dependencies and configuration of a worker process: the worker's own defaults. */
 export async function openDependencies(
   databaseUrl: string,
   redisUrl: string,
@@ -22,7 +22,7 @@ export async function openDependencies(
     BANK_ACCOUNTS: 'BCA:0000:Bench',
     ...GATEWAY_SECRETS,
   });
-  // Formatted as in production, written nowhere.
+  // The log is formatted as in production, but not written.
   const log = createLog('bench', 'info', { write: () => undefined });
   const { deps } = await openWorkerDependencies(config, log, { gateways });
   return { deps, config };

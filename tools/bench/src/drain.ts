@@ -9,13 +9,13 @@ export interface Drain {
   done: number;
   failed: number;
   elapsedMs: number;
-  /** The fewest that were waiting while the clock ran. */
+  /** The lowest number of waiting orders during the measurement. */
   lowestWaiting: number;
 }
 
 /**
- * Lets workers that are ready work, and measures how many orders a second they do: from the moment at which `warmUp`
- * orders are done, so that neither connecting nor compiling counts, until `isOver`.
+ * Starts workers that are ready, and measures their orders a second from the moment at which `warmUp` orders are done, so
+ * that connecting and compiling do not count, until `isOver`.
  */
 export async function drain(
   queue: OrderQueue,
@@ -38,8 +38,7 @@ export async function drain(
     const counts = await queue.counts();
     const at = performance.now();
     for (const worker of workers) {
-      if (worker.exitCode() !== undefined)
-        throw new Error('A worker ended in the middle of the run; see above.');
+      if (worker.exitCode() !== undefined) throw new Error('A worker ended during the run; see above.');
     }
     const done = counts.done - before.done;
     if (start === undefined && done >= warmUp) {

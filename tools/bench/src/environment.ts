@@ -5,27 +5,27 @@ import { migrateToLatest } from '@antrean/db';
 import { createTestDatabase, killProcesses, type TestDatabase } from '@antrean/testing';
 import { type RunningService, startPostgres, startRedis } from '@antrean/testing/services';
 
-/** What a benchmark runs on: servers of its own, in a temporary folder, durable as in production. */
+/** The servers of a benchmark, its own: in a temporary folder, durable as in production. */
 export interface Environment {
-  /** Of PostgreSQL's administrator. */
+  /** The URL of PostgreSQL's administrator. */
   adminUrl: string;
-  /** A database of its own with the newest schema, and nothing in it. */
+  /** Creates an empty database with the newest schema. */
   createDatabase: () => Promise<TestDatabase>;
-  /** A server of its own, empty. Returns its URL. */
+  /** Starts an empty server and returns its URL. */
   startRedis: () => Promise<string>;
-  /** One that is needed no more. */
+  /** Stops a server that is no longer needed. */
   stopRedis: (url: string) => Promise<void>;
-  /** For good. */
+  /** Stops PostgreSQL permanently. */
   stopPostgres: () => Promise<void>;
-  /** Of the server's process, where it is one of this machine. */
+  /** The ids of the server processes that run on this machine. */
   pids: { postgres: () => number | undefined; redis: (url: string) => number | undefined };
-  /** Progress, for a person. */
+  /** Prints progress for people. */
   say: (line: string) => void;
 }
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** Whatever ends the run, success, failure or a signal, nothing of it stays behind. */
+/** Removes everything at the end of the run: after success, failure or a signal. */
 export async function withEnvironment<T>(
   say: (line: string) => void,
   run: (environment: Environment) => Promise<T>,
@@ -38,7 +38,7 @@ export async function withEnvironment<T>(
   for (const signal of SIGNALS) process.once(signal, () => interrupt(new Error(`Stopped by ${signal}.`)));
 
   const dir = mkdtempSync(path.join(tmpdir(), 'antrean-bench-'));
-  // PostgreSQL does not run as root: its own user must get to its folder.
+  // PostgreSQL does not run as root, and its user must be able to enter its folder.
   chmodSync(dir, 0o711);
   const services: RunningService[] = [];
   let redisCount = 0;
@@ -46,8 +46,7 @@ export async function withEnvironment<T>(
     services.push(service);
     const watch = async () => {
       const how = await service.ended;
-      if (services.includes(service))
-        interrupt(new Error(`${name} ended in the middle of the run (${how}).`));
+      if (services.includes(service)) interrupt(new Error(`${name} ended during the run (${how}).`));
     };
     void watch();
     return service.url;

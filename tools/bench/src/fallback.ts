@@ -10,38 +10,38 @@ import { percentile, rounded } from './statistics.ts';
 const TARGET_SHARE = 0.999;
 const TARGET_P95_MS = 3_000;
 const ORDERS_PER_SECOND = 5;
-/** Xendit's in live mode, for each endpoint. https://docs.xendit.co/apidocs/rate-limits */
+/** Xendit's limit in live mode, for each endpoint. https://docs.xendit.co/apidocs/rate-limits */
 const XENDIT_CALLS_PER_MINUTE = 600;
 
-/** How finely the time until a link is shown is measured. */
+/** The resolution of the time until a link is shown. */
 const LOOK_EVERY_MS = 100;
-/** As often as the API looks for a customer who is told of changes. */
+/** The interval at which each order of the burst is read. */
 const LOOK_AT_BURST_EVERY_MS = 1_000;
 const FOLLOW_LIMIT_MS = 60_000;
-/** More than twice what the worker's pace leaves to an order. */
+/** More than twice the time that the worker's rate limit needs for an order. */
 const FOLLOW_LIMIT_AN_ORDER_MS = 250;
 
 export const fallback = defineBenchmark({
   purpose:
-    `Midtrans refuses connections, and Xendit takes ${XENDIT_CALLS_PER_MINUTE} calls a minute and endpoint. Orders at ` +
+    `Midtrans refuses connections, and Xendit accepts ${XENDIT_CALLS_PER_MINUTE} calls a minute and endpoint. Orders at ` +
     `${ORDERS_PER_SECOND} a second: how long until each shows a link (target: p95 within ${TARGET_P95_MS} ms, ` +
-    `${TARGET_SHARE * 100} % of them made by Xendit). Then a burst that is beyond the limit: each gets its link at ` +
-    'last, is shown to be coming until then, and no call is above the limit.',
+    `${TARGET_SHARE * 100} % of them created at Xendit). Then a burst above the limit: each order gets its link, ` +
+    'shows a pending payment until then, and no call exceeds the limit.',
   options: {
-    seconds: count(60, `how long orders come at ${ORDERS_PER_SECOND} a second`),
-    burst: count(300, 'orders that then come at once'),
+    seconds: count(60, `how long orders are placed at ${ORDERS_PER_SECOND} a second`),
+    burst: count(300, 'orders that are then placed at once'),
   },
   run,
 });
 
-/** What a customer has seen of an order. */
+/** A customer's view of an order. */
 interface Followed {
-  /** From its acceptance until a link was shown; null if none was in time, or the order ended without one. */
+  /** The time from acceptance until a link was shown; null without one in time, or if the order ended without one. */
   linkAfterMs: number | null;
   linkFrom: string | undefined;
-  /** Shown reserved, with a payment that is coming and other ways to pay. */
+  /** The order was shown as reserved, with a pending payment and other payment methods. */
   wasSeenComing: boolean;
-  /** Shown reserved, with neither a link nor this. */
+  /** The order was shown as reserved, with neither a link nor a pending payment. */
   wasLeftUntold: boolean;
 }
 
@@ -82,20 +82,18 @@ async function run(
       `${steady.length} orders at ${ORDERS_PER_SECOND} a second, ${(createdByXendit * 100).toFixed(2)} % of them with a link of Xendit`,
       `link shown within ${p50.toFixed(0)} ms (p50), ${p95.toFixed(0)} ms (p95), ${max.toFixed(0)} ms (max)`,
       `${burst - burstFailed} of ${burst} orders at once got their link, the last after ${secondsToLast.toFixed(1)} s`,
-      `${ordersSeenComing} of them were seen while their payment was coming; 429 was answered ${tooManyRequests} times`,
+      `${ordersSeenComing} of them were seen with a pending payment; 429 was answered ${tooManyRequests} times`,
     ],
     problems: [
       ...(createdByXendit < TARGET_SHARE
-        ? [`Xendit made ${(createdByXendit * 100).toFixed(2)} %; the target is ${TARGET_SHARE * 100} %.`]
+        ? [`Xendit created ${(createdByXendit * 100).toFixed(2)} %; the target is ${TARGET_SHARE * 100} %.`]
         : []),
       ...(p95 > TARGET_P95_MS ? [`The p95 is ${p95.toFixed(0)} ms; the target is ${TARGET_P95_MS} ms.`] : []),
-      ...(midtransRefusals === 0 ? ['Midtrans was never tried, so that nothing fell back from it.'] : []),
+      ...(midtransRefusals === 0 ? ['Midtrans was never tried, so the fallback was not tested.'] : []),
       ...(burstFailed > 0 ? [`${burstFailed} orders of the burst got no link.`] : []),
-      ...(leftUntold > 0
-        ? [`${leftUntold} orders were reserved and did not say that a link is coming.`]
-        : []),
+      ...(leftUntold > 0 ? [`${leftUntold} orders were shown as reserved without a pending payment.`] : []),
       ...(declined > 0 ? [`${declined} payment attempts were declined.`] : []),
-      ...(tooManyRequests > 0 ? [`Xendit answered ${tooManyRequests} times that it was too much.`] : []),
+      ...(tooManyRequests > 0 ? [`Xendit answered ${tooManyRequests} calls with 429.`] : []),
       ...(oversold > 0 ? [`${oversold} units were oversold.`] : []),
       ...(ledgerMismatches > 0 ? [`${ledgerMismatches} products differ from their ledger.`] : []),
     ],
@@ -123,7 +121,7 @@ async function run(
   };
 }
 
-/** Each order is placed at its time, however long those before it take. */
+/** Places each order at its time, even if earlier ones take longer. */
 async function placeSteadily(shop: RunningShop, orders: number): Promise<Followed[]> {
   const startedAt = performance.now();
   const followed: Promise<Followed>[] = [];
@@ -143,7 +141,7 @@ async function placeAtOnce(shop: RunningShop, from: number, orders: number): Pro
   );
 }
 
-/** Until the order shows a link, has ended, or the time is up. */
+/** Follows the order until it shows a link, has ended, or the time is over. */
 async function placeAndFollow(
   shop: RunningShop,
   number: number,
@@ -174,7 +172,7 @@ async function placeAndFollow(
   return followed;
 }
 
-/** What of an order's status is looked at here. */
+/** The fields of an order's status that are read here. */
 interface Shown {
   status: string;
   payment?: { state: string; gateway?: string; url?: string; alternatives?: string[] };
@@ -183,11 +181,12 @@ interface Shown {
 async function look({ apiUrl, headers }: RunningShop, orderId: string): Promise<Shown> {
   const answer = await fetch(`${apiUrl}/v1/orders/${orderId}`, { headers });
   const text = await answer.text();
-  if (!answer.ok) throw new Error(`The API answered ${answer.status} for ${orderId}: ${text.slice(0, 300)}`);
+  if (!answer.ok)
+    throw new Error(`The API answered with ${answer.status} for ${orderId}: ${text.slice(0, 300)}`);
   return JSON.parse(text) as Shown;
 }
 
-/** By the worker's own records of what the gateways answered. */
+/** From the worker's own gateway API log. */
 async function readRecords(
   db: Kysely<Database>,
 ): Promise<{ declined: number; tooManyRequests: number; midtransRefusals: number }> {

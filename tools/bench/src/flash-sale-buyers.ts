@@ -1,5 +1,5 @@
-// The buyers of the flash sale, in a process of their own. Its argument: a BuyersPlan as JSON. It ends by itself, once
-// each buyer knows what became of the order and those who pay have paid.
+// The buyers of the flash sale, in their own process. Argument: a BuyersPlan as JSON. The process ends once each buyer knows
+// the order's outcome and the paying buyers have paid.
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { type Answer, openHttpClient, retryAfterMs } from './http-client.ts';
@@ -10,43 +10,43 @@ export interface BuyersPlan {
   simulatorUrl: string;
   headers: Readonly<Record<string, string>>;
   sku: string;
-  /** What one unit costs, as half of the buyers say that they were shown it. */
+  /** The sale price of one unit; half of the buyers send it as the shown price. */
   salePriceRupiah: number;
   buyers: number;
-  /** Within which they come, a third of them in the first one. */
+  /** The time in which buyers arrive, a third of them in the first second. */
   seconds: number;
-  /** Connections for all that is asked and answered at once; each who follows by events has one more. */
+  /** Connections for all concurrent requests; each buyer who follows events has one more. */
   sockets: number;
 }
 
-/** Times are milliseconds since the epoch; null for what did not happen. */
+/** Times are milliseconds since the epoch; null for an event that did not happen. */
 export interface Buyer {
   sentAt: number;
-  /** When the order was answered for the last time. */
+  /** When the order got its last answer. */
   answeredAt: number | null;
-  /** Set when it was accepted: from the first request to that answer. */
+  /** From the first request to the acceptance; null if the order was not accepted. */
   acceptedAfterMs: number | null;
-  /** Of every answer; more than one is one too many. */
+  /** The order ids of all answers; there must be at most one. */
   orderIds: string[];
-  /** Two clicks with one key were told different things. */
+  /** Two clicks with one key got different answers. */
   wasToldTwoThings: boolean;
-  /** `sold_out` at the door, `rejected: reason`, `reserved`, another refusal's code, or `unknown`. */
+  /** `sold_out` by the gate, `rejected: reason`, `reserved`, the code of another refusal, or `unknown`. */
   outcome: string;
   knownAt: number | null;
-  /** When a way to pay was shown. */
+  /** When an open payment was shown. */
   payableAt: number | null;
   paidAt: number | null;
 }
 
 export interface BuyersReport {
   buyers: Buyer[];
-  /** To orders: how often each status was answered, `none` for a broken connection. */
+  /** For order requests: the number of answers with each status, `none` for a broken connection. */
   answers: Record<string, number>;
-  /** To polls, in the same way. */
+  /** For polls, in the same way. */
   polls: Record<string, number>;
-  /** Event streams that were refused; those buyers polled. */
+  /** Refused event streams; those buyers polled. */
   streamsRefused: number;
-  /** Payments that the simulator took no more. */
+  /** Payments that the simulator refused. */
   paymentsRefused: number;
   ownDelayP99Ms: number;
 }
@@ -65,26 +65,26 @@ const report: BuyersReport = {
   ...{ buyers: [], answers: {}, polls: {}, streamsRefused: 0, paymentsRefused: 0, ownDelayP99Ms: 0 },
 };
 
-// So that what this process has to compile counts for nothing.
+// The warm-up compiles the client's code before the measurement.
 const WARM_UP_REQUESTS = 500;
 await Promise.all(Array.from({ length: WARM_UP_REQUESTS }, () => api.ask('GET', '/health/live')));
 
 serve(async () => {
-  const all = letThemCome();
+  const all = runBuyers();
   return () => all;
 });
 
 const now = () => performance.timeOrigin + performance.now();
 
-/** In milliseconds from the beginning: a third in the first second, the others ever more thinly. */
+/** In milliseconds from the start: a third in the first second, the others with growing intervals. */
 function arrivalMs(number: number): number {
   const early = Math.round(plan.buyers * (plan.seconds === 1 ? 1 : IN_FIRST_SECOND));
   if (number < early) return (number * 1_000) / early;
   return 1_000 + (plan.seconds - 1) * 1_000 * ((number - early) / (plan.buyers - early)) ** 1.5;
 }
 
-/** Each comes at its time, however long those before it wait. */
-async function letThemCome(): Promise<BuyersReport> {
+/** Starts each buyer on time, even if earlier ones still wait. */
+async function runBuyers(): Promise<BuyersReport> {
   const ownDelay = monitorEventLoopDelay({ resolution: OWN_DELAY_RESOLUTION_MS });
   ownDelay.enable();
   const startedAt = performance.now();
@@ -103,7 +103,7 @@ async function letThemCome(): Promise<BuyersReport> {
   return report;
 }
 
-/** One in fifty sends the order twice at once, one in ten follows it by events, and one in ten does not pay. */
+/** One in fifty buyers sends the order twice at once, one in ten follows its events, and one in ten does not pay. */
 async function buy(number: number): Promise<void> {
   const buyer: Buyer = {
     ...{ sentAt: now(), answeredAt: null, acceptedAfterMs: null, orderIds: [], outcome: 'unknown' },
@@ -113,7 +113,7 @@ async function buy(number: number): Promise<void> {
   const clicks = number % 50 === 0 ? 2 : 1;
   const answers = await Promise.all(Array.from({ length: clicks }, () => place(buyer, number)));
   buyer.answeredAt = now();
-  buyer.wasToldTwoThings = new Set(answers.map(toldBy)).size > 1;
+  buyer.wasToldTwoThings = new Set(answers.map(finalAnswerOf)).size > 1;
   const accepted = answers.find((answer) => answer?.status === 202);
   if (accepted === undefined) {
     const code = answers.map((answer) => answer && codeOf(answer)).find((each) => each !== undefined);
@@ -129,7 +129,7 @@ async function buy(number: number): Promise<void> {
   if (watch.attemptId !== undefined && number % 10 !== 7) await pay(buyer, number, watch.attemptId);
 }
 
-/** Tried again with the same key, as storefronts are told to. Undefined when it was never answered for good. */
+/** Retries with the same key, as storefronts should. Undefined without a final answer. */
 async function place(buyer: Buyer, number: number): Promise<Answer | undefined> {
   const body = JSON.stringify({
     customer: {
@@ -167,8 +167,8 @@ function note(answers: Record<string, number>, answer: Answer | undefined): void
   answers[status] = (answers[status] ?? 0) + 1;
 }
 
-/** What must be the same however often the order is sent; its state may have moved on meanwhile. */
-function toldBy(answer: Answer | undefined): string {
+/** The part of an answer that must be the same for each request; the state may change meanwhile. */
+function finalAnswerOf(answer: Answer | undefined): string {
   if (answer === undefined) return 'nothing';
   if (answer.status !== 202) return codeOf(answer);
   return (JSON.parse(answer.body) as { orderId: string }).orderId;
@@ -184,19 +184,19 @@ function codeOf({ status, body }: Answer): string {
 
 interface Watch {
   attemptId: string | undefined;
-  /** Takes a status, and says whether there is nothing more to wait for. */
+  /** Reads a status; returns true if the buyer need not wait for more. */
   see(status: Shown): boolean;
   isOver(): boolean;
 }
 
-/** What of an order's status is looked at here. */
+/** The fields of an order's status that are read here. */
 interface Shown {
   status: string;
   reason?: string;
   payment?: { state: string; attemptId?: string };
 }
 
-/** The outcome is known with the reservation; whoever has one waits for a way to pay. */
+/** The outcome is known with the reservation; a buyer with a reservation then waits for an open payment. */
 function watchOf(buyer: Buyer): Watch {
   let isDone = false;
   return {
@@ -222,7 +222,7 @@ function watchOf(buyer: Buyer): Watch {
   };
 }
 
-/** A browser without its stream polls. */
+/** A browser whose stream is refused polls. */
 async function followByEvents(path: string, watch: Watch): Promise<void> {
   const onEvent = (data: string) => watch.see(JSON.parse(data) as Shown);
   const status = await api.follow(path, { limitMs: PAYABLE_LIMIT_MS, onEvent }).catch(() => 0);
@@ -243,7 +243,7 @@ async function poll(path: string, watch: Watch): Promise<void> {
   }
 }
 
-/** After a moment of thought. */
+/** Pays after a pause. */
 async function pay(buyer: Buyer, number: number, attemptId: string): Promise<void> {
   await delay(500 + (number % 25) * 100);
   const headers = { 'content-type': 'application/json' };

@@ -15,12 +15,12 @@ import { percentile, rounded } from './statistics.ts';
 
 const WORKERS = 2;
 const TARGET_KNOWN_MS = 10_000;
-/** What may become of an order here; each buyer wants one unit, at its price, and nobody is above a limit. */
+/** The valid outcomes of an order here: each buyer wants one unit at its price, and no buyer is above the limit. */
 const OUTCOMES = ['sold_out', 'reserved', 'rejected: out_of_stock', 'rejected: sale_closed'];
 const SAMPLE_EVERY_MS = 100;
-/** Of another product, so that neither connecting nor compiling counts. */
+/** Orders of another product, so that connecting and compiling do not count. */
 const WARM_UP_ORDERS = 200;
-/** Each of them is sent so often; replays make no more payments, which the gateways' limits would hold up. */
+/** Requests for each of them; replays create no further payments, which the gateways' limits would delay. */
 const WARM_UP_TIMES = 15;
 const WARM_UP_LIMIT_MS = 60_000;
 const BUYERS_LIMIT_MS = 300_000;
@@ -29,15 +29,15 @@ const SETTLE_LIMIT_MS = 120_000;
 export const flashSale = defineBenchmark({
   purpose:
     'A flash sale on the whole system: API, two workers, gateway simulator, PostgreSQL and Redis, each a process of ' +
-    'its own, and far more buyers than units, a third of them in the first second. Each buyer orders once, follows ' +
+    'its own, with far more buyers than units, a third of them in the first second. Each buyer orders once, follows ' +
     `the order until its outcome is known (target: the last one ${TARGET_KNOWN_MS / 1_000} s after the last order was ` +
-    'sent), and nine in ten of those who get a unit pay it. Nothing may be oversold, lost or ordered twice, and ' +
-    'every unit must go. Draws a picture.',
+    'sent), and nine in ten buyers with a unit pay it. Nothing may be oversold, lost or ordered twice, and ' +
+    'every unit must be sold. Draws a picture.',
   options: {
     buyers: count(10_000, 'buyers'),
-    seconds: count(10, 'within which they come'),
-    units: count(500, 'units there are, all of them in the sale'),
-    connections: count(256, 'connections the buyers share; those who follow by events have one more each'),
+    seconds: count(10, 'in which buyers arrive'),
+    units: count(500, 'units, all of them in the sale'),
+    connections: count(256, 'connections that the buyers share; a buyer who follows events has one more'),
     picture: file(path.join(tmpdir(), 'antrean-flash-sale.svg'), 'where the picture is drawn'),
   },
   run,
@@ -99,26 +99,26 @@ async function run(sizes: Sizes, environment: Environment): Promise<Report> {
 
   const { sale } = books;
   const soldUnits = sale.reserved + sale.sold;
-  // By the counters of the stock, by those of the sale, and by the orders.
+  // The highest of three counts: by the stock, by the sale, and by the orders.
   const allOversold = Math.max(oversold, soldUnits - units, books.unitsInOrders - units, 0);
   const saleMismatch = sale.reserved !== sale.ledgerReserved || sale.sold !== sale.ledgerSold;
   const { neverKnew, toldTwoThings, timeUntilLastBuyerKnowsMs } = summed;
   const unexpected = Object.entries(summed.outcomes).filter(
-    // Those who never knew are counted by themselves.
+    // Buyers without an outcome are counted separately.
     ([outcome]) => outcome !== 'unknown' && !OUTCOMES.includes(outcome),
   );
   return {
     summary: [
-      `${buyers} buyers within ${seconds} s for ${units} units: ${summed.accepted} accepted, ${soldUnits} units gone, ${sale.sold} paid`,
+      `${buyers} buyers within ${seconds} s for ${units} units: ${summed.accepted} accepted, ${soldUnits} units sold, ${sale.sold} paid`,
       ...Object.entries(summed.outcomes).map(([outcome, times]) => `  ${times} × ${outcome}`),
       `answers to orders: ${listed(seen.answers)}`,
       `answers to polls: ${listed(seen.polls)}; event streams refused: ${seen.streamsRefused}`,
       `accepted within ${summed.acceptP50Ms} ms (p50), ${summed.acceptP95Ms} ms (p95), ${summed.acceptP99Ms} ms (p99)`,
       `last answer ${summed.timeToLastAnswerMs} ms after the first order was sent`,
-      `the last buyer knew ${timeUntilLastBuyerKnowsMs} ms after the last order was sent; the last had a way to pay ${summed.timeUntilLastWayToPayMs} ms after it`,
+      `the last buyer knew the outcome ${timeUntilLastBuyerKnowsMs} ms after the last order was sent, and the last open payment was shown ${summed.timeUntilLastWayToPayMs} ms after it`,
       `at most ${summed.peakDepth} waited in the queue; the buyers' own process was ${rounded(seen.ownDelayP99Ms, 1)} ms late (p99)`,
       ...(Object.keys(memory).length === 0
-        ? ['memory: not known on this system, which has no /proc']
+        ? ['memory: unknown, as this system has no /proc']
         : Object.entries(memory).map(
             ([name, { peakMb, endMb }]) => `memory of ${name}: ${peakMb} MB at most, ${endMb} MB at the end`,
           )),
@@ -129,22 +129,26 @@ async function run(sizes: Sizes, environment: Environment): Promise<Report> {
       ...(ledgerMismatches > 0 ? [`${ledgerMismatches} products differ from their ledger.`] : []),
       ...(saleMismatch ? ['The sale differs from its ledger.'] : []),
       ...(books.lost > 0
-        ? [`${books.lost} orders were accepted and are not in PostgreSQL, or have no end.`]
+        ? [`${books.lost} orders were accepted, but are not in PostgreSQL or have not ended.`]
         : []),
       ...(books.duplicated > 0 ? [`${books.duplicated} keys have more than one order.`] : []),
       ...(books.untold > 0
-        ? [`${books.untold} orders in PostgreSQL hold or held a unit, and no buyer was told their id.`]
+        ? [`${books.untold} orders in PostgreSQL hold or held a unit, but no buyer got their id.`]
         : []),
       ...(toldTwoThings > 0
-        ? [`${toldTwoThings} buyers clicked twice with one key and were told two different things.`]
+        ? [`${toldTwoThings} buyers clicked twice with one key and got different answers.`]
         : []),
-      ...unexpected.map(([outcome, times]) => `${times} orders ended as "${outcome}", which cannot be here.`),
+      ...unexpected.map(
+        ([outcome, times]) => `${times} orders ended as "${outcome}", which is not a valid outcome.`,
+      ),
       ...(sale.mostByOneBuyer > 1 ? [`One buyer has ${sale.mostByOneBuyer} units.`] : []),
-      ...(soldUnits === units ? [] : [`${soldUnits} of ${units} units went.`]),
-      ...(neverKnew > 0 ? [`${neverKnew} buyers never knew what became of their order.`] : []),
+      ...(soldUnits === units ? [] : [`${soldUnits} of ${units} units were sold.`]),
+      ...(neverKnew > 0 ? [`${neverKnew} buyers never learned the outcome of their order.`] : []),
       ...(areBooked ? [] : ['Not every payment of the simulator was booked.']),
       ...(timeUntilLastBuyerKnowsMs > TARGET_KNOWN_MS
-        ? [`The last buyer knew after ${timeUntilLastBuyerKnowsMs} ms; the target is ${TARGET_KNOWN_MS} ms.`]
+        ? [
+            `The last buyer knew the outcome after ${timeUntilLastBuyerKnowsMs} ms; the target is ${TARGET_KNOWN_MS} ms.`,
+          ]
         : []),
     ],
     result: {
@@ -191,7 +195,7 @@ interface Memory {
   endMb: number;
 }
 
-/** How the sale stands, and the processes' memory, until it is stopped. */
+/** Samples the sale and the memory of the processes, until it is stopped. */
 function startSampling(shop: RunningShop, memoryOf: Readonly<Record<string, () => number | undefined>>) {
   const samples: Sample[] = [];
   const memory: Record<string, Memory> = {};
@@ -214,7 +218,7 @@ function startSampling(shop: RunningShop, memoryOf: Readonly<Record<string, () =
     }
     await look();
   })();
-  // It is awaited in the end; until then, nothing else looks at it.
+  // It is awaited in `stop`; until then an error must not end the process.
   running.catch(() => undefined);
   return {
     async stop() {
@@ -241,14 +245,14 @@ interface Books {
   unitsInOrders: number;
   lost: number;
   duplicated: number;
-  /** Not rejected, and of an id that no buyer knows. */
+  /** Orders that are not rejected, and whose id no buyer got. */
   untold: number;
 }
 
-/** Orders beside what the buyers were told. */
+/** Compares the orders with the buyers' answers. */
 async function readBooks(db: Kysely<Database>, buyers: readonly Buyer[]): Promise<Books> {
   const [sale] = await auditFlashSales(db, SALE);
-  if (sale === undefined) throw new Error('The sale is gone.');
+  if (sale === undefined) throw new Error('The sale is missing.');
   const rows = await db
     .selectFrom('orders')
     .innerJoin('orderItems', 'orderItems.orderId', 'orders.id')
@@ -289,10 +293,10 @@ function sumUp({ buyers, answers }: BuyersReport, samples: readonly Sample[]) {
   const answered = buyers.map(({ answeredAt, sentAt }) => (answeredAt ?? Number.POSITIVE_INFINITY) - sentAt);
   return {
     accepted: accepted.length,
-    /** To the buyers, whatever was answered meanwhile. */
+    /** The final outcomes for the buyers. */
     outcomes,
     soldOutAtTheDoor: outcomes['sold_out'] ?? 0,
-    /** Answers that told a buyer to come again. */
+    /** Answers that asked a buyer to retry. */
     limited: (answers['429'] ?? 0) + (answers['503'] ?? 0),
     toldTwoThings: buyers.filter(({ wasToldTwoThings }) => wasToldTwoThings).length,
     neverKnew: buyers.filter(({ knownAt }) => knownAt === null).length,
@@ -341,7 +345,7 @@ function draw(
   const [blue, orange, green, grey] = ['#1f6feb', '#d97706', '#15803d', '#6b7280'];
   return drawPicture(
     `A flash sale: ${many.toLocaleString('en')} buyers, ${units.toLocaleString('en')} units`,
-    `Two workers; the buyers come within ${seconds} s, a third of them in the first.`,
+    `Two workers; the buyers arrive within ${seconds} s, a third of them in the first.`,
     [
       {
         title: 'Buyers',
@@ -354,7 +358,7 @@ function draw(
             points: perSecond(buyers.map(({ sentAt }) => sentAt)),
           },
           {
-            name: 'know their outcome',
+            name: 'outcome known',
             colour: orange,
             points: perSecond(buyers.map(({ knownAt }) => knownAt)),
           },
@@ -383,7 +387,7 @@ function draw(
         unit: 'orders in all',
         series: [
           {
-            name: 'way to pay shown',
+            name: 'open payment shown',
             colour: grey,
             points: running(buyers.map(({ payableAt }) => payableAt)),
           },

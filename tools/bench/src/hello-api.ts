@@ -1,5 +1,5 @@
-// A route that says hello in a body of HELLO_BYTES, with our log: in an app without any of our plugins, or with
-// HELLO_PLUGINS in our own app with all of them, that asks no Redis for anything.
+// A hello route with a body of HELLO_BYTES and our log: in an app without our plugins, or with HELLO_PLUGINS in our own app
+// with all plugins, where it makes no request to Redis.
 import { readConfig } from '@antrean/api';
 import { runProcess } from '@antrean/process';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
@@ -16,7 +16,7 @@ const hello = {
 await runProcess({ name: 'hello', logLevel, shutdownDeadlineMs }, async (log) => {
   const app =
     process.env['HELLO_PLUGINS'] === undefined ? plainApp(log) : await buildAppWithoutRedis(config, log);
-  // No part of what our API is described as.
+  // Not part of the API's description.
   app.get('/hello', { config: { access: 'public' }, schema: { hide: true } }, async () => hello);
   await app.listen({ host: config.API_HOST, port: config.API_PORT });
   return { stop: () => app.close() };

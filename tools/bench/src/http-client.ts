@@ -1,4 +1,4 @@
-// What plays customers speaks HTTP with this: node:http, as it takes less of the machine than fetch does.
+// The HTTP client of simulated customers: node:http, which needs less CPU than fetch.
 import { once } from 'node:events';
 import http from 'node:http';
 
@@ -11,11 +11,11 @@ export interface Answer {
 }
 
 export interface HttpClient {
-  /** `path` includes the query. Rejects when the connection breaks, and when nothing comes over it for 15 s. */
+  /** `path` includes the query. Rejects if the connection breaks, or sends nothing for 15 s. */
   ask(method: 'GET' | 'POST', path: string, headers?: Headers, body?: string): Promise<Answer>;
   /**
-   * Follows server-sent events over a connection of its own, until `onEvent` has heard enough (true), the server ends
-   * the stream, or `limitMs` have passed. Resolves with the status of the answer.
+   * Follows server-sent events over its own connection, until `onEvent` returns true, the server ends the stream, or
+   * `limitMs` have passed. Resolves with the status of the answer.
    */
   follow(path: string, options: FollowOptions): Promise<number>;
   close(): void;
@@ -26,16 +26,16 @@ type Headers = Readonly<Record<string, string>>;
 interface FollowOptions {
   headers?: Headers;
   limitMs: number;
-  /** With the `data` of an event, as it was sent. */
+  /** Called with the `data` of an event. */
   onEvent: (data: string) => boolean;
 }
 
-/** Over no more than `sockets` connections, which are kept; with 0, over a new connection each time. */
+/** Uses at most `sockets` keep-alive connections; with 0, a new connection each time. */
 export function openHttpClient(baseUrl: string, sockets: number): HttpClient {
   const { hostname, port } = new URL(baseUrl);
   const agent = sockets === 0 ? false : new http.Agent({ keepAlive: true, maxSockets: sockets });
   return {
-    // With events and without a signal: that takes a quarter less of the machine.
+    // Events without an AbortSignal need a quarter less CPU.
     ask: (method, path, headers = {}, body = '') =>
       new Promise((resolve, reject) => {
         const sent = http.request({
@@ -92,7 +92,7 @@ export function openHttpClient(baseUrl: string, sockets: number): HttpClient {
   };
 }
 
-/** When to ask again, in milliseconds, as the answer has it; `usualMs` where it says nothing. */
+/** The wait before a retry, in milliseconds, from the answer's header; `usualMs` without one. */
 export function retryAfterMs({ headers }: Answer, usualMs: number): number {
   const seconds = Number(headers['retry-after'] ?? Number.NaN);
   return Number.isFinite(seconds) ? Math.max(seconds * 1_000, 1) : usualMs;

@@ -1,16 +1,16 @@
-// Load over keep-alive connections, as cheap as it can be made: on a small machine it shares the cores with what it
-// measures. Requests are written as they come, of answers only status and length are read.
+// Load over keep-alive connections with as little CPU as possible, as the client shares the cores with the measured process.
+// Requests are written without a library, and of answers only status and length are read.
 import net from 'node:net';
 
 export interface LoadReport {
   /** Answers by status. */
   statuses: Record<number, number>;
   perSecond: number;
-  /** From when a request was to be sent, so that one that had to wait for a connection counts in full. */
+  /** From the time at which a request was due, so that waiting for a connection counts too. */
   latenciesMs: number[];
-  /** Of connections that broke. */
+  /** Broken connections. */
   errors: number;
-  /** Due before the end, and still without a connection at it: how long they had waited by then is among the latencies. */
+  /** Requests that were due but had no connection at the end. Their waits until then are among the latencies. */
   unsent: number;
 }
 
@@ -20,18 +20,18 @@ export interface LoadOptions {
   seconds: number;
   /** Requests a second; without it, each connection sends its next request as soon as it has its answer. */
   rate?: number;
-  /** The whole request as it goes over the wire; `number` counts from 0. */
+  /** The bytes of a request; `number` counts from 0. */
   request: (number: number) => string | Buffer;
 }
 
 const HEAD_END = Buffer.from('\r\n\r\n');
-/** As Fastify writes it. */
+/** The header as Fastify writes it. */
 const LENGTH = Buffer.from('\r\ncontent-length: ');
 const STATUS_AT = 'HTTP/1.1 '.length;
 
 interface Connection {
   socket: net.Socket;
-  /** When the request under way was to be sent; undefined while it is free. */
+  /** When the current request was due; undefined for a free connection. */
   dueAt: number | undefined;
 }
 
@@ -42,7 +42,7 @@ export async function load(options: LoadOptions): Promise<LoadReport> {
   const endsAt = startedAt + seconds * 1_000;
   const { promise: done, resolve: finish } = Promise.withResolvers<void>();
   const free: Connection[] = [];
-  /** When each request that waits for a connection was to be sent. */
+  /** The due times of requests that wait for a connection. */
   const late: number[] = [];
   let sent = 0;
   let underWay = 0;
@@ -89,7 +89,7 @@ export async function load(options: LoadOptions): Promise<LoadReport> {
         for (;;) {
           const head = rest.indexOf(HEAD_END);
           if (head < 0) return;
-          // By bytes: as text, each head would be copied and searched, and there are many lines in ours.
+          // Parsed as bytes: as text, each head would be copied and searched, and ours have many lines.
           const status = numberAt(rest, STATUS_AT);
           const lengthAt = rest.indexOf(LENGTH);
           const length = lengthAt < 0 || lengthAt > head ? 0 : numberAt(rest, lengthAt + LENGTH.length);
@@ -119,7 +119,7 @@ export async function load(options: LoadOptions): Promise<LoadReport> {
       const now = performance.now();
       for (; due < ((Math.min(now, endsAt) - begunAt) * rate) / 1_000; due += 1) {
         const dueAt = begunAt + (due * 1_000) / rate;
-        // By turns: the API lets go of a connection on which nothing was asked within 5 s.
+        // In turns, as the API closes a connection without a request for 5 s.
         const connection = free.shift();
         if (connection === undefined) late.push(dueAt);
         else send(connection, dueAt);
@@ -136,14 +136,14 @@ export async function load(options: LoadOptions): Promise<LoadReport> {
   const endedAt = performance.now();
   report.perSecond = (report.latenciesMs.length * 1_000) / (endedAt - begunAt);
   report.unsent = late.length;
-  // Without them a server that falls behind would look the faster the further it does.
+  // Without them, a server that falls behind would look faster than it is.
   for (const dueAt of late) report.latenciesMs.push(endedAt - dueAt);
   isDone = true;
   for (const { socket } of all) socket.destroy();
   return report;
 }
 
-/** Written in decimal digits. */
+/** A number in decimal digits. */
 function numberAt(bytes: Buffer, from: number): number {
   let value = 0;
   for (let at = from; ; at += 1) {

@@ -1,4 +1,4 @@
 import { Keyspace } from '@antrean/redis';
 
-/** That of the processes which a benchmark starts: it leaves QUEUE_PREFIX unset. */
+/** The keyspace of the processes that a benchmark starts, which leave QUEUE_PREFIX unset. */
 export const keyspace = new Keyspace('antrean');

@@ -30,14 +30,15 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
 };
 
 const [name = '', ...args] = process.argv.slice(2);
-// Its arguments are checkouts, which no benchmark has.
+// Its arguments are checkouts, unlike those of benchmarks.
 if (name === 'cost') process.exit(await cost(args));
 const benchmark = BENCHMARKS[name];
 if (name === '--help' || name === '-h') {
   console.log(usage(BENCHMARKS));
   process.exit(0);
 }
-if (benchmark === undefined) refuse(name === '' ? 'Say what to measure.' : `No benchmark is called ${name}.`);
+if (benchmark === undefined)
+  refuse(name === '' ? 'Name a benchmark.' : `The benchmark ${name} does not exist.`);
 
 const { json, help, ...given } = parse(benchmark);
 if (help) {
@@ -99,13 +100,13 @@ function usage(of: Readonly<Record<string, Benchmark>>): string {
   return [
     'Usage: npm run bench -- NAME [options]',
     '',
-    'Starts a PostgreSQL and Redis of its own (AOF always), repeats, and prints medians with their spread.',
+    'Starts its own PostgreSQL and Redis (AOF always), repeats measurements, and prints medians with their spread.',
     'Options of every benchmark:',
-    option('--json', 'prints one JSON object as the last line'),
-    option('--help', 'explains the benchmark'),
+    option('--json', 'print one JSON object as the last line'),
+    option('--help', 'explain the benchmark'),
     '',
     about.join('\n\n'),
     '',
-    '  cost: what an order costs, in one checkout or in two by turns; npm run bench -- cost explains it',
+    '  cost: the cost of an order, in one checkout or in two in turns; npm run bench -- cost explains it',
   ].join('\n');
 }

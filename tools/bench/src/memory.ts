@@ -3,19 +3,19 @@ import { readFileSync } from 'node:fs';
 const BYTES_PER_KB = 1_024;
 const BYTES_PER_MB = 1_000_000;
 
-/** Resident memory of a process in MB; undefined once it has ended, and where there is no /proc. */
+/** The resident memory of a process in MB; undefined once it has ended, and without /proc. */
 export function residentMb(pid: number | undefined): number | undefined {
   const status = statusOf(pid);
   return status === undefined ? undefined : megabytes(status, 'VmRSS');
 }
 
-/** Of smaps, where a region begins, with its address and its file or name. */
+/** The first line of a region in smaps: its address, and its file or name. */
 const REGION = /^([0-9a-f]+)-[0-9a-f]+ \S+ \S+ \S+ \d+ *(.*)$/;
 const V8_PAGE = 256 * 1024;
-/** Of the C library's allocator: its arenas begin there, and are no pages of V8's. */
+/** The alignment of the C library's arenas, which tells them from V8's pages. */
 const ARENA = 64 * 1024 * 1024;
 
-/** What is resident but for the pages of V8's heap, in MB; undefined as above. */
+/** Resident memory in MB without V8's heap; undefined as above. */
 export function residentBesideHeapMb(pid: number): number | undefined {
   let smaps: string;
   try {
@@ -37,7 +37,7 @@ export function residentBesideHeapMb(pid: number): number | undefined {
   return (kilobytes * BYTES_PER_KB) / BYTES_PER_MB;
 }
 
-/** Of PostgreSQL: what each of its processes has for itself, and what they share once. */
+/** PostgreSQL's memory: the private memory of each process, and the shared memory once. */
 export function postgresMb(postmaster: number | undefined): number | undefined {
   const own = statusOf(postmaster);
   if (own === undefined) return undefined;

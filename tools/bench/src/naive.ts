@@ -11,8 +11,8 @@ interface LockedLine {
 }
 
 /**
- * What most shops write first, kept for comparison: one transaction an order, FOR UPDATE NOWAIT on the product's
- * stock, and the queue's exponential backoff when the lock is not to be had.
+ * The form that most shops begin with, for comparison: one transaction for each order, FOR UPDATE NOWAIT on the product's
+ * stock, and the queue's exponential backoff when the row is locked.
  */
 export async function reserveNaively(pool: pg.Pool, order: AcceptedOrder): Promise<void> {
   const client = await pool.connect();
@@ -30,7 +30,7 @@ export async function reserveNaively(pool: pg.Pool, order: AcceptedOrder): Promi
           [sku],
         );
         const [product] = rows;
-        if (product === undefined) throw new Error(`no product ${sku}`);
+        if (product === undefined) throw new Error(`the product ${sku} does not exist`);
         total += Number(product.price) * quantity;
         inStock &&= product.on_hand - product.reserved - product.committed >= quantity;
         lines.push({ ...product, sku, quantity });

@@ -1,4 +1,4 @@
-// The load of the accept benchmark, in a process of its own: new orders, each under a key of its own.
+// The load of the accept benchmark, in its own process: new orders, each with a new idempotency key.
 import { load } from './http-load.ts';
 import { serve } from './processes.ts';
 import { percentile } from './statistics.ts';
@@ -9,7 +9,7 @@ const HEAD =
   `POST /v1/orders HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAuthorization: Bearer ${key}\r\n` +
   'Content-Type: application/json\r\nAccept: application/json\r\n';
 
-/** As a storefront sends it: some 550 bytes. */
+/** A storefront's request: some 550 bytes. */
 function request(number: number): string {
   const body =
     `{"customer":{"name":"Siti Rahmawati","email":"siti.rahmawati${number}@example.test","phone":"+62812${10_000_000 + number}"},` +
@@ -19,7 +19,7 @@ function request(number: number): string {
   return `${HEAD}Idempotency-Key: ${run}-${number}\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
 }
 
-/** What `load` reports, with the latencies as percentiles. */
+/** The report of `load`, with the latencies as percentiles. */
 export interface OrderLoadReport {
   statuses: Record<number, number>;
   perSecond: number;

@@ -7,9 +7,9 @@ import { keyspace } from './keyspace.ts';
 
 const CHUNK = 500;
 
-/** The order queue of one Redis, filled as the API fills it: a status record and a job an order. */
+/** The order queue of one Redis, filled as by the API: a status record and a job for each order. */
 export class OrderQueue {
-  /** Without the API's command timeout: a server that is busy with a million orders is no failure here. */
+  /** Without the API's command timeout, as a server busy with a million orders is no failure here. */
   readonly #redis: Redis;
   readonly #records: StatusRecords;
   readonly #producer: Producer;
@@ -28,7 +28,7 @@ export class OrderQueue {
     this.#skusOf = skusOf;
   }
 
-  /** Makes the status records of orders whose jobs are yet to be added, until there are so many of them. */
+  /** Creates status records of orders without jobs, up to this number of orders. */
   async acceptAhead(orders: number): Promise<void> {
     while (this.#accepted < this.#added + orders) {
       const chunk = this.#chunk(this.#accepted, this.#added + orders);
@@ -37,7 +37,7 @@ export class OrderQueue {
     }
   }
 
-  /** Adds the jobs of so many orders, and the records of those that have none yet. */
+  /** Adds the jobs of this many orders, and the records that are missing. */
   async add(orders: number): Promise<void> {
     const end = this.#added + orders;
     while (this.#added < end) {
@@ -66,12 +66,12 @@ export class OrderQueue {
   }
 
   async usedMemoryBytes(): Promise<number> {
-    // The buffers of what was just sent are given back.
+    // Redis frees its buffers of the last commands meanwhile.
     await delay(500);
     return Number(/^used_memory:(\d+)/m.exec(await this.#redis.info('memory'))?.[1]);
   }
 
-  /** Leaves an empty server. */
+  /** Empties the server. */
   async clear(): Promise<void> {
     await this.#redis.flushall();
     this.#accepted = 0;

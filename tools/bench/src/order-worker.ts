@@ -1,4 +1,4 @@
-// One process that works the orders of a benchmark. Its arguments: mode, DATABASE_URL, REDIS_URL.
+// A process that works the orders of a benchmark. Arguments: mode, DATABASE_URL, REDIS_URL.
 import { type AcceptedOrder, startWorkers } from '@antrean/queue';
 import { openBlockingRedis } from '@antrean/redis';
 import {
@@ -16,7 +16,7 @@ import { reserveNaively } from './naive.ts';
 import { serve } from './processes.ts';
 
 export interface OrderReport {
-  /** By the error's SQLSTATE or message: how often a job failed and was left to be tried again. */
+  /** The number of failed attempts that were left to a retry, by SQLSTATE or message. */
   failedTries: Record<string, number>;
 }
 
@@ -32,7 +32,7 @@ function countFailure(error: Error): void {
   report.failedTries[reason] = (report.failedTries[reason] ?? 0) + 1;
 }
 
-/** The production path. The jobs that it adds are not worked. */
+/** The production code. The jobs that follow are not processed. */
 async function startFull(): Promise<() => Promise<OrderReport>> {
   const probe = () => deps.db.selectNoFrom((eb) => eb.lit(1).as('one')).execute();
   const gate = new DatabaseGate({ probe, log: deps.log });
@@ -51,7 +51,7 @@ async function startFull(): Promise<() => Promise<OrderReport>> {
   };
 }
 
-/** BullMQ alone with a handler: the connection and the options are those of startWorkers. */
+/** BullMQ alone with an empty handler; connection and options are those of startWorkers. */
 async function startBare(
   concurrency: number,
   handle: (order: AcceptedOrder) => Promise<void>,

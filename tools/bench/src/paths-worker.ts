@@ -1,5 +1,5 @@
-// The process that goes every way of an order but its reservation once, so that the statistics of a large database
-// show whether a statement scans a whole table. Its arguments: DATABASE_URL, REDIS_URL.
+// A process that uses every path of an order after its reservation once, so that the statistics of a large database show
+// whether a statement scans a whole table. Arguments: DATABASE_URL, REDIS_URL.
 import { randomUUID } from 'node:crypto';
 import {
   claimOverdue,
@@ -18,11 +18,11 @@ import { serve } from './processes.ts';
 import { skuOf } from './shop.ts';
 import { SALE_PRODUCT } from './stored-orders.ts';
 
-/** Of each kind, in a batch. */
+/** The number of orders of each kind, in one batch. */
 const EACH = 20;
 
 const [databaseUrl = '', redisUrl = ''] = process.argv.slice(2);
-const notHere = () => Promise.reject(new Error('That is not asked for here.'));
+const notHere = () => Promise.reject(new Error('This process does not ask for that.'));
 const { deps } = await openDependencies(databaseUrl, redisUrl, [
   {
     name: 'midtrans',
@@ -47,7 +47,7 @@ serve(async () => {
 
 async function goEveryWay(): Promise<void> {
   await reserveInSale();
-  // What the sweeper finds, it finds by its deadline; some have come to it just now.
+  // The sweeper finds orders by their deadline; some become due now.
   await sql`
     update orders set due_at = now() where id in
       (select id from orders where due_at is not null and state = 'reserved' order by due_at limit ${3 * EACH})`.execute(
@@ -86,14 +86,14 @@ async function goEveryWay(): Promise<void> {
     await handlers['cancel-order'](cancel, { jobId: `cancel-${orderId}`, attempt: 1 });
   }
   const asked = await askAboutSome(paid.map((orderId) => `${orderId}-1`));
-  if (asked < EACH) throw new Error(`Only ${asked} of ${EACH} payments are asked about.`);
+  if (asked < EACH) throw new Error(`Only ${asked} of ${EACH} payments are checked.`);
   const event = { gateway: 'midtrans', dedupeKey: randomUUID(), attemptId: `${paid[0]}-1` } as const;
   await storePaymentEvent(db, { ...event, payload: {} });
   await openPaymentEvents(db, event.attemptId);
   await recordEventOutcome(db, { ...event, outcome: 'paid' });
 }
 
-/** As the sweeper does, of payments whose time has come just now. */
+/** Checks payments that have just become due, as the sweeper does. */
 async function askAboutSome(attemptIds: readonly string[]): Promise<number> {
   await sql`update payment_attempts set next_poll_at = now() where id = any(${attemptIds})`.execute(db);
   const nextPollAfter = new Date(Date.now() + 60_000);

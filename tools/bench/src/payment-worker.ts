@@ -1,5 +1,5 @@
-// The process of the stampede that settles payments at a steady pace. Its arguments: DATABASE_URL, REDIS_URL, how many
-// payments, how many a second. It ends by itself when all are settled.
+// The process of the stampede that settles payments at a steady rate. Arguments: DATABASE_URL, REDIS_URL, number of
+// payments, payments a second. It ends when all are settled.
 import { setTimeout as delay } from 'node:timers/promises';
 import { insertAttempt, type PaymentAttempt } from '@antrean/db';
 import { JOBS } from '@antrean/queue';
@@ -8,14 +8,14 @@ import { openDependencies } from './dependencies.ts';
 import { serve } from './processes.ts';
 
 export interface PaymentReport {
-  /** From the call to its answer, tries that failed included. */
+  /** From the call to its answer, with failed attempts. */
   latenciesMs: number[];
   failedTries: number;
 }
 
 const [databaseUrl = '', redisUrl = '', payments = '', perSecond = ''] = process.argv.slice(2);
 const amounts = new Map<string, number>();
-const notHere = () => Promise.reject(new Error('That is not asked for here.'));
+const notHere = () => Promise.reject(new Error('This process does not ask for that.'));
 const { deps } = await openDependencies(databaseUrl, redisUrl, [
   {
     name: 'midtrans',
@@ -69,7 +69,7 @@ async function insertAttempts(wanted: number): Promise<PaymentAttempt[]> {
   );
 }
 
-/** Each starts at its time, whether or not those before have ended: a slow one holds up no measurement. */
+/** Starts each payment on time, even if earlier ones have not ended, so that a slow one delays no other. */
 async function payAll(): Promise<void> {
   const startedAt = performance.now();
   const under: Promise<void>[] = [];
@@ -80,7 +80,7 @@ async function payAll(): Promise<void> {
   await Promise.all(under);
 }
 
-/** Tried again as its job would be. */
+/** Retries as the job would. */
 async function pay(attempt: PaymentAttempt): Promise<void> {
   const { attempts: tries, backoffMs } = JOBS['apply-payment-event'];
   const startedAt = performance.now();

@@ -2,14 +2,15 @@ import { type TestDatabase } from '@antrean/testing';
 import { checkPaymentsModel } from '@antrean/tests';
 import { count, defineBenchmark } from './benchmark.ts';
 
-/** Each is a chain of statements that wait for each other. */
+/** Each lane is a chain of statements that wait for each other. */
 const LANES = 4;
 
 export const paymentsModel = defineBenchmark({
-  purpose: 'runs the model of payments, with crashes and faults at every step; any broken promise fails it',
+  purpose:
+    'runs the model of payments, with crashes and faults at every step; any violated invariant fails it',
   options: {
     runs: count(10_000, 'schedules to run'),
-    seed: count(1, 'of the first lane; a violation names the seed and the path that show it again'),
+    seed: count(1, 'seed of the first lane; a violation names the seed and the path that repeat it'),
   },
   async run({ runs, seed }, { createDatabase, say }) {
     const databases: TestDatabase[] = [];

@@ -1,11 +1,11 @@
-// A picture of several quantities over the same time, one below the other, as one SVG file that needs nothing else.
+// Draws several quantities over the same time, one below the other, as one SVG file without dependencies.
 
 interface Series {
   name: string;
   colour: string;
   /** Filled down to zero. */
   isArea?: boolean;
-  /** By time, in seconds from the beginning. */
+  /** By time, in seconds from the start. */
   points: readonly { second: number; value: number }[];
 }
 
@@ -44,7 +44,7 @@ export function drawPicture(title: string, subtitle: string, panels: readonly Pa
       (second) =>
         `<text x="${at(x(second))}" y="${bottom + 18}" text-anchor="middle" fill="#555">${second}</text>`,
     ),
-    `<text x="${LEFT + INNER / 2}" y="${bottom + 38}" text-anchor="middle">seconds since the first buyer came</text>`,
+    `<text x="${LEFT + INNER / 2}" y="${bottom + 38}" text-anchor="middle">seconds since the first buyer arrived</text>`,
     '</svg>',
     '',
   ].join('\n');
@@ -88,7 +88,7 @@ function drawPanel(
 
 const LEGEND_CHARACTER = 6.6;
 
-/** From the right to the left, at the height of the panel's title. */
+/** From right to left, at the height of the panel's title. */
 function legend(series: readonly Series[], y: number): string[] {
   let end = LEFT + INNER;
   return series.toReversed().map(({ name, colour }) => {
@@ -101,7 +101,7 @@ function legend(series: readonly Series[], y: number): string[] {
   });
 }
 
-/** From 0 on, at round numbers, `about` so many. */
+/** About `about` round numbers from 0. */
 function ticks(highest: number, about: number): number[] {
   const rough = highest / about;
   const power = 10 ** Math.floor(Math.log10(rough));

@@ -1,5 +1,5 @@
-// The load of the poll benchmark, in a process of its own. Its arguments: port, connections, seconds, and for status
-// reads the secret of the tokens and how many orders there are; without these, it asks for /hello.
+// The load of the poll benchmark, in its own process. Arguments: port, connections, seconds, and for status reads the secret
+// of the tokens and the number of orders; without these it reads /hello.
 import { statusToken } from '@antrean/api';
 import { load } from './http-load.ts';
 import { polledOrderId } from './polled-orders.ts';

@@ -10,26 +10,29 @@ import { benchApp, openRunningShop } from './running-shop.ts';
 import { figure, line, ratioFigure, rounded, summed } from './statistics.ts';
 
 const TARGET_RATIO = 0.6;
-/** Until the engine has compiled what runs often, and its heap has settled: a second or two show neither. */
+/** Until the engine has compiled the hot code and its heap has settled, which takes longer than a second or two. */
 const WARM_UP_SECONDS = 10;
-/** Of which the length of a status is taken, for the hello to be as long. */
+/** The number of statuses whose length is measured, so that the hello has the same length. */
 const MEASURED_BODIES = 110;
 
 export const poll = defineBenchmark({
   purpose:
-    'Status reads by token, of many orders in all states, with every plugin and limits counted for all processes, while ' +
-    `PostgreSQL is stopped (target: at least ${TARGET_RATIO} of a hello-world route of the same Fastify without our ` +
-    'plugins, with the same log and a body as long); beside it, a hello-world route within our plugins that asks no ' +
+    'Status reads by token, of many orders in all states, with every plugin and limits counted over all processes, while ' +
+    `PostgreSQL is stopped (target: at least ${TARGET_RATIO} of the rate of a hello-world route of the same Fastify without our ` +
+    'plugins, with the same log and body length), compared also with a hello-world route within our plugins that asks no ' +
     'Redis.',
   options: {
     starts: count(
       3,
-      'processes of each, one after the other: one may be faster than another for as long as it lives',
+      'processes of each, one after the other, as the speed of a process may differ for its whole life',
     ),
-    repeats: count(3, 'rounds a start, of all of which the median counts; within one, each takes its turn'),
+    repeats: count(
+      3,
+      'rounds for each start; the median of all is reported, and in one round all take turns',
+    ),
     seconds: count(5, 'how long each measurement lasts'),
     connections: count(256, 'keep-alive connections'),
-    orders: count(10_000, 'orders that are asked about'),
+    orders: count(10_000, 'orders that are read'),
   },
   run,
 });
@@ -54,11 +57,11 @@ async function run(sizes: Sizes, environment: Environment): Promise<Report> {
   await fillStatusRecords(redis, orders);
   redis.disconnect();
 
-  // All of them while there is a PostgreSQL.
+  // All API processes start while PostgreSQL runs.
   const shop = await openRunningShop(database.url, redisUrl, {
     apis: starts,
     isSimulated: false,
-    // Each order is read far more often than any customer does it.
+    // Each order is read far more often than by a customer.
     ofApi: { READS_PER_TOKEN_PER_MINUTE: '1000000' },
   });
   const secret = shop.env['STATUS_TOKEN_SECRET'] ?? '';
@@ -117,7 +120,7 @@ function reportOf(sizes: Sizes, seen: Readonly<Record<Name, PollLoadReport[]>>, 
     return [
       ...Object.entries(summed(seen[name].map(({ statuses }) => statuses)))
         .filter(([status]) => status !== '200')
-        .map(([status, times]) => `${name}: ${times} requests were answered ${status}.`),
+        .map(([status, times]) => `${name}: ${times} requests were answered with ${status}.`),
       ...(broken > 0 ? [`${name}: ${broken} connections broke.`] : []),
     ];
   });
@@ -126,15 +129,17 @@ function reportOf(sizes: Sizes, seen: Readonly<Record<Name, PollLoadReport[]>>, 
       line('hello world', figure(rates('hello')), 'requests/s'),
       line('hello world within our plugins', figure(rates('helloWithPlugins')), 'requests/s'),
       line('status reads', figure(rates('poll')), 'requests/s'),
-      line('status reads, of hello world', ratio, 'times', 3),
-      line('  of hello world within our plugins', ratioWithPlugins, 'times', 3),
+      line('status reads, relative to hello world', ratio, 'times', 3),
+      line('  relative to hello world within our plugins', ratioWithPlugins, 'times', 3),
       line('  answered within (p50)', p50, 'ms', 1),
       line('  answered within (p99)', p99, 'ms', 1),
     ],
     problems: [
       ...failed,
       ...(ratio.median < TARGET_RATIO
-        ? [`Status reads are ${ratio.median.toFixed(2)} of hello world; the target is ${TARGET_RATIO}.`]
+        ? [
+            `The rate of status reads is ${ratio.median.toFixed(2)} of hello world; the target is ${TARGET_RATIO}.`,
+          ]
         : []),
     ],
     result: {
@@ -172,7 +177,7 @@ async function meanBodyBytes(port: number, secret: string, orders: number): Prom
     const url = `http://127.0.0.1:${port}/v1/orders/${orderId}?token=${statusToken(secret, orderId)}`;
     const answer = await fetch(url);
     const body = await answer.text();
-    if (!answer.ok) throw new Error(`A status was answered ${answer.status}: ${body.slice(0, 300)}`);
+    if (!answer.ok) throw new Error(`A status was answered with ${answer.status}: ${body.slice(0, 300)}`);
     bytes += Buffer.byteLength(body);
   }
   return Math.round(bytes / orders);

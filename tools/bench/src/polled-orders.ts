@@ -6,7 +6,7 @@ const CHUNK = 500;
 const SKU = 'SKU-0';
 const STOREFRONT = 'bench';
 
-/** Of so many orders, each with its own, made as those of the API are. */
+/** The id of the order with this number, derived as by the API. */
 export const polledOrderId = (number: number): string => deriveOrderId(STOREFRONT, `polled-${number}`);
 
 type Status = StatusRecord['status'];
@@ -27,7 +27,7 @@ const ONLINE: Omit<Payment, 'state'> = {
 };
 const PAID: Payment = { state: 'paid', ...ONLINE };
 
-/** What an order shows in each state there is. */
+/** The answer's fields in each state. */
 const SHOWN: readonly Pick<Status, 'status' | 'reason' | 'payment' | 'shipment'>[] = [
   { status: 'queued' },
   { status: 'rejected', reason: 'out_of_stock' },
@@ -45,7 +45,7 @@ const SHOWN: readonly Pick<Status, 'status' | 'reason' | 'payment' | 'shipment'>
   { status: 'refunded' },
 ];
 
-/** Status records of so many orders, through the states by turns, as the API and the workers make them. */
+/** Creates status records of this many orders, with all states in turns, as the API and the workers do. */
 export async function fillStatusRecords(redis: Redis, orders: number): Promise<void> {
   const records = new StatusRecords(redis, keyspace);
   for (let from = 0; from < orders; from += CHUNK) {

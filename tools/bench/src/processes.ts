@@ -1,5 +1,5 @@
-// How a benchmark and its worker processes speak: the worker says that it is ready, works once it is told to go, and
-// stops and reports when it is told so.
+// The messages between a benchmark and its worker processes: the worker says that it is ready, starts on demand, and on
+// demand stops and reports.
 import { once } from 'node:events';
 import { type NodeProcess, startNode } from '@antrean/testing';
 import type { Collected } from './watched.ts';
@@ -7,18 +7,18 @@ import type { Collected } from './watched.ts';
 const READY = 'ready';
 const GO = 'go';
 const STOP = 'stop';
-/** For an app that is watched; see watched.ts. */
+/** For a watched app; see watched.ts. */
 const COLLECT = 'collect';
 
 export interface WorkerProcess {
   go(): void;
-  /** With a signal's name when it was killed; undefined while it runs. */
+  /** The name of the signal if it was killed; undefined while it runs. */
   exitCode(): number | NodeJS.Signals | undefined;
-  /** Resolves with the worker's report; one that has not stopped within the time is killed. */
+  /** Resolves with the worker's report; a worker that does not stop in time is killed. */
   stop(withinMs?: number): Promise<unknown>;
 }
 
-/** A file of this folder. Resolves once the worker is ready. */
+/** Starts a file of this folder. Resolves once the worker is ready. */
 export async function startProcess(file: string, args: readonly string[]): Promise<WorkerProcess> {
   const started = startNode(`tools/bench/src/${file}`, { args, prints: 'shown' });
   const { child, ended } = started;
@@ -39,13 +39,13 @@ export async function startProcess(file: string, args: readonly string[]): Promi
       const timer = setTimeout(() => child.kill('SIGKILL'), withinMs);
       const code = await ended;
       clearTimeout(timer);
-      if (code !== 0) throw new Error(`${file} did not stop in order (${code}); see above.`);
+      if (code !== 0) throw new Error(`${file} did not stop cleanly (${code}); see above.`);
       return report;
     },
   };
 }
 
-/** Has a watched app collect its garbage; resolves with what is still there, in bytes. */
+/** Lets a watched app collect its garbage; resolves with the bytes of live memory. */
 export async function collectGarbage({ child }: NodeProcess): Promise<number> {
   const answered = once(child, 'message', { signal: AbortSignal.timeout(10_000) });
   child.send(COLLECT);
@@ -53,7 +53,7 @@ export async function collectGarbage({ child }: NodeProcess): Promise<number> {
   return liveBytes;
 }
 
-/** In the worker: `start` runs at the word, and what it returns stops it and answers what is to be reported. */
+/** In the worker: `start` runs on demand; the function that it returns stops it and returns the report. */
 export function serve(start: () => Promise<() => Promise<unknown>>): void {
   let started = Promise.resolve(async (): Promise<unknown> => undefined);
   process.on('message', (message) => {
@@ -62,7 +62,7 @@ export function serve(start: () => Promise<() => Promise<unknown>>): void {
       void started.then((stop) => stop()).then((report) => process.send?.({ report }, () => process.exit(0)));
     }
   });
-  // Its benchmark has ended.
+  // The benchmark has ended.
   process.once('disconnect', () => process.exit(1));
   process.send?.(READY);
 }

@@ -16,7 +16,7 @@ interface Variant {
   mode: Mode;
   products: number;
   processes: number;
-  /** Fewer than the others: this form is slow. */
+  /** Fewer than for other variants, as this one is slow. */
   maxOrders?: number;
 }
 
@@ -35,7 +35,7 @@ const VARIANTS = {
 type Name = keyof typeof VARIANTS;
 const NAMES = Object.keys(VARIANTS) as Name[];
 
-/** Which rate is divided by which, under the name that the ratio has in the result. */
+/** The ratios of the result, by name: which rate is divided by which. */
 const RATIOS = {
   ratioToNoop: ['full', 'noop'],
   reserveOnlyRatioToNoop: ['reserveOnly', 'noop'],
@@ -51,19 +51,19 @@ const RATIOS = {
 
 interface Measured extends Drain {
   oversold: number;
-  /** Of all its workers. */
+  /** The failed attempts of all workers. */
   failedTries: Record<string, number>;
 }
 
 export const reserve = defineBenchmark({
   purpose:
-    'Orders reserved a second, all of them queued before the clock starts and half of them to be sold out: the ' +
+    'Orders reserved a second, all queued before the measurement, half of them without stock: the ' +
     'worker as it is, only its transaction, BullMQ with an empty handler, one order a transaction, and the naive ' +
     'form; on one product and on a thousand, in one process and in three.',
   options: {
     orders: count(
       20_000,
-      `orders a measurement (at most ${SERIAL_ORDERS} for serial; naive stops after 15 s)`,
+      `orders in each measurement (at most ${SERIAL_ORDERS} for serial; naive stops after 15 s)`,
     ),
     rounds: count(3, 'rounds; all variants take turns within one'),
     only: someOf(NAMES, 'the variants to measure'),
@@ -96,7 +96,7 @@ async function run(
       .map(([name, [of, to]]) => [name, ratioFigure(rates(of), rates(to))]),
   );
   const oversold = Math.max(0, ...only.flatMap((name) => seen[name].map((measured) => measured.oversold)));
-  // What was not measured is left out.
+  // Variants that were not measured are left out.
   const perSecond = (name: Name) => {
     const rate = spread[name]?.median;
     return rate === undefined ? undefined : Math.round(rate);
@@ -170,7 +170,7 @@ async function measure(
   const isNaive = mode === 'naive';
   const limitMs = isNaive ? NAIVE_LIMIT_MS : LIMIT_MS;
   const drained = await drain(queue, workers, {
-    // The naive form may not get that far.
+    // The naive form may not finish a warm-up.
     warmUp: isNaive ? 0 : Math.floor(orders / 10),
     isOver: ({ left, elapsedMs }) => left === 0 || elapsedMs >= limitMs,
   });

@@ -1,4 +1,4 @@
-// The shop as benchmarks start it: every app in a process of its own, and what it logs discarded.
+// Starts the shop for benchmarks: every app in its own process, without their logs.
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
@@ -14,17 +14,17 @@ import {
 import { keyspace } from './keyspace.ts';
 import { skuOf } from './shop.ts';
 
-/** With every load from one storefront, which has no limit that it would meet. */
+/** All load comes from one storefront, whose limits it must not reach. */
 const LIMITS = { ordersPerAddress: 1_000_000, requests: 10_000_000 };
-/** Where nothing asks PostgreSQL. */
+/** For apps that make no request to PostgreSQL. */
 export const NO_DATABASE = 'postgres://127.0.0.1:9/none';
 
 export type RunningShop = Shop<AppProcess> & {
-  /** Resolves once the order is accepted, with its id. Each number is an order. */
+  /** Places the order of this number; resolves with its id once it is accepted. */
   placeNumber(number: number): Promise<string>;
 };
 
-/** An app as it runs in production; a watched one says what of its memory is live, see watched.ts. */
+/** An app as in production; a watched one reports its live memory, see watched.ts. */
 export const benchApp = (entry: string, port: string, { isWatched = false } = {}): StartApp<AppProcess> =>
   processOf(entry, {
     port,
@@ -32,7 +32,7 @@ export const benchApp = (entry: string, port: string, { isWatched = false } = {}
     execArgv: isWatched ? ['--import', path.join(import.meta.dirname, 'watched.ts')] : [],
   });
 
-/** API and gateway simulator; workers are started by the benchmark. */
+/** API and gateway simulator; the benchmark starts the workers. */
 export async function openRunningShop(
   databaseUrl: string,
   redisUrl: string,
@@ -47,7 +47,7 @@ export async function openRunningShop(
     apiEntry?: string;
     apis?: number;
     ofApi?: Env;
-    /** Whether there are gateways. */
+    /** Whether the gateway simulator runs. */
     isSimulated?: boolean;
     isWatched?: boolean;
     webhooksTo?: string;
@@ -77,12 +77,12 @@ export async function openRunningShop(
 
 const AT_ONCE = 20;
 
-/** A few at a time. */
+/** Runs `work` for each item, a few at a time. */
 export async function inTurns<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {
   const left = items.values();
   await Promise.all(
     Array.from({ length: AT_ONCE }, async () => {
-      // They share the iterator: each takes what is next.
+      // The loops share the iterator: each takes the next item.
       for (const item of left) await work(item);
     }),
   );

@@ -4,7 +4,7 @@ import { aFlashSale, aProduct } from '@antrean/testing';
 export const skuOf = (product: number): string => `SKU-${product}`;
 const PRICE_RUPIAH = 50_000;
 export const SALE_PRICE_RUPIAH = PRICE_RUPIAH / 2;
-/** More than any benchmark sells. */
+/** More units than any benchmark sells. */
 export const PLENTY = 1_000_000_000;
 
 export async function addBenchProducts(databaseUrl: string, products: number, onHand: number): Promise<void> {
@@ -21,7 +21,7 @@ export async function addBenchProducts(databaseUrl: string, products: number, on
 export const SALE = 'flash';
 export const SALE_SKU = 'SKU-FLASH';
 
-/** A product of which there is nothing but what is in the sale, which is on now. */
+/** Adds a product whose whole stock is in a flash sale that is open now. */
 export async function addFlashSale(
   databaseUrl: string,
   { units, limitPerBuyer }: { units: number; limitPerBuyer: number },
@@ -37,9 +37,9 @@ export async function addFlashSale(
 }
 
 export interface Audit {
-  /** Units promised beyond what there is, over all products. */
+  /** Units promised above the stock, over all products. */
   oversold: number;
-  /** Products whose counters are not the sums of the ledger, or whose ledger has gaps. */
+  /** Products whose counters differ from the sums of the ledger, or whose ledger has gaps. */
   ledgerMismatches: number;
 }
 

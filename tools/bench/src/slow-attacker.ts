@@ -1,5 +1,5 @@
-// Clients that hold on to their connections by being slow, in a process of its own. Its argument: an AttackPlan as
-// JSON. One that the server has let go of comes again at once, but a slow reader: it does not notice.
+// Clients that hold connections by being slow, in their own process. Argument: an AttackPlan as JSON. A client whose
+// connection the server has closed connects again at once, except slow readers, which do not notice it.
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
@@ -7,43 +7,43 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { serve } from './processes.ts';
 
 export interface AttackPlan {
-  /** What they are slow at: sending headers, sending a body, or reading the answers. */
+  /** The slow part: sending headers, sending a body, or reading the answers. */
   slowAt: 'headers' | 'body' | 'reading';
   port: number;
   connections: number;
-  /** Lines of headers that let the request through to where its body is read. */
+  /** Header lines with which the request is accepted up to its body. */
   headers: Readonly<Record<string, string>>;
-  /** What the slow readers ask for. */
+  /** The path that slow readers request. */
   path: string;
 }
 
 export interface AttackReport {
   opened: number;
-  /** Slow readers whose first answer is what they asked for; null for the others, who wait for none. */
+  /** Slow readers whose first answer had status 200; null for other attackers, which wait for no answer. */
   served: number | null;
   /**
-   * How long the server kept each of those that it let go of, and how old those were that it still kept in the end.
-   * Null for slow readers: what they have not read hides the end of the connection from them.
+   * How long the server kept each connection that it closed, and the age of those that were still open at the end. Null for
+   * slow readers: unread data hides the end of the connection from them.
    */
   kept: { cutAfterMs: number[]; stillOpenMs: number[] } | null;
-  /** How many connections the server held, by time (milliseconds since the epoch); empty where there is no /proc. */
+  /** Connections that the server held, by time (milliseconds since the epoch); empty without /proc. */
   held: { at: number; connections: number }[];
 }
 
 const OPENED_PER_SECOND = 200;
 const DRIP_EVERY_MS = 500;
-/** Short, for nearly all of them to be there at any time. */
+/** Short, so that nearly all attackers are connected at any time. */
 const COME_AGAIN_AFTER_MS = 100;
-/** Seldom: the table of all connections is long, and reading it takes from the machine what the attack does not. */
+/** Rarely, as reading the long table of connections uses CPU that the attack does not. */
 const COUNT_EVERY_MS = 1_000;
 const HEADER_DRIP = 'X-a: 1\r\n';
 const BODY_DRIP = '    ';
-/** One after the other without waiting, so that answers pile up on the way. */
+/** Requests sent without waiting for answers, so that answers pile up. */
 const READS_AT_ONCE = 10;
 const BYTES_READ_AT_ONCE = 16;
 
 const plan = JSON.parse(process.argv[2] ?? '{}') as AttackPlan;
-/** Rows of /proc/net/tcp from the server's side, established (01), with the port of the other side. */
+/** Established (01) rows of /proc/net/tcp on the server's side, with the port of the other side. */
 const HELD = new RegExp(
   String.raw`^ *\d+: \w+:${plan.port.toString(16).toUpperCase().padStart(4, '0')} \w+:(\w+) 01 .*$`,
   'gm',
@@ -94,11 +94,11 @@ async function attack(number: number): Promise<void> {
       report.opened += 1;
       open.set(socket, performance.now());
       socket.write(FIRST_WORDS[plan.slowAt]);
-      // Each at its own time, as clients do that know nothing of one another.
+      // Each starts at its own time, like independent clients.
       dripping = setInterval(() => drip(socket), DRIP_EVERY_MS);
       if (isReading) socket.once('readable', () => noteServed(socket));
     });
-    // What is answered meanwhile, as that it took too long, is of no interest, but the end of it is.
+    // The content of an answer, such as a timeout, does not matter; the end of the connection does.
     if (!isReading) socket.resume();
     await closed;
     clearInterval(dripping);
@@ -120,8 +120,8 @@ function drip(socket: net.Socket): void {
 }
 
 /**
- * Ours that the server has taken and not closed, as the kernel knows it from the server's side: a slow reader does not
- * see it from its own. Undefined where there is no /proc.
+ * Our connections that the server has accepted and not closed, from the kernel's view of the server's side: a slow reader
+ * cannot see that from its own. Undefined without /proc.
  */
 function countHeld(): number | undefined {
   let table: string;
@@ -133,7 +133,7 @@ function countHeld(): number | undefined {
   const ours = new Set(Array.from(open.keys(), ({ localPort }) => localPort));
   return [...table.matchAll(HELD)].filter(([row, remotePort = '']) => {
     const inode = row.trim().split(/\s+/)[9];
-    // Until it is accepted, and once it is closed, a connection belongs to no process: its inode is 0.
+    // Before it is accepted and after it is closed, a connection belongs to no process: its inode is 0.
     return inode !== '0' && ours.has(Number.parseInt(remotePort, 16));
   }).length;
 }

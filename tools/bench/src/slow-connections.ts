@@ -11,41 +11,40 @@ import { figure, line, percentile, rounded } from './statistics.ts';
 
 const TARGET_TIMES = 2;
 /**
- * How long a connection may be held: by its headers, by its body. These are the API's own timeouts (apps/api/src/app.ts),
- * which are looked at ten times a second, and three seconds for a busy machine. How long a slow reader is kept cannot be
- * seen by itself, and nothing is said about it: the API lets go of a connection once nothing has moved on it for a minute
- * or more.
+ * How long the API may keep a connection with slow headers or a slow body: its own timeouts (apps/api/src/app.ts), which it
+ * checks ten times a second, and three seconds for a busy machine. The time for a slow reader cannot be measured alone and
+ * has no limit here: the API closes such a connection after a minute or more without progress.
  */
 const CUT_WITHIN_MS = { headers: 5_000 + 3_000, body: 10_000 + 3_000 } as const;
 const FEWEST_SECONDS = 14;
-/** With the time to gather, less than the minute after which slow readers are let go of, who do not come again. */
+/** With the gathering time less than the minute after which slow readers are disconnected, as they do not reconnect. */
 const MOST_SECONDS = 50;
-/** Of the attackers: with fewer of them there, it is another attack that was measured. */
+/** The least share of attackers that must be connected; otherwise another attack was measured. */
 const LEAST_HELD_SHARE = 0.9;
-/** Attackers come 200 a second. */
+/** Attackers connect at 200 a second. */
 const GATHER_MS = 4_000;
-/** Until the API has let go of them all. */
+/** The time for the API to close all their connections. */
 const SETTLE_MS = 3_000;
 const WARM_UP_SECONDS = 5;
 const KINDS = ['headers', 'body', 'reading'] as const;
 type Kind = (typeof KINDS)[number];
-/** The longest answer that anybody may have. */
+/** The longest answer that needs no key. */
 const READ_PATH = '/openapi.json';
 
 export const slowConnections = defineBenchmark({
   purpose:
-    'Attackers that send headers by drops, then others that send a body by drops, then others that read by drops, ' +
+    'Attackers that send headers slowly, then others that send a body slowly, then others that read slowly, ' +
     'beside honest orders and polls at a steady rate, half of them over new connections. Honest p99 before and ' +
-    `during each attack (target: within ${TARGET_TIMES} times), how many attackers the API held meanwhile, and how ` +
-    'long it kept them, but for those that read by drops.',
+    `during each attack (target: at most ${TARGET_TIMES} times as long), the number of attackers that the API held, and how ` +
+    'long it kept them, except slow readers.',
   options: {
-    connections: count(500, 'attackers at once; one that was let go of comes again'),
+    connections: count(500, 'concurrent attackers; a disconnected one connects again'),
     seconds: count(
       20,
       `how long honest requests are measured, before and during each attack; ${FEWEST_SECONDS} to ${MOST_SECONDS}`,
     ),
     rate: count(50, 'honest requests a second'),
-    rounds: count(3, 'rounds, of which the median counts; within one, the attacks take turns'),
+    rounds: count(3, 'rounds; the median is reported, and in one round the attacks take turns'),
   },
   run,
 });
@@ -81,7 +80,7 @@ async function run(sizes: Sizes, environment: Environment): Promise<Report> {
   const database = await environment.createDatabase();
   await addBenchProducts(database.url, 1, PLENTY);
   const shop = await openRunningShop(database.url, await environment.startRedis(), {
-    // Of so many addresses that no limit by address keeps them from being served. Honest orders come by a key.
+    // One address for all attackers, so no limit by address may stop them. Honest orders have a key.
     ofApi: { REQUESTS_PER_ADDRESS_PER_MINUTE: '1000000' },
   });
   await shop.startWorker();
@@ -89,7 +88,7 @@ async function run(sizes: Sizes, environment: Environment): Promise<Report> {
   await honest.measure(WARM_UP_SECONDS);
   const { status } = await fetch(`${shop.apiUrl}${READ_PATH}`);
   if (status !== 200)
-    throw new Error(`${READ_PATH} is answered ${status}: slow readers need something to read.`);
+    throw new Error(`${READ_PATH} is answered with ${status}, but slow readers need a long answer.`);
 
   const seen: Attacked[] = [];
   for (const kind of Array.from({ length: sizes.rounds }, () => KINDS).flat()) {
@@ -131,13 +130,11 @@ async function run(sizes: Sizes, environment: Environment): Promise<Report> {
   return {
     summary: rows.flatMap(({ kind, times, p50BeforeMs, p50DuringMs, p99BeforeMs, p99DuringMs, ...row }) => [
       `slow ${kind}: honest p50 ${p50BeforeMs} and ${p50DuringMs} ms, p99 ${p99BeforeMs} and ${p99DuringMs} ms`,
-      line('  p99 during, of before', times, 'times', 2),
-      ...(row.served === null
-        ? []
-        : [`  ${row.served} of ${row.opened} attackers were sent what they asked for`]),
-      `  attackers held, in the round with the fewest: ${row.heldAtStart ?? 'not known'} at its start, ${row.heldAtEnd ?? 'not known'} at its end`,
+      line('  p99 during, relative to before', times, 'times', 2),
+      ...(row.served === null ? [] : [`  ${row.served} of ${row.opened} attackers were sent the answer`]),
+      `  attackers held, in the round with the fewest: ${row.heldAtStart ?? 'unknown'} at its start, ${row.heldAtEnd ?? 'unknown'} at its end`,
       row.kept === null
-        ? `  ${row.opened} connections; how long each was kept cannot be seen`
+        ? `  ${row.opened} connections; how long each was kept is unknown`
         : `  ${row.opened} connections, ${row.kept.cut} of them cut, the longest kept ${(row.kept.longestMs / 1_000).toFixed(1)} s`,
     ]),
     problems: rows.flatMap((row) => problemsOf(row, connections)),
@@ -176,7 +173,7 @@ function judge(kind: Kind, rounds: readonly Attacked[]) {
   };
 }
 
-/** Null where nobody saw it. */
+/** Null without measurements. */
 function sumUpKept(rounds: readonly NonNullable<AttackReport['kept']>[]) {
   if (rounds.length === 0) return null;
   const cutAfterMs = rounds.flatMap((round) => round.cutAfterMs);
@@ -189,7 +186,7 @@ function sumUpKept(rounds: readonly NonNullable<AttackReport['kept']>[]) {
   };
 }
 
-/** By the last count until then; undefined where it is not known. */
+/** The last count before that time; undefined without one. */
 function heldUntil({ held }: AttackReport, time: number): number | undefined {
   return held.findLast(({ at }) => at <= time)?.connections;
 }
@@ -212,29 +209,29 @@ function problemsOf(
       : []),
     ...(held < connections * LEAST_HELD_SHARE
       ? [
-          `With slow ${kind}, the API held only ${held} of ${connections} attackers at an end of the measurement; ` +
-            `at the least ${LEAST_HELD_SHARE * 100} % are to be there.`,
+          `With slow ${kind}, the API held only ${held} of ${connections} attackers at the start or the end of the measurement; ` +
+            `at least ${LEAST_HELD_SHARE * 100} % must be connected.`,
         ]
       : []),
     ...(served !== null && served < opened * LEAST_HELD_SHARE
-      ? [`Only ${served} of ${opened} slow readers were sent what they asked for.`]
+      ? [`Only ${served} of ${opened} slow readers were sent the answer.`]
       : []),
     ...(opened === 0 ? [`No attacker got a connection to be slow at ${kind}.`] : []),
   ];
 }
 
-/** Orders and polls by turns; of each, every other one over a new connection. */
+/** Orders and polls in turns; every other one of each uses a new connection. */
 function openHonest({ apiUrl, headers }: RunningShop, rate: number) {
   const clients: readonly HttpClient[] = [openHttpClient(apiUrl, 50), openHttpClient(apiUrl, 0)];
   let sent = 0;
   let latest: string | undefined;
 
-  /** Throws for any answer but a good one. */
+  /** Throws if the answer is not the expected one. */
   const ask = async (number: number) => {
     const client = clients[Math.floor(number / 2) % 2] as HttpClient;
     if (number % 2 === 1 && latest !== undefined) {
       const { status } = await client.ask('GET', latest, headers);
-      if (status !== 200) throw new Error(`A poll was answered ${status}.`);
+      if (status !== 200) throw new Error(`A poll was answered with ${status}.`);
       return;
     }
     const order = JSON.stringify({
@@ -244,12 +241,12 @@ function openHonest({ apiUrl, headers }: RunningShop, rate: number) {
     });
     const sending = { ...headers, 'content-type': 'application/json', 'idempotency-key': `honest-${number}` };
     const { status, body } = await client.ask('POST', '/v1/orders', sending, order);
-    if (status !== 202) throw new Error(`An order was answered ${status}: ${body.slice(0, 300)}`);
+    if (status !== 202) throw new Error(`An order was answered with ${status}: ${body.slice(0, 300)}`);
     latest = `/v1/orders/${(JSON.parse(body) as { orderId: string }).orderId}`;
   };
 
   return {
-    /** Each starts at its time, whether or not those before have been answered. */
+    /** Starts each request on time, even if earlier ones are not answered. */
     async measure(seconds: number): Promise<Honest> {
       const latenciesMs: number[] = [];
       let failed = 0;

@@ -1,4 +1,4 @@
-// The steady load of the soak, in a process of its own. Its argument: a SoakPlan as JSON. It ends by itself.
+// The steady load of the soak, in its own process. Argument: a SoakPlan as JSON. It ends after the planned time.
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Answer, openHttpClient } from './http-client.ts';
 import { serve } from './processes.ts';
@@ -16,16 +16,16 @@ export interface SoakPlan {
 export type Asked = 'orders' | 'polls' | 'events' | 'payments' | 'catalogue' | 'bad';
 
 export interface SoakLoadReport {
-  /** By what was asked, and how often each status was the answer; `none` for a broken connection. */
+  /** For each kind of request, the number of answers with each status; `none` for a broken connection. */
   answers: Partial<Record<Asked, Record<string, number>>>;
-  /** All that were to be: where this process was too busy, they were sent over a longer time. */
+  /** All planned orders; if this process was too busy, sending them took longer. */
   ordersSent: number;
 }
 
 const SOCKETS = 100;
-/** Each order is polled after these. */
+/** When each order is polled, after its acceptance. */
 const POLLS_AFTER_MS = [1_000, 3_000] as const;
-/** Of the orders, one in so many: followed by events, and paid. */
+/** One order in so many is followed by events, and one in PAID is paid. */
 const FOLLOWED = 30;
 const PAID = 20;
 const FOLLOWED_FOR_MS = 10_000;
@@ -40,7 +40,7 @@ const report: SoakLoadReport = { answers: {}, ordersSent: 0 };
 serve(async () => {
   const all = Promise.all([
     steadily(plan.ordersPerSecond, order),
-    steadily(BAD_PER_SECOND, sendBadly),
+    steadily(BAD_PER_SECOND, sendBadRequest),
     steadily(CATALOGUE_PER_SECOND, readCatalogue),
   ]);
   return async () => {
@@ -51,7 +51,7 @@ serve(async () => {
   };
 });
 
-/** So often a second, each at its time, however long those before it take; resolves once all have ended. */
+/** Sends at this rate, each on time, even if earlier ones take longer; resolves once all have ended. */
 async function steadily(perSecond: number, ask: (number: number) => Promise<void>): Promise<void> {
   const under = new Set<Promise<void>>();
   const startedAt = performance.now();
@@ -105,7 +105,7 @@ async function order(number: number): Promise<void> {
   await following;
 }
 
-/** Comes, stays for a while, and goes. */
+/** Opens an event stream, and closes it after a while. */
 async function follow(path: string): Promise<void> {
   const asked = api.follow(path, { limitMs: FOLLOWED_FOR_MS, onEvent: () => false });
   await counted(
@@ -129,17 +129,17 @@ async function readCatalogue(number: number): Promise<void> {
   await counted('catalogue', api.ask('GET', path));
 }
 
-/** None of them may be taken, nor answered 5xx. */
-async function sendBadly(number: number): Promise<void> {
+/** Sends bad requests: none may be accepted, or answered with 5xx. */
+async function sendBadRequest(number: number): Promise<void> {
   const json = { 'content-type': 'application/json' };
   const withKey = { ...plan.headers, ...json, 'idempotency-key': `bad-${number}` };
-  const nobody = '/v1/orders/00000000-0000-8000-8000-000000000000?token=wrong';
+  const unknownOrder = '/v1/orders/00000000-0000-8000-8000-000000000000?token=wrong';
   const bad = [
     () => api.ask('POST', '/v1/orders', withKey, '{"customer":'),
     () => api.ask('POST', '/v1/orders', withKey, '{"items":[]}'),
     () => api.ask('POST', '/v1/orders', json, '{}'),
     () => api.ask('POST', '/v1/orders', { ...withKey, 'content-type': 'text/plain' }, 'x'),
-    () => api.ask('GET', nobody),
+    () => api.ask('GET', unknownOrder),
     () => api.ask('GET', '/v1/nowhere'),
     () => api.ask('POST', '/v1/webhooks/midtrans', json, '{"order_id":"x"}'),
   ];

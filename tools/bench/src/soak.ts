@@ -12,13 +12,13 @@ import { figure, rounded, type Trend, trend } from './statistics.ts';
 const PRODUCTS = 1_000;
 const SAMPLE_EVERY_MS = 5_000;
 const MINUTE_MS = 60_000;
-/** With fewer points, no slope is beyond doubt. */
+/** With fewer points no slope is significant. */
 const FEWEST_MINUTES = 6;
-/** More than this is growth: of resident memory from the first minute to the last, and of a slope beyond all doubt. */
+/** More than this is growth: of resident memory from the first minute to the last, or of a significant slope. */
 const GROWTH_SHARE = 0.1;
 const GROWTH_MB = 20;
 const SLOPE_MB_PER_MINUTE = { besideHeap: 1, live: 0.2 } as const;
-/** What may be answered. Only who sends badly comes near to a limit: that of wrong keys. */
+/** The expected statuses. Only bad requests come near a limit, that of wrong keys. */
 const EXPECTED: Readonly<Record<Asked, readonly string[]>> = {
   orders: ['202'],
   polls: ['200'],
@@ -29,23 +29,20 @@ const EXPECTED: Readonly<Record<Asked, readonly string[]>> = {
 };
 const BYTES_PER_MB = 1_000_000;
 const ALL_ASKED = Object.keys(EXPECTED) as Asked[];
-/** The gateways' limits are no part of this: nothing is to pile up. */
+/** No gateway limits, so that no jobs pile up. */
 const UNLIMITED = { MIDTRANS_CALLS_PER_MINUTE: '100000', XENDIT_CALLS_PER_MINUTE: '100000' };
 
 export const soak = defineBenchmark({
   purpose:
     'Steady load for minutes: orders of many products, polls, event streams that come and go, payments, catalogue ' +
-    'reads and bad requests; of API and worker, the memory that is resident, how much of that is beside the heap, and what ' +
-    'is live once all garbage is collected, as is done each minute. Growth beyond noise, which fails it: resident memory ' +
+    'reads and bad requests; for API and worker, the resident memory, its part outside the heap, and the memory that ' +
+    'is live after a garbage collection each minute. The run fails on growth beyond noise: resident memory ' +
     `in the last minute above that of the first by ${GROWTH_SHARE * 100} % and ${GROWTH_MB} MB, or a slope (least squares ` +
-    `over minutes) whose 95 % interval lies above ${SLOPE_MB_PER_MINUTE.besideHeap} MB a minute beside the heap, or ` +
-    `${SLOPE_MB_PER_MINUTE.live} MB live. The heap's own pages are touched one after the other, leak or not.`,
+    `over minutes) whose 95 % interval lies above ${SLOPE_MB_PER_MINUTE.besideHeap} MB a minute outside the heap, or ` +
+    `${SLOPE_MB_PER_MINUTE.live} MB live. The heap's own pages become resident over time even without a leak.`,
   options: {
-    minutes: count(10, `how long memory is watched, ${FEWEST_MINUTES} at the least`),
-    'warm-up': count(
-      7,
-      'minutes of the same load before that, until heap and what is remembered have their size',
-    ),
+    minutes: count(10, `how long memory is watched, at least ${FEWEST_MINUTES}`),
+    'warm-up': count(7, 'minutes of the same load before that, until heap and caches have their final size'),
     rate: count(50, 'orders a second; each is polled twice'),
   },
   run,
@@ -61,7 +58,7 @@ interface Sample {
 
 interface Seen {
   resident: Sample[];
-  /** One a minute, as of what is live. */
+  /** One a minute, as for live memory. */
   besideHeap: Sample[];
   live: Sample[];
 }
@@ -70,8 +67,9 @@ async function run(
   { minutes, 'warm-up': warmUp, rate }: { minutes: number; 'warm-up': number; rate: number },
   environment: Environment,
 ): Promise<Report> {
-  if (minutes < FEWEST_MINUTES) throw new UsageError(`--minutes takes ${FEWEST_MINUTES} at the least.`);
-  if (residentMb(process.pid) === undefined) throw new Error('Memory is read from /proc, which is not here.');
+  if (minutes < FEWEST_MINUTES) throw new UsageError(`--minutes takes at least ${FEWEST_MINUTES}.`);
+  if (residentMb(process.pid) === undefined)
+    throw new Error('Memory is read from /proc, which this system does not have.');
   const database = await environment.createDatabase();
   await addBenchProducts(database.url, PRODUCTS, PLENTY);
   const shop = await openRunningShop(database.url, await environment.startRedis(), { isWatched: true });
@@ -84,7 +82,7 @@ async function run(
   const load = await startProcess('soak-load.ts', [JSON.stringify(plan)]);
 
   const [api] = shop.apis;
-  if (api === undefined) throw new Error('No API runs.');
+  if (api === undefined) throw new Error('The API is not running.');
   const apps: Record<Name, NodeProcess> = { api: api.process, worker: worker.process };
   const seen: Record<Name, Seen> = {
     api: { resident: [], besideHeap: [], live: [] },
@@ -108,7 +106,7 @@ async function run(
         seen[name].live.push({ atMs, mb: live });
         seen[name].besideHeap.push({ atMs, mb: besideHeap });
         const [all, beside] = [resident, besideHeap].map((mb) => mb.toFixed(0));
-        now.push(`${name} ${all} MB, ${beside} of them beside the heap, ${live.toFixed(1)} live`);
+        now.push(`${name} ${all} MB, ${beside} of them outside the heap, ${live.toFixed(1)} live`);
       }
       environment.say(`minute ${atMs / MINUTE_MS - warmUp}: ${now.join(', ')}`);
     }
@@ -142,7 +140,7 @@ async function run(
             .map(([status, times]) => `${times} × ${status}`)
             .join(', ')}`,
       ),
-      `left waiting in the end: ${waiting.orders} orders, ${waiting.payments} payments`,
+      `waiting at the end: ${waiting.orders} orders, ${waiting.payments} payments`,
     ],
     problems: [
       ...judged
@@ -150,9 +148,9 @@ async function run(
         .map(({ name, ...memory }) => `The ${name} has grown: ${memoryText(memory)}.`),
       ...unexpected.map(
         ({ what, status, times }) =>
-          `${what}: ${times} were answered ${status}; expected is ${EXPECTED[what].join(' or ')}.`,
+          `${what}: ${times} were answered with ${status}; expected is ${EXPECTED[what].join(' or ')}.`,
       ),
-      ...without.map((what) => `${what}: none was answered as expected, so the run says nothing about them.`),
+      ...without.map((what) => `${what}: no answer was as expected, so the run did not test them.`),
       ...(accepted < ordersSent ? [`Only ${accepted} of ${ordersSent} orders were accepted.`] : []),
       ...Object.entries(waiting)
         .filter(([, left]) => left > rate * 10)
@@ -187,11 +185,11 @@ async function run(
 }
 
 function known(name: Name, mb: number | undefined): number {
-  if (mb === undefined) throw new Error(`The ${name} ended in the middle of the run; see above.`);
+  if (mb === undefined) throw new Error(`The ${name} ended during the run; see above.`);
   return mb;
 }
 
-/** How a kind of memory went, by minutes. */
+/** A kind of memory over the minutes. */
 interface Course {
   start: number;
   end: number;
@@ -227,7 +225,7 @@ function judge(seen: Seen, warmUp: number, minutes: number): Memory & { hasGrown
 function memoryText({ resident, besideHeap, live }: Memory): string {
   const of = ({ start, end, slope }: Course, digits: number) =>
     `from ${start.toFixed(digits)} to ${end.toFixed(digits)} MB, ${slopeText(slope)}`;
-  return `resident ${of(resident, 0)}; beside the heap ${of(besideHeap, 1)}; live ${of(live, 1)}`;
+  return `resident ${of(resident, 0)}; outside the heap ${of(besideHeap, 1)}; live ${of(live, 1)}`;
 }
 
 function slopeText(slope: Trend | undefined): string {

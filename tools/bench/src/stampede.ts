@@ -8,16 +8,16 @@ import { startProcess } from './processes.ts';
 import { addBenchProducts, type Audit, audit, PLENTY, skuOf } from './shop.ts';
 import { figure, line, percentile, rounded, summed } from './statistics.ts';
 
-/** Waiting at first, for each second: more than two workers take. */
+/** Orders that wait at first, for each second: more than two workers take. */
 const WAITING_PER_SECOND = 5_000;
 const WARM_UP = 5_000;
 const TARGET_P99_MS = 2_000;
-/** For the last payments, once all have been started. */
+/** For the last payments, after all have been started. */
 const SETTLE_LIMIT_MS = 60_000;
 
 export const stampede = defineBenchmark({
   purpose:
-    'Payments of one product while a stampede on the same product lasts: how long each takes from the call of ' +
+    'Payments of one product during a stampede on the same product: how long each takes from the call of ' +
     `applyPaymentStatus to its answer (target: p99 within ${TARGET_P99_MS} ms), and the orders reserved a second meanwhile.`,
   options: {
     seconds: count(60, 'how long a stampede lasts'),
@@ -124,7 +124,7 @@ async function measure(
       ),
     );
 
-  // The orders that will be paid.
+  // Orders that will be paid.
   const payments = seconds * perSecond;
   await queue.add(payments);
   const first = await startWorkers();
@@ -139,7 +139,7 @@ async function measure(
     `${perSecond}`,
   ]);
   const workers = await startWorkers();
-  // Its worker stops when every payment is settled; the stampede lasts until then.
+  // The payment worker stops when every payment is settled; the stampede lasts until then.
   let settled: Promise<unknown> = Promise.resolve();
   let isSettled = false;
   const {

@@ -12,29 +12,29 @@ export function figure(values: readonly number[]): Figure {
   return { median: (low + high) / 2, min: sorted[0] ?? 0, max: sorted.at(-1) ?? 0 };
 }
 
-/** Of values measured by turns: divided within each round, as a round's noise hits both alike. */
+/** The ratio of two series, divided within each round, as the noise of a round affects both alike. */
 export function ratioFigure(of: readonly number[], to: readonly number[]): Figure {
   return figure(of.map((value, round) => value / (to[round] ?? Number.NaN)));
 }
 
-/** The smallest value that is not below the share `p` of all. */
+/** The smallest value that is at least as large as the share `p` of all. */
 export function percentile(values: readonly number[], p: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.max(Math.ceil(sorted.length * p) - 1, 0)] ?? 0;
 }
 
 export interface Trend {
-  /** Of the straight line with the least squares, in y a unit of x. */
+  /** The slope of the least-squares line, in y for a unit of x. */
   slope: number;
-  /** The 95 % confidence interval of the slope ends here, below and above. */
+  /** The bounds of the slope's 95 % confidence interval. */
   low: number;
   high: number;
 }
 
-/** Student's t for 95 %, by degrees of freedom from 1 on; with more, about 2. */
+/** Student's t for 95 %, by degrees of freedom from 1; about 2 for more. */
 const STUDENT_T = [12.71, 4.3, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.2, 2.18, 2.16, 2.14, 2.13];
 
-/** Undefined for fewer than three points, about which nothing can be said. */
+/** Undefined for fewer than three points. */
 export function trend(points: readonly { x: number; y: number }[]): Trend | undefined {
   const n = points.length;
   if (n < 3) return undefined;
@@ -50,7 +50,7 @@ export function trend(points: readonly { x: number; y: number }[]): Trend | unde
 
 export const rounded = (value: number, digits = 3): number => Number(value.toFixed(digits));
 
-/** One line of a summary: a name, the median, and the spread of the rounds. */
+/** A line of a summary: a name, the median, and the spread of the rounds. */
 export function line(name: string, { median, min, max }: Figure, unit: string, digits = 0): string {
   const text = (value: number) => value.toFixed(digits);
   return `${name.padEnd(36)} ${text(median).padStart(9)} ${unit}  (${text(min)} to ${text(max)})`;

@@ -3,7 +3,7 @@ import pg from 'pg';
 import { skuOf } from './shop.ts';
 
 const CHUNK = 250_000;
-/** No crash of the benchmark's own server is survived meanwhile; what is measured afterwards is not changed. */
+/** Not crash-safe while the database is filled; the measurement afterwards uses the usual settings. */
 const WHILE_FILLING = {
   fsync: 'off',
   full_page_writes: 'off',
@@ -11,11 +11,11 @@ const WHILE_FILLING = {
   max_wal_size: '8GB',
   checkpoint_timeout: '1h',
 };
-/** Keys are not looked up row by row; what they name is there. */
+/** Foreign keys are not checked row by row, as the rows that they name exist. */
 const SESSION =
   '-c session_replication_role=replica -c synchronous_commit=off -c work_mem=256MB -c maintenance_work_mem=1GB';
 
-/** Of a hundred stored orders: most find nothing left, a few are still open. Each has come this way. */
+/** The fates of a hundred stored orders: most found no stock, and a few are still open. Each row has the order's states. */
 const FATES = [
   { until: 50, way: ['rejected'] },
   { until: 84, way: ['reserved', 'awaiting_payment', 'paid'] },
@@ -32,7 +32,7 @@ const MAKE_CHUNK_TABLE = `
     id uuid, n bigint, state text, accepted_at timestamptz, first_product bigint, second_product bigint,
     total_rupiah bigint)`;
 
-/** Ids are random, as in production; in their order, a chunk goes through each index once. */
+/** Ids are random, as in production. Sorted, a chunk passes through each index once. */
 const MAKE_CHUNK = `
   insert into stored_chunk
   select md5('stored ' || n)::uuid as id, n, case ${STATE} end,
@@ -98,7 +98,7 @@ const FILL_TRANSITIONS = `
   select c.id, s.version, s.from_state, s.to_state, 'worker', 'stored', c.accepted_at + s.version * interval '1 minute'
   from stored_chunk c join (values ${STEPS}) as s (state, version, from_state, to_state) using (state)`;
 
-/** Continues the ledger of each product from where its counters stand, and moves the counters along. */
+/** Continues the ledger of each product from its counters, and updates them. */
 const FILL_MOVEMENTS = `
   with steps (state, step, kind, reserved, committed) as (
     values ('paid', 1, 'reserve', 1, 0), ('paid', 2, 'commit', -1, 1), ('expired', 1, 'reserve', 1, 0),
@@ -123,15 +123,15 @@ const FILL_MOVEMENTS = `
   update stock s set reserved = s.reserved + sums.reserved, committed = s.committed + sums.committed
   from sums where s.product_id = sums.product_id`;
 
-/** The webhook of each payment. */
+/** The webhook event of each payment. */
 const FILL_EVENTS = `
   insert into payment_events (gateway, dedupe_key, attempt_id, payload, outcome)
   select gateway, id, id, '{"transaction_status": "settlement"}', 'paid' from payment_attempts where state = 'paid'`;
 
-/** The product of the one sale that is going on. */
+/** The product of the only open sale. */
 export const SALE_PRODUCT = 1;
 
-/** A sale in which one order in ten has bought before. */
+/** A sale in which one order in ten has bought. */
 const FILL_SALE = `
   with sale as (
     insert into flash_sales (name, starts_at, ends_at, created_by)
@@ -145,9 +145,8 @@ const FILL_SALE = `
   select item.id, 'email:stored' || n || '@example.test', 1 from item, generate_series(1, $2::int) n`;
 
 /**
- * Puts orders into a database that has products and none of their orders: each with two lines, the transitions and
- * movements of its way, its payment attempt and its money. Both ledgers agree with what they are about. Statistics of
- * use start afterwards.
+ * Fills a database that has products and no orders of them: each order with two lines, its transitions and movements, its
+ * payment attempt and its money. Both ledgers agree with the orders. Usage statistics are reset afterwards.
  */
 export async function fillStoredOrders(
   databaseUrl: string,
@@ -180,12 +179,12 @@ export async function fillStoredOrders(
   await pool.query(FILL_SALE, [skuOf(SALE_PRODUCT), Math.ceil(orders / 10)]);
   await everywhere([
     'drop table stored_chunk',
-    // Else autovacuum would do it while the clock runs.
+    // Otherwise autovacuum would run during the measurement.
     'vacuum (analyze)',
     'alter system reset all',
     'select pg_reload_conf()',
   ]);
-  // The checkpoint writes to disk what the fill did not.
+  // The checkpoint writes the filled data to disk.
   await delay(500);
   await everywhere(['checkpoint', 'select pg_stat_reset()']);
   await pool.end();
@@ -200,12 +199,12 @@ const BIG_TABLES = [
 const BIG_ROWS = 10_000;
 
 export interface TableUse {
-  /** By table, for every table that is big. */
+  /** The number of scans of each big table. */
   seqScans: Record<string, number>;
   databaseBytes: number;
 }
 
-/** What the statistics counted since they were reset. Those of a session are complete when it has ended. */
+/** The statistics since their reset. Those of a session are complete when it has ended. */
 export async function readTableUse(databaseUrl: string): Promise<TableUse> {
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();

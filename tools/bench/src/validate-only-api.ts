@@ -1,4 +1,4 @@
-// The API that answers an order without Redis.
+// The API without Redis, which validates orders and answers them.
 import { readConfig } from '@antrean/api';
 import { runProcess } from '@antrean/process';
 import { buildAppWithoutRedis } from './app-without-redis.ts';

@@ -1,4 +1,4 @@
-// Loaded before an app whose memory is watched: at the word it collects all garbage, and says how much is still there.
+// Loaded before an app whose memory is watched: on demand it collects all garbage, and reports the live memory.
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
@@ -11,7 +11,7 @@ const collectGarbage = runInNewContext('gc') as () => void;
 
 process.on('message', (message) => {
   if (message !== 'collect') return;
-  // What is only let go of by the first, as what has a finalizer, goes with the second.
+  // Objects with a finalizer are freed only by the second collection.
   collectGarbage();
   collectGarbage();
   const { heapUsed, external } = process.memoryUsage();

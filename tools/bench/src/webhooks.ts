@@ -13,38 +13,38 @@ import { percentile, rounded } from './statistics.ts';
 const TARGET_P99_MS = 200;
 const COPIES = 10;
 const DROPPED = 0.2;
-/** Of the orders: those that Xendit makes the payment of, whose customers pay, and who are denied before they pay. */
+/** Shares of the orders: payments made at Xendit, paying customers, and customers denied before they pay. */
 const AT_XENDIT = 1 / 3;
 const PAY = 0.9;
 const DENIED_FIRST = 0.25;
-/** Of all that is sent, at the least. */
+/** The least share of all messages. */
 const FORGED = 0.05;
 const SEED = 1;
 
 const PLACE_LIMIT_MS = 300_000;
 const CAPTURE_LIMIT_MS = 60_000;
-/** A dropped event is found by the reconciler, which asks once a minute and no faster than the gateways allow. */
+/** The reconciler finds a dropped event; it checks once a minute, no faster than the gateways allow. */
 const SETTLE_LIMIT_MS = 600_000;
 const OWN_DELAY_RESOLUTION_MS = 2;
-/** The gateways' limits are no part of this. */
+/** No gateway limits. */
 const UNLIMITED = { MIDTRANS_CALLS_PER_MINUTE: '100000', XENDIT_CALLS_PER_MINUTE: '100000' };
 
 export const webhooks = defineBenchmark({
   purpose:
     'A storm of webhooks on a running API, worker and simulator: how long the API takes to answer (target: p99 within ' +
-    `${TARGET_P99_MS} ms), and whether afterwards just those orders are paid whose customers have paid. Each event ` +
-    `comes ${COPIES} times and shuffled, a fifth of the events never, denials late, and forged ones in between.`,
+    `${TARGET_P99_MS} ms), and whether afterwards exactly the orders of paying customers are paid. Each event ` +
+    `is sent ${COPIES} times in random order, a fifth of the events never, denials late, with forged ones in between.`,
   options: {
     seconds: count(30, 'how long the storm lasts'),
     rate: count(200, 'events a second'),
-    orders: count(600, 'orders that await payment before it begins'),
+    orders: count(600, 'orders that await payment at the start'),
   },
   run,
 });
 
 type Gateway = 'midtrans' | 'xendit';
 
-/** A webhook as its gateway has sent it. */
+/** A webhook as its gateway sent it. */
 interface Captured {
   gateway: Gateway;
   attemptId: string;
@@ -52,7 +52,7 @@ interface Captured {
   body: Record<string, unknown>;
 }
 
-/** A webhook as it is sent in the storm. */
+/** A webhook as the storm sends it. */
 interface Message {
   gateway: Gateway;
   body: Record<string, unknown>;
@@ -116,11 +116,11 @@ async function run(
         ? [`The p99 of answers is ${p99.toFixed(0)} ms; the target is ${TARGET_P99_MS} ms.`]
         : []),
       ...(perSecond < rate * 0.95
-        ? [`Only ${perSecond.toFixed(0)} of ${rate} events a second went out.`]
+        ? [`Only ${perSecond.toFixed(0)} of ${rate} events a second were sent.`]
         : []),
-      ...(unexpected > 0 ? [`${unexpected} webhooks were answered otherwise than they had to be.`] : []),
+      ...(unexpected > 0 ? [`${unexpected} webhooks got an unexpected answer.`] : []),
       ...(statesEqualLedger ? [] : [`${books.differing} orders differ from the simulator's ledger.`]),
-      ...(books.unmatched > 0 ? [`${books.unmatched} payments are in no paid attempt.`] : []),
+      ...(books.unmatched > 0 ? [`${books.unmatched} payments belong to no paid attempt.`] : []),
       ...(books.doubleCharges > 0 ? [`${books.doubleCharges} customers paid twice.`] : []),
       ...(oversold > 0 ? [`${oversold} units were oversold.`] : []),
       ...(ledgerMismatches > 0 ? [`${ledgerMismatches} products differ from their ledger.`] : []),
@@ -151,7 +151,7 @@ async function run(
   };
 }
 
-/** The simulator's webhooks come here, and stay here: the storm is made of them. */
+/** The simulator's webhooks arrive here and are captured, as the storm is made of them. */
 async function openShop(databaseUrl: string, redisUrl: string): Promise<Shop> {
   const captured: Captured[] = [];
   const receiver = await startReceiver(captured);
@@ -166,7 +166,7 @@ async function openShop(databaseUrl: string, redisUrl: string): Promise<Shop> {
   };
 }
 
-/** The orders from one number up to below another. */
+/** Places the orders from one number up to below another. */
 async function placeUntilPayable(shop: Shop, from: number, to: number): Promise<void> {
   await inTurns(
     Array.from({ length: to - from }, (_, index) => from + index),
@@ -209,7 +209,7 @@ async function startReceiver(captured: Captured[]): Promise<{ url: string; close
   };
 }
 
-/** Some are denied before they pay, some do not pay. Returns the attempts of these, once every event has come. */
+/** Some customers are denied before they pay, some do not pay. Returns these attempts, once every event has arrived. */
 async function letCustomersPay(
   { db, gateways, captured }: Shop,
   random: () => number,
@@ -224,19 +224,19 @@ async function letCustomersPay(
     attemptId: id,
     gateway: gateway as Gateway,
     pays: random() < PAY,
-    // Xendit tells nothing of a payment that was denied.
+    // Xendit reports nothing about a denied payment.
     isDeniedFirst: gateway === 'midtrans' && random() < DENIED_FIRST,
   }));
   const paying = customers.filter(({ pays }) => pays);
   const tell = async (what: 'deny' | 'pay', orderId: string) => {
     const { status } = await gateways.control(what, { orderId });
-    if (status !== 200) throw new Error(`The simulator answered ${status} to ${what} ${orderId}.`);
+    if (status !== 200) throw new Error(`The simulator answered with ${status} to ${what} ${orderId}.`);
   };
   await inTurns(paying, async ({ attemptId, isDeniedFirst }) => {
     if (isDeniedFirst) await tell('deny', attemptId);
     await tell('pay', attemptId);
   });
-  await until('every event has come', CAPTURE_LIMIT_MS, async () => {
+  await until('every event has arrived', CAPTURE_LIMIT_MS, async () => {
     const seen = new Set(captured.map(({ attemptId, status }) => `${attemptId} ${status}`));
     return paying.every(
       ({ attemptId, gateway, isDeniedFirst }) =>
@@ -247,7 +247,7 @@ async function letCustomersPay(
   return customers.filter(({ pays }) => !pays);
 }
 
-/** `total` webhooks: the events ten times each and shuffled, denials in the second half, and forged ones. */
+/** `total` webhooks: the events ten times each in random order, denials in the second half, and forged ones. */
 function stormOf(
   events: readonly Captured[],
   templates: readonly Captured[],
@@ -269,7 +269,7 @@ function stormOf(
     { length: Math.max(total - genuine.length, Math.round(total * FORGED)) },
     (_, index) => forge(templates, unpaid, index),
   );
-  // The more of the events there are, the more of them are dropped.
+  // With more events, more of them are dropped.
   return [...genuine, ...forged]
     .map((message) => ({ message, at: message.isDenial ? 0.5 + random() / 2 : random() }))
     .toSorted((a, b) => a.at - b.at)
@@ -278,8 +278,8 @@ function stormOf(
 }
 
 /**
- * Says that an order is paid that is not: under the signature of another order, or with a wrong token. Every other one
- * for Xendit has the right token, which proves nothing of what it says: it is taken, and must not be believed.
+ * A message that an unpaid order is paid: with the signature of another order, or with a wrong token. Every other one for
+ * Xendit has the right token, which proves nothing about its content: it is accepted, and must not be believed.
  */
 function forge(
   templates: readonly Captured[],
@@ -292,7 +292,7 @@ function forge(
     (event) => event.gateway === gateway && event.status === (gateway === 'midtrans' ? 'settlement' : 'PAID'),
   );
   const { body } = paid[index % paid.length] ?? {};
-  const attemptId = target?.attemptId ?? 'nobody-1';
+  const attemptId = target?.attemptId ?? 'unknown-1';
   const isTaken = gateway === 'xendit' && index % 2 === 0;
   return {
     gateway,
@@ -308,13 +308,13 @@ interface Storm {
   answers: Record<string, number>;
   unexpected: number;
   tookMs: number;
-  /** The API accepts one a turn of its event loop: with many of them, and the machine busy, they are what is slow. */
+  /** The API accepts one connection a turn of its event loop, so many connections on a busy machine are a bottleneck. */
   connections: number;
-  /** How late this process came to its own work (p99), which makes the latencies longer than the answers took. */
+  /** The event loop delay of this process (p99), which makes the latencies longer than the answers took. */
   ownDelayP99Ms: number;
 }
 
-/** Each starts at its time, whether or not those before have been answered: a slow one holds up no measurement. */
+/** Sends each message on time, even if earlier ones are not answered, so that a slow one delays no other. */
 async function send(apiUrl: string, messages: readonly Message[], rate: number): Promise<Storm> {
   const storm: Storm = {
     latenciesMs: [],
@@ -324,7 +324,7 @@ async function send(apiUrl: string, messages: readonly Message[], rate: number):
     connections: 0,
     ownDelayP99Ms: 0,
   };
-  // Made before, and sent with the lightest client there is: the machine is for the API.
+  // Prepared in advance and sent with a light client, to leave the machine to the API.
   const requests = messages.map(({ gateway, body, token, expectedStatus }) => ({
     url: `${apiUrl}/v1/webhooks/${gateway}`,
     headers: {
@@ -379,15 +379,15 @@ async function statusOf(
 
 interface Books {
   paid: number;
-  /** Orders that are paid here and not in the simulator's ledger, or the other way round. */
+  /** Orders that are paid in PostgreSQL and not in the simulator's ledger, or the other way round. */
   differing: number;
-  /** Payments of the ledger that no paid attempt of ours is for. */
+  /** Payments of the ledger without a paid attempt. */
   unmatched: number;
-  /** Payments of an order beyond its first. */
+  /** Payments of an order after its first. */
   doubleCharges: number;
 }
 
-/** Until the books agree and no event waits, or the time is up. */
+/** Waits until both ledgers agree and no event waits, or the time is over. */
 async function settle(shop: Shop): Promise<{ books: Books; settledAfterMs: number }> {
   const startedAt = performance.now();
   for (;;) {
@@ -409,7 +409,7 @@ async function compare({ db, gateways }: Shop): Promise<Books> {
     .where('state', '=', 'paid')
     .execute();
   const ours = new Set(attempts.map(({ id, amountRupiah }) => `${id} ${amountRupiah}`));
-  // The gateways know an order by its attempt: `<order id>-<number>`.
+  // Gateways know an order by its attempt: `<order id>-<number>`.
   const paid = new Set(ledger.map(({ orderId }) => orderId.replace(/-\d+$/, '')));
   return {
     paid: paid.size,

@@ -17,31 +17,31 @@ interface QueueSets {
   delayed: string;
 }
 
-/** What the scenarios need of a checkout, whatever its layout. It is imported from there. */
+/** The functions of a checkout that scenarios use, in either layout. They are imported from the checkout. */
 export interface Checkout {
   root: string;
-  /** What is run as a process, from its root on. `orderWorker` reserves orders and works no other job. */
+  /** Files to run as processes, relative to the root. `orderWorker` only reserves orders. */
   files: { api: string; worker: string; simulator: string; orderWorker: string };
-  /** Brings an empty database to the schema of the checkout. */
+  /** Migrates an empty database to the schema of the checkout. */
   migrate(databaseUrl: string): Promise<void>;
   addProducts(databaseUrl: string, products: readonly NewProduct[]): Promise<void>;
-  /** Rows of the answer; values of `bigint` as numbers. */
+  /** The rows of the result; `bigint` values as numbers. */
   query<T>(databaseUrl: string, statement: string): Promise<T[]>;
   openRedis(url: string): Promise<Redis>;
-  /** Lets a secret key of the storefront `bench` order without a limit. */
+  /** Adds a secret key of the storefront `bench` without limits. */
   putKey(redis: Redis, key: string): Promise<void>;
   /** Accepts orders as the API does. */
   openAcceptance(redis: Redis): { accept(order: AcceptedOrder): Promise<void>; close(): Promise<void> };
   statusToken(secret: string, orderId: string): string;
   orderIdOf(storefrontId: string, idempotencyKey: string): string;
-  /** How many tickets were served. */
+  /** The Redis key with the number of served tickets. */
   servedKey: string;
-  /** A pattern: the channels on which changes of orders are published. */
+  /** The pattern of the channels with changes of orders. */
   statusChannels: string;
   queueSets(queue: 'orders' | 'payments'): QueueSets;
 }
 
-/** What packages/db does for a measurement; it had these signatures in 23ab6f9 too. */
+/** Calls packages/db for a measurement; commit 23ab6f9 has the same signatures. */
 export function throughDb(
   db: Pick<typeof Db, 'addProducts' | 'migrateToLatest' | 'openDatabase' | 'sql'>,
 ): Pick<Checkout, 'migrate' | 'addProducts' | 'query'> {
@@ -61,7 +61,7 @@ export function throughDb(
   };
 }
 
-/** A new order at the API's door. */
+/** A new order before its admission. */
 export function arrivalOf({ orderId, storefrontId, fingerprint, items, acceptedAtMs }: AcceptedOrder) {
   const updatedAt = new Date(acceptedAtMs).toISOString();
   return {

@@ -13,7 +13,7 @@ type Figures = Readonly<Record<string, number>>;
 
 const GIVE_UP_MS = 600_000;
 
-/** Measures two sides by turns, A B B A A B …, each in a process of its own; a line for each figure. */
+/** Measures two sides in turns, A B B A A B …, each in its own process; returns a line for each figure. */
 export function compare(scenario: string, a: Side, b: Side, rounds: number): string[] {
   const sides = { a, b };
   const pairs: { a: Figures; b: Figures }[] = [];

@@ -1,15 +1,15 @@
-// CPU time of processes by the scheduler's own clock, which other programs on the machine hardly move. Linux only.
+// CPU time of processes by the scheduler's clock, which other programs on the machine hardly affect. Linux only.
 import { readdirSync, readFileSync } from 'node:fs';
 
 const TICK_MS = 10;
 
 interface Cpu {
   totalMs: number;
-  /** Of children that have ended. */
+  /** CPU time of ended child processes. */
   endedChildrenMs: number;
 }
 
-/** Of all threads; nothing for a process that has ended. */
+/** The CPU time of all threads; zero for a process that has ended. */
 export function cpuOf(pid: number): Cpu {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
@@ -17,7 +17,7 @@ export function cpuOf(pid: number): Cpu {
       .split(' ')
       .map(Number);
     const at = (index: number) => fields[index] ?? 0;
-    // Ticks of 10 ms where the kernel tells nothing finer.
+    // Ticks of 10 ms, if the kernel has no finer measure.
     return {
       totalMs: Math.max(scheduledMs(pid), (at(11) + at(12)) * TICK_MS),
       endedChildrenMs: (at(13) + at(14)) * TICK_MS,

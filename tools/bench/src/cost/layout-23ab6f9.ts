@@ -6,7 +6,7 @@ import { arrivalOf, benchStorefront, type Checkout, throughDb } from './checkout
 
 const PREFIX = 'antrean';
 
-/** What is used of its packages/queue, as it was. */
+/** The parts of the old packages/queue that are used here. */
 interface OldQueue {
   openWorkerRedis(url: string): Redis;
   waitForRedis(redis: Redis, timeoutMs: number): Promise<void>;
@@ -24,7 +24,7 @@ interface OldQueue {
   orderJobId(name: 'reserve-order', order: { orderId: string; version: number; sweepRound: number }): string;
 }
 
-/** A checkout of 23ab6f9, the commit before the restructure. */
+/** Opens a checkout of 23ab6f9, the commit before the restructure. */
 export async function openOldCheckout(root: string): Promise<Checkout> {
   const of = async <T>(file: string) => (await import(path.join(root, file))) as T;
   const db = await of<Parameters<typeof throughDb>[0]>('packages/db/src/index.ts');

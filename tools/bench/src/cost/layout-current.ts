@@ -5,14 +5,14 @@ import type * as Queue from '@antrean/queue';
 import type * as Redis from '@antrean/redis';
 import { arrivalOf, benchStorefront, type Checkout, throughDb } from './checkout.ts';
 
-/** A checkout with the layout that this one has. */
+/** Opens a checkout with the present layout. */
 export async function openCurrentCheckout(root: string): Promise<Checkout> {
   const of = async <T>(file: string) => (await import(path.join(root, file))) as T;
   const db = await of<typeof Db>('packages/db/src/index.ts');
   const queue = await of<typeof Queue>('packages/queue/src/index.ts');
   const redis = await of<typeof Redis>('packages/redis/src/index.ts');
   const { statusToken, deriveOrderId } = await of<typeof Api>('apps/api/src/index.ts');
-  // Its processes leave QUEUE_PREFIX unset.
+  // The checkout's processes leave QUEUE_PREFIX unset.
   const keyspace = new redis.Keyspace('antrean');
   return {
     root,

@@ -1,4 +1,4 @@
-// npm run bench -- cost …: what an order costs, in one checkout or in two by turns. See docs/benchmarks.md.
+// npm run bench -- cost …: the cost of an order in one checkout, or in two in turns. See docs/benchmarks.md.
 import { parseArgs } from 'node:util';
 import { UsageError } from '../benchmark.ts';
 import { compare } from './compare.ts';
@@ -13,7 +13,7 @@ const USAGE = `Usage:
 
 Scenarios: ${SCENARIO_NAMES.join(', ')}. docs/benchmarks.md explains them and their options.`;
 
-/** Answers the exit code. */
+/** Returns the exit code. */
 export async function cost(args: readonly string[]): Promise<number> {
   try {
     await run(args);
@@ -46,7 +46,7 @@ async function run(args: readonly string[]): Promise<void> {
     return;
   }
   const [folder, options = '{}'] = rest;
-  if (folder === undefined) throw new UsageError('Say what to measure, and in which checkout.');
+  if (folder === undefined) throw new UsageError('Name a checkout and a scenario.');
   console.log(JSON.stringify(await measure(first, folder, optionsOf(options))));
 }
 

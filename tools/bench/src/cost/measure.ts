@@ -10,13 +10,15 @@ import { whole } from './scenarios/whole.ts';
 
 type Run = (folder: string, given: Readonly<Record<string, unknown>>) => Promise<object>;
 
-/** Servers of its own for each measurement. */
+/** Runs each measurement on new servers. */
 const runOf =
   <O extends object>(scenario: Scenario<O>): Run =>
   async (folder, given) => {
     for (const name of Object.keys(given)) {
       if (!Object.hasOwn(scenario.options, name)) {
-        throw new UsageError(`There is no option ${name}, only ${Object.keys(scenario.options).join(', ')}.`);
+        throw new UsageError(
+          `The option ${name} does not exist. The options are ${Object.keys(scenario.options).join(', ')}.`,
+        );
       }
     }
     const checkout = await openCheckout(folder);
@@ -36,13 +38,13 @@ const SCENARIOS = {
 
 export const SCENARIO_NAMES = Object.keys(SCENARIOS) as (keyof typeof SCENARIOS)[];
 
-/** One measurement of one checkout. */
+/** Makes one measurement of one checkout. */
 export async function measure(
   scenario: string,
   folder: string,
   given: Readonly<Record<string, unknown>>,
 ): Promise<object> {
   const name = SCENARIO_NAMES.find((each) => each === scenario);
-  if (name === undefined) throw new UsageError(`No scenario is called "${scenario}".`);
+  if (name === undefined) throw new UsageError(`The scenario "${scenario}" does not exist.`);
   return { scenario: name, ...given, ...(await SCENARIOS[name](folder, given)) };
 }

@@ -9,15 +9,15 @@ process.on('exit', () => {
 
 export interface MeasuredProcess {
   pid: number;
-  /** Of a worker of the benchmarks: it begins. */
+  /** Starts the work of a benchmark's worker. */
   go(): void;
-  /** Resolves with what a worker of the benchmarks reports; undefined for an app. */
+  /** Resolves with the report of a benchmark's worker; undefined for an app. */
   stop(): Promise<unknown>;
 }
 
 const STOPPED_WITHIN_MS = 40_000;
 
-/** Resolves once it is ready. `isApp`: it runs from its start on, and stops at SIGTERM. */
+/** Resolves once the process is ready. `isApp`: it works from its start, and stops at SIGTERM. */
 export async function startMeasured(
   file: string,
   o: {
@@ -30,7 +30,7 @@ export async function startMeasured(
   const child = fork(file, o.args ?? [], {
     env: { ...process.env, ...o.env },
     execArgv: [...(o.execArgv ?? [])],
-    // Nobody reads the log of an app.
+    // The log of an app is not used.
     stdio: o.isApp === true ? ['ignore', 'ignore', 'inherit', 'ipc'] : 'inherit',
   });
   running.add(child);
@@ -56,7 +56,7 @@ export async function startMeasured(
   };
 }
 
-/** A way to the Redis of this URL that hands on everything later by `delayMs`, each way: a round trip takes twice that more. */
+/** A proxy of the Redis of this URL that delays everything by `delayMs` each way, so a round trip by twice as much. */
 export async function startProxy(redisUrl: string, delayMs: number): Promise<{ url: string; stop(): void }> {
   const { port } = new URL(redisUrl);
   const child = fork(path.join(import.meta.dirname, 'proxy.ts'), [port, String(delayMs)]);

@@ -8,7 +8,7 @@ export const ADDRESS = {
   ...{ district: 'Kebon Jeruk', city: 'Jakarta Barat', province: 'DKI Jakarta', postalCode: '11530' },
 };
 
-/** The n-th order of a run, by a buyer of its own. `fees`: of how many different totals the orders of the run are. */
+/** The n-th order of a run, by a different buyer each. `fees`: the number of different totals in the run. */
 export function orderOf(
   run: string,
   n: number,

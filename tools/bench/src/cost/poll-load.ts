@@ -1,4 +1,4 @@
-// Status reads by token, in a process of its own. Its arguments: port, connections, seconds, rate or '', file with a path a line.
+// Status reads by token, in their own process. Arguments: port, connections, seconds, rate or '', a file with a path a line.
 import { readFileSync } from 'node:fs';
 import { load } from '../http-load.ts';
 import { serve } from '../processes.ts';

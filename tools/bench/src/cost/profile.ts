@@ -13,14 +13,14 @@ type Frame = CpuProfile['nodes'][number]['callFrame'];
 
 const SHOWN_PARTS = 22;
 
-/** Self time of a .cpuprofile by part of the code, then by function. */
+/** The self time of a .cpuprofile by part of the code, then by function. */
 export function profile(file: string, functions: number): string[] {
   const { nodes, samples, timeDeltas } = JSON.parse(readFileSync(file, 'utf8')) as CpuProfile;
   const frames = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]));
   const parents = new Map(
     nodes.flatMap(({ id, children = [] }) => children.map((child) => [child, id] as const)),
   );
-  /** What has no file of its own counts where it was called from. */
+  /** A function without a file counts for its caller. */
   const partOf = (id: number): string => {
     for (let at: number | undefined = id; at !== undefined; at = parents.get(at)) {
       const frame = frames.get(at);

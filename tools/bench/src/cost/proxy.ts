@@ -1,4 +1,4 @@
-// A TCP proxy on loopback, in a process of its own. Its arguments: target port, delay in ms.
+// A TCP proxy on loopback, in its own process. Arguments: target port, delay in ms.
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
 const [targetPort = 0, delayMs = 0] = process.argv.slice(2).map(Number);

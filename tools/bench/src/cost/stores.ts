@@ -8,7 +8,7 @@ import { skuOf } from './orders.ts';
 
 const PRICE_RUPIAH = 50_000;
 
-/** PostgreSQL and Redis of a measurement, with the schema and the keys of its checkout. */
+/** PostgreSQL and Redis of a measurement, with the schema and keys of its checkout. */
 export interface Stores {
   checkout: Checkout;
   environment: Environment;
@@ -73,7 +73,7 @@ export async function snapshot(
   return { atMs: performance.now(), cpu, aofBytes, commands };
 }
 
-/** Of one order: CPU by part, bytes of the append-only file, and with `stats` the commands of Redis. */
+/** The cost of one order: CPU by part, bytes of the append-only file, and with `stats` the commands of Redis. */
 export function costBetween(before: Snapshot, after: Snapshot, orders: number, stats: boolean) {
   return {
     cpuMsPerOrder: cpuPerOrder(before.cpu, after.cpu, orders),
@@ -103,7 +103,7 @@ interface Written {
   fullPages: number;
 }
 
-/** What PostgreSQL has written to its log so far, and how many transactions have ended in this database. */
+/** The bytes of WAL so far, and the number of transactions in this database. */
 export async function writtenBy(checkout: Checkout, databaseUrl: string): Promise<Written> {
   const [row] = await checkout.query<Written>(
     databaseUrl,
@@ -122,7 +122,7 @@ export function writtenPerOrder(before: Written, after: Written, orders: number)
   };
 }
 
-/** Asks until it is so. */
+/** Repeats the check until it is true. */
 export async function until(isTrue: () => Promise<boolean>, everyMs = 20): Promise<void> {
   while (!(await isTrue())) await delay(everyMs);
 }

@@ -11,7 +11,7 @@ const options = { ...COMMON, warm: 10, seconds: 5, rate: 100, connections: 64 };
 
 const IDLE_SECONDS = 2;
 
-/** POST to 202 by the API alone: as fast as it answers, then at a rate. */
+/** From POST to 202 by the API alone: at full load, then at a rate. */
 export const accept: Scenario<typeof options> = {
   options,
   async run({ checkout, environment, options: o }) {

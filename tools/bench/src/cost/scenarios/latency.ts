@@ -14,14 +14,14 @@ const options = {
   seconds: 10,
   warmSeconds: 4,
   fees: 50,
-  /** Until it can be paid; else until it is reserved. */
+  /** Measures until the order can be paid; else until it is reserved. */
   isWhole: true,
   concurrency: null as number | null,
   batch: null as number | null,
   proxyMs: null as number | null,
 };
 
-/** When things happened to one order. */
+/** The times of one order. */
 interface Times {
   due: number;
   accepted?: number;
@@ -32,8 +32,8 @@ interface Times {
 const PATIENCE_MS = 20_000;
 
 /**
- * Orders at a rate, from POST to reserved and payable, each timed from when it was due. API and worker reach Redis through a
- * proxy where one is asked for. What became of an order is read from its channel.
+ * Orders at a rate, from POST to reserved and payable, each timed from when it was due. API and worker may reach Redis
+ * through a proxy. The states of orders are read from their channels.
  */
 export const latency: Scenario<typeof options> = {
   options,

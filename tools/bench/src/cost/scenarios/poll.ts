@@ -17,7 +17,7 @@ interface PollReport {
   p99Ms: number;
 }
 
-/** Status reads by token of queued orders: as fast as they are answered, then at a rate. */
+/** Status reads by token of queued orders: at full load, then at a rate. */
 export const poll: Scenario<typeof options> = {
   options,
   async run({ checkout, environment, options: o }) {

@@ -20,15 +20,15 @@ const options = {
   ...COMMON,
   orders: 20_000,
   products: 1,
-  /** Else half of them find no stock. */
+  /** If false, half of the orders find no stock. */
   allReserved: false,
   concurrency: null as number | null,
   batch: null as number | null,
-  /** How much later Redis is reached, each way. */
+  /** The delay of a proxy in front of Redis, each way. */
   proxyMs: null as number | null,
 };
 
-/** Queued orders, reserved by the worker's own path; the jobs that it adds are not worked. */
+/** Queued orders, reserved as by the worker; the jobs that follow are not processed. */
 export const reserve: Scenario<typeof options> = {
   options,
   async run({ checkout, environment, options: o }) {
@@ -38,7 +38,7 @@ export const reserve: Scenario<typeof options> = {
     const onHand = Math.ceil(count / products / (o.allReserved ? 1 : 2));
     const database = await createDatabase(stores, { count: products, onHand });
     const run = randomUUID();
-    // Scripts and buffers are no part of an order's memory.
+    // Scripts and buffers do not count as an order's memory.
     const closeFirst = await queueOrders(stores, ordersOf(`${run}first`, 100, { products }));
     await closeFirst();
     await redis.flushall();

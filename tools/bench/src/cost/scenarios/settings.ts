@@ -10,7 +10,7 @@ import type { Stores } from '../stores.ts';
 
 /** A measurement of one checkout. */
 export interface Scenario<O extends object> {
-  /** With the value of each where it is not given. */
+  /** The default of each option. */
   options: O;
   run(o: { checkout: Checkout; environment: Environment; options: O }): Promise<object>;
 }
@@ -19,7 +19,7 @@ export interface Scenario<O extends object> {
 export const COMMON = {
   /** Flags of V8 for the measured processes. */
   execArgv: [] as string[],
-  /** Prints the commands of Redis, too. */
+  /** Prints the commands of Redis too. */
   stats: false,
 };
 
@@ -39,7 +39,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** Every client of a measurement comes from one address, which no limit is meant for. */
+/** All clients of a measurement come from one address, for which no limit is meant. */
 export async function startApi(
   { checkout, redis }: Stores,
   o: { databaseUrl: string; redisUrl: string; execArgv: readonly string[]; env?: Record<string, string> },
@@ -64,7 +64,7 @@ export async function startApi(
   return { ...api, port, key, secret };
 }
 
-/** A whole worker, or one that reserves orders and works no other job. */
+/** Starts a whole worker, or one that only reserves orders. */
 export async function startWorker(
   { checkout }: Pick<Stores, 'checkout'>,
   o: {
@@ -94,7 +94,7 @@ export async function startWorker(
   return startMeasured(file(checkout.files.worker), { env, execArgv, isApp: true });
 }
 
-/** The gateway simulator, whose webhooks reach nobody: nothing is paid. */
+/** The gateway simulator without webhooks: nothing is paid. */
 export async function startSimulator({ checkout }: Pick<Stores, 'checkout'>) {
   const port = await freePort();
   const env = {
@@ -108,7 +108,7 @@ export async function startSimulator({ checkout }: Pick<Stores, 'checkout'>) {
 
 const AT_ONCE = 500;
 
-/** Accepts orders as the API does, many at a time. Resolves with what closes the producer. */
+/** Accepts orders as the API does, many at a time. Resolves with a function that closes the producer. */
 export async function queueOrders(
   { checkout, redis }: Pick<Stores, 'checkout' | 'redis'>,
   orders: readonly AcceptedOrder[],

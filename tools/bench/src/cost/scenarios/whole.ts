@@ -18,14 +18,14 @@ const options = {
   ...COMMON,
   orders: 3_000,
   products: 1,
-  /** Different totals: of transfers of one amount, each looks for one that is free. */
+  /** The number of different totals: each transfer of a total needs a free transfer amount. */
   fees: 50,
   paymentMethod: 'bank_transfer' as 'bank_transfer' | 'online',
   concurrency: null as number | null,
   batch: null as number | null,
 };
 
-/** Queued orders, worked by a whole worker until each can be paid. */
+/** Queued orders, processed by a whole worker until each can be paid. */
 export const whole: Scenario<typeof options> = {
   options,
   async run({ checkout, environment, options: o }) {
