@@ -20,7 +20,7 @@ const starts = () =>
 const save = (file: string) => utimesSync(path.join(repoRoot, file), new Date(), new Date());
 
 describe('npm run dev', () => {
-  it('restarts the app whose file changed, and keeps the stores and their orders', async () => {
+  it('restarts every app that has loaded a changed file, and keeps the stores and their orders', async () => {
     const { launcher, storefront } = await launchShop(local, {}, '--watch');
     const { orderId } = await storefront.awaitingPayment(anOrder('KOPI-GAYO-250'));
     expect(starts()).toEqual([1, 1, 1]);
