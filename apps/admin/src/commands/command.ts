@@ -56,7 +56,7 @@ export function unanswered(answer: Unanswered): Reply {
       return refused(
         answer,
         `The command's job failed for good (${answer.code}), and may be done in part. The workers' log has the reason, ` +
-          `under the job id that ends in ${requestId}. Fix it, check the order, and repeat the command without --request-id.`,
+          `under the job id that ends in ${requestId}. Fix it, check what was done, and repeat it without --request-id.`,
       );
     case 'request_id_reused':
       return refused(
