@@ -47,8 +47,8 @@ export async function act(
       return stall(world, pick);
     case 'refund':
       return askRefund(world, pick);
-    case 'payout': {
-      const refund = picked(await world.payoutsDue(), pick);
+    case 'manualRefund': {
+      const refund = picked(await world.manualRefundsDue(), pick);
       // Two operators may both pay it out.
       if (refund === undefined) return;
       for (let n = 0; n < 1 + (pick % 2); n += 1) payOut(world, refund);
@@ -260,7 +260,7 @@ async function askRefund({ db, workers, attempts }: World, pick: number): Promis
 
 function payOut(world: World, { id: refundId }: { id: string }): void {
   const reference = `${refundId}/out${world.serial()}`;
-  world.workers.ask('record-payout', { refundId, reference, ...BY_ADMIN });
+  world.workers.ask('record-manual-refund', { refundId, reference, ...BY_ADMIN });
 }
 
 /** Lets another worker repeat the jobs of a stalled worker's order. */
@@ -313,7 +313,7 @@ export async function operatorReviews(world: World, { isPaidOut }: { isPaidOut: 
   await world.observe();
   const waiting = world.attempts.filter((one) => isTransfer(one) && one.state === 'active');
   for (const attempt of waiting) reject(world, attempt);
-  const payouts = isPaidOut ? await world.payoutsDue() : [];
-  for (const refund of payouts) payOut(world, refund);
-  return open.length + waiting.length + payouts.length > 0;
+  const dueRefunds = isPaidOut ? await world.manualRefundsDue() : [];
+  for (const refund of dueRefunds) payOut(world, refund);
+  return open.length + waiting.length + dueRefunds.length > 0;
 }

@@ -44,7 +44,7 @@ async function readBooks(db: Kysely<Database>, orderIds: readonly string[]) {
     .innerJoin('paymentAttempts', 'paymentAttempts.id', 'refunds.attemptId')
     .select('refunds.id')
     .where('paymentAttempts.orderId', 'in', orderIds)
-    .where('refunds.payoutReference', 'is not', null)
+    .where('refunds.bankReference', 'is not', null)
     .execute();
   return {
     exceptions,
@@ -102,7 +102,7 @@ async function checkPayments(world: World, { refunds, exceptionOf }: Books): Pro
     const isAnew = refunds.some((one) => one !== refund && one.exceptionId === refund?.exceptionId);
     if (refund?.state === 'refused' && (isAnew || (attempt?.timesUndone ?? 0) > 0)) continue;
     const isBack = refund?.state === 'succeeded' && opened?.state === 'resolved';
-    const waits = refund?.state === 'manual_payout' && opened?.state === 'manual_payout';
+    const waits = refund?.state === 'manual_refund' && opened?.state === 'manual_refund';
     const failed = refund?.state === 'refused' && opened?.state === 'open';
     must(
       isBack || waits || failed,
@@ -159,8 +159,8 @@ async function checkRefunds({ db }: World, { refunds, exceptionOf }: Books): Pro
     );
     const attempt = await attemptById(db, attemptId);
     must(
-      state !== 'manual_payout' || attempt?.state === 'paid',
-      () => `The refund ${id} waits for a payout, but its payment is ${attempt?.state}.`,
+      state !== 'manual_refund' || attempt?.state === 'paid',
+      () => `The refund ${id} waits to be paid out, but its payment is ${attempt?.state}.`,
     );
     const isTwice = state === 'succeeded' && attempt?.state !== 'paid' && attempt !== undefined;
     const returnedRupiah = refunds

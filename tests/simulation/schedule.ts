@@ -24,7 +24,7 @@ const ACTS = [
   'old', // a customer pays by an outdated link or account
   'stall', // a worker is paused for longer than its lease, and others take over
   'refund', // an operator requests a refund
-  'payout', // an operator records a manual payout
+  'manualRefund', // an operator records a manual refund
   'outside', // an operator refunds on the gateway's own pages
   'chargeback',
   'win', // the shop wins a dispute

@@ -148,13 +148,13 @@ export class World {
     return this.gateways.flatMap(({ ledger }) => ledger).toSorted((a, b) => a.atMs - b.atMs);
   }
 
-  payoutsDue(): Promise<{ id: string }[]> {
+  manualRefundsDue(): Promise<{ id: string }[]> {
     return this.db
       .selectFrom('refunds')
       .innerJoin('paymentAttempts', 'paymentAttempts.id', 'refunds.attemptId')
       .select('refunds.id')
       .where('paymentAttempts.orderId', 'in', this.orderIds)
-      .where('refunds.state', '=', 'manual_payout')
+      .where('refunds.state', '=', 'manual_refund')
       .orderBy('refunds.createdAt')
       .execute();
   }

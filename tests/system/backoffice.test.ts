@@ -5,7 +5,7 @@ import {
   confirmTransfer,
   JobNotConfirmedError,
   receiveStock,
-  recordPayout,
+  recordManualRefund,
   rejectTransfer,
   releaseOrder,
   reportStrayTransfer,
@@ -112,16 +112,19 @@ describe('a refund', () => {
     const transfer = { attemptId, amountRupiah: amount, bankReference: 'BACK 1' };
     expect((await confirmTransfer(context, asked(), transfer)).kind).toBe('entered');
     const answer = await requestRefund(context, asked(), refundOf(orderId));
-    expect(answer).toMatchObject({ kind: 'requested', refund: { state: 'manual_payout' } });
+    expect(answer).toMatchObject({ kind: 'requested', refund: { state: 'manual_refund' } });
     const refundId = answer.kind === 'requested' ? answer.refund.id : '';
     const request = asked();
-    const payout = { refundId, reference: 'TRF-77' };
-    expect(await recordPayout(context, request, payout)).toMatchObject({
-      ...{ kind: 'recorded', refund: { id: refundId, state: 'succeeded', payoutReference: 'TRF-77' } },
+    const paidOut = { refundId, reference: 'TRF-77' };
+    expect(await recordManualRefund(context, request, paidOut)).toMatchObject({
+      ...{ kind: 'recorded', refund: { id: refundId, state: 'succeeded', bankReference: 'TRF-77' } },
     });
-    expect((await recordPayout(context, request, payout)).kind).toBe('recorded');
-    expect(await recordPayout(context, asked(), payout)).toEqual({ kind: 'not_awaited', state: 'succeeded' });
-    expect(await recordPayout(context, asked(), { ...payout, refundId: 'rf-none' })).toEqual({
+    expect((await recordManualRefund(context, request, paidOut)).kind).toBe('recorded');
+    expect(await recordManualRefund(context, asked(), paidOut)).toEqual({
+      kind: 'not_awaited',
+      state: 'succeeded',
+    });
+    expect(await recordManualRefund(context, asked(), { ...paidOut, refundId: 'rf-none' })).toEqual({
       ...{ kind: 'not_awaited', state: null },
     });
     expect((await auditMoney(shop.db, { orderId })).differences).toEqual([]);

@@ -401,11 +401,11 @@ describe('a refund', () => {
   it('of a payment that no gateway refunds is paid out by hand', async () => {
     const { orderId, attemptId } = await paid(1, 'bca_va');
     await refund(attemptId, `rf-${attemptId}-a`, 50_000);
-    await ended(orderId, `rf-${attemptId}-a`, 'manual_payout');
-    await seen(() => exceptionsOf(orderId), [{ state: 'manual_payout' }]);
+    await ended(orderId, `rf-${attemptId}-a`, 'manual_refund');
+    await seen(() => exceptionsOf(orderId), [{ state: 'manual_refund' }]);
     await shop.until(orderId, 'payment_hold');
-    const payout = { refundId: `rf-${attemptId}-a`, reference: 'TRF-77', requestedBy: 'admin' };
-    for (let twice = 0; twice < 2; twice += 1) await shop.add('record-payout', payout);
+    const paidOut = { refundId: `rf-${attemptId}-a`, reference: 'TRF-77', requestedBy: 'admin' };
+    for (let twice = 0; twice < 2; twice += 1) await shop.add('record-manual-refund', paidOut);
     await shop.until(orderId, 'refunded');
     await seen(() => exceptionsOf(orderId), [{ state: 'resolved', resolution: 'paid out as TRF-77' }]);
   });

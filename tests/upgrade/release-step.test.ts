@@ -74,7 +74,10 @@ async function held(pattern: string): Promise<Held> {
 }
 
 const renamed = (text: string) =>
-  text.replaceAll('close-payment', 'expire-order').replaceAll('switch-payment', 'change-payment-method');
+  text
+    .replaceAll('close-payment', 'expire-order')
+    .replaceAll('switch-payment', 'change-payment-method')
+    .replaceAll('record-payout', 'record-manual-refund');
 
 const NAMES: [RegExp, string][] = [
   [/^closings:/, 'expiries:'],
@@ -89,7 +92,7 @@ const NAMES: [RegExp, string][] = [
 function expected({ key, type, value, ttlMs }: RedisEntry): [string, { value: unknown; hasTtl: boolean }] {
   let name = key.slice(prefix.length + 1);
   for (const [was, is] of NAMES) name = name.replace(was, is);
-  name = `{${prefix}}:${/^(expiries|payments):/.test(name) ? renamed(name) : name}`;
+  name = `{${prefix}}:${/^(expiries|payments|admin):/.test(name) ? renamed(name) : name}`;
   let holds: unknown = value;
   if (name.includes(':status:')) holds = (value as string).replace('{"state":"coming"', '{"state":"pending"');
   if (type === 'list' || type === 'zset' || type === 'set') holds = (value as string[]).map(renamed);
@@ -154,6 +157,11 @@ describe('moving the keys of Redis', () => {
     ])
       expect(names.some((name) => name.startsWith(kind))).toBe(true);
     expect(JSON.stringify(before)).toContain('"state\\":\\"coming');
+    for (const was of ['close-payment-', 'switch-payment-', 'record-payout-'])
+      expect(
+        before.some(({ key }) => key.includes(`:${was}`)),
+        was,
+      ).toBe(true);
   });
 
   it('has the same result wherever the move is killed', async () => {

@@ -94,7 +94,10 @@ const timelineEntry = z.discriminatedUnion('kind', [
     state: z.string(),
     gatewayRef: z.string().nullable(),
     failureCode: z.string().nullable(),
-    payoutReference: z.string().nullable().describe('The reference of the payout of a manual refund.'),
+    bankReference: z
+      .string()
+      .nullable()
+      .describe("The reference of the operator's transfer at the bank, of a manual refund."),
     updatedAt: time,
   }),
   entry('payment_exception', 'A payment exception was opened; `state` is its present state.', {

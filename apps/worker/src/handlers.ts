@@ -21,7 +21,7 @@ import { expireOrder } from './jobs/expire-order.ts';
 import { openException } from './jobs/open-exception.ts';
 import { receiveStock } from './jobs/receive-stock.ts';
 import { reconcilePayment } from './jobs/reconcile-payment.ts';
-import { recordPayout } from './jobs/record-payout.ts';
+import { recordManualRefund } from './jobs/record-manual-refund.ts';
 import { rejectTransfer } from './jobs/reject-transfer.ts';
 import { releaseHold } from './jobs/release-hold.ts';
 import { releaseOrder } from './jobs/release-order.ts';
@@ -66,7 +66,7 @@ export function createHandlers(
     'confirm-transfer': awaited('confirm-transfer', confirmTransfer),
     'reject-transfer': awaited('reject-transfer', rejectTransfer),
     'request-refund': awaited('request-refund', requestRefund),
-    'record-payout': awaited('record-payout', recordPayout),
+    'record-manual-refund': awaited('record-manual-refund', recordManualRefund),
     'void-order': awaited('void-order', voidOrder),
     'release-order': awaited('release-order', releaseOrder),
     'open-exception': awaited('open-exception', openException),

@@ -89,7 +89,7 @@ async function writeRefunds(
       refunds.map(({ exceptionId, state, requestedBy }) => ({
         id: exceptionId,
         // A refund made outside this system leaves its exception open for a person.
-        to: state === 'manual_payout' ? state : state === 'succeeded' ? 'open' : 'refunding',
+        to: state === 'manual_refund' ? state : state === 'succeeded' ? 'open' : 'refunding',
         actor: requestedBy,
         resolution: '',
       })),

@@ -149,10 +149,10 @@ describe('payment exceptions', () => {
     ]);
   });
 
-  it('are not resolved while a refund or payout is in progress', async () => {
+  it('are not resolved while a refund is in progress or a manual refund is awaited', async () => {
     for (const [state, answer] of [
       ['refunding', 'refund_under_way'],
-      ['manual_payout', 'payout_awaited'],
+      ['manual_refund', 'manual_refund_awaited'],
     ] as const) {
       const bankReference = `LINE ${state}`;
       await openException({ db, log }, { ...stray, bankReference });

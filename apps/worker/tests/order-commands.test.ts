@@ -93,12 +93,12 @@ const refund = ({ of }: Paid, refundId: string, amountRupiah: number, exceptionI
 const end = (
   { orderId }: Paid,
   refundId: string,
-  outcome: 'succeeded' | 'refused' | 'manual_payout',
-  payoutReference?: string,
+  outcome: 'succeeded' | 'refused' | 'manual_refund',
+  bankReference?: string,
 ) =>
   apply({
     ...{ kind: 'end_refund', orderId, refundId, outcome, actor: 'midtrans' },
-    ...(payoutReference === undefined ? {} : { payoutReference }),
+    ...(bankReference === undefined ? {} : { bankReference }),
   });
 const release = ({ orderId }: Paid) =>
   apply({ kind: 'release_hold', orderId, actor: 'admin', reason: 'won' });
@@ -174,7 +174,7 @@ describe('a chargeback', () => {
     const order = await paid();
     const refundId = `rf-${order.attemptId}-a`;
     await refund(order, refundId, PRICE);
-    await end(order, refundId, 'manual_payout');
+    await end(order, refundId, 'manual_refund');
     await undo(order, 'chargeback');
     expect((await attemptById(db, order.attemptId))?.returnedRupiah).toBe(0);
     expect(await booked(order.orderId, 'chargeback')).toBe(PRICE);
@@ -192,7 +192,7 @@ describe('a chargeback', () => {
     await refund(order, refundId, PRICE);
     await claimRefund(db, refundId);
     await undo(order, 'chargeback');
-    expect(await end(order, refundId, 'manual_payout')).toBe('refused');
+    expect(await end(order, refundId, 'manual_refund')).toBe('refused');
     expect(await refundById(db, refundId)).toMatchObject({ state: 'refused' });
     expect((await attemptById(db, order.attemptId))?.returnedRupiah).toBe(0);
     expect(await booked(order.orderId, 'chargeback')).toBe(PRICE);
@@ -326,7 +326,7 @@ describe('a refund', () => {
     const order = await paid();
     const refundId = `rf-${order.attemptId}-a`;
     await refund(order, refundId, PRICE);
-    await end(order, refundId, 'manual_payout');
+    await end(order, refundId, 'manual_refund');
     const see = {
       kind: 'record_external_refund',
       ...order.of,
@@ -432,9 +432,9 @@ describe('commands of one order in one batch', () => {
     refundAll: ({ of }) => refundChange(of, 'rf-all', PRICE),
     refundSome: ({ of }) => refundChange(of, 'rf-some', 20_000),
     succeeded: (shop) => endOf(shop, { outcome: 'succeeded' }),
-    paidOut: (shop) => endOf(shop, { outcome: 'succeeded', payoutReference: 'BCA-1' }),
+    paidOut: (shop) => endOf(shop, { outcome: 'succeeded', bankReference: 'BCA-1' }),
     refused: (shop) => endOf(shop, { outcome: 'refused', failureCode: '412' }),
-    byHand: (shop) => endOf(shop, { outcome: 'manual_payout', failureCode: '418' }),
+    byHand: (shop) => endOf(shop, { outcome: 'manual_refund', failureCode: '418' }),
     elsewhere: ({ of }) => ({ kind: 'record_external_refund', ...of, backRupiah: 30_000, actor: 'midtrans' }),
     void: ({ orderId }) => ({ kind: 'void', orderId, actor: 'admin', reason: 'gone' }),
     release: ({ orderId }) => ({ kind: 'release_hold', orderId, actor: 'admin', reason: 'won' }),
@@ -446,7 +446,7 @@ describe('commands of one order in one batch', () => {
   });
   const endOf = (
     { orderId }: Paid,
-    how: Pick<Extract<OrderCommand, { kind: 'end_refund' }>, 'outcome' | 'payoutReference' | 'failureCode'>,
+    how: Pick<Extract<OrderCommand, { kind: 'end_refund' }>, 'outcome' | 'bankReference' | 'failureCode'>,
   ): OrderCommand => ({
     ...{ kind: 'end_refund', orderId, refundId: `${AT_HAND}-${orderId}`, actor: 'midtrans' },
     ...how,
@@ -476,7 +476,7 @@ describe('commands of one order in one batch', () => {
              (select jsonb_agg(jsonb_build_array(number, state, outcome, received_rupiah, returned_rupiah,
                                                  taken_back_rupiah, times_undone, disputed_at is null) order by number)
               from payment_attempts where order_id = ${orderId}) as attempts,
-             (select jsonb_agg(jsonb_build_array(r.id, r.state, r.amount_rupiah, r.payout_reference, r.failure_code,
+             (select jsonb_agg(jsonb_build_array(r.id, r.state, r.amount_rupiah, r.bank_reference, r.failure_code,
                                                  r.due_at is null) order by replace(r.id, ${orderId}, ''))
               from refunds r join payment_attempts a on a.id = r.attempt_id where a.order_id = ${orderId}) as refunds,
              (select jsonb_agg(jsonb_build_array(kind, subject, state, resolution, amount_rupiah)

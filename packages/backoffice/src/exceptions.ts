@@ -23,8 +23,8 @@ export type ResolveExceptionAnswer =
   | { kind: 'resolved' }
   /** A refund resolves it. */
   | { kind: 'refund_under_way' }
-  /** Its refund waits for a manual payout: see recordPayout. */
-  | { kind: 'payout_awaited' }
+  /** Its refund waits to be paid out by hand: see recordManualRefund. */
+  | { kind: 'manual_refund_awaited' }
   /** The exception does not exist, or is resolved. */
   | { kind: 'not_open' }
   | Unanswered;

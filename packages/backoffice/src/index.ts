@@ -11,9 +11,9 @@ export {
 
 // Refunds, bank transfers, payment exceptions.
 export {
-  payoutInput,
-  type PayoutAnswer,
-  recordPayout,
+  manualRefundInput,
+  type ManualRefundAnswer,
+  recordManualRefund,
   type RefundAnswer,
   refundInput,
   requestRefund,

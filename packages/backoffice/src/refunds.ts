@@ -15,7 +15,7 @@ export const refundInput = z.object({
 });
 
 export type RefundAnswer =
-  /** The refund is sent to the gateway within seconds; in state `manual_payout` an operator has to pay it out. */
+  /** The refund is sent to the gateway within seconds; in state `manual_refund` an operator has to pay it out. */
   | { kind: 'requested'; refund: Refund }
   | { kind: 'unknown_payment' }
   /** The payment did not arrive, or was taken back. */
@@ -89,33 +89,33 @@ const suffixOf = (requestId: string): string =>
     .toString(36)
     .padStart(SUFFIX_LENGTH, '0');
 
-export const payoutInput = z.object({
+export const manualRefundInput = z.object({
   refundId: line,
-  /** The bank's reference of the payout. */
+  /** The bank's reference of the operator's transfer. */
   reference: line,
 });
 
-export type PayoutAnswer =
+export type ManualRefundAnswer =
   | { kind: 'recorded'; refund: Refund }
   /** The state of the refund; null if it does not exist. */
   | { kind: 'not_awaited'; state: Refund['state'] | null }
   | Unanswered;
 
 /** Records that an operator paid a refund out. */
-export async function recordPayout(
+export async function recordManualRefund(
   context: BackofficeContext,
   request: CommandRequest,
-  input: z.output<typeof payoutInput>,
-): Promise<PayoutAnswer> {
+  input: z.output<typeof manualRefundInput>,
+): Promise<ManualRefundAnswer> {
   const { db } = context;
   const { refundId } = input;
   const answer = await runJob(context, request, {
-    job: 'record-payout',
+    job: 'record-manual-refund',
     asked: input,
     async prepare() {
       const state = (await refundById(db, refundId))?.state;
       // A refused refund may have been paid out before it was refused.
-      return state === 'manual_payout' || state === 'refused' ? input : 'not_awaited';
+      return state === 'manual_refund' || state === 'refused' ? input : 'not_awaited';
     },
   });
   if (isUnanswered(answer)) return answer;

@@ -16,6 +16,7 @@ import * as paymentEventsOfAttempt from './migrations/0011-payment-events-of-att
 import * as gatewayAccounts from './migrations/0012-gateway-accounts.ts';
 import * as lifecycles from './migrations/0013-lifecycles.ts';
 import * as commandOutcomes from './migrations/0014-command-outcomes.ts';
+import * as manualRefunds from './migrations/0015-manual-refunds.ts';
 import type { Database } from './schema.ts';
 
 /** Each file of `migrations/` by its name, oldest first. `npm run migration` adds one. */
@@ -34,6 +35,7 @@ export const MIGRATIONS = {
   '0012-gateway-accounts': gatewayAccounts,
   '0013-lifecycles': lifecycles,
   '0014-command-outcomes': commandOutcomes,
+  '0015-manual-refunds': manualRefunds,
 };
 
 /**
@@ -48,8 +50,10 @@ export async function migrateToLatest(databaseUrl: string): Promise<void> {
   });
 }
 
-/** Renames tables and columns that running processes use. */
-const NEEDS_STOP: keyof typeof MIGRATIONS = '0010-standard-terms';
+/**
+ * Renames a column and states that running processes use. 0010 renames tables too; wherever it is pending, so is this one.
+ */
+const NEEDS_STOP: keyof typeof MIGRATIONS = '0015-manual-refunds';
 
 /** Whether a pending migration requires that all processes are stopped; false for an empty database. */
 export async function migrationNeedsStop(db: Kysely<Database>): Promise<boolean> {

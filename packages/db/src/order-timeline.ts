@@ -72,7 +72,7 @@ export async function readOrderTimeline(db: Kysely<Database>, orderId: string) {
           trx
             .selectFrom('refunds')
             .select(['id', 'attemptId', 'exceptionId', 'amountRupiah', 'reason', 'requestedBy', 'state'])
-            .select(['gatewayRef', 'failureCode', 'payoutReference', 'createdAt', 'updatedAt'])
+            .select(['gatewayRef', 'failureCode', 'bankReference', 'createdAt', 'updatedAt'])
             .where('attemptId', 'in', attemptIds)
             .orderBy('createdAt', 'desc')
             .limit(limit)

@@ -11,7 +11,7 @@ const COLUMNS = [
   'requestedBy',
   'state',
   'gatewayRef',
-  'payoutReference',
+  'bankReference',
   'callNo',
   'createdAt',
 ] as const;
@@ -115,12 +115,12 @@ export async function endRefunds(trx: Transaction<Database>, ended: readonly End
   const column = <T>(value: (row: EndedRefund) => T): T[] => ended.map(value);
   const { rows } = await sql`
     update refunds r set state = m.state, gateway_ref = coalesce(m.gateway_ref, r.gateway_ref),
-                         failure_code = m.failure_code, payout_reference = m.payout_reference, due_at = null,
+                         failure_code = m.failure_code, bank_reference = m.bank_reference, due_at = null,
                          updated_at = now()
     from unnest(${column(({ id }) => id)}::text[], ${column(({ state }) => state)}::text[],
                 ${column(({ gatewayRef }) => gatewayRef)}::text[], ${column(({ failureCode }) => failureCode)}::text[],
-                ${column(({ payoutReference }) => payoutReference)}::text[])
-         as m (id, state, gateway_ref, failure_code, payout_reference)
+                ${column(({ bankReference }) => bankReference)}::text[])
+         as m (id, state, gateway_ref, failure_code, bank_reference)
     where r.id = m.id and (r.state || ' ' || m.state) = any(${STEPS}) returning r.id`.execute(trx);
   if (rows.length !== ended.length)
     throw new Error(

@@ -222,8 +222,8 @@ export interface Database {
     state: RefundState;
     gatewayRef: string | null;
     failureCode: string | null;
-    /** The reference of a manual refund's payout. */
-    payoutReference: string | null;
+    /** Of a manual refund: the reference of the operator's transfer at the bank. */
+    bankReference: string | null;
     callNo: Generated<number>;
     dueAt: Date | null;
     createdAt: Generated<Date>;

@@ -138,8 +138,8 @@ describe.each(Object.entries(CASES))('PostgreSQL lets %s', (_, { lifecycle, tabl
 });
 
 describe('a refund', () => {
-  const ended = (id: string, state: 'succeeded' | 'refused' | 'manual_payout') => {
-    return { id, state, gatewayRef: null, failureCode: null, payoutReference: null };
+  const ended = (id: string, state: 'succeeded' | 'refused' | 'manual_refund') => {
+    return { id, state, gatewayRef: null, failureCode: null, bankReference: null };
   };
 
   it('is claimed only in states that allow a call', async () => {

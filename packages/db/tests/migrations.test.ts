@@ -3,6 +3,7 @@ import {
   auditStock,
   migrateTo,
   migrateToLatest,
+  migrationNeedsStop,
   openDatabase,
   readOrders,
   sql,
@@ -128,6 +129,70 @@ it('migrating keeps earlier payments with their money, their exceptions and thei
         ids.rows.map(({ id }) => id),
       ),
     ).toHaveLength(7);
+  } finally {
+    await db.destroy();
+    await database.drop();
+  }
+});
+
+it('migrating renames manual refunds and the references of their transfers, and goes on checking both lifecycles', async () => {
+  const database = await emptyDatabase();
+  await migrateTo(database.url, '0014-command-outcomes');
+  const db = openDatabase({ url: database.url, maxConnections: 1 });
+  try {
+    await sql`
+      with o as (
+        insert into orders (id, storefront_id, idempotency_key, fingerprint, request_id, state, version, payment_method,
+                            customer, shipping_fee_rupiah, total_rupiah, accepted_at)
+        values (gen_random_uuid(), 'toko', 'k', 'f', 'r', 'payment_hold', 1, 'online', '{}', 0, 50000, now()) returning id)
+      insert into payment_attempts (id, order_id, number, gateway, state, amount_rupiah, called_by, outcome,
+                                    received_rupiah, expires_at)
+      select 'a', id, 1, 'midtrans', 'paid', 50000, 'job', 'paid', 50000, now() from o`.execute(db);
+    await sql`
+      insert into payment_exceptions (kind, state, subject, gateway, detail)
+      values ('operator_refund', 'manual_payout', 'due', 'midtrans', ''), ('chargeback', 'open', 'open', 'midtrans', '')`.execute(
+      db,
+    );
+    await sql`
+      insert into refunds (id, attempt_id, exception_id, amount_rupiah, reason, requested_by, state, payout_reference,
+                           updated_at)
+      select r.id, 'a', e.id, 1000, 'rusak', 'admin', r.state, r.reference, '2026-11-01'
+      from (values ('due', 'manual_payout', null), ('paid-out', 'succeeded', 'TRF-77'), ('sent', 'sent', null))
+             as r (id, state, reference)
+        left join payment_exceptions e on e.subject = r.id`.execute(db);
+
+    expect(await migrationNeedsStop(db)).toBe(true);
+    await migrateToLatest(database.url);
+    expect(await migrationNeedsStop(db)).toBe(false);
+    const refunds = await db
+      .selectFrom('refunds')
+      .select(['id', 'state', 'bankReference', 'updatedAt'])
+      .orderBy('id')
+      .execute();
+    const updatedAt = new Date('2026-11-01');
+    expect(refunds).toEqual([
+      { id: 'due', state: 'manual_refund', bankReference: null, updatedAt },
+      { id: 'paid-out', state: 'succeeded', bankReference: 'TRF-77', updatedAt },
+      { id: 'sent', state: 'sent', bankReference: null, updatedAt },
+    ]);
+    const exceptions = await unresolvedPaymentExceptions(db, 10);
+    expect(exceptions.map(({ subject, state }) => `${subject} ${state}`).toSorted()).toEqual([
+      'due manual_refund',
+      'open open',
+    ]);
+
+    const move = (table: string, from: string, to: string) =>
+      sql`update ${sql.table(table)} set state = ${to} where state = ${from}`.execute(db);
+    await expect(move('refunds', 'manual_refund', 'sent')).rejects.toThrow('a refund does not go from');
+    await expect(move('payment_exceptions', 'open', 'manual_payout')).rejects.toThrow('does not go from');
+    await move('refunds', 'sent', 'manual_refund');
+    await move('refunds', 'manual_refund', 'succeeded');
+    await move('payment_exceptions', 'open', 'manual_refund');
+    await move('payment_exceptions', 'manual_refund', 'open');
+    await expect(
+      sql`insert into payment_exceptions (kind, state, subject, gateway, detail)
+          values ('chargeback', 'manual_payout', 'other', 'midtrans', '')`.execute(db),
+    ).rejects.toMatchObject({ constraint: 'payment_exceptions_state_check' });
   } finally {
     await db.destroy();
     await database.drop();

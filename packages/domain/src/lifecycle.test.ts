@@ -36,7 +36,7 @@ const LIFECYCLES: Readonly<Record<string, Case>> = {
     table: REFUND_LIFECYCLE,
     states: REFUND_STATES,
     // The third is a refund made outside this system.
-    begins: ['requested', 'manual_payout', 'succeeded'],
+    begins: ['requested', 'manual_refund', 'succeeded'],
     ends: ['succeeded', 'refused'],
     drawnIn: { page: 'payments', under: 'Refunds' },
   },
@@ -121,8 +121,8 @@ describe('the lifecycle of a refund', () => {
     expect(statesBefore(REFUND_LIFECYCLE, 'sent')).toEqual(['requested', 'sent', 'unknown']);
   });
 
-  it('allows no manual payout after the gateway has refused the refund', () => {
-    expect(statesBefore(REFUND_LIFECYCLE, 'manual_payout')).toEqual([
+  it('allows no manual refund after the gateway has refused the refund', () => {
+    expect(statesBefore(REFUND_LIFECYCLE, 'manual_refund')).toEqual([
       'requested',
       'sent',
       'pending',
@@ -141,7 +141,7 @@ describe('the lifecycle of a payment exception', () => {
     expect(statesBefore(PAYMENT_EXCEPTION_LIFECYCLE, 'resolved')).toEqual([
       'open',
       'refunding',
-      'manual_payout',
+      'manual_refund',
     ]);
     expect(PAYMENT_EXCEPTION_LIFECYCLE.resolved.next).toEqual([]);
   });

@@ -24,7 +24,7 @@ export const REFUNDED_AUTOMATICALLY: readonly PaymentExceptionKind[] = [
 export const PAYMENT_EXCEPTION_STATES = [
   'open', // a person has to resolve it
   'refunding', // a refund of its money is in progress
-  'manual_payout', // a person has to pay out a refund of its money
+  'manual_refund', // a person has to pay out a refund of its money
   'resolved',
 ] as const;
 
@@ -32,8 +32,8 @@ export type PaymentExceptionState = (typeof PAYMENT_EXCEPTION_STATES)[number];
 
 /** Several refunds may belong to one exception. So until it is resolved, each state leads to every other. */
 export const PAYMENT_EXCEPTION_LIFECYCLE = {
-  open: { next: ['refunding', 'manual_payout', 'resolved'], movedBy: 'admin' },
-  refunding: { next: ['open', 'manual_payout', 'resolved'], movedBy: 'send-refund' },
-  manual_payout: { next: ['open', 'refunding', 'resolved'], movedBy: 'admin' },
+  open: { next: ['refunding', 'manual_refund', 'resolved'], movedBy: 'admin' },
+  refunding: { next: ['open', 'manual_refund', 'resolved'], movedBy: 'send-refund' },
+  manual_refund: { next: ['open', 'refunding', 'resolved'], movedBy: 'admin' },
   resolved: { next: [], movedBy: null },
 } as const satisfies Lifecycle<PaymentExceptionState>;

@@ -8,7 +8,7 @@ export const REFUND_STATES = [
   'unknown', // the gateway may have it: it is sent again under the same id
   'succeeded', // the money was returned
   'refused', // no money was returned; its payment exception is open again
-  'manual_payout', // no gateway can send it: a person pays it out
+  'manual_refund', // no gateway can send it: a person pays it out
 ] as const;
 
 export type RefundState = (typeof REFUND_STATES)[number];
@@ -21,28 +21,28 @@ const AGAIN_AFTER_MS = 60_000;
  */
 export const REFUND_LIFECYCLE = {
   requested: {
-    next: ['sent', 'succeeded', 'refused', 'manual_payout'],
+    next: ['sent', 'succeeded', 'refused', 'manual_refund'],
     movedBy: 'send-refund',
     overdueAfterMs: AGAIN_AFTER_MS,
   },
   sent: {
-    next: ['sent', 'requested', 'pending', 'unknown', 'succeeded', 'refused', 'manual_payout'],
+    next: ['sent', 'requested', 'pending', 'unknown', 'succeeded', 'refused', 'manual_refund'],
     movedBy: 'send-refund',
     overdueAfterMs: AGAIN_AFTER_MS,
   },
   pending: {
     // Back to `requested` or `unknown` when the gateway does not have it after all, or does not answer.
-    next: ['requested', 'pending', 'unknown', 'succeeded', 'refused', 'manual_payout'],
+    next: ['requested', 'pending', 'unknown', 'succeeded', 'refused', 'manual_refund'],
     movedBy: 'gateway',
     overdueAfterMs: AGAIN_AFTER_MS,
   },
   unknown: {
-    next: ['sent', 'succeeded', 'refused', 'manual_payout'],
+    next: ['sent', 'succeeded', 'refused', 'manual_refund'],
     movedBy: 'send-refund',
     overdueAfterMs: AGAIN_AFTER_MS,
   },
   succeeded: { next: [], movedBy: null },
-  // After a payout made before a bank took the payment back, or a late answer of the gateway.
+  // After a manual refund made before a bank took the payment back, or a late answer of the gateway.
   refused: { next: ['succeeded'], movedBy: 'admin' },
-  manual_payout: { next: ['succeeded', 'refused'], movedBy: 'admin' },
+  manual_refund: { next: ['succeeded', 'refused'], movedBy: 'admin' },
 } as const satisfies Lifecycle<RefundState>;

@@ -27,7 +27,7 @@ export const paid = (change: Partial<AttemptRow> = {}): AttemptRow =>
 
 export const refund = (change: Partial<RefundRow> = {}): RefundRow => ({
   ...{ id: 'rf', attemptId: 'o-1', exceptionId: 7, amountRupiah: 20_000, state: 'requested' },
-  payoutReference: null,
+  bankReference: null,
   ...change,
 });
 

@@ -164,9 +164,9 @@ export class MemoryStore {
       if (!this.fees.some(({ reference }) => reference === fee.reference)) this.fees.push(fee);
     for (const { id, to, resolution } of effects.exceptionMoves ?? [])
       this.#moveException(id, to, resolution);
-    for (const { id, state, payoutReference } of effects.endedRefunds ?? []) {
+    for (const { id, state, bankReference } of effects.endedRefunds ?? []) {
       this.moveRefund(id, state);
-      this.refund(id).payoutReference = payoutReference;
+      this.refund(id).bankReference = bankReference;
     }
     for (const { refund, ...exception } of effects.newExceptions ?? []) {
       const isKnown = this.exceptions.some(
@@ -219,8 +219,8 @@ export class MemoryStore {
 
   #addRefund({ id, attemptId, amountRupiah, state }: NewRefund, exceptionId: number): void {
     if (this.refunds.has(id)) throw new Error(`There are two refunds ${id}.`);
-    this.refunds.set(id, { id, attemptId, exceptionId, amountRupiah, state, payoutReference: null });
-    const to = { requested: 'refunding', manual_payout: 'manual_payout', succeeded: 'open' } as const;
+    this.refunds.set(id, { id, attemptId, exceptionId, amountRupiah, state, bankReference: null });
+    const to = { requested: 'refunding', manual_refund: 'manual_refund', succeeded: 'open' } as const;
     this.#moveException(exceptionId, to[state], '');
   }
 

@@ -208,8 +208,8 @@ class Shop {
         const how = [
           { outcome: 'succeeded', feeRupiah: 500 },
           { outcome: 'refused', failureCode: '412' },
-          { outcome: 'manual_payout', failureCode: '418' },
-          { outcome: 'succeeded', payoutReference: `BCA-${n}` },
+          { outcome: 'manual_refund', failureCode: '418' },
+          { outcome: 'succeeded', bankReference: `BCA-${n}` },
         ] as const;
         return { kind: 'end_refund', orderId, refundId: refund.id, actor, ...(how[n % 4] ?? how[0]) };
       }

@@ -101,9 +101,9 @@ const requestRefundSchema = z.object({
 });
 
 /** An operator has paid out a manual refund. */
-const recordPayoutSchema = z.object({
+const recordManualRefundSchema = z.object({
   refundId: z.string().min(1),
-  /** The bank's reference of the payout. */
+  /** The bank's reference of the operator's transfer. */
   reference: z.string().min(1),
   ...awaited,
   requestedBy: z.string().min(1),
@@ -191,7 +191,12 @@ export const JOBS = {
   'confirm-transfer': { queue: 'admin', payload: confirmTransferSchema, attempts: 8, backoffMs: 1_000 },
   'reject-transfer': { queue: 'admin', payload: rejectTransferSchema, attempts: 8, backoffMs: 1_000 },
   'request-refund': { queue: 'admin', payload: requestRefundSchema, attempts: 8, backoffMs: 1_000 },
-  'record-payout': { queue: 'admin', payload: recordPayoutSchema, attempts: 8, backoffMs: 1_000 },
+  'record-manual-refund': {
+    queue: 'admin',
+    payload: recordManualRefundSchema,
+    attempts: 8,
+    backoffMs: 1_000,
+  },
   'void-order': { queue: 'admin', payload: heldOrderSchema, attempts: 8, backoffMs: 1_000 },
   'release-order': { queue: 'admin', payload: heldOrderSchema, attempts: 8, backoffMs: 1_000 },
   'open-exception': { queue: 'admin', payload: openExceptionSchema, attempts: 8, backoffMs: 1_000 },
@@ -230,13 +235,13 @@ export interface JobOutcomes {
   /** `not_awaited`: the transfer arrived, or its order has ended. */
   'reject-transfer': 'rejected' | 'not_awaited';
   'request-refund': CommandOutcomes['request_refund'];
-  /** `not_awaited`: the refund does not exist, or waits for no payout. */
-  'record-payout': CommandOutcomes['end_refund'] | 'not_awaited';
+  /** `not_awaited`: the refund does not exist, or does not wait to be paid out. */
+  'record-manual-refund': CommandOutcomes['end_refund'] | 'not_awaited';
   'void-order': CommandOutcomes['void'];
   'release-order': CommandOutcomes['release_hold'];
   /** `known`: the exception exists. `line_used`: the line of the statement was entered for something else. */
   'open-exception': 'opened' | 'known' | 'line_used';
-  'resolve-exception': 'resolved' | 'refund_under_way' | 'payout_awaited' | 'not_open';
+  'resolve-exception': 'resolved' | 'refund_under_way' | 'manual_refund_awaited' | 'not_open';
   'receive-stock': CommandOutcomes['receive'];
   'ship-order': CommandOutcomes['ship'];
   /** The state of the order: `closing` until its gateway has confirmed that the payment is closed. */

@@ -26,6 +26,7 @@ const FORMER_QUEUES = {
 const RENAMED_JOBS = [
   { from: 'close-payment', to: 'expire-order' },
   { from: 'switch-payment', to: 'change-payment-method' },
+  { from: 'record-payout', to: 'record-manual-refund' },
 ] as const satisfies readonly { from: string; to: JobName }[];
 
 const RENAMED_IDS = RENAMED_JOBS.map(({ from, to }) => ({ from: `${from}-`, to: `${to}-` }));

@@ -2,8 +2,8 @@ import {
   confirmTransfer,
   listExceptions,
   listTransfers,
-  payoutInput,
-  recordPayout,
+  manualRefundInput,
+  recordManualRefund,
   refundInput,
   rejectTransfer,
   rejectTransferInput,
@@ -102,10 +102,10 @@ export const resolve: Command = {
         return done(answer, `Exception ${exceptionId} is resolved.`);
       case 'refund_under_way':
         return refused(answer, `A refund for exception ${exceptionId} is in progress, and will resolve it.`);
-      case 'payout_awaited':
+      case 'manual_refund_awaited':
         return refused(
           answer,
-          `Exception ${exceptionId} waits for a payout. Record it with: paid-out REFUND REFERENCE`,
+          `Exception ${exceptionId} waits for a manual refund. Record it with: paid-out REFUND REFERENCE`,
         );
       case 'not_open':
         return refused(answer, `Exception ${exceptionId} is not open. The open ones: exceptions`);
@@ -154,7 +154,7 @@ export const refund: Command = {
     switch (answer.kind) {
       case 'requested': {
         const { id, attemptId, amountRupiah, state } = answer.refund;
-        return state === 'manual_payout'
+        return state === 'manual_refund'
           ? done(
               answer,
               `Pay ${amountRupiah} rupiah of ${attemptId} out by hand, then record it with: paid-out ${id} REFERENCE`,
@@ -192,20 +192,20 @@ export const paidOut: Command = {
   redis: 'needed',
   isJob: true,
   async run(context, [refundId, reference], request) {
-    const asked = checked(payoutInput, 'The payout', { refundId, reference });
-    const answer = await recordPayout(context, request, asked);
+    const asked = checked(manualRefundInput, 'The manual refund', { refundId, reference });
+    const answer = await recordManualRefund(context, request, asked);
     switch (answer.kind) {
       case 'recorded':
         return done(
           answer,
-          `The payout of ${answer.refund.amountRupiah} for ${answer.refund.id} is recorded as ${asked.reference}.`,
+          `The manual refund of ${answer.refund.amountRupiah} for ${answer.refund.id} is recorded as ${asked.reference}.`,
         );
       case 'not_awaited':
         return refused(
           answer,
           answer.state === null
             ? `Refund ${asked.refundId} does not exist.`
-            : `Refund ${asked.refundId} waits for no payout: its state is ${answer.state}.`,
+            : `Refund ${asked.refundId} does not wait to be paid out by hand: its state is ${answer.state}.`,
         );
       default:
         return unanswered(answer);

@@ -20,8 +20,8 @@ export async function resolveException(
         return 'not_open';
       case 'refunding':
         return 'refund_under_way';
-      case 'manual_payout':
-        return 'payout_awaited';
+      case 'manual_refund':
+        return 'manual_refund_awaited';
       case 'open': {
         const move = { id: exceptionId, to: 'resolved', actor: requestedBy, resolution } as const;
         // Another job has resolved it meanwhile, as an exception without an order has no lock.

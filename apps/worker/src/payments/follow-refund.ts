@@ -71,14 +71,14 @@ export async function concludeRefund(
       break;
     case 'not_refundable': {
       const { code } = outcome;
-      const change = { ...end, outcome: 'manual_payout', failureCode: code } as const;
+      const change = { ...end, outcome: 'manual_refund', failureCode: code } as const;
       const ended = await submitOrderCommand(deps.orderCommands, change);
       if (ended === 'refused')
         deps.log.error(
           { refundId, amountRupiah, code },
           'a refund was refused: its method has no refunds, and its payment was taken back meanwhile',
         );
-      if (ended === 'manual_payout')
+      if (ended === 'manual_refund')
         deps.log.warn(
           { refundId, amountRupiah, code },
           'a refund must be paid out manually: its method has no refunds',

@@ -64,16 +64,16 @@ export type OrderCommand =
       readonly reason: string;
       readonly actor: string;
     }
-  /** A refund has ended; with `payoutReference` if a person paid it out. */
+  /** A refund has ended; with `bankReference` if a person paid it out. */
   | {
       readonly kind: 'end_refund';
       readonly orderId: string;
       readonly refundId: string;
-      readonly outcome: 'succeeded' | 'refused' | 'manual_payout';
+      readonly outcome: 'succeeded' | 'refused' | 'manual_refund';
       readonly gatewayRef?: string;
       readonly feeRupiah?: number;
       readonly failureCode?: string;
-      readonly payoutReference?: string;
+      readonly bankReference?: string;
       readonly actor: string;
     }
   | {
@@ -115,7 +115,7 @@ export interface CommandOutcomes {
    */
   request_refund: 'requested' | 'not_paid' | 'too_much' | 'other_refund' | 'wrong_exception';
   /** The refund's final state: `refused` for a refund that cannot be sent and is no longer needed. */
-  end_refund: 'succeeded' | 'refused' | 'manual_payout' | 'known';
+  end_refund: 'succeeded' | 'refused' | 'manual_refund' | 'known';
   ship: 'shipped' | 'not_paid';
   receive: 'received' | 'known' | 'unknown_product';
 }

@@ -105,16 +105,16 @@ export interface NewRefund {
   readonly amountRupiah: number;
   readonly reason: string;
   readonly requestedBy: string;
-  readonly state: 'requested' | 'manual_payout' | 'succeeded';
+  readonly state: 'requested' | 'manual_refund' | 'succeeded';
   readonly dueAt: Date | null;
 }
 
 export interface EndedRefund {
   readonly id: string;
-  readonly state: 'succeeded' | 'refused' | 'manual_payout';
+  readonly state: 'succeeded' | 'refused' | 'manual_refund';
   readonly gatewayRef: string | null;
   readonly failureCode: string | null;
-  readonly payoutReference: string | null;
+  readonly bankReference: string | null;
 }
 
 export interface NewPaymentException {

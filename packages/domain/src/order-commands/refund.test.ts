@@ -76,7 +76,7 @@ describe('a requested refund', () => {
         ...{ outcome: 'wrong_exception', effects: {} },
       });
     expect(request(soldOrder('paid'), { exceptionId: 7 }).outcome).toBe('wrong_exception');
-    for (const state of ['refunding', 'manual_payout'] as const)
+    for (const state of ['refunding', 'manual_refund'] as const)
       expect(request(soldOrder('paid'), { exceptionId: 7 }, [{ ...mine, state }]).outcome).toBe('requested');
   });
 
@@ -118,17 +118,17 @@ describe('a requested refund', () => {
     expect(request(elsewhere).outcome).toBe('other_refund');
   });
 
-  it('of a bank transfer waits for a manual payout', () => {
+  it('of a bank transfer is a manual refund', () => {
     const transfer = soldOrder('paid', { attempts: [paid({ gateway: 'bank_transfer' })] });
     expect(request(transfer).effects.newExceptions?.[0]?.refund).toMatchObject({
-      ...{ state: 'manual_payout', dueAt: null },
+      ...{ state: 'manual_refund', dueAt: null },
     });
   });
 });
 
 describe('a refund that ends', () => {
   it.each(REFUND_STATES)('moves from %s only along its lifecycle', (state) => {
-    for (const outcome of ['succeeded', 'refused', 'manual_payout'] as const) {
+    for (const outcome of ['succeeded', 'refused', 'manual_refund'] as const) {
       const decision = end(under({ state }), { outcome });
       const isStep = mayStep(REFUND_LIFECYCLE, state, outcome);
       expect(decision.outcome, outcome).toBe(isStep ? outcome : 'known');
@@ -146,7 +146,7 @@ describe('a refund that ends', () => {
   it('in part reduces the booked sale', () => {
     const decision = end(under({ state: 'sent' }), { gatewayRef: 'g', feeRupiah: 500 });
     expect(decision.effects.endedRefunds).toEqual([
-      { id: 'rf', state: 'succeeded', gatewayRef: 'g', failureCode: null, payoutReference: null },
+      { id: 'rf', state: 'succeeded', gatewayRef: 'g', failureCode: null, bankReference: null },
     ]);
     expect(moneyOf(decision)).toEqual({ refund: 20_000, sale_undone: 20_000 });
     expect(decision.effects.fees).toMatchObject([{ amountRupiah: 500, reference: 'rf' }]);
@@ -173,9 +173,9 @@ describe('a refund that ends', () => {
     const attempts = [
       paid({ gateway: 'bank_transfer', receivedRupiah: PRICE + 123, returnedRupiah: PRICE + 123 }),
     ];
-    const refunds = [refund({ state: 'manual_payout', amountRupiah: PRICE + 123 })];
+    const refunds = [refund({ state: 'manual_refund', amountRupiah: PRICE + 123 })];
     const sold = { saleRupiah: PRICE, codeRupiah: 123 };
-    const decision = end(order('payment_hold', { attempts, refunds, sold }), { payoutReference: 'BCA-1' });
+    const decision = end(order('payment_hold', { attempts, refunds, sold }), { bankReference: 'BCA-1' });
     expect(moneyOf(decision)).toEqual({ refund: PRICE + 123, sale_undone: PRICE, transfer_code_undone: 123 });
     expect(decision.next.sold).toEqual({ saleRupiah: 0, codeRupiah: 0 });
     const part = end(order('payment_hold', { attempts, refunds: [refund({ state: 'sent' })], sold }));
@@ -199,16 +199,16 @@ describe('a refund that ends', () => {
     expect(moneyOf(decision)).toEqual({});
   });
 
-  it('that no gateway can send waits for a manual payout, and still counts as returned', () => {
-    const decision = end(under({ state: 'sent' }), { outcome: 'manual_payout', failureCode: '418' });
-    expect(decision.effects.exceptionMoves).toMatchObject([{ id: 7, to: 'manual_payout' }]);
+  it('that no gateway can send becomes a manual refund, and still counts as returned', () => {
+    const decision = end(under({ state: 'sent' }), { outcome: 'manual_refund', failureCode: '418' });
+    expect(decision.effects.exceptionMoves).toMatchObject([{ id: 7, to: 'manual_refund' }]);
     expect(decision.effects.refundedTotals).toBeUndefined();
   });
 
   it('is not paid out manually when a bank took the payment back meanwhile', () => {
     const attempts = [paid({ state: 'charged_back', returnedRupiah: 20_000 })];
     const aggregate = soldOrder('payment_hold', { attempts, refunds: [refund({ state: 'sent' })] });
-    const decision = end(aggregate, { outcome: 'manual_payout', failureCode: '418' });
+    const decision = end(aggregate, { outcome: 'manual_refund', failureCode: '418' });
     expect(decision.outcome).toBe('refused');
     expect(decision.effects.endedRefunds).toMatchObject([
       { state: 'refused', failureCode: 'payment_charged_back' },
@@ -216,19 +216,19 @@ describe('a refund that ends', () => {
     expect(decision.next.attempts).toMatchObject([{ returnedRupiah: 0 }]);
   });
 
-  it('by a manual payout is booked to the bank, and only if it waits for one or was refused', () => {
+  it('paid out by hand is booked to the bank, and only if it is a manual refund or was refused', () => {
     for (const state of REFUND_STATES) {
-      const decision = end(under({ state }), { payoutReference: 'BCA-1' });
-      const isDue = state === 'manual_payout' || state === 'refused';
+      const decision = end(under({ state }), { bankReference: 'BCA-1' });
+      const isDue = state === 'manual_refund' || state === 'refused';
       expect(decision.outcome, state).toBe(isDue ? 'succeeded' : 'known');
     }
-    const decision = end(under({ state: 'manual_payout' }), { payoutReference: 'BCA-1' });
+    const decision = end(under({ state: 'manual_refund' }), { bankReference: 'BCA-1' });
     expect(decision.effects.moneyMovements?.[0]).toMatchObject({ kind: 'refund', credit: 'bank' });
-    expect(decision.effects.endedRefunds).toMatchObject([{ payoutReference: 'BCA-1' }]);
+    expect(decision.effects.endedRefunds).toMatchObject([{ bankReference: 'BCA-1' }]);
     expect(decision.effects.exceptionMoves).toMatchObject([
       { to: 'resolved', resolution: 'paid out as BCA-1' },
     ]);
-    expect(decision.next.refunds).toMatchObject([{ state: 'succeeded', payoutReference: 'BCA-1' }]);
+    expect(decision.next.refunds).toMatchObject([{ state: 'succeeded', bankReference: 'BCA-1' }]);
   });
 
   it('that succeeds after it was refused counts up to the received amount, and opens an exception', () => {
@@ -286,15 +286,15 @@ describe('a refund that the gateway reports', () => {
   });
 
   it('replaces our refunds that are not sent yet', () => {
-    const decision = see(under({ state: 'manual_payout', amountRupiah: PRICE }), PRICE);
+    const decision = see(under({ state: 'manual_refund', amountRupiah: PRICE }), PRICE);
     expect(decision.effects.endedRefunds).toMatchObject([{ id: 'rf', state: 'refused' }]);
     expect(decision.effects.exceptionMoves).toMatchObject([{ id: 7, to: 'resolved' }]);
     expect(decision.next.attempts).toMatchObject([{ returnedRupiah: PRICE }]);
     expect(pathOf(decision)).toEqual(['paid -> payment_hold', 'payment_hold -> refunded']);
   });
 
-  it('beyond the received amount, after a manual payout, opens one paid_back_twice exception, also when repeated', () => {
-    const gone = { state: 'succeeded', payoutReference: 'BCA-1' } as const;
+  it('beyond the received amount, after a manual refund, opens one paid_back_twice exception, also when repeated', () => {
+    const gone = { state: 'succeeded', bankReference: 'BCA-1' } as const;
     const first = see(under(gone), PRICE);
     expect(openedBy(first)).toEqual([
       ['paid_back_twice', `o-1/${PRICE}`, 20_000],

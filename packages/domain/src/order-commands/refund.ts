@@ -38,8 +38,8 @@ export function requestRefund(
 }
 
 /**
- * A new refund, which counts as returned from now on. A gateway's refund is due at `dueAt`; a bank transfer's waits
- * for a manual payout.
+ * A new refund, which counts as returned from now on. A gateway's refund is due at `dueAt`; a bank transfer's is a
+ * manual refund.
  */
 export function newRefund(
   draft: Draft,
@@ -50,31 +50,31 @@ export function newRefund(
   const isManual = gateway === 'bank_transfer';
   return {
     ...{ id, attemptId, amountRupiah, reason, requestedBy },
-    state: isManual ? 'manual_payout' : 'requested',
+    state: isManual ? 'manual_refund' : 'requested',
     dueAt: isManual ? null : dueAt,
   };
 }
 
-/** The end of a refund, reported by its gateway or by a manual payout. */
+/** The end of a refund, reported by its gateway, or by the operator who paid it out. */
 export function endRefund(draft: Draft, command: CommandOf<'end_refund'>): CommandOutcomes['end_refund'] {
-  const { refundId, payoutReference = null } = command;
+  const { refundId, bankReference = null } = command;
   const refund = draft.aggregate.refunds.find(({ id }) => id === refundId);
   if (refund === undefined) throw new Error(`Order ${draft.order.orderId} has no refund ${refundId}.`);
   const attempt = draft.attempt(refund.attemptId);
   // A refund that no gateway can send is paid out manually, unless a bank took the payment back meanwhile.
-  const needsNoPayout = command.outcome === 'manual_payout' && attempt.state !== 'paid';
-  const outcome = needsNoPayout ? 'refused' : command.outcome;
-  const isPayout = payoutReference !== null;
+  const needsNoManualRefund = command.outcome === 'manual_refund' && attempt.state !== 'paid';
+  const outcome = needsNoManualRefund ? 'refused' : command.outcome;
+  const isManual = bankReference !== null;
   if (refund.state === 'succeeded' || refund.state === outcome) return 'known';
   // A refund that was refused or given up may have succeeded after all.
   if (refund.state === 'refused' && outcome !== 'succeeded') return 'known';
-  if (isPayout && refund.state !== 'manual_payout' && refund.state !== 'refused') return 'known';
+  if (isManual && refund.state !== 'manual_refund' && refund.state !== 'refused') return 'known';
   draft.record('endedRefunds', {
-    ...{ id: refundId, state: outcome, payoutReference },
+    ...{ id: refundId, state: outcome, bankReference },
     gatewayRef: command.gatewayRef ?? null,
-    failureCode: needsNoPayout ? `payment_${attempt.state}` : (command.failureCode ?? null),
+    failureCode: needsNoManualRefund ? `payment_${attempt.state}` : (command.failureCode ?? null),
   });
-  if (outcome === 'manual_payout') moveException(draft, refund, 'manual_payout', command.actor);
+  if (outcome === 'manual_refund') moveException(draft, refund, 'manual_refund', command.actor);
   if (outcome === 'refused') {
     draft.record('refundedTotals', { id: attempt.id, rupiah: -refund.amountRupiah });
     moveException(draft, refund, 'open', command.actor);
@@ -88,14 +88,14 @@ function bookSucceeded(
   draft: Draft,
   refund: RefundRow,
   attempt: AttemptRow,
-  { actor, feeRupiah, payoutReference }: CommandOf<'end_refund'>,
+  { actor, feeRupiah, bankReference }: CommandOf<'end_refund'>,
 ): void {
   const { id, amountRupiah } = refund;
-  const isPayout = payoutReference !== undefined;
-  const from = isPayout ? { ...attempt, gateway: 'bank_transfer' as const } : attempt;
+  const isManual = bankReference !== undefined;
+  const from = isManual ? { ...attempt, gateway: 'bank_transfer' as const } : attempt;
   draft.book('refund', amountRupiah, { attempt: from, reference: id, actor });
   draft.bookFee(feeRupiah, { attempt, reference: id, actor });
-  const resolution = isPayout ? `paid out as ${payoutReference}` : `refund ${id}`;
+  const resolution = isManual ? `paid out as ${bankReference}` : `refund ${id}`;
   moveException(draft, refund, 'resolved', actor, resolution);
   const wasRefused = refund.state === 'refused';
   if (wasRefused) {
@@ -117,8 +117,8 @@ function bookSucceeded(
 export function refuseUnsentRefunds(draft: Draft, attempt: AttemptRow, { actor, reason }: Why): void {
   for (const refund of draft.aggregate.refunds) {
     const { id, attemptId, state, amountRupiah } = refund;
-    if (attemptId !== attempt.id || (state !== 'requested' && state !== 'manual_payout')) continue;
-    const without = { gatewayRef: null, payoutReference: null };
+    if (attemptId !== attempt.id || (state !== 'requested' && state !== 'manual_refund')) continue;
+    const without = { gatewayRef: null, bankReference: null };
     draft.record('endedRefunds', { id, state: 'refused', failureCode: reason, ...without });
     draft.record('refundedTotals', { id: attemptId, rupiah: -amountRupiah });
     moveException(draft, refund, 'resolved', actor, reason);
@@ -167,7 +167,7 @@ export function recordExternalRefund(
 /** The manual refunds, paid out or waiting for it: the gateway does not count them. */
 function manualRefundTotal(refunds: readonly RefundRow[]): number {
   return refunds
-    .filter(({ state, payoutReference }) => state === 'manual_payout' || payoutReference !== null)
+    .filter(({ state, bankReference }) => state === 'manual_refund' || bankReference !== null)
     .filter(({ state }) => state !== 'refused')
     .reduce((sum, { amountRupiah }) => sum + amountRupiah, 0);
 }

@@ -85,7 +85,7 @@ describe('a payment that a bank takes back', () => {
     const refunds = [
       refund({ id: 'gone', state: 'succeeded', amountRupiah: 10_000 }),
       refund({ id: 'asked', state: 'requested', amountRupiah: 5_000, exceptionId: 8 }),
-      refund({ id: 'by-hand', state: 'manual_payout', amountRupiah: 4_000, exceptionId: null }),
+      refund({ id: 'by-hand', state: 'manual_refund', amountRupiah: 4_000, exceptionId: null }),
       refund({ id: 'sent', state: 'sent', amountRupiah: 3_000 }),
       refund({ id: 'other', attemptId: 'o-2', state: 'requested' }),
     ];

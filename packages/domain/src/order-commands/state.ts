@@ -64,8 +64,8 @@ export interface RefundRow {
   readonly exceptionId: number | null;
   readonly amountRupiah: number;
   readonly state: RefundState;
-  /** The reference of a manual refund's payout. */
-  readonly payoutReference: string | null;
+  /** Of a manual refund: the reference of the operator's transfer at the bank. */
+  readonly bankReference: string | null;
 }
 
 export interface ExceptionRow {
@@ -151,10 +151,10 @@ const ADVANCE: {
   newRefunds: (before, refund) => withRefund(before, refund, refund.exceptionId),
   // The exception gets its id only when it is written.
   newExceptions: (before, { refund }) => (refund === undefined ? before : withRefund(before, refund, null)),
-  endedRefunds: (before, { id, state, payoutReference }) => ({
+  endedRefunds: (before, { id, state, bankReference }) => ({
     ...before,
     refunds: before.refunds.map((refund) =>
-      refund.id === id ? { ...refund, state, payoutReference } : refund,
+      refund.id === id ? { ...refund, state, bankReference } : refund,
     ),
   }),
   moneyMovements: (before, { kind, amountRupiah }) => {
@@ -209,6 +209,6 @@ function withRefund(
   { id, attemptId, amountRupiah, state }: NewRefund,
   exceptionId: number | null,
 ): OrderAggregate {
-  const refund = { id, attemptId, exceptionId, amountRupiah, state, payoutReference: null };
+  const refund = { id, attemptId, exceptionId, amountRupiah, state, bankReference: null };
   return { ...before, refunds: [...before.refunds, refund] };
 }
