@@ -70,7 +70,7 @@ const timelineEntry = z.discriminatedUnion('kind', [
     outcome: z
       .enum(PAYMENT_OUTCOMES)
       .nullable()
-      .describe('The payment outcome: what the payment meant for the order.'),
+      .describe('The payment outcome: what the receipt meant for the order.'),
     receivedRupiah: rupiah.nullable(),
     returnedRupiah: rupiah.describe('Refunded, or in a refund that has not ended.'),
     takenBackRupiah: rupiah.describe("Taken back by the payer's bank."),

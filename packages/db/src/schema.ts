@@ -160,7 +160,7 @@ export interface Database {
     /** The number of the call to the gateway. Answers to older calls are discarded. */
     callNo: Generated<number>;
     calledBy: string;
-    /** The payment outcome; null before a payment. */
+    /** The payment outcome; null before a receipt. */
     outcome: PaymentOutcome | null;
     receivedRupiah: number | null;
     /** Refunded, or in a refund that has not ended. */

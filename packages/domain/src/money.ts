@@ -6,7 +6,7 @@ type Account = 'customer' | 'sales' | 'transfer_codes' | 'fees' | GatewayAccount
 export type MoneyMovementKind =
   | 'sale' // the order is paid: its total is revenue
   | 'sale_undone' // the order is refunded, in part or in full, or cancelled
-  | 'payment' // received from the payer
+  | 'payment' // a receipt
   | 'transfer_code' // the last digits that identify a transfer
   | 'transfer_code_undone'
   | 'refund'

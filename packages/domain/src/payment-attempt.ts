@@ -71,7 +71,7 @@ const rowOf = (state: AttemptState): AttemptRow => ATTEMPT_LIFECYCLE[state];
 export const isLiveAttempt = (state: AttemptState): boolean => rowOf(state).isLive;
 export const mayFallBackFrom = (state: AttemptState): boolean => rowOf(state).mayFallBack;
 
-/** What a received payment meant for its order. */
+/** What a receipt meant for its order. */
 export const PAYMENT_OUTCOMES = [
   'paid', // it paid the order, even one that had expired
   'second_payment', // the order was already paid

@@ -21,7 +21,7 @@ export const attempt = (change: Partial<AttemptRow> = {}): AttemptRow => ({
   ...change,
 });
 
-/** The received payment of order `o`. */
+/** The receipt of order `o`. */
 export const paid = (change: Partial<AttemptRow> = {}): AttemptRow =>
   attempt({ state: 'paid', outcome: 'paid', receivedRupiah: PRICE, transactionId: 'tx', ...change });
 

@@ -2,11 +2,11 @@ import { attemptById, attemptOfTransferLine } from '@antrean/db';
 import type { PaymentOutcome } from '@antrean/domain';
 import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
-import { submitPayment } from '../payments/apply-payment-status.ts';
+import { submitReceipt } from '../payments/apply-payment-status.ts';
 
 /**
- * An operator has found the transfer on the bank statement: a payment, as from any gateway. Run twice, it finds the
- * payment entered. A line of the statement counts once, for any attempt: `line_used` when it was booked for another.
+ * An operator has found the transfer on the bank statement: a receipt, as from any gateway. Run twice, it finds the
+ * receipt booked. A line of the statement counts once, for any attempt: `line_used` when it was booked for another.
  */
 export async function confirmTransfer(
   deps: JobDependencies,
@@ -25,7 +25,7 @@ export async function confirmTransfer(
     return 'line_used';
   }
   const paid = { kind: 'paid', amountRupiah, currency: 'IDR', transactionId, mayReverse: false } as const;
-  const outcome = await submitPayment(deps, attempt, { ...paid, method: 'bank_transfer' }, requestedBy);
+  const outcome = await submitReceipt(deps, attempt, { ...paid, method: 'bank_transfer' }, requestedBy);
   deps.log.info({ attemptId, outcome, requestedBy }, 'transfer confirmed');
   return outcome;
 }

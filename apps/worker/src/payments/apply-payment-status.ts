@@ -42,15 +42,15 @@ export async function applyPaymentStatus(
     case 'closed':
       return attempt.state === 'paid' && status.reversesPayment ? reversePayment(deps, attempt) : 'closed';
     case 'paid':
-      return submitPayment(deps, attempt, status);
+      return submitReceipt(deps, attempt, status);
     case 'returned':
       return recordReturn(deps, attempt, status);
   }
   return status satisfies never;
 }
 
-/** Submits the order command `pay` for an attempt, and returns the payment outcome. */
-export async function submitPayment(
+/** Submits a receipt of an attempt as the order command `pay`, and returns its payment outcome. */
+export async function submitReceipt(
   deps: JobDependencies,
   attempt: Pick<PaymentAttempt, 'id' | 'orderId' | 'gateway'>,
   received: Extract<GatewayStatus, { kind: 'paid' }>,
@@ -61,7 +61,7 @@ export async function submitPayment(
     ...{ kind: 'pay', orderId, attemptId, received, actor },
   });
   if (outcome !== 'paid')
-    deps.log.error({ attemptId, outcome }, 'a payment did not pay its order; a payment exception was opened');
+    deps.log.error({ attemptId, outcome }, 'a receipt did not pay its order; a payment exception was opened');
   await publishOrders(deps, [orderId]);
   return outcome;
 }
@@ -88,7 +88,7 @@ async function recordReturn(
   const isRefund = how === 'refund' || how === 'partial_refund';
   const wasUndone = attempt.state === 'reversed' || attempt.state === 'charged_back';
   const isNew = attempt.outcome === null || (wasUndone && isRefund);
-  const outcome = isNew ? await submitPayment(deps, attempt, received) : (attempt.outcome ?? 'paid');
+  const outcome = isNew ? await submitReceipt(deps, attempt, received) : (attempt.outcome ?? 'paid');
   if (!isRefund) {
     const undo = { kind: 'undo', orderId, attemptId, how, actor } as const;
     if ((await submitOrderCommand(deps.orderCommands, undo)) === 'undone')

@@ -1,6 +1,6 @@
 import type { PaymentOutcome } from '../payment-attempt.ts';
 
-/** A payment: money that a gateway, or an operator for a bank transfer, reports. */
+/** A receipt: money that a gateway, or an operator for a bank transfer, reports. */
 export interface ReceivedPayment {
   readonly amountRupiah: number;
   readonly currency: string;

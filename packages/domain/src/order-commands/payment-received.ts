@@ -7,7 +7,7 @@ import type { Draft, Why } from './draft.ts';
 import { newRefund } from './refund.ts';
 import type { AttemptRow } from './state.ts';
 
-/** Enters a payment, and decides its payment outcome for the order. */
+/** Books a receipt, and decides its payment outcome for the order. */
 export function receivePayment(
   draft: Draft,
   { attemptId, received, actor }: CommandOf<'pay'>,
@@ -15,7 +15,7 @@ export function receivePayment(
   const attempt = draft.attempt(attemptId);
   if (attempt.outcome !== null) return receiveRepeated(draft, attempt, attempt.outcome, received, actor);
   const outcome = outcomeOf(draft, attempt, received);
-  if (isCountable(received)) enterPayment(draft, attempt, outcome, received, actor);
+  if (isCountable(received)) bookReceipt(draft, attempt, outcome, received, actor);
   if (outcome === 'paid')
     markPaid(draft, attempt, received, { actor, reason: `${actor} confirmed ${attemptId}` });
   else openReceiptException(draft, attempt, outcome, received);
@@ -50,7 +50,7 @@ function outcomeOf(draft: Draft, attempt: AttemptRow, received: ReceivedPayment)
   return state satisfies never;
 }
 
-function enterPayment(
+function bookReceipt(
   draft: Draft,
   attempt: AttemptRow,
   outcome: PaymentOutcome,
