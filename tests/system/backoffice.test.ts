@@ -107,7 +107,7 @@ describe('a refund', () => {
     await shop.until(orderId, 'refunded');
   });
 
-  it('by bank transfer waits for a payout, which is recorded once', async () => {
+  it('by bank transfer waits to be paid out by hand, which is recorded once', async () => {
     const { orderId, attemptId, amount } = await shop.awaitingTransfer();
     const transfer = { attemptId, amountRupiah: amount, bankReference: 'BACK 1' };
     expect((await confirmTransfer(context, asked(), transfer)).kind).toBe('entered');

@@ -128,7 +128,7 @@ describe('an operator’s command', () => {
     expect((await operate(shop, ['reject-transfer', other.attemptId, 'not there'])).code).toBe(0);
   });
 
-  it('refunds no more than was paid, and records the payout', async () => {
+  it('refunds no more than was paid, and records a manual refund', async () => {
     const { orderId } = await shop.paid();
     expect(await operate(shop, ['refund', orderId, '50001', 'broken'])).toMatchObject({
       ...{ code: 1, output: expect.stringContaining('At most 50000') },
