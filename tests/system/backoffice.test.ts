@@ -13,7 +13,7 @@ import {
   resolveException,
   voidOrder,
 } from '@antrean/backoffice';
-import { auditMoney, findCommandOutcome, sql } from '@antrean/db';
+import { auditMoney, sql } from '@antrean/db';
 import { createProducer, JOBS } from '@antrean/queue';
 import { openRequestRedis } from '@antrean/redis';
 import { createHandlers, openDependencies, readConfig } from '@antrean/worker';
@@ -292,30 +292,6 @@ describe('a held order', () => {
     expect(await voidOrder(context, asked(), decision)).toEqual({ kind: 'kept', state: 'cancelled' });
     const unknown = { ...decision, orderId: randomUUID() };
     expect(await voidOrder(context, asked(), unknown)).toEqual({ kind: 'unknown_order' });
-  });
-});
-
-describe('a job that the API adds too', () => {
-  it('has an outcome when a command waits for it', async () => {
-    const { orderId } = await shop.paid();
-    const shipment = { orderId, carrier: 'JNE', trackingNumber: 'JX-1', requestedBy: 'test' };
-    const awaited = { requestId: randomUUID(), fingerprint: 'f' };
-    const cancelling = { orderId, requestedBy: 'storefront', requestId: randomUUID() } as const;
-    await shop.add('ship-order', { ...shipment, ...awaited });
-    await shop.until(orderId, 'shipped');
-    await shop.add('cancel-order', { ...cancelling, fingerprint: 'f' });
-    for (const [requestId, kind] of [
-      [awaited.requestId, 'shipped'],
-      [cancelling.requestId, 'shipped'],
-    ] as const) {
-      await vi.waitFor(
-        async () => expect((await findCommandOutcome(shop.db, requestId))?.outcome).toEqual({ kind }),
-        patience,
-      );
-    }
-    const traced = { ...shipment, requestId: randomUUID() };
-    await shop.done('ship-order', await shop.add('ship-order', traced));
-    expect(await findCommandOutcome(shop.db, traced.requestId)).toBeUndefined();
   });
 });
 

@@ -99,6 +99,17 @@ describe('the operator command', () => {
     });
     await away.destroy();
   });
+
+  it('exits 3 for an error that is not expected, as the command may be done', async () => {
+    const broken = {
+      get db(): never {
+        throw new TypeError('a bug');
+      },
+    };
+    const { code, out, err } = await run(['transfers', '--json'], broken);
+    expect({ code, out: JSON.parse(out) as unknown }).toEqual({ code: 3, out: { kind: 'internal_error' } });
+    expect(err).toMatch(/^TypeError: a bug\n[\s\S]*the command may be done\.$/);
+  });
 });
 
 describe('a table', () => {

@@ -59,7 +59,7 @@ export function createHandlers(
     'reserve-order': (order, { attempt }) => reserveOrder(deps, reservations, order, attempt),
     'create-payment': gated(createPayment),
     'expire-order': gated(expireOrder),
-    'cancel-order': awaited('cancel-order', async (...job) => (await cancelOrder(...job)) ?? 'unknown_order'),
+    'cancel-order': gated(cancelOrder),
     'release-hold': gated(releaseHold),
     'change-payment-method': gated(changePaymentMethod),
     'attach-transfer-proof': gated(attachTransferProof),
@@ -79,7 +79,7 @@ export function createHandlers(
     'reconcile-payment': gated(reconcilePayment),
     'send-refund': gated(sendRefund),
     'settlement-report': gated(settlementReport),
-    'ship-order': awaited('ship-order', shipOrder),
+    'ship-order': gated(shipOrder),
     'receive-stock': awaited('receive-stock', receiveStock),
   };
 }

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { findCommandOutcome, isDatabaseUnavailable } from '@antrean/db';
-import type { AwaitedJob, JobOutcomes, JobPayload } from '@antrean/queue';
+import { type AwaitedJob, type JobOutcomes, type JobPayload, JOBS } from '@antrean/queue';
 import { z } from 'zod';
 import type { BackofficeContext } from './context.ts';
 
@@ -75,6 +75,8 @@ export async function runJob<N extends AwaitedJob>(
   if (typeof prepared === 'string') return (await find()) ?? ({ kind: prepared } as Of<JobOutcomes[N]>);
   // By its type, the task has the other fields of the payload.
   const payload = { ...prepared, requestId, fingerprint, requestedBy: context.actor } as JobPayload<N>;
+  // No outcome is ever written for a payload that the worker cannot parse.
+  JOBS[job].payload.parse(payload);
   try {
     await context.producer.add(job, payload, `${job}-${requestId}`);
   } catch (error) {

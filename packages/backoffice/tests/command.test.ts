@@ -116,3 +116,12 @@ it('a command goes on waiting while PostgreSQL is away', async () => {
   expect(readsWhileAway).toBeGreaterThan(0);
   await away.destroy();
 });
+
+it('a command adds no job whose payload its worker could not parse', async () => {
+  const added: Added[] = [];
+  const context = contextOf((job) => added.push(job));
+  const damaged = async () => ({ ...input, orderId: 'no-uuid' });
+  const request = { requestId: 'damaged', waitMs: 0 };
+  await expect(voiding(context, request, damaged)).rejects.toThrow('Invalid UUID');
+  expect(added).toEqual([]);
+});

@@ -1,4 +1,4 @@
-import { type CommandOutcomes, ONLINE_GATEWAYS, type OrderState } from '@antrean/domain';
+import { type CommandOutcomes, ONLINE_GATEWAYS } from '@antrean/domain';
 import { z } from 'zod';
 
 // Unknown fields are ignored: during a deploy, an older worker may get jobs of a newer API process.
@@ -35,13 +35,9 @@ const orderJobSchema = z.object({ orderId: z.uuid(), requestId: z.string().min(1
 const awaited = { requestId: z.string().min(1).optional(), fingerprint: z.string().min(1).optional() };
 
 /** `requestedBy`: a client with the order token, or with a key of the storefront. */
-const cancelOrderSchema = orderJobSchema.extend({
-  fingerprint: awaited.fingerprint,
-  requestedBy: z.enum(['customer', 'storefront']),
-});
+const cancelOrderSchema = orderJobSchema.extend({ requestedBy: z.enum(['customer', 'storefront']) });
 
 const shipOrderSchema = orderJobSchema.extend({
-  fingerprint: awaited.fingerprint,
   carrier: z.string().min(1),
   trackingNumber: z.string().min(1),
   requestedBy: z.string().min(1),
@@ -243,9 +239,6 @@ export interface JobOutcomes {
   'open-exception': 'opened' | 'known' | 'line_used';
   'resolve-exception': 'resolved' | 'refund_under_way' | 'manual_refund_awaited' | 'not_open';
   'receive-stock': CommandOutcomes['receive'];
-  'ship-order': CommandOutcomes['ship'];
-  /** The state of the order: `closing` until its gateway has confirmed that the payment is closed. */
-  'cancel-order': OrderState | 'unknown_order';
 }
 export type AwaitedJob = keyof JobOutcomes;
 

@@ -37,7 +37,7 @@ const OPTIONS_HELP = `Options:
   --help            explain a command
 Put -- before words that begin with a hyphen.
 
-Exit codes: 0 done; 1 refused; 2 wrong words; 3 outcome unknown: still queued, or a store does not answer.`;
+Exit codes: 0 done; 1 refused; 2 wrong words; 3 outcome unknown: still queued, a store does not answer, or an error of ours.`;
 
 /** Runs the command of these words, prints its answer, and returns the exit code. */
 export async function runCommand(argv: readonly string[], surroundings: Surroundings): Promise<number> {
@@ -119,7 +119,7 @@ async function reply(line: Line, { withContext }: Surroundings): Promise<Reply> 
   }
 }
 
-/** The reply to an error that is not a bug. */
+/** The reply to an error; for one that is not expected, with its stack. */
 function failure(error: unknown, { isJob = false }: Command, requestId: string): Reply {
   const message = error instanceof Error ? error.message : '';
   const notKnown = (kind: string, text: string): Reply => ({
@@ -136,7 +136,8 @@ function failure(error: unknown, { isJob = false }: Command, requestId: string):
     const text = `PostgreSQL does not answer (${message}): check DATABASE_URL, and whether the command was done.`;
     return notKnown('database_away', text);
   }
-  throw error;
+  const stack = error instanceof Error ? error.stack : String(error);
+  return notKnown('internal_error', `${stack}\nThis error is not expected, and the command may be done.`);
 }
 
 /** The least and most words of a command. */

@@ -6,13 +6,7 @@ import {
   postpone,
   readOrders,
 } from '@antrean/db';
-import {
-  awaitsReview,
-  type ClosingReason,
-  mustBeClosed,
-  ORDER_LIFECYCLE,
-  type OrderState,
-} from '@antrean/domain';
+import { awaitsReview, type ClosingReason, mustBeClosed, ORDER_LIFECYCLE } from '@antrean/domain';
 import type { Urgency } from '@antrean/payments';
 import type { JobDependencies } from '../dependencies.ts';
 import { publishOrders } from './publish-orders.ts';
@@ -44,13 +38,13 @@ export async function closeOverdueOrder(deps: JobDependencies, orderId: string):
 /**
  * Ends an unpaid order: closes its open payment at the gateway, and releases the stock only when the gateway has
  * confirmed that. Without `why` it only continues with an order that is closing already. An order keeps its first
- * closing reason. Returns the order's state afterwards.
+ * closing reason.
  */
 export async function closeOrder(
   deps: JobDependencies,
   orderId: string,
   why: { as: ClosingReason; actor: string; reason: string } | undefined,
-): Promise<OrderState | undefined> {
+): Promise<void> {
   const { db } = deps;
   const now = deps.now().getTime();
   const closing = await db.transaction().execute(async (trx) => {
@@ -76,20 +70,19 @@ export async function closeOrder(
     }
     return { ...locked, closingReason };
   });
-  const [seen] = await publishOrders(deps, [orderId]);
-  if (closing?.payBefore == null) return seen?.state;
+  await publishOrders(deps, [orderId]);
+  if (closing?.payBefore == null) return;
   const { closingReason, payBefore } = closing;
 
   const open = (await attemptsOfOrders(db, [orderId])).find(mustBeClosed);
   const lateMs = now - payBefore.getTime();
   // A customer waits for a cancellation. Expiries come in thousands after a sale, and no customer waits for them.
   const urgency = closingReason === 'cancelled' ? 'customer' : 'routine';
-  if (open !== undefined && !(await closeAtGateway(deps, open, lateMs, urgency))) return seen?.state;
-  if (closingReason === 'not_paid_in_time' && lateMs < CLOSE_GRACE_MS) return seen?.state;
+  if (open !== undefined && !(await closeAtGateway(deps, open, lateMs, urgency))) return;
+  if (closingReason === 'not_paid_in_time' && lateMs < CLOSE_GRACE_MS) return;
 
   await submitOrderCommand(deps.orderCommands, { kind: 'close', orderId, closedAttemptId: open?.id });
-  const [closed] = await publishOrders(deps, [orderId]);
-  return closed?.state;
+  await publishOrders(deps, [orderId]);
 }
 
 /** Closes the open payment. Also true when the order has waited long enough for the gateway's confirmation. */
