@@ -1,8 +1,9 @@
 // Order commands on PostgreSQL, applied as jobs do, for unusual sequences of receipts, refunds and chargebacks.
 import type { GatewayName } from '@antrean/domain';
 import fc from 'fast-check';
-import { anAcceptedOrder, anOrder, aProduct } from '@antrean/testing';
+import { anAcceptedOrder, anOrder, aProduct, sql } from '@antrean/testing';
 import { testDatabase } from '@antrean/testing/vitest';
+import pino from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
   addProducts,
@@ -11,16 +12,18 @@ import {
   auditStock,
   type Database,
   endCall,
+  findCommandOutcome,
   insertAttempt,
   type Kysely,
   openDatabase,
   recordFees,
-  sql,
   takeTransferAmount,
   claimRefund,
   refundById,
 } from '@antrean/db';
 import type { OrderCommand } from '@antrean/domain';
+import type { JobDependencies } from '../src/dependencies.ts';
+import { confirmTransfer } from '../src/jobs/confirm-transfer.ts';
 import { applyOrderCommands } from '../src/order-commands.ts';
 import { reserveOrders } from '../src/orders/reserve-orders.ts';
 
@@ -514,4 +517,23 @@ describe('commands of one order in one batch', () => {
       { numRuns: 100 },
     );
   }, 60_000);
+});
+
+describe('a transfer that an operator confirms', () => {
+  it('has its outcome stored with the payment, also when the worker dies before the next step', async () => {
+    const orderId = await reserved();
+    const attemptId = await attemptOf(orderId, 1, 'bank_transfer', PRICE + 7);
+    const deps = {
+      db,
+      log: pino({ level: 'silent' }),
+      orderCommands: { submit: apply },
+      records: {
+        publish: () => Promise.reject(new Error('the worker died')),
+      },
+    } as unknown as JobDependencies;
+    const job = { attemptId, amountRupiah: PRICE + 7, bankReference: 'LINE 1', requestedBy: 'operator test' };
+    const asked = { ...job, requestId: 'confirm-1', fingerprint: 'f' };
+    await expect(confirmTransfer(deps, asked)).rejects.toThrow('the worker died');
+    expect((await findCommandOutcome(db, 'confirm-1'))?.outcome).toEqual({ kind: 'paid' });
+  });
 });

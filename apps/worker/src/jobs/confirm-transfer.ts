@@ -1,6 +1,7 @@
 import { attemptById, attemptOfTransferLine } from '@antrean/db';
 import type { PaymentOutcome } from '@antrean/domain';
 import type { JobPayload } from '@antrean/queue';
+import { outcomeKey } from '../command-outcomes.ts';
 import type { JobDependencies } from '../dependencies.ts';
 import { submitReceipt } from '../payments/apply-payment-status.ts';
 
@@ -25,7 +26,12 @@ export async function confirmTransfer(
     return 'line_used';
   }
   const paid = { kind: 'paid', amountRupiah, currency: 'IDR', transactionId, mayReverse: false } as const;
-  const outcome = await submitReceipt(deps, attempt, { ...paid, method: 'bank_transfer' }, requestedBy);
+  const outcome = await submitReceipt(
+    deps,
+    attempt,
+    { ...paid, method: 'bank_transfer' },
+    { actor: requestedBy, outcomeKey: outcomeKey('confirm-transfer', job) },
+  );
   deps.log.info({ attemptId, outcome, requestedBy }, 'transfer confirmed');
   return outcome;
 }

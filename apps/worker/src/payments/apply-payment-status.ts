@@ -1,6 +1,7 @@
 import { scheduleRefundStatusChecks, type PaymentAttempt } from '@antrean/db';
 import type { PaymentOutcome } from '@antrean/domain';
 import type { GatewayStatus, Urgency } from '@antrean/payments';
+import type { OutcomeKey } from '../command-outcomes.ts';
 import type { JobDependencies } from '../dependencies.ts';
 import { publishOrders } from '../orders/publish-orders.ts';
 import { submitOrderCommand } from '../order-commands.ts';
@@ -54,11 +55,12 @@ export async function submitReceipt(
   deps: JobDependencies,
   attempt: Pick<PaymentAttempt, 'id' | 'orderId' | 'gateway'>,
   received: Extract<GatewayStatus, { kind: 'paid' }>,
-  actor: string = attempt.gateway,
+  { actor = attempt.gateway, outcomeKey }: { actor?: string; outcomeKey?: OutcomeKey } = {},
 ): Promise<PaymentOutcome> {
   const { id: attemptId, orderId } = attempt;
   const outcome = await submitOrderCommand(deps.orderCommands, {
     ...{ kind: 'pay', orderId, attemptId, received, actor },
+    ...(outcomeKey === undefined ? {} : { outcomeKey }),
   });
   if (outcome !== 'paid')
     deps.log.error({ attemptId, outcome }, 'a receipt did not pay its order; a payment exception was opened');
