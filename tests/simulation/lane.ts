@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { addProducts, type Database, type Kysely, openDatabase, sql } from '@antrean/db';
-import { aProduct } from '@antrean/testing';
+import { addProducts, type Database, type Kysely, openDatabase } from '@antrean/db';
+import { aProduct, sql } from '@antrean/testing';
 import { act, operatorReviews, deliver, payFirst, place } from './acts.ts';
 import { checkEnd } from './end-state.ts';
 import { Invariants } from './invariants.ts';

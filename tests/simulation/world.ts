@@ -4,9 +4,9 @@ import {
   type Kysely,
   type PaymentAttempt,
   readOrders,
-  sql,
   type StoredOrder,
 } from '@antrean/db';
+import { sql } from '@antrean/testing';
 import {
   createSnap,
   createXendit,

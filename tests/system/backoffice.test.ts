@@ -13,14 +13,14 @@ import {
   resolveException,
   voidOrder,
 } from '@antrean/backoffice';
-import { auditMoney, sql } from '@antrean/db';
+import { auditMoney } from '@antrean/db';
 import { createProducer, JOBS } from '@antrean/queue';
 import { openRequestRedis } from '@antrean/redis';
 import { createHandlers, openDependencies, readConfig } from '@antrean/worker';
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { aProduct } from '@antrean/testing';
-import { operate } from './operate.ts';
+import { aProduct, sql } from '@antrean/testing';
+import { runOps } from './run-ops.ts';
 import { openShop, type Shop } from './shop.ts';
 
 const patience = { timeout: 20_000, interval: 20 };
@@ -201,23 +201,20 @@ describe('a command', () => {
     const requestId = randomUUID();
     const words = ['refund', attemptId, '20000', 'broken', '--request-id', requestId];
     await withoutWorker(async () => {
-      const queued = await operate(shop, [...words, '--wait', '0.2']);
+      const queued = await runOps(shop, [...words, '--wait', '0.2']);
       expect(queued).toMatchObject({ code: 3, output: expect.stringContaining(`outcome ${requestId}`) });
-      expect(await operate(shop, ['outcome', requestId])).toMatchObject({ code: 3 });
+      expect(await runOps(shop, ['outcome', requestId])).toMatchObject({ code: 3 });
       // Repeated meanwhile, it is still one refund.
-      const json = await operate(shop, [...words, '--wait', '0', '--json']);
+      const json = await runOps(shop, [...words, '--wait', '0', '--json']);
       expect(json.code).toBe(3);
       expect(json.output).toContain(`"requestId": "${requestId}"`);
       expect(await shop.producer.waitingCount('admin')).toBe(1);
     });
-    await vi.waitFor(
-      async () => expect((await operate(shop, ['outcome', requestId])).code).toBe(0),
-      patience,
-    );
-    expect((await operate(shop, ['outcome', requestId])).output).toContain('request-refund: requested');
+    await vi.waitFor(async () => expect((await runOps(shop, ['outcome', requestId])).code).toBe(0), patience);
+    expect((await runOps(shop, ['outcome', requestId])).output).toContain('request-refund: requested');
     const [refund, ...more] = await refundsOf(attemptId);
     expect(more).toEqual([]);
-    const again = await operate(shop, words);
+    const again = await runOps(shop, words);
     expect(again).toEqual({
       code: 0,
       output: `20000 rupiah of ${attemptId} will be refunded as ${refund?.id}.`,
@@ -256,7 +253,7 @@ describe('a command', () => {
     });
     expect(failures).toHaveLength(1);
     const words = ['refund', orderId, 'all', 'broken', '--request-id', request.requestId];
-    expect(await operate(shop, words, { actor: context.actor })).toMatchObject({
+    expect(await runOps(shop, words, { actor: context.actor })).toMatchObject({
       ...{ code: 1, output: expect.stringContaining('failed for good (42P01)') },
     });
     expect(await refundsOf(attemptId)).toEqual([]);

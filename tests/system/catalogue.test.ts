@@ -9,14 +9,13 @@ import {
   listProducts,
   openDatabase,
   type SeedProduct,
-  sql,
 } from '@antrean/db';
 import { bumpCatalogue, type Keyspace, type Redis } from '@antrean/redis';
-import { aFlashSale, aProduct, type RunningApp } from '@antrean/testing';
+import { aFlashSale, aProduct, type RunningApp, sql } from '@antrean/testing';
 import { testDatabase } from '@antrean/testing/vitest';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openProxy } from './database-proxy.ts';
-import { operate } from './operate.ts';
+import { runOps } from './run-ops.ts';
 import { openShop, type Shop, startApiHere } from './shop.ts';
 
 const HOUR_MS = 3_600_000;
@@ -253,7 +252,7 @@ describe('the operator command', () => {
   const put = (products: unknown, more: object = {}) => {
     const file = path.join(directory, 'products.json');
     writeFileSync(file, JSON.stringify({ products, ...more }));
-    return operate(shop, ['products', file]);
+    return runOps(shop, ['products', file]);
   };
   const find = async (sku: string) => (await get<{ product: Shown }>(`/v1/products/${sku}`)).product;
 
@@ -311,10 +310,10 @@ describe('the operator command', () => {
     for (const what of ['name', 'category', 'price', 'colour', 'more']) expect(output).toContain(what);
     const product = { sku: 'A', name: 'A', price: 1 };
     expect((await put([product, product])).output).toContain('names a SKU twice');
-    expect((await operate(shop, ['products', '/nowhere'])).output).toContain('cannot be read (');
+    expect((await runOps(shop, ['products', '/nowhere'])).output).toContain('cannot be read (');
     const unclosed = path.join(directory, 'unclosed.json');
     writeFileSync(unclosed, '{');
-    expect((await operate(shop, ['products', unclosed])).output).toContain('cannot be read as JSON');
+    expect((await runOps(shop, ['products', unclosed])).output).toContain('cannot be read as JSON');
   });
 
   it('accepts text by the API’s rules, so that every SKU can be ordered', async () => {
@@ -331,11 +330,11 @@ describe('the operator command', () => {
     const sale = async (name: string, sku: string) => {
       const items = [{ sku, salePrice: 1, quota: 1 }];
       writeFileSync(file, JSON.stringify({ name, ...times, items }));
-      return operate(shop, ['flash-sale', file]);
+      return runOps(shop, ['flash-sale', file]);
     };
     expect((await sale('\u202etaliK', 'P-4')).output).toContain('name: must not contain control characters');
     expect((await sale('Kafe', 'kafe\u0301')).code).toBe(0);
-    const notice = await operate(shop, ['notice', 'Tutup.', '\u202eClosed.']);
+    const notice = await runOps(shop, ['notice', 'Tutup.', '\u202eClosed.']);
     expect(notice.output).toContain('en: must not contain control characters');
   });
 
@@ -345,7 +344,7 @@ describe('the operator command', () => {
     const [startsAt, endsAt] = [-1, 1].map((hours) => new Date(Date.now() + hours * HOUR_MS).toISOString());
     const items = [{ sku: 'P-3', salePrice: 10_000, quota: 3, limitPerBuyer: 1 }];
     writeFileSync(file, JSON.stringify({ name: 'Kilat', startsAt, endsAt, items }));
-    expect((await operate(shop, ['flash-sale', file])).code).toBe(0);
+    expect((await runOps(shop, ['flash-sale', file])).code).toBe(0);
     expect(await find('P-3')).toMatchObject({
       price: 10_000,
       flashSale: { name: 'Kilat', price: 10_000, quotaLeft: 3, limitPerBuyer: 1, startsAt, endsAt },

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { auditFlashSales, createFlashSale } from '@antrean/db';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { aBuyer, aFlashSale, anOrder, aProduct, runNode } from '@antrean/testing';
-import { operate } from './operate.ts';
+import { runOps } from './run-ops.ts';
 import { openShop, type Shop } from './shop.ts';
 
 const HOUR_MS = 3_600_000;
@@ -148,7 +148,7 @@ describe('a flash sale', () => {
 });
 
 /** Runs a command in its own process, as an operator does. */
-const operateByHand = (...args: string[]) => runNode('apps/admin/src/ops.ts', args, shop.env);
+const opsProcess = (...args: string[]) => runNode('apps/admin/src/ops.ts', args, shop.env);
 
 describe('the operator command', () => {
   it('adds a goods receipt to the stock once for one reference, and the product sells again', async () => {
@@ -158,13 +158,13 @@ describe('the operator command', () => {
       ['first', '4 units of SHELF were added'],
       ['entered twice', 'nothing was added'],
     ] as const) {
-      const { code, stdout } = await operateByHand('receive', 'SHELF', '4', reason, 'DELIVERY-7');
+      const { code, stdout } = await opsProcess('receive', 'SHELF', '4', reason, 'DELIVERY-7');
       expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining(said) });
     }
     const shelf = (await shop.audit()).find(({ sku }) => sku === 'SHELF');
     expect(shelf).toMatchObject({ onHand: 5, ledgerOnHand: 5, reserved: 1, gaps: 0 });
     expect((await decided('SHELF')).status).toBe('awaiting_payment');
-    const { stderr, code } = await operateByHand('receive', 'NOPE', '4', 'why');
+    const { stderr, code } = await opsProcess('receive', 'NOPE', '4', 'why');
     expect({ stderr, code }).toEqual({ stderr: 'Product NOPE does not exist.\n', code: 1 });
   });
 
@@ -177,16 +177,16 @@ describe('the operator command', () => {
       items: [{ sku: 'OVER', salePrice: 10_000, quota: 3, limitPerBuyer: 1 }],
     };
     writeFileSync(file, JSON.stringify({ ...sale, endsAt: sale.startsAt, colour: 'red' }));
-    const wrong = await operate(shop, ['flash-sale', file]);
+    const wrong = await runOps(shop, ['flash-sale', file]);
     expect(wrong.code).toBe(1);
     expect(wrong.output).toContain('colour');
     writeFileSync(file, JSON.stringify(sale));
-    expect((await operate(shop, ['flash-sale', file])).code).toBe(0);
-    expect(await operate(shop, ['flash-sale', file])).toMatchObject({
+    expect((await runOps(shop, ['flash-sale', file])).code).toBe(0);
+    expect(await runOps(shop, ['flash-sale', file])).toMatchObject({
       code: 1,
       output: expect.stringContaining('A flash sale called 12.12 exists already'),
     });
-    expect((await operate(shop, ['flash-sales'])).output).toContain('12.12');
-    expect((await operateByHand()).code).toBe(2);
+    expect((await runOps(shop, ['flash-sales'])).output).toContain('12.12');
+    expect((await opsProcess()).code).toBe(2);
   });
 });

@@ -3,7 +3,7 @@ import type { BackofficeContext } from '@antrean/backoffice';
 import { createProducer } from '@antrean/queue';
 
 /** Runs an operator's command in this process, which is faster than a process of its own. Returns output and exit code. */
-export async function operate(
+export async function runOps(
   { db, redis, keyspace }: Pick<BackofficeContext, 'db' | 'redis' | 'keyspace'>,
   args: readonly string[],
   differing: Partial<BackofficeContext> = {},

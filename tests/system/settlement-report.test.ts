@@ -6,7 +6,7 @@ import { auditMoney, settlementReportOf } from '@antrean/db';
 import { ONLINE_GATEWAYS, wibDay } from '@antrean/domain';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { anOrder, aProduct } from '@antrean/testing';
-import { operate } from './operate.ts';
+import { runOps } from './run-ops.ts';
 import { openShop, type Shop } from './shop.ts';
 
 const patience = { timeout: 20_000, interval: 20 };
@@ -74,79 +74,79 @@ describe('the settlement report', () => {
       theirsRupiah: 50_000,
     };
     expect(await settlementReportOf(shop.db, 'midtrans', day)).toMatchObject({ differences: [difference] });
-    const report = await operate(shop, ['settlement', 'midtrans', day]);
+    const report = await runOps(shop, ['settlement', 'midtrans', day]);
     expect(report.output).toContain(wrong.attemptId);
     expect(report.output).not.toContain(right.attemptId);
 
     const file = path.join(folder, 'export.csv');
     const exported = await fetch(`${shop.gateways.url}/__sim/midtrans/transactions.csv?date=${day}`);
     writeFileSync(file, await exported.text());
-    const compared = await operate(shop, ['settlement', 'midtrans', day, file]);
+    const compared = await runOps(shop, ['settlement', 'midtrans', day, file]);
     expect(compared).toMatchObject({ code: 1, output: expect.stringContaining('1 differences') });
     await shop.db
       .updateTable('paymentAttempts')
       .set({ receivedRupiah: 50_000 })
       .where('id', '=', wrong.attemptId)
       .execute();
-    expect((await operate(shop, ['settlement', 'midtrans', day, file])).code).toBe(0);
-    expect(await operate(shop, ['settlement', 'midtrans', day, `${file}.not`])).toMatchObject({ code: 1 });
-    expect(await operate(shop, ['settlement', 'dana', day])).toMatchObject({ code: 1 });
+    expect((await runOps(shop, ['settlement', 'midtrans', day, file])).code).toBe(0);
+    expect(await runOps(shop, ['settlement', 'midtrans', day, `${file}.not`])).toMatchObject({ code: 1 });
+    expect(await runOps(shop, ['settlement', 'dana', day])).toMatchObject({ code: 1 });
   });
 });
 
 describe('an operator’s command', () => {
   it('lists the open transfers, and confirms one of them once', async () => {
     const { orderId, attemptId, amount } = await shop.awaitingTransfer();
-    expect((await operate(shop, ['transfers'])).output).toContain(attemptId);
-    expect(await operate(shop, ['confirm-transfer', 'unknown-1', '1', 'L'])).toMatchObject({
+    expect((await runOps(shop, ['transfers'])).output).toContain(attemptId);
+    expect(await runOps(shop, ['confirm-transfer', 'unknown-1', '1', 'L'])).toMatchObject({
       ...{ code: 1, output: expect.stringContaining('Bank transfer unknown-1 does not exist') },
     });
-    expect((await operate(shop, ['confirm-transfer', attemptId, 'much', 'L'])).output).toContain(
+    expect((await runOps(shop, ['confirm-transfer', attemptId, 'much', 'L'])).output).toContain(
       'amountRupiah',
     );
-    expect(await operate(shop, ['confirm-transfer', attemptId, `${amount}`, 'LINE 1'])).toMatchObject({
+    expect(await runOps(shop, ['confirm-transfer', attemptId, `${amount}`, 'LINE 1'])).toMatchObject({
       ...{ code: 0, output: expect.stringContaining(`Order ${orderId} is paid.`) },
     });
     expect((await shop.read(orderId)).status).toBe('paid');
-    expect(await operate(shop, ['confirm-transfer', attemptId, `${amount}`, 'LINE 1'])).toMatchObject({
+    expect(await runOps(shop, ['confirm-transfer', attemptId, `${amount}`, 'LINE 1'])).toMatchObject({
       ...{ code: 1, output: expect.stringContaining(`was already entered for ${attemptId}`) },
     });
   });
 
   it('opens an exception for a transfer that came twice, and counts its line nowhere else', async () => {
     const { orderId, attemptId, amount } = await shop.awaitingTransfer();
-    expect((await operate(shop, ['confirm-transfer', attemptId, `${amount}`, 'FIRST'])).code).toBe(0);
+    expect((await runOps(shop, ['confirm-transfer', attemptId, `${amount}`, 'FIRST'])).code).toBe(0);
     await shop.until(orderId, 'paid');
-    expect(await operate(shop, ['confirm-transfer', attemptId, `${amount}`, 'SECOND'])).toMatchObject({
+    expect(await runOps(shop, ['confirm-transfer', attemptId, `${amount}`, 'SECOND'])).toMatchObject({
       ...{ code: 0, output: expect.stringContaining('second_payment') },
     });
-    expect((await operate(shop, ['exceptions'])).output).toContain('SECOND');
+    expect((await runOps(shop, ['exceptions'])).output).toContain('SECOND');
     const other = await shop.awaitingTransfer();
     expect(
-      (await operate(shop, ['confirm-transfer', other.attemptId, `${other.amount}`, 'SECOND'])).code,
+      (await runOps(shop, ['confirm-transfer', other.attemptId, `${other.amount}`, 'SECOND'])).code,
     ).toBe(1);
-    expect((await operate(shop, ['reject-transfer', other.attemptId, 'not there'])).code).toBe(0);
+    expect((await runOps(shop, ['reject-transfer', other.attemptId, 'not there'])).code).toBe(0);
   });
 
   it('refunds no more than was paid, and records a manual refund', async () => {
     const { orderId } = await shop.paid();
-    expect(await operate(shop, ['refund', orderId, '50001', 'broken'])).toMatchObject({
+    expect(await runOps(shop, ['refund', orderId, '50001', 'broken'])).toMatchObject({
       ...{ code: 1, output: expect.stringContaining('At most 50000') },
     });
-    expect((await operate(shop, ['refund', orderId, 'all', 'broken'])).code).toBe(0);
+    expect((await runOps(shop, ['refund', orderId, 'all', 'broken'])).code).toBe(0);
     await shop.until(orderId, 'refunded');
-    expect((await operate(shop, ['refund', orderId, 'all', 'broken'])).code).toBe(1);
-    expect((await operate(shop, ['paid-out', 'rf-unknown-1', 'TRF'])).code).toBe(1);
-    expect(await operate(shop, ['money', orderId])).toMatchObject({
+    expect((await runOps(shop, ['refund', orderId, 'all', 'broken'])).code).toBe(1);
+    expect((await runOps(shop, ['paid-out', 'rf-unknown-1', 'TRF'])).code).toBe(1);
+    expect(await runOps(shop, ['money', orderId])).toMatchObject({
       ...{ code: 0, output: expect.stringContaining('0 orders have differences') },
     });
   });
 
   it('opens one exception for money that matches no order, and resolves it', async () => {
-    expect((await operate(shop, ['stray-transfer', '5000', 'LINE 9', 'no such order'])).output).toContain(
+    expect((await runOps(shop, ['stray-transfer', '5000', 'LINE 9', 'no such order'])).output).toContain(
       'An exception is opened',
     );
-    expect((await operate(shop, ['stray-transfer', '5000', 'LINE 9', 'no such order'])).output).toContain(
+    expect((await runOps(shop, ['stray-transfer', '5000', 'LINE 9', 'no such order'])).output).toContain(
       'has an exception',
     );
     const stray = await shop.db
@@ -154,8 +154,8 @@ describe('an operator’s command', () => {
       .select('id')
       .where('subject', '=', 'line LINE 9')
       .executeTakeFirstOrThrow();
-    expect((await operate(shop, ['resolve-exception', `${stray.id}`, 'sent back'])).code).toBe(0);
-    expect((await operate(shop, ['resolve-exception', `${stray.id}`, 'sent back'])).code).toBe(1);
+    expect((await runOps(shop, ['resolve-exception', `${stray.id}`, 'sent back'])).code).toBe(0);
+    expect((await runOps(shop, ['resolve-exception', `${stray.id}`, 'sent back'])).code).toBe(1);
   });
 
   it('releases a held order, or ends it when its payment was taken back', async () => {
@@ -163,10 +163,10 @@ describe('an operator’s command', () => {
     await shop.gateways.control('settle', { orderId: attemptId });
     await shop.gateways.control('chargeback', { orderId: attemptId });
     await shop.until(orderId, 'payment_hold');
-    expect(await operate(shop, ['release', orderId, 'by mistake'])).toMatchObject({
+    expect(await runOps(shop, ['release', orderId, 'by mistake'])).toMatchObject({
       ...{ code: 1, output: expect.stringContaining('stays held') },
     });
-    expect((await operate(shop, ['void', orderId, 'charged back'])).code).toBe(0);
+    expect((await runOps(shop, ['void', orderId, 'charged back'])).code).toBe(0);
     expect((await shop.read(orderId)).status).toBe('cancelled');
   });
 });

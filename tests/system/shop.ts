@@ -1,6 +1,5 @@
 // The shop of these tests: all apps in this process, wired as in production, with a worker that sweeps constantly.
 import { readConfig as readApiConfig, startApi } from '@antrean/api';
-import { sql } from '@antrean/db';
 import { buildSimulator } from '@antrean/gateway-simulator';
 import { type JobName, JOBS, queueKeys } from '@antrean/queue';
 import {
@@ -13,6 +12,7 @@ import {
   type ShopApps,
   type ShopOptions,
   startShop,
+  sql,
 } from '@antrean/testing';
 import { stores } from '@antrean/testing/vitest';
 import { readConfig as readWorkerConfig, startWorker } from '@antrean/worker';

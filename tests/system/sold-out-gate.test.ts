@@ -50,7 +50,7 @@ describe('the sold-out gate', () => {
     await sellAll('TEH', 2);
     await isRefused('TEH');
     await shop.add('receive-stock', {
-      ...{ sku: 'TEH', quantity: 1, reference: 'kiriman-1', reason: 'delivery', requestedBy: 'test' },
+      ...{ sku: 'TEH', quantity: 1, reference: 'kiriman-1', reason: 'goods receipt', requestedBy: 'test' },
     });
     await isSoldAgain('TEH');
   });
@@ -59,7 +59,7 @@ describe('the sold-out gate', () => {
     await shop.redis.hset(shop.keyspace.availability('KOPI'), { available: 0, at: Date.now() });
     await isRefused('KOPI');
     await shop.add('receive-stock', {
-      ...{ sku: 'KOPI', quantity: 5, reference: 'kiriman-2', reason: 'delivery', requestedBy: 'test' },
+      ...{ sku: 'KOPI', quantity: 5, reference: 'kiriman-2', reason: 'goods receipt', requestedBy: 'test' },
     });
     await isSoldAgain('KOPI');
     await isPublished('4');

@@ -2,7 +2,7 @@ import { openDatabase } from '@antrean/db';
 import { digestOfKey, openRequestRedis, projectStorefronts, type StorefrontKey } from '@antrean/redis';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { anOrder, aProduct, ORIGIN, runNode } from '@antrean/testing';
-import { operate } from './operate.ts';
+import { runOps } from './run-ops.ts';
 import { openShop, type Shop } from './shop.ts';
 
 let shop: Shop;
@@ -12,7 +12,7 @@ beforeAll(async () => {
 afterAll(() => shop.close());
 
 /** Runs a command in its own process, as an operator does. */
-const operateByHand = (args: readonly string[], env: Record<string, string> = {}) =>
+const opsProcess = (args: readonly string[], env: Record<string, string> = {}) =>
   runNode('apps/admin/src/ops.ts', args, { ...shop.env, ...env });
 const keyIn = (output: string) => /^[sp]k_\S+$/m.exec(output)?.[0] ?? '';
 const statusWith = async (key: string, headers: Record<string, string> = {}) =>
@@ -20,24 +20,24 @@ const statusWith = async (key: string, headers: Record<string, string> = {}) =>
 
 describe('storefronts and their keys', () => {
   it('are created by command, work at once, and are refused within a second of a revocation', async () => {
-    expect(await operate(shop, ['create-key', 'toko-baru', 'secret', 'server'])).toMatchObject({
+    expect(await runOps(shop, ['create-key', 'toko-baru', 'secret', 'server'])).toMatchObject({
       code: 1,
       output: expect.stringContaining('Storefront toko-baru does not exist') as string,
     });
-    expect((await operate(shop, ['storefront', 'toko-baru', '250'])).code).toBe(0);
-    const secret = keyIn((await operate(shop, ['create-key', 'toko-baru', 'secret', 'server'])).output);
-    const page = await operate(shop, ['create-key', 'toko-baru', 'publishable', 'web', ORIGIN]);
+    expect((await runOps(shop, ['storefront', 'toko-baru', '250'])).code).toBe(0);
+    const secret = keyIn((await runOps(shop, ['create-key', 'toko-baru', 'secret', 'server'])).output);
+    const page = await runOps(shop, ['create-key', 'toko-baru', 'publishable', 'web', ORIGIN]);
     const publishable = keyIn(page.output);
     expect(await statusWith(secret)).toBe(202);
     expect(await statusWith(publishable)).toBe(403);
     expect(await statusWith(publishable, { origin: ORIGIN })).toBe(202);
     // Keys overlap: the operator creates the next one before the first is revoked.
-    const next = keyIn((await operate(shop, ['create-key', 'toko-baru', 'secret', 'server, next'])).output);
+    const next = keyIn((await runOps(shop, ['create-key', 'toko-baru', 'secret', 'server, next'])).output);
     expect(await statusWith(next)).toBe(202);
-    const { output } = await operate(shop, ['keys']);
+    const { output } = await runOps(shop, ['keys']);
     expect(output).not.toContain(secret);
     const id = /key_[0-9a-f]{12}/.exec(output)?.[0] ?? '';
-    expect((await operate(shop, ['revoke-key', id])).code).toBe(0);
+    expect((await runOps(shop, ['revoke-key', id])).code).toBe(0);
     await vi.waitFor(async () => expect(await statusWith(secret)).toBe(401), { timeout: 2_000 });
     expect(await statusWith(next)).toBe(202);
   }, 60_000);
@@ -49,15 +49,15 @@ describe('storefronts and their keys', () => {
       ['create-key', 'toko-baru', 'secret', 'x', 'all'],
       ['revoke-key', 'key_none'],
     ]) {
-      expect(await operate(shop, args), args.join(' ')).toMatchObject({ code: 1 });
+      expect(await runOps(shop, args), args.join(' ')).toMatchObject({ code: 1 });
     }
   }, 60_000);
 
   it('stay revoked if a process writes an older state to Redis afterwards', async () => {
-    const { output } = await operate(shop, ['create-key', 'toko-baru', 'secret', 'to be revoked']);
+    const { output } = await runOps(shop, ['create-key', 'toko-baru', 'secret', 'to be revoked']);
     const secret = keyIn(output);
     const stored = await shop.redis.hget(shop.keyspace.storefrontKeys, digestOfKey(secret));
-    expect((await operate(shop, ['revoke-key', /key_[0-9a-f]{12}/.exec(output)?.[0] ?? ''])).code).toBe(0);
+    expect((await runOps(shop, ['revoke-key', /key_[0-9a-f]{12}/.exec(output)?.[0] ?? ''])).code).toBe(0);
     await projectStorefronts(shop.redis, shop.keyspace, {
       keys: [{ digest: digestOfKey(secret), key: JSON.parse(stored ?? '') as StorefrontKey }],
     });
@@ -65,18 +65,18 @@ describe('storefronts and their keys', () => {
   }, 60_000);
 
   it('are revoked while Redis is away: a worker writes the change later', async () => {
-    const { output } = await operate(shop, ['create-key', 'toko-baru', 'secret', 'to be revoked']);
+    const { output } = await runOps(shop, ['create-key', 'toko-baru', 'secret', 'to be revoked']);
     const secret = keyIn(output);
     const id = /key_[0-9a-f]{12}/.exec(output)?.[0] ?? '';
     const nowhere = openRequestRedis('redis://127.0.0.1:9');
-    const away = await operate(shop, ['revoke-key', id], { redis: nowhere });
+    const away = await runOps(shop, ['revoke-key', id], { redis: nowhere });
     nowhere.disconnect();
     expect(away).toMatchObject({ code: 0, output: expect.stringContaining('once Redis is back') as string });
     await vi.waitFor(async () => expect(await statusWith(secret)).toBe(401), { timeout: 2_000 });
   }, 60_000);
 
   it('are restored by a worker after Redis lost them', async () => {
-    const secret = keyIn((await operate(shop, ['create-key', 'toko-baru', 'secret', 'kept'])).output);
+    const secret = keyIn((await runOps(shop, ['create-key', 'toko-baru', 'secret', 'kept'])).output);
     await shop.redis.del(
       shop.keyspace.storefrontKeys,
       shop.keyspace.storefrontLimits,
@@ -96,14 +96,14 @@ describe('switches', () => {
     const away = { DATABASE_URL: 'postgres://127.0.0.1:9/none' };
     const withoutDatabase = { db: openDatabase({ url: away.DATABASE_URL, maxConnections: 1 }) };
     const order = async () => (await shop.placeRaw(anOrder('KOPI'))).status;
-    expect((await operateByHand(['switch', 'maintenance', 'on', 'moving the shelf'], away)).code).toBe(0);
+    expect((await opsProcess(['switch', 'maintenance', 'on', 'moving the shelf'], away)).code).toBe(0);
     await vi.waitFor(async () => expect(await order()).toBe(503), { timeout: 2_000 });
     expect(
-      (await operate(shop, ['notice', 'Tutup sebentar.', 'Closed for a moment.'], withoutDatabase)).code,
+      (await runOps(shop, ['notice', 'Tutup sebentar.', 'Closed for a moment.'], withoutDatabase)).code,
     ).toBe(0);
-    expect((await operate(shop, ['switches'], withoutDatabase)).output).toContain('maintenance: on');
-    expect((await operate(shop, ['switch', 'maintenance', 'off', 'done'], withoutDatabase)).code).toBe(0);
-    expect((await operate(shop, ['notice', 'off'], withoutDatabase)).code).toBe(0);
+    expect((await runOps(shop, ['switches'], withoutDatabase)).output).toContain('maintenance: on');
+    expect((await runOps(shop, ['switch', 'maintenance', 'off', 'done'], withoutDatabase)).code).toBe(0);
+    expect((await runOps(shop, ['notice', 'off'], withoutDatabase)).code).toBe(0);
     await vi.waitFor(async () => expect(await order()).toBe(202), { timeout: 2_000 });
     await vi.waitFor(
       async () => {
@@ -128,7 +128,7 @@ describe('switches', () => {
       ['switch', 'everything', 'on', 'x'],
       ['notice', 'only one'],
     ]) {
-      expect(await operate(shop, args), args.join(' ')).toMatchObject({ code: 1 });
+      expect(await runOps(shop, args), args.join(' ')).toMatchObject({ code: 1 });
     }
   }, 60_000);
 });

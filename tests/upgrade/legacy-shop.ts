@@ -3,8 +3,9 @@
 // with the gateway simulator and was stopped in this state; fixtures/orders.json names its orders.
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import { migrateTo, openDatabase, sql } from '@antrean/db';
+import { migrateTo, openDatabase } from '@antrean/db';
 import type { Redis } from '@antrean/redis';
+import { sql } from '@antrean/testing';
 
 const read = (name: string) => readFileSync(new URL(`fixtures/${name}`, import.meta.url));
 const lines = (name: string) => gunzipSync(read(name)).toString().trimEnd().split('\n');

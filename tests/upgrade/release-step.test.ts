@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-import { auditMoney, auditStock, openDatabase, sql } from '@antrean/db';
+import { auditMoney, auditStock, openDatabase } from '@antrean/db';
 import { moveLegacyKeys } from '@antrean/queue';
 import { Keyspace, openWorkerRedis, type Redis, waitForRedis } from '@antrean/redis';
 import type { TestDatabase } from '@antrean/testing';
 import { emptyDatabase, redisUrl } from '@antrean/testing/vitest';
 import { StillRunningError, upgrade } from '@antrean/admin';
+import { sql } from '@antrean/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadDatabase, loadRedis, type RedisEntry, legacyRedis } from './legacy-shop.ts';
 

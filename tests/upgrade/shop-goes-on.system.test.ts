@@ -1,6 +1,6 @@
 // The release step on the data of a shop of commit 23ab6f9, then the present shop on the result: every job runs, and every
 // order continues from its state.
-import { auditFlashSales, auditMoney, auditStock, sql } from '@antrean/db';
+import { auditFlashSales, auditMoney, auditStock } from '@antrean/db';
 import { QUEUES, queueKeys } from '@antrean/queue';
 import { openWorkerRedis, type Redis, waitForRedis } from '@antrean/redis';
 import {
@@ -10,6 +10,7 @@ import {
   startNode,
   type TestDatabase,
   testKeyspace,
+  sql,
 } from '@antrean/testing';
 import { emptyDatabase, redisUrl } from '@antrean/testing/vitest';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';

@@ -1,5 +1,5 @@
 import type { AddressInfo } from 'node:net';
-import { openDatabase, readOrderTimeline, sql } from '@antrean/db';
+import { openDatabase, pingDatabase, readOrderTimeline } from '@antrean/db';
 import type { Logger } from 'pino';
 import { buildApp } from './app.ts';
 import type { AdminConfig } from './config.ts';
@@ -17,7 +17,7 @@ export async function startAdmin(config: AdminConfig, log: Logger): Promise<Runn
   const deps = {
     config,
     readOrderTimeline: (orderId: string) => readOrderTimeline(db, orderId),
-    pingDatabase: () => sql`select 1`.execute(db),
+    pingDatabase: () => pingDatabase(db),
   };
   const app = await buildApp(deps, log);
   await app.listen({ host: config.ADMIN_HOST, port: config.ADMIN_PORT });

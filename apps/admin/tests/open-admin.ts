@@ -1,4 +1,4 @@
-import { readOrderTimeline, type Database, type Kysely, sql } from '@antrean/db';
+import { readOrderTimeline, type Database, type Kysely, pingDatabase } from '@antrean/db';
 import { createLog } from '@antrean/process';
 import { buildApp } from '../src/app.ts';
 
@@ -11,7 +11,7 @@ export async function openAdmin(db: Kysely<Database>) {
     {
       config: { ADMIN_TOKENS: [...TOKENS], SHUTDOWN_DEADLINE_MS: 1_000 },
       readOrderTimeline: (orderId) => readOrderTimeline(db, orderId),
-      pingDatabase: () => sql`select 1`.execute(db),
+      pingDatabase: () => pingDatabase(db),
     },
     createLog('admin', 'trace', { write: (line) => void lines.push(line) }),
   );

@@ -1,4 +1,4 @@
-import { type Database, type Kysely, openDatabase, type TransferAccount } from '@antrean/db';
+import { type Database, type Kysely, openDatabase, pingDatabase, type TransferAccount } from '@antrean/db';
 import type { PaymentGateway } from '@antrean/payments';
 import { createProducer, type Producer } from '@antrean/queue';
 import {
@@ -76,7 +76,7 @@ export async function openDependencies(
   return {
     deps: { db, records, stock, producer, gateways, transferAccounts, orderCommands, now, log },
     ...{ redis, keyspace, producer },
-    pingDatabase: () => db.selectNoFrom((eb) => eb.lit(1).as('one')).execute(),
+    pingDatabase: () => pingDatabase(db),
     async close() {
       await orderCommands.close();
       await stock.stop();

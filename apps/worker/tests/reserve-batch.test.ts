@@ -8,7 +8,6 @@ import {
   type Kysely,
   openDatabase,
   readOrders,
-  sql,
 } from '@antrean/db';
 import { type AcceptedOrder, createProducer } from '@antrean/queue';
 import { openRequestRedis, StatusRecords, waitForRedis } from '@antrean/redis';
@@ -18,7 +17,7 @@ import pg from 'pg';
 import pino from 'pino';
 import { redisUrl, testDatabase, testKeyspace } from '@antrean/testing/vitest';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { aFlashSale, anAcceptedOrder, aProduct, type TestDatabase } from '@antrean/testing';
+import { aFlashSale, anAcceptedOrder, aProduct, type TestDatabase, sql } from '@antrean/testing';
 import type { JobDependencies } from '../src/dependencies.ts';
 import { cancelOrder } from '../src/jobs/cancel-order.ts';
 import { expireOrder } from '../src/jobs/expire-order.ts';
@@ -279,8 +278,8 @@ describe('a batch of order commands', () => {
       ...[receive('CHANGED', 'D-1'), receive('CHANGED', 'D-1'), receive('CHANGED', 'D-2')],
       ...[receive('NOPE', 'D-1'), { kind: 'close', orderId: second, closedAttemptId: undefined } as const],
     ];
-    const deliveries = ['received', 'known', 'received', 'unknown_product'];
-    const outcomes = ['not_paid', 'paid', 'paid', 'shipped', 'shipped', ...deliveries, 'kept'];
+    const goodsReceipts = ['received', 'known', 'received', 'unknown_product'];
+    const outcomes = ['not_paid', 'paid', 'paid', 'shipped', 'shipped', ...goodsReceipts, 'kept'];
     expect(await applyOrderCommands(db, batch)).toEqual(outcomes);
     const again = ['shipped', 'paid', 'paid', 'shipped', 'shipped', 'known', 'known', 'known'];
     expect(await applyOrderCommands(db, batch)).toEqual([...again, 'unknown_product', 'kept']);

@@ -166,3 +166,8 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   const { code } = error as { code?: unknown };
   return typeof code === 'string' ? UNAVAILABLE.test(code) : UNAVAILABLE_MESSAGE.test(error.message);
 }
+
+/** Rejects if PostgreSQL does not answer a query. */
+export async function pingDatabase(db: Kysely<Database>): Promise<void> {
+  await db.selectNoFrom((eb) => eb.lit(1).as('one')).execute();
+}

@@ -4,6 +4,7 @@ export {
   openDatabase,
   pipelinedTransaction,
   type DatabaseOptions,
+  pingDatabase,
 } from './database.ts';
 export { migrateTo, migrateToLatest, migrationNeedsStop } from './migrate.ts';
 export { type DatabaseSession, otherSessions } from './other-sessions.ts';
@@ -144,5 +145,5 @@ export {
   saveCommandOutcome,
 } from './command-outcomes.ts';
 
-// For callers that own a transaction or write a query of their own.
-export { type Kysely, sql, type Transaction } from 'kysely';
+// For callers that own a transaction.
+export type { Kysely, Transaction } from 'kysely';

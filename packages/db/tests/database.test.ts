@@ -19,9 +19,9 @@ import {
   openPaymentEvents,
   pipelinedTransaction,
   recordEventOutcome,
-  sql,
   storePaymentEvent,
 } from '@antrean/db';
+import { sql } from 'kysely';
 import { allot, type StockMovement } from '@antrean/domain';
 import { testDatabase } from '@antrean/testing/vitest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

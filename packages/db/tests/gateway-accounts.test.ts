@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { type Database, type Kysely, migrateToLatest, openDatabase, sql } from '@antrean/db';
+import { type Database, type Kysely, migrateToLatest, openDatabase } from '@antrean/db';
+import { sql } from 'kysely';
 import { GATEWAY_ACCOUNTS } from '@antrean/domain';
 import type { TestDatabase } from '@antrean/testing';
 import { testDatabase } from '@antrean/testing/vitest';

@@ -9,9 +9,9 @@ import {
   openDatabase,
   recordRefundProgress,
   refundById,
-  sql,
   type Transaction,
 } from '@antrean/db';
+import { sql } from 'kysely';
 import {
   ATTEMPT_LIFECYCLE,
   type Lifecycle,

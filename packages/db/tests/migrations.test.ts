@@ -6,9 +6,9 @@ import {
   migrationNeedsStop,
   openDatabase,
   readOrders,
-  sql,
   unresolvedPaymentExceptions,
 } from '@antrean/db';
+import { sql } from 'kysely';
 import { emptyDatabase } from '@antrean/testing/vitest';
 import { expect, it } from 'vitest';
 

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-import { isDatabaseUnavailable, openDatabase, sql } from '@antrean/db';
+import { isDatabaseUnavailable, openDatabase } from '@antrean/db';
+import { sql } from 'kysely';
 import { postgresUrl } from '@antrean/testing/vitest';
 import { describe, expect, it, vi } from 'vitest';
 

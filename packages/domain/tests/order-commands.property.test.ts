@@ -136,7 +136,7 @@ class Shop {
         quantity: 1,
         reference: `DO-${n % 4}`,
         actor: 'admin',
-        reason: 'delivery',
+        reason: 'goods receipt',
       };
     }
     const order = about ?? picked(this.store.orders.values(), pick);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { instrument, json, make, refund, request, route, seen, serveTests, text } from './wire.ts';
+import { reference, json, make, refund, request, route, seen, serveTests, text } from './wire.ts';
 
 serveTests();
 
@@ -161,7 +161,7 @@ describe('a Midtrans payment', () => {
     const pending = json({ ...midtransPaid, transaction_status: 'pending', status_code: '201' });
     const cancelled = json({ ...midtransPaid, transaction_status: 'cancel' });
     const session = json({ error_messages: ['transaction in progress'] }, 400);
-    const close = () => g().close(instrument);
+    const close = () => g().close(reference);
     route({
       'POST /snap/': session,
       'GET /v2/a-1/': [pending, cancelled],

@@ -5,7 +5,7 @@ import {
   elsewhere,
   everything,
   expectNoKey,
-  instrument,
+  reference,
   json,
   keys,
   make,
@@ -150,8 +150,8 @@ describe.each(names)('%s', (name) => {
     const g = make(name, { rateLimiter });
     expect(await g.create(request('a-1'), 'routine')).toEqual({ kind: 'not_sent', code: 'rate_limited' });
     expect(await g.refund(refund)).toEqual({ kind: 'not_sent', code: 'rate_limited' });
-    expect(await g.status(instrument, 'webhook')).toEqual({ kind: 'unknown', code: 'rate_limited' });
-    expect(await g.close(instrument)).toEqual({ kind: 'unknown', code: 'rate_limited' });
+    expect(await g.status(reference, 'webhook')).toEqual({ kind: 'unknown', code: 'rate_limited' });
+    expect(await g.close(reference)).toEqual({ kind: 'unknown', code: 'rate_limited' });
     expect(await g.refundStatus(refund)).toEqual({ kind: 'unknown', code: 'rate_limited' });
     expect(asked).toContainEqual({
       gateway: name,
@@ -170,7 +170,7 @@ describe.each(names)('%s', (name) => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     let asked: ReturnType<PaymentGateway['status']>;
     try {
-      asked = make(name, { rateLimiter, timeoutMs: 500 }).status(instrument);
+      asked = make(name, { rateLimiter, timeoutMs: 500 }).status(reference);
       // A timeout that started before the permit would have ended by now.
       await vi.advanceTimersByTimeAsync(60_000);
     } finally {
@@ -192,8 +192,8 @@ describe.each(names)('%s', (name) => {
       expect(await g.refundStatus({ ...refund, refundId: id })).toMatchObject({ kind: 'unknown' });
     }
     for (const id of ['../../etc', 'A/1?x=1#y', '', '.', '..']) {
-      expect(await g.status({ ...instrument, transactionId: id })).toMatchObject({ kind: 'unknown' });
-      expect(await g.close({ ...instrument, gatewayRef: id })).toMatchObject({ kind: 'unknown' });
+      expect(await g.status({ ...reference, transactionId: id })).toMatchObject({ kind: 'unknown' });
+      expect(await g.close({ ...reference, gatewayRef: id })).toMatchObject({ kind: 'unknown' });
       expect(await g.refund({ ...refund, transactionId: id })).toMatchObject({ kind: 'refused' });
     }
     expect(await g.refund({ ...refund, amountRupiah: 150_001 })).toMatchObject({ kind: 'refused' });
@@ -220,7 +220,7 @@ describe.each(names)('%s', (name) => {
     };
     const apiCalls: GatewayApiCall[] = [];
     answerAll(json({ ...personal, status_code: '200', status: 'PAID', order_id: 'a-1', amount: 150_000 }));
-    await make(name, { audit: async (e) => void apiCalls.push(e) }).status(instrument);
+    await make(name, { audit: async (e) => void apiCalls.push(e) }).status(reference);
     expect(apiCalls).toEqual([
       {
         gateway: name,
@@ -235,14 +235,14 @@ describe.each(names)('%s', (name) => {
     expect(JSON.stringify(apiCalls)).not.toMatch(/budi|0812|3456|8123|4811|fff|pay\.example|tok-en|melati/i);
 
     answerAll(json(Array.from({ length: 500 }, () => ({ id: 'x'.repeat(190), order_id: 'y'.repeat(190) }))));
-    await make(name, { audit: async (e) => void apiCalls.push(e) }).status(instrument);
+    await make(name, { audit: async (e) => void apiCalls.push(e) }).status(reference);
     expect(JSON.stringify(apiCalls[1]?.body).length).toBeLessThan(16_384);
   });
 
   it('returns the answer even when it cannot be logged', async () => {
     answerAll(json({ status_code: '404' }));
     const audit = () => Promise.reject(new Error('PostgreSQL is unreachable'));
-    expect((await make(name, { audit }).status(instrument)).kind).toBe(
+    expect((await make(name, { audit }).status(reference)).kind).toBe(
       name === 'midtrans' ? 'not_started' : 'unknown',
     );
   });

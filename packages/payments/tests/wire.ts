@@ -108,9 +108,9 @@ export const request = (attemptId: string) => ({
   customer,
   description: 'Pesanan',
 });
-export const instrument = { attemptId: 'a-1', gatewayRef: 'ref-1' };
+export const reference = { attemptId: 'a-1', gatewayRef: 'ref-1' };
 export const refund = {
-  ...instrument,
+  ...reference,
   refundId: 'rf-1',
   amountRupiah: 50_000,
   paidRupiah: 150_000,
@@ -119,9 +119,9 @@ export const refund = {
 export const range = { from: new Date('2026-01-15T00:00:00Z'), to: new Date('2026-01-16T00:00:00Z') };
 export const everything = (g: PaymentGateway) => ({
   create: () => g.create(request('a-1')),
-  status: () => g.status(instrument),
+  status: () => g.status(reference),
   statusWithoutRef: () => g.status({ attemptId: 'a-1' }),
-  close: () => g.close(instrument),
+  close: () => g.close(reference),
   refund: () => g.refund(refund),
   refundStatus: () => g.refundStatus(refund),
   listPaid: () => g.listPaid(range),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
-  instrument,
+  reference,
   json,
   keys,
   make,
@@ -31,7 +31,7 @@ const invoice = {
 };
 
 describe('a Xendit payment', () => {
-  const status = (q: { gatewayRef?: string } = instrument) =>
+  const status = (q: { gatewayRef?: string } = reference) =>
     make('xendit').status({ attemptId: 'a-1', ...q });
 
   it('is paid with the fields that the SDK drops, although its decoder rejects an invoice without arrays', async () => {
@@ -115,7 +115,7 @@ describe('a Xendit payment', () => {
 
   it('that cannot be expired is read again', async () => {
     const gone = json({ error_code: 'INVOICE_NOT_FOUND_ERROR', message: 'Could not find' }, 404);
-    const close = () => make('xendit').close(instrument);
+    const close = () => make('xendit').close(reference);
     route({ 'POST /invoices/ref-1/expire': gone, 'GET /v2/': json(invoice) });
     expect(await close()).toEqual({ kind: 'paid' });
     route({ 'POST /invoices/ref-1/expire': gone, 'GET /v2/': json({ ...invoice, status: 'PENDING' }) });

@@ -12,6 +12,9 @@ export { waitingJobIds, waitingJobs } from './jobs.ts';
 export { eventually } from './eventually.ts';
 export { seededRandom } from './seeded-random.ts';
 
+/** SQL of a test's own. Apps have the queries of @antrean/db only. */
+export { sql } from 'kysely';
+
 // Processes.
 export {
   type AppProcess,

@@ -40,7 +40,7 @@ interface Followed {
   linkAfterMs: number | null;
   linkFrom: string | undefined;
   /** The order was shown as reserved, with a pending payment and other payment methods. */
-  wasSeenComing: boolean;
+  wasSeenPending: boolean;
   /** The order was shown as reserved, with neither a link nor a pending payment. */
   wasLeftUntold: boolean;
 }
@@ -76,7 +76,7 @@ async function run(
   const failed = steady.filter(({ linkAfterMs }) => linkAfterMs === null).length;
   const burstFailed = paced.filter(({ linkAfterMs }) => linkAfterMs === null).length;
   const leftUntold = paced.filter(({ wasLeftUntold }) => wasLeftUntold).length;
-  const ordersSeenComing = paced.filter(({ wasSeenComing }) => wasSeenComing).length;
+  const ordersSeenComing = paced.filter(({ wasSeenPending }) => wasSeenPending).length;
   return {
     summary: [
       `${steady.length} orders at ${ORDERS_PER_SECOND} a second, ${(createdByXendit * 100).toFixed(2)} % of them with a link of Xendit`,
@@ -152,7 +152,7 @@ async function placeAndFollow(
   const followed: Followed = {
     linkAfterMs: null,
     linkFrom: undefined,
-    wasSeenComing: false,
+    wasSeenPending: false,
     wasLeftUntold: false,
   };
   while (performance.now() - acceptedAt < limitMs) {
@@ -164,7 +164,7 @@ async function placeAndFollow(
     }
     if (status === 'reserved' || status === 'awaiting_payment') {
       const isComing = payment?.state === 'pending' && (payment.alternatives ?? []).length > 0;
-      if (isComing) followed.wasSeenComing = true;
+      if (isComing) followed.wasSeenPending = true;
       else followed.wasLeftUntold = true;
     } else if (status !== 'queued') return followed;
     await delay(lookEveryMs);

@@ -1,4 +1,5 @@
 // A process that works the orders of a benchmark. Arguments: mode, DATABASE_URL, REDIS_URL.
+import { pingDatabase } from '@antrean/db';
 import { type AcceptedOrder, startWorkers } from '@antrean/queue';
 import { openBlockingRedis } from '@antrean/redis';
 import {
@@ -34,7 +35,7 @@ function countFailure(error: Error): void {
 
 /** The production code. The jobs that follow are not processed. */
 async function startFull(): Promise<() => Promise<OrderReport>> {
-  const probe = () => deps.db.selectNoFrom((eb) => eb.lit(1).as('one')).execute();
+  const probe = () => pingDatabase(deps.db);
   const gate = new DatabaseGate({ probe, log: deps.log });
   const reservations = batchReservations(deps, gate, { maxBatchSize: config.RESERVE_BATCH_SIZE });
   const workers = await startWorkers({

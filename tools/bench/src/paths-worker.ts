@@ -8,11 +8,10 @@ import {
   openPaymentEvents,
   readOrders,
   recordEventOutcome,
-  sql,
   storePaymentEvent,
 } from '@antrean/db';
 import { applyOrderCommands, createHandlers, reserveOrders } from '@antrean/worker';
-import { aBuyer, anAcceptedOrder, anOrder } from '@antrean/testing';
+import { aBuyer, anAcceptedOrder, anOrder, sql } from '@antrean/testing';
 import { openDependencies } from './dependencies.ts';
 import { serve } from './processes.ts';
 import { skuOf } from './shop.ts';
@@ -79,8 +78,8 @@ async function goEveryWay(): Promise<void> {
     }),
   ];
   await applyOrderCommands(db, changes);
-  const delivery = { sku: skuOf(0), quantity: 1, reference: randomUUID(), actor: 'bench', reason: 'bench' };
-  await applyOrderCommands(db, [{ kind: 'receive', ...delivery }]);
+  const goods = { sku: skuOf(0), quantity: 1, reference: randomUUID(), actor: 'bench', reason: 'bench' };
+  await applyOrderCommands(db, [{ kind: 'receive', ...goods }]);
   for (const orderId of ids.slice(EACH, 2 * EACH)) {
     const cancel = { orderId, requestId: 'bench', requestedBy: 'customer' } as const;
     await handlers['cancel-order'](cancel, { jobId: `cancel-${orderId}`, attempt: 1 });

@@ -286,7 +286,7 @@ async function main(): Promise<void> {
   const key = kept('demo-key', 'sk_demo_');
   const stores = { REDIS_URL: redisUrl, DATABASE_URL: databaseUrl };
   await step('database migrated, demo catalogue, demo key', async () => {
-    const app = startApp('prepare', 'apps/admin/src/release/migrate-and-seed.ts', {
+    const app = startApp('release', 'apps/admin/src/release/migrate-and-seed.ts', {
       ...stores,
       DEMO_STOREFRONT_KEY: key,
     });

@@ -45,7 +45,14 @@ it('a late payment gets stock that another order of the round released, and only
 
 it('a late payment gets goods received in the same round', () => {
   const receive: OrderCommand = {
-    ...{ kind: 'receive', sku: 'KOPI', quantity: 2, reference: 'DO-1', actor: 'admin', reason: 'delivery' },
+    ...{
+      kind: 'receive',
+      sku: 'KOPI',
+      quantity: 2,
+      reference: 'DO-1',
+      actor: 'admin',
+      reason: 'goods receipt',
+    },
   };
   expect(run(loaded([expired('b')]), [receive, receive, pay('b')]).outcomes).toEqual([
     'received',

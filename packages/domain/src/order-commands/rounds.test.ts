@@ -7,7 +7,14 @@ const ship = (orderId: string): OrderCommand => ({
 });
 const voided = (orderId: string): OrderCommand => ({ kind: 'void', orderId, actor: 'admin', reason: 'gone' });
 const receive: OrderCommand = {
-  ...{ kind: 'receive', sku: 'KOPI', quantity: 1, reference: 'DO-1', actor: 'admin', reason: 'delivery' },
+  ...{
+    kind: 'receive',
+    sku: 'KOPI',
+    quantity: 1,
+    reference: 'DO-1',
+    actor: 'admin',
+    reason: 'goods receipt',
+  },
 };
 
 it('a batch without commands about returned money is one round', () => {

@@ -90,7 +90,14 @@ describe('the quota of a sale and a buyer’s allowance', () => {
 
 describe('a goods receipt', () => {
   const receive = (on: SharedStock, sku = 'KOPI', reference = 'DO-2') =>
-    receiveGoods(on, { kind: 'receive', sku, quantity: 4, reference, actor: 'admin', reason: 'delivery' });
+    receiveGoods(on, {
+      kind: 'receive',
+      sku,
+      quantity: 4,
+      reference,
+      actor: 'admin',
+      reason: 'goods receipt',
+    });
 
   it('adds units to the shelf, once for its reference', () => {
     const on = sharedStock();
@@ -106,7 +113,7 @@ describe('a goods receipt', () => {
           flashSaleItemId: null,
           buyerKeys: [],
         },
-        ...{ reference: 'DO-2', actor: 'admin', reason: 'delivery' },
+        ...{ reference: 'DO-2', actor: 'admin', reason: 'goods receipt' },
       },
     ]);
     on.move(effects.stockMovements ?? []);

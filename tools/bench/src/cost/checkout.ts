@@ -1,6 +1,7 @@
 import type * as Db from '@antrean/db';
 import type { AcceptedOrder } from '@antrean/queue';
 import type { Redis, Scope } from '@antrean/redis';
+import { sql } from '@antrean/testing';
 
 interface NewProduct {
   sku: string;
@@ -43,7 +44,7 @@ export interface Checkout {
 
 /** Calls packages/db for a measurement; commit 23ab6f9 has the same signatures. */
 export function throughDb(
-  db: Pick<typeof Db, 'addProducts' | 'migrateToLatest' | 'openDatabase' | 'sql'>,
+  db: Pick<typeof Db, 'addProducts' | 'migrateToLatest' | 'openDatabase'>,
 ): Pick<Checkout, 'migrate' | 'addProducts' | 'query'> {
   return {
     migrate: (url) => db.migrateToLatest(url),
@@ -54,7 +55,7 @@ export function throughDb(
     },
     async query<T>(url: string, statement: string) {
       const database = db.openDatabase({ url, maxConnections: 1, limits: false });
-      const { rows } = await db.sql.raw<T>(statement).execute(database);
+      const { rows } = await sql.raw<T>(statement).execute(database);
       await database.destroy();
       return rows;
     },
