@@ -1,4 +1,4 @@
-import { anOrder, aProduct, NOWHERE, processOf, runNode, startShop } from '@antrean/testing';
+import { anOrder, aProduct, GATEWAY_SECRETS, NOWHERE, processOf, runNode, startShop } from '@antrean/testing';
 import { stores } from '@antrean/testing/vitest';
 import { describe, expect, it, vi } from 'vitest';
 import { openShop, workerProcess } from './shop.ts';
@@ -26,9 +26,8 @@ describe('the processes', () => {
   ] as const)(
     '%s refuses to start with a bad configuration and names every bad value',
     async (app, overrides, names) => {
-      const shop = { MIDTRANS_SERVER_KEY: 'key', XENDIT_SECRET_KEY: 'key', XENDIT_CALLBACK_TOKEN: 'token' };
       const env = {
-        ...shop,
+        ...GATEWAY_SECRETS,
         STATUS_TOKEN_SECRET: 'x'.repeat(40),
         PUBLIC_URL: NOWHERE,
         BANK_ACCOUNTS: 'BCA:1234:Toko',

@@ -1,3 +1,4 @@
+import { GATEWAY_SECRETS } from '@antrean/testing';
 import { describe, expect, it } from 'vitest';
 import { readConfig } from './config.ts';
 
@@ -12,6 +13,7 @@ describe('the secrets of webhooks', () => {
   it('may be several at once', () => {
     const config = readConfig({
       ...env,
+      ...GATEWAY_SECRETS,
       MIDTRANS_SERVER_KEY: 'no longer a signature key',
       MIDTRANS_SIGNATURE_KEYS: 'old,new',
       XENDIT_CALLBACK_TOKEN: 'first',
@@ -22,7 +24,10 @@ describe('the secrets of webhooks', () => {
   });
 
   it('of Midtrans default to its server key', () => {
-    const config = readConfig({ ...env, MIDTRANS_SERVER_KEY: 'key', XENDIT_CALLBACK_TOKENS: 'one' });
+    const config = readConfig({
+      ...{ ...env, ...GATEWAY_SECRETS },
+      ...{ MIDTRANS_SERVER_KEY: 'key', XENDIT_CALLBACK_TOKENS: 'one', XENDIT_CALLBACK_TOKEN: undefined },
+    });
     expect(config.webhookSecrets.get('midtrans')).toEqual(['key']);
     expect(config.webhookSecrets.get('xendit')).toEqual(['one']);
   });
@@ -34,7 +39,7 @@ describe('the secrets of webhooks', () => {
   });
 
   it.each(['', ',', 'old,', 'old,,new', 'old, new'])('are invalid as the list %o', (text) => {
-    const given = { ...env, MIDTRANS_SERVER_KEY: 'key', XENDIT_CALLBACK_TOKEN: 'one' };
+    const given = { ...env, ...GATEWAY_SECRETS };
     expect(() => readConfig({ ...given, MIDTRANS_SIGNATURE_KEYS: text })).toThrow(/MIDTRANS_SIGNATURE_KEYS/);
     expect(() => readConfig({ ...given, XENDIT_CALLBACK_TOKENS: text })).toThrow(/XENDIT_CALLBACK_TOKENS/);
   });

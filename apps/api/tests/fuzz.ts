@@ -4,7 +4,7 @@ import http from 'node:http';
 import net from 'node:net';
 import type { Product, ProductQuery } from '@antrean/db';
 import fc from 'fast-check';
-import { ORIGIN } from '@antrean/testing';
+import { GATEWAY_SECRETS, ORIGIN } from '@antrean/testing';
 import { redisUrl } from '@antrean/testing/vitest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PROBLEMS } from '../src/problem-codes.ts';
@@ -519,7 +519,7 @@ function anyHeaders(): fc.Arbitrary<Record<string, string>> {
       'idempotency-key': odd(fc.oneof(fc.uuid(), fc.constantFrom('a', 'b'))),
       origin: odd(fc.constantFrom(ORIGIN, 'null', 'https://else.test', undefined)),
       'accept-language': odd(fc.constantFrom('en', 'id;q=0.5,en;q=0.9', undefined)),
-      'x-callback-token': odd(fc.constantFrom('callback-token', undefined)),
+      'x-callback-token': odd(fc.constantFrom(GATEWAY_SECRETS.XENDIT_CALLBACK_TOKEN, undefined)),
       'if-none-match': odd(fc.constantFrom('*', '"x"', undefined)),
       'last-event-id': odd(fc.constantFrom('1', undefined)),
       'x-forwarded-for': odd(fc.constantFrom('10.0.0.1', '::1, no-address', undefined)),

@@ -1,11 +1,54 @@
 // The simulated gateways, moved as by customers, banks and faults. The simulator's README describes its control API.
+import type { OnlineGateway } from '@antrean/domain';
+
+/** The names of a gateway's environment variables. */
+interface GatewayVariables {
+  /** Of each secret, with the beginning that the gateway gives to such secrets. */
+  readonly secrets: Readonly<Record<string, string>>;
+  /** The address at which the worker calls it. */
+  readonly baseUrl: string;
+  /** The address to which the simulator sends its webhooks. */
+  readonly webhookUrl: string;
+}
+
+/** What a shop sets that uses the simulator: the launcher and `startShop` derive their environment from this table. */
+const VARIABLES = {
+  midtrans: {
+    secrets: { MIDTRANS_SERVER_KEY: 'SB-Mid-server-' },
+    baseUrl: 'MIDTRANS_BASE_URL',
+    webhookUrl: 'MIDTRANS_WEBHOOK_URL',
+  },
+  xendit: {
+    secrets: { XENDIT_SECRET_KEY: 'xnd_development_', XENDIT_CALLBACK_TOKEN: '' },
+    baseUrl: 'XENDIT_BASE_URL',
+    webhookUrl: 'XENDIT_WEBHOOK_URL',
+  },
+} as const satisfies Readonly<Record<OnlineGateway, GatewayVariables>>;
+
+type Variables = typeof VARIABLES;
+type SecretName = { [G in keyof Variables]: keyof Variables[G]['secrets'] }[keyof Variables];
+type SecretsByName = Readonly<Record<SecretName, string>>;
+
+const GATEWAYS = Object.entries<GatewayVariables>(VARIABLES);
+
+/** The secrets of all gateways, each made from its name and its beginning. */
+export function gatewaySecrets(make: (name: string, beginning: string) => string): SecretsByName {
+  const secrets = GATEWAYS.flatMap(([, variables]) => Object.entries(variables.secrets));
+  return Object.fromEntries(
+    secrets.map(([name, beginning]) => [name, make(name, beginning)]),
+  ) as SecretsByName;
+}
+
+/** Has workers call the simulator at this address. */
+export const gatewayBaseUrls = (simulatorUrl: string): Readonly<Record<string, string>> =>
+  Object.fromEntries(GATEWAYS.map(([, { baseUrl }]) => [baseUrl, simulatorUrl]));
+
+/** Has the simulator send webhooks to the routes below this address, as the API's `/v1/webhooks`. */
+export const gatewayWebhookUrls = (webhooksUrl: string): Readonly<Record<string, string>> =>
+  Object.fromEntries(GATEWAYS.map(([gateway, { webhookUrl }]) => [webhookUrl, `${webhooksUrl}/${gateway}`]));
 
 /** Secrets that the simulator and the apps share. */
-export const GATEWAY_SECRETS = {
-  MIDTRANS_SERVER_KEY: 'SB-Mid-server-test',
-  XENDIT_SECRET_KEY: 'xnd_development_test',
-  XENDIT_CALLBACK_TOKEN: 'callback-token',
-} as const;
+export const GATEWAY_SECRETS = gatewaySecrets((name, beginning) => `${beginning}${name.toLowerCase()}`);
 
 interface LedgerRow {
   orderId: string;

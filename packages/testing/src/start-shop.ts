@@ -11,7 +11,7 @@ import {
 } from '@antrean/redis';
 import { aStorefrontKey, ORIGIN, PUBLISHABLE } from './builders.ts';
 import { eventually } from './eventually.ts';
-import { createGatewayControl, GATEWAY_SECRETS } from './gateways.ts';
+import { createGatewayControl, GATEWAY_SECRETS, gatewayBaseUrls, gatewayWebhookUrls } from './gateways.ts';
 import type { Env, RunningApp, StartApp } from './processes.ts';
 import { watchSockets } from './open-sockets.ts';
 import { createStorefront } from './storefront.ts';
@@ -47,7 +47,7 @@ export interface ShopOptions<A extends RunningApp> {
   products?: readonly SeedProduct[];
   /** The limits of the storefront `toko`, if not the usual ones. */
   limits?: StorefrontLimits;
-  /** The base URL of the gateways' webhooks (`/midtrans`, `/xendit`); by default the API's. */
+  /** The base URL of the gateways' webhooks (`/midtrans` and so on); by default the API's. */
   webhooksTo?: string;
 }
 
@@ -155,12 +155,9 @@ export async function startShop<A extends RunningApp>({
     const simulator =
       apps.simulator === undefined
         ? undefined
-        : await startAs('simulator', apps.simulator, {
-            MIDTRANS_WEBHOOK_URL: `${webhooks}/midtrans`,
-            XENDIT_WEBHOOK_URL: `${webhooks}/xendit`,
-          });
+        : await startAs('simulator', apps.simulator, gatewayWebhookUrls(webhooks));
     const gatewayUrl = simulator?.url ?? NOWHERE;
-    env = { MIDTRANS_BASE_URL: gatewayUrl, XENDIT_BASE_URL: gatewayUrl, ...env };
+    env = { ...gatewayBaseUrls(gatewayUrl), ...env };
     const beside: Record<string, A> = {};
     for (const [name, app] of Object.entries(apps.beside ?? {})) beside[name] = await startAs(name, app);
     const workers: A[] = [];

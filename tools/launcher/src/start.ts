@@ -11,6 +11,9 @@ import pretty from 'pino-pretty';
 import { claimInstance, leaveInstance, localDirectory, publishAddresses } from './instance.ts';
 import {
   freePort,
+  gatewayBaseUrls,
+  gatewaySecrets,
+  gatewayWebhookUrls,
   guard,
   processIdentity,
   release,
@@ -296,11 +299,8 @@ async function main(): Promise<void> {
     if (app.ended !== 'exit code 0') assertAlive(app);
   });
 
-  const keys = {
-    MIDTRANS_SERVER_KEY: kept('midtrans-server-key', 'SB-Mid-server-'),
-    XENDIT_SECRET_KEY: kept('xendit-secret-key', 'xnd_development_'),
-    XENDIT_CALLBACK_TOKEN: kept('xendit-callback-token'),
-  };
+  // Kept as `midtrans-server-key` and so on.
+  const keys = gatewaySecrets((name, beginning) => kept(name.toLowerCase().replaceAll('_', '-'), beginning));
   const api = await step('API', () =>
     startOnFreePort('api', 'apps/api/src/main.ts', {
       preferred: 3000,
@@ -321,9 +321,8 @@ async function main(): Promise<void> {
       health: '/health/live',
       env: (port) => ({
         ...keys,
+        ...gatewayWebhookUrls(`${api}/v1/webhooks`),
         SIMULATOR_PORT: `${port}`,
-        MIDTRANS_WEBHOOK_URL: `${api}/v1/webhooks/midtrans`,
-        XENDIT_WEBHOOK_URL: `${api}/v1/webhooks/xendit`,
       }),
     }),
   );
@@ -333,11 +332,10 @@ async function main(): Promise<void> {
       health: '/health/ready',
       env: (port) => ({
         ...keys,
+        ...gatewayBaseUrls(simulator),
         ...stores,
         WORKER_HEALTH_PORT: `${port}`,
         BANK_ACCOUNTS: 'BCA:1234567890:PT Toko Antrean',
-        MIDTRANS_BASE_URL: simulator,
-        XENDIT_BASE_URL: simulator,
       }),
     }),
   );

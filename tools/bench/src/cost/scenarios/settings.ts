@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import path from 'node:path';
 import type { AcceptedOrder } from '@antrean/queue';
+import { GATEWAY_SECRETS, NOWHERE } from '@antrean/testing';
+import { gatewayWebhookUrls } from '@antrean/testing/services';
 import type { Environment } from '../../environment.ts';
 import type { Checkout } from '../checkout.ts';
 import { type MeasuredProcess, startMeasured } from '../measured-process.ts';
@@ -23,12 +25,6 @@ export const COMMON = {
   stats: false,
 };
 
-const SECRETS = {
-  MIDTRANS_SERVER_KEY: 'SB-Mid-server-bench',
-  XENDIT_SECRET_KEY: 'xnd_development_bench',
-  XENDIT_CALLBACK_TOKEN: 'callback-token-of-the-bench',
-};
-const NOWHERE = 'http://127.0.0.1:9';
 export const NO_DATABASE = 'postgres://127.0.0.1:9/none';
 
 async function freePort(): Promise<number> {
@@ -49,7 +45,7 @@ export async function startApi(
   const port = await freePort();
   const secret = randomBytes(32).toString('hex');
   const env = {
-    ...SECRETS,
+    ...GATEWAY_SECRETS,
     ...{ LOG_LEVEL: 'info', DATABASE_URL: o.databaseUrl, REDIS_URL: o.redisUrl, API_PORT: `${port}` },
     ...{ PUBLIC_URL: `http://127.0.0.1:${port}`, STATUS_TOKEN_SECRET: secret },
     REQUESTS_PER_ADDRESS_PER_MINUTE: '1000000',
@@ -88,7 +84,8 @@ export async function startWorker(
     return startMeasured(file(checkout.files.orderWorker), { args, env: reserving, execArgv });
   }
   const env = {
-    ...{ ...SECRETS, ...reserving, LOG_LEVEL: 'info', DATABASE_URL: o.databaseUrl, REDIS_URL: o.redisUrl },
+    ...{ ...GATEWAY_SECRETS, ...reserving },
+    ...{ LOG_LEVEL: 'info', DATABASE_URL: o.databaseUrl, REDIS_URL: o.redisUrl },
     ...{ WORKER_HEALTH_PORT: '0', BANK_ACCOUNTS: 'BCA:1234567890:Bench', ...o.env },
   };
   return startMeasured(file(checkout.files.worker), { env, execArgv, isApp: true });
@@ -98,8 +95,9 @@ export async function startWorker(
 export async function startSimulator({ checkout }: Pick<Stores, 'checkout'>) {
   const port = await freePort();
   const env = {
-    ...{ ...SECRETS, SIMULATOR_PORT: `${port}` },
-    ...{ MIDTRANS_WEBHOOK_URL: NOWHERE, XENDIT_WEBHOOK_URL: NOWHERE },
+    ...GATEWAY_SECRETS,
+    ...gatewayWebhookUrls(NOWHERE),
+    SIMULATOR_PORT: `${port}`,
   };
   const file = path.join(checkout.root, checkout.files.simulator);
   const simulator = await startMeasured(file, { env, isApp: true });

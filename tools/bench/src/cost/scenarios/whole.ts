@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { gatewayBaseUrls } from '@antrean/testing/services';
 import { cpuOf, cpuPerOrder, rounded } from '../cpu.ts';
 import { ordersOf } from '../orders.ts';
 import {
@@ -39,7 +40,7 @@ export const whole: Scenario<typeof options> = {
       simulator === undefined
         ? {}
         : {
-            ...{ MIDTRANS_BASE_URL: simulator.url, XENDIT_BASE_URL: simulator.url },
+            ...gatewayBaseUrls(simulator.url),
             ...{ MIDTRANS_CALLS_PER_MINUTE: '1000000', XENDIT_CALLS_PER_MINUTE: '1000000' },
           };
     const ofWorker = { databaseUrl: database.url, redisUrl, isWhole: true, env };
