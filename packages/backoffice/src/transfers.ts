@@ -1,5 +1,5 @@
 import { attemptById, attemptOfTransferLine, type OpenTransfer, openTransfers } from '@antrean/db';
-import type { PaymentOutcome } from '@antrean/domain';
+import { methodOf, type PaymentOutcome } from '@antrean/domain';
 import { z } from 'zod';
 import { type CommandRequest, isUnanswered, runJob, type Unanswered } from './command.ts';
 import type { BackofficeContext } from './context.ts';
@@ -40,7 +40,8 @@ export async function confirmTransfer(
   const { db } = context;
   const { attemptId, amountRupiah, bankReference } = input;
   const attempt = await attemptById(db, attemptId);
-  if (attempt?.gateway !== 'bank_transfer') return { kind: 'unknown_transfer' };
+  if (attempt === undefined || methodOf(attempt.gateway) !== 'bank_transfer')
+    return { kind: 'unknown_transfer' };
   const answer = await runJob(context, request, {
     job: 'confirm-transfer',
     asked: input,
@@ -74,7 +75,8 @@ export async function rejectTransfer(
   input: z.output<typeof rejectTransferInput>,
 ): Promise<RejectTransferAnswer> {
   const attempt = await attemptById(context.db, input.attemptId);
-  if (attempt?.gateway !== 'bank_transfer') return { kind: 'unknown_transfer' };
+  if (attempt === undefined || methodOf(attempt.gateway) !== 'bank_transfer')
+    return { kind: 'unknown_transfer' };
   const answer = await runJob(context, request, {
     job: 'reject-transfer',
     asked: input,

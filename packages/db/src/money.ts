@@ -1,5 +1,5 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
-import type { MoneyMovement } from '@antrean/domain';
+import { type MoneyMovement, TRANSFER_GATEWAYS } from '@antrean/domain';
 import type { Database } from './schema.ts';
 
 /**
@@ -84,7 +84,7 @@ export async function auditMoney(
       where r.state = 'succeeded' group by a.order_id
     ), came as (
       select a.order_id, sum(a.received_rupiah) as rupiah, sum(a.taken_back_rupiah) as taken_back,
-             max(a.amount_rupiah) filter (where a.outcome = 'paid' and a.gateway = 'bank_transfer') as by_transfer
+             max(a.amount_rupiah) filter (where a.outcome = 'paid' and a.gateway = any(${TRANSFER_GATEWAYS}::text[])) as by_transfer
       from scope join payment_attempts a using (order_id) where a.received_rupiah is not null group by a.order_id
     ), expected as (
       select o.id as order_id,

@@ -1,4 +1,5 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
+import { TRANSFER_GATEWAYS } from '@antrean/domain';
 import type { Database, TransferAccount } from './schema.ts';
 
 /** The ranges of transfer codes: three digits if they suffice, four in a sale. */
@@ -98,7 +99,7 @@ export async function attachProof(
     .updateTable('paymentAttempts')
     .set({ proofReference, updatedAt: new Date() })
     .where('id', '=', attemptId)
-    .where('gateway', '=', 'bank_transfer')
+    .where('gateway', 'in', TRANSFER_GATEWAYS)
     .where('state', '=', 'active')
     .where('proofReference', 'is', null)
     .executeTakeFirst();
@@ -127,7 +128,7 @@ export async function openTransfers(db: Kysely<Database>, limit: number): Promis
   const { rows } = await sql<OpenTransfer>`
     select id as attempt_id, amount_rupiah,
            (transfer_account->>'bank') || ' ' || (transfer_account->>'accountNumber') as account, proof_reference as proof, created_at as since
-    from payment_attempts where state = 'active' and gateway = 'bank_transfer'
+    from payment_attempts where state = 'active' and gateway = any(${TRANSFER_GATEWAYS}::text[])
     order by proof_reference is null, created_at limit ${limit}`.execute(db);
   return rows;
 }
@@ -143,13 +144,13 @@ export async function attemptOfTransferLine(
   const found = await db
     .selectFrom('paymentAttempts')
     .select('id')
-    .where('gateway', '=', 'bank_transfer')
+    .where('gateway', 'in', TRANSFER_GATEWAYS)
     .where('transactionId', '=', transactionId)
     .executeTakeFirst();
   if (found !== undefined) return found.id;
   const { rows } = await sql<{ subject: string }>`
     select subject from payment_exceptions
-    where gateway = 'bank_transfer' and right(subject, ${transactionId.length + 1}::int) = ${` ${transactionId}`} limit 1`.execute(
+    where gateway = any(${TRANSFER_GATEWAYS}::text[]) and right(subject, ${transactionId.length + 1}::int) = ${` ${transactionId}`} limit 1`.execute(
     db,
   );
   return rows[0]?.subject;

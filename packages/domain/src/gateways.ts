@@ -22,6 +22,8 @@ export type OnlineGateway = {
 
 export const GATEWAY_NAMES = Object.keys(GATEWAYS) as readonly GatewayName[];
 export const ONLINE_GATEWAYS = GATEWAY_NAMES.filter(isOnline);
+/** The gateways of bank transfers. */
+export const TRANSFER_GATEWAYS = GATEWAY_NAMES.filter((name) => methodOf(name) === 'bank_transfer');
 export const GATEWAY_ACCOUNTS = GATEWAY_NAMES.map(accountOf);
 
 function isOnline(name: GatewayName): name is OnlineGateway {

@@ -36,9 +36,11 @@ export {
 export {
   GATEWAY_ACCOUNTS,
   type GatewayName,
+  methodOf,
   ONLINE_GATEWAYS,
   type OnlineGateway,
   type PaymentMethod,
+  TRANSFER_GATEWAYS,
 } from './gateways.ts';
 
 // Refunds and payment exceptions.

@@ -1,5 +1,5 @@
 import { attemptById, attemptOfTransferLine } from '@antrean/db';
-import type { PaymentOutcome } from '@antrean/domain';
+import { methodOf, type PaymentOutcome } from '@antrean/domain';
 import type { JobPayload } from '@antrean/queue';
 import { outcomeKey } from '../command-outcomes.ts';
 import type { JobDependencies } from '../dependencies.ts';
@@ -15,7 +15,7 @@ export async function confirmTransfer(
 ): Promise<PaymentOutcome | 'line_used'> {
   const { attemptId, amountRupiah, bankReference: transactionId, requestedBy } = job;
   const attempt = await attemptById(deps.db, attemptId);
-  if (attempt?.gateway !== 'bank_transfer')
+  if (attempt === undefined || methodOf(attempt.gateway) !== 'bank_transfer')
     throw new Error(`Payment attempt ${attemptId} does not exist or is not a bank transfer.`);
   const entered = await attemptOfTransferLine(deps.db, transactionId);
   if (entered !== undefined && entered !== attemptId) {

@@ -1,5 +1,5 @@
 import { attemptById, endAttempts, type PaymentAttempt, readOrders, scheduleStatusCheck } from '@antrean/db';
-import { nextStatusCheckAt } from '@antrean/domain';
+import { methodOf, nextStatusCheckAt } from '@antrean/domain';
 import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
 import { applyPaymentStatus } from '../payments/apply-payment-status.ts';
@@ -23,7 +23,7 @@ export async function reconcilePayment(
   const attempt = await attemptById(deps.db, attemptId);
   if (attempt === undefined) return;
   // Bank transfers have no status calls; without this the attempt would be due every minute.
-  if (attempt.gateway === 'bank_transfer') return scheduleStatusCheck(deps.db, attempt, null);
+  if (methodOf(attempt.gateway) === 'bank_transfer') return scheduleStatusCheck(deps.db, attempt, null);
   try {
     if (attempt.state === 'active') await reconcileActive(deps, attempt);
     else await reconcileEnded(deps, attempt);

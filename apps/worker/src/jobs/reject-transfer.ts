@@ -1,4 +1,5 @@
 import { attemptById, dropProof, lockOrders, recordChange } from '@antrean/db';
+import { methodOf } from '@antrean/domain';
 import type { JobPayload } from '@antrean/queue';
 import { saveOutcomes, outcomeKey } from '../command-outcomes.ts';
 import type { JobDependencies } from '../dependencies.ts';
@@ -14,7 +15,7 @@ export async function rejectTransfer(
 ): Promise<'rejected' | 'not_awaited'> {
   const { attemptId, reason, requestedBy } = job;
   const attempt = await attemptById(deps.db, attemptId);
-  if (attempt?.gateway !== 'bank_transfer')
+  if (attempt === undefined || methodOf(attempt.gateway) !== 'bank_transfer')
     throw new Error(`Payment attempt ${attemptId} does not exist or is not a bank transfer.`);
   if (attempt.state !== 'active') return 'not_awaited';
   const why = { actor: requestedBy, reason: `transfer not found: ${reason}` };

@@ -11,6 +11,7 @@ import {
   type Transaction,
 } from '@antrean/db';
 import {
+  methodOf,
   nextStatusCheckAt,
   isLiveAttempt,
   ORDER_LIFECYCLE,
@@ -68,7 +69,8 @@ async function endClosed(
   if (proofReference !== null) return false;
   const ended = await endAttempts(trx, [id], 'closed', nextStatusCheckAt('closed', now));
   const restsUntil = new Date(now.getTime() + TRANSFER_AMOUNT_COOLDOWN_MS);
-  if (ended.length > 0 && gateway === 'bank_transfer') await freeTransferAmounts(trx, [id], restsUntil);
+  if (ended.length > 0 && methodOf(gateway) === 'bank_transfer')
+    await freeTransferAmounts(trx, [id], restsUntil);
   return ended.length > 0;
 }
 

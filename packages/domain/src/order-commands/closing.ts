@@ -1,3 +1,4 @@
+import { methodOf } from '../gateways.ts';
 import { mayStep } from '../lifecycle.ts';
 import { CLOSED_STATE, type ClosingReason } from '../order-lifecycle.ts';
 import { ATTEMPT_LIFECYCLE } from '../payment-attempt.ts';
@@ -30,7 +31,7 @@ export function closeOrder(draft: Draft, { closedAttemptId }: CommandOf<'close'>
 
 /** Whether a customer may have this attempt's link, at a gateway that can close it. */
 export function mustBeClosed({ state, gateway }: Pick<AttemptRow, 'state' | 'gateway'>): boolean {
-  return state === 'active' && gateway !== 'bank_transfer';
+  return state === 'active' && methodOf(gateway) !== 'bank_transfer';
 }
 
 /** Whether a proof of transfer waits for review. It stops the expiry of its order, but not a cancellation. */
@@ -40,7 +41,7 @@ export function awaitsReview(
 ): boolean {
   return (
     state === 'active' &&
-    gateway === 'bank_transfer' &&
+    methodOf(gateway) === 'bank_transfer' &&
     proofReference !== null &&
     closingReason === 'not_paid_in_time'
   );
@@ -48,7 +49,7 @@ export function awaitsReview(
 
 export function closeAttempt(draft: Draft, { id, gateway }: AttemptRow): void {
   draft.record('closedAttempts', id);
-  if (gateway === 'bank_transfer') draft.record('freedTransferAmounts', id);
+  if (methodOf(gateway) === 'bank_transfer') draft.record('freedTransferAmounts', id);
 }
 
 /** No customer has the link of an unfinished attempt, so it cannot be paid. */

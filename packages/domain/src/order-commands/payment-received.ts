@@ -1,3 +1,4 @@
+import { methodOf } from '../gateways.ts';
 import { REVERSAL_HOLD_MS } from '../order-lifecycle.ts';
 import { nextStatusCheckAt, type PaymentOutcome } from '../payment-attempt.ts';
 import { REFUNDED_AUTOMATICALLY } from '../payment-exception.ts';
@@ -42,7 +43,9 @@ function outcomeOf(draft: Draft, attempt: AttemptRow, received: ReceivedPayment)
     case 'awaiting_payment':
     case 'closing':
       // A bank transfer cannot be closed; another payment has replaced this one.
-      return attempt.gateway === 'bank_transfer' && attempt.state === 'closed' ? 'late_transfer' : 'paid';
+      return methodOf(attempt.gateway) === 'bank_transfer' && attempt.state === 'closed'
+        ? 'late_transfer'
+        : 'paid';
     case 'queued':
     case 'rejected':
       throw new Error(`Order ${orderId} is ${state} and has a payment attempt.`);
@@ -63,7 +66,7 @@ function bookReceipt(
   draft.record('paidAttempts', {
     ...{ id, transactionId, method, outcome, receivedRupiah: amountRupiah, paidAt, nextPollAt },
   });
-  if (attempt.gateway === 'bank_transfer') draft.record('freedTransferAmounts', id);
+  if (methodOf(attempt.gateway) === 'bank_transfer') draft.record('freedTransferAmounts', id);
   draft.book('payment', amountRupiah, { attempt, reference: id, actor });
   draft.bookFee(feeRupiah, { attempt, reference: id, actor });
 }
@@ -79,11 +82,12 @@ function markPaid(draft: Draft, attempt: AttemptRow, { mayReverse }: ReceivedPay
   draft.moveStock(state === 'expired' ? 'reinstate' : 'commit', why);
   const booking = { attempt, reference: attempt.id, actor: why.actor };
   draft.book('sale', total, booking);
-  if (attempt.gateway === 'bank_transfer') draft.book('transfer_code', attempt.amountRupiah - total, booking);
+  if (methodOf(attempt.gateway) === 'bank_transfer')
+    draft.book('transfer_code', attempt.amountRupiah - total, booking);
   for (const other of draft.aggregate.attempts) {
     if (other.id === attempt.id) continue;
     // A transfer cannot be closed; a later one opens an exception. A link must be closed at its gateway at once.
-    if (other.state === 'active' && other.gateway === 'bank_transfer') closeAttempt(draft, other);
+    if (other.state === 'active' && methodOf(other.gateway) === 'bank_transfer') closeAttempt(draft, other);
     else if (other.state === 'active') draft.record('statusChecks', other.id);
     else abandonIfUnfinished(draft, other);
   }
@@ -101,7 +105,9 @@ function openReceiptException(
   const { id, gateway } = attempt;
   const { amountRupiah, currency, mayReverse } = received;
   const isRefundedAutomatically =
-    draft.context.refundByItself && REFUNDED_AUTOMATICALLY.includes(outcome) && gateway !== 'bank_transfer';
+    draft.context.refundByItself &&
+    REFUNDED_AUTOMATICALLY.includes(outcome) &&
+    methodOf(gateway) !== 'bank_transfer';
   // Money that can still be reversed is refunded after that time.
   const dueAt = draft.after(mayReverse ? REVERSAL_HOLD_MS : 0);
   const refund = { id: `rf-${id}`, amountRupiah, reason: outcome, requestedBy: 'worker', dueAt };
@@ -124,7 +130,7 @@ function receiveRepeated(
   const { id, gateway, state, transactionId: entered } = attempt;
   if (state === 'reversed' || state === 'charged_back') reinstate(draft, attempt, outcome, received, actor);
   const { amountRupiah, transactionId } = received;
-  if (gateway !== 'bank_transfer' || transactionId === entered) return outcome;
+  if (methodOf(gateway) !== 'bank_transfer' || transactionId === entered) return outcome;
   // Another line of the bank statement. An attempt holds one payment, so an operator handles this one.
   draft.openException('second_payment', attempt, {
     ...{ subject: `${id} ${transactionId}`, amountRupiah },

@@ -1,3 +1,4 @@
+import { methodOf } from '../gateways.ts';
 import type { PaymentExceptionState } from '../payment-exception.ts';
 import type { CommandOf, CommandOutcomes } from './commands.ts';
 import type { Draft, Why } from './draft.ts';
@@ -47,7 +48,7 @@ export function newRefund(
   { id, amountRupiah, reason, requestedBy, dueAt }: Omit<NewRefund, 'attemptId' | 'state'>,
 ): NewRefund {
   draft.record('refundedTotals', { id: attemptId, rupiah: amountRupiah });
-  const isManual = gateway === 'bank_transfer';
+  const isManual = methodOf(gateway) === 'bank_transfer';
   return {
     ...{ id, attemptId, amountRupiah, reason, requestedBy },
     state: isManual ? 'manual_refund' : 'requested',
