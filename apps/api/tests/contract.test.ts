@@ -5,6 +5,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { Product } from '@antrean/db';
+import { GATEWAYS, webhookSecrets } from '@antrean/payments';
 import { setSwitch, AvailabilitySnapshots, type Switch } from '@antrean/redis';
 import { GATEWAY_SECRETS, ORIGIN } from '@antrean/testing';
 import { redisUrl } from '@antrean/testing/vitest';
@@ -25,6 +26,16 @@ const APPS = {
   full: { MAX_WAITING_ORDERS: '1', MAX_STREAMS: '1' },
 } as const;
 type AppName = keyof typeof APPS;
+
+/** For each webhook the headers that authenticate it, none where its body is signed. */
+const WEBHOOK_HEADERS: Readonly<Record<string, Readonly<Record<string, string>>>> = Object.fromEntries(
+  [...webhookSecrets.parse(GATEWAY_SECRETS)].flatMap(([gateway, [secret = '']]) => {
+    const webhook = GATEWAYS[gateway].webhooks?.document;
+    if (webhook === undefined) return [];
+    const headers = Object.values(webhook.security).map(({ name }) => [name, secret]);
+    return [[webhook.operationId, Object.fromEntries(headers)]];
+  }),
+);
 
 const KOPI: Product = {
   id: 1,
@@ -124,9 +135,7 @@ async function ask(operationId: string, given: Ask = {}) {
     ...(operation.security?.some((scheme) => 'secretKey' in scheme) === true
       ? { authorization: `Bearer ${current.keys.secret}` }
       : {}),
-    ...(operationId === 'receiveXenditEvent'
-      ? { 'x-callback-token': GATEWAY_SECRETS.XENDIT_CALLBACK_TOKEN }
-      : {}),
+    ...WEBHOOK_HEADERS[operationId],
     ...(operationId === 'placeOrder' ? { 'idempotency-key': randomUUID() } : {}),
     ...given.headers,
   };
@@ -207,8 +216,7 @@ describe('the API answers as its document says', () => {
     expect((await well('isLive')).status).toBe(200);
     expect((await well('isReady')).status).toBe(200);
     expect((await well('listPaymentMethods')).status).toBe(200);
-    expect((await well('receiveMidtransNotification')).status).toBe(200);
-    expect((await well('receiveXenditEvent')).status).toBe(200);
+    for (const id of Object.keys(WEBHOOK_HEADERS)) expect((await well(id)).status).toBe(200);
 
     for (const id of ['listProducts', 'readProduct']) {
       const first = await well(id);
@@ -271,8 +279,9 @@ describe('the API answers as its document says', () => {
       const id = operation.operationId;
       const may = (code: ProblemCode) => codes.some((each) => each.code === code);
       if (may('unauthorized')) {
+        const wrong = Object.keys(WEBHOOK_HEADERS[id] ?? {}).map((name) => [name, 'wrong']);
         await refused('unauthorized', id, {
-          headers: { authorization: undefined, 'x-callback-token': 'wrong' },
+          headers: { authorization: undefined, ...Object.fromEntries(wrong) },
           ...(id === 'receiveMidtransNotification' ? { body: { ...signed({}), signature_key: 'ab' } } : {}),
         });
       }
