@@ -13,9 +13,10 @@ const LONGEST_RETRY_SECONDS = 600;
 
 /**
  * Writes the status record and adds the job `reserve-order`. For a key that was used before, it answers the order of
- * that key and its present state (`isReplay`). Throws the {@link Problem} that refuses the order.
+ * that key and its present state (`isReplay`). Throws or rejects with the {@link Problem} that refuses
+ * the order.
  */
-export async function acceptOrder(deps: ApiDependencies, order: AcceptedOrder) {
+export function acceptOrder(deps: ApiDependencies, order: AcceptedOrder) {
   const { producer, records, settings } = deps;
   const { orderId, storefrontId, fingerprint, items, acceptedAtMs } = order;
   const updatedAt = new Date(acceptedAtMs).toISOString();
