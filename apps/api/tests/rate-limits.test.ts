@@ -208,7 +208,7 @@ describe('the other rate limits', () => {
     }
   });
 
-  it('start again in the next minute, whatever is left of a portion', async () => {
+  it('start again in the next minute, also while a portion is left', async () => {
     await open();
     const counter = createRateCounter(api.redis, api.keyspace);
     const count = async () => (await counter.countInPortions('token:one', 60_000, 40)).current;

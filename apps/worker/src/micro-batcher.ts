@@ -33,7 +33,7 @@ interface Submission<T, R> {
 
 /** A batch of at least this share of its maximum indicates load: more submissions are expected soon. */
 const LOADED_SHARE = 0.25;
-/** One submission is never load, whatever its share. */
+/** A single submission is never load, also where the maximum is 4 or less. */
 const MIN_LOADED = 2;
 
 /**

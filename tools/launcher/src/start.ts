@@ -296,6 +296,7 @@ async function main(): Promise<void> {
     await app.listens;
     apps.splice(apps.indexOf(app), 1);
     await release(app.pid);
+    rmSync(pidFile(app.name), { force: true });
     if (app.ended !== 'exit code 0') assertAlive(app);
   });
 

@@ -153,7 +153,7 @@ async function reserveInTransaction(
   };
 }
 
-/** One movement for each product, whatever the number of lines. */
+/** One movement for each product, however many lines have it. */
 function movementsOf({
   order: { orderId, buyerKeys },
   allotment,
