@@ -49,7 +49,6 @@ export async function runProcess(
   start: (log: Logger) => Promise<Running>,
 ): Promise<void> {
   setFlagsFromString(V8_FLAGS);
-  await optimizeNextTick();
   const log = createLog(name, logLevel);
   // Registered before the start, so that no signal is lost meanwhile.
   let running: Running | undefined;
@@ -57,6 +56,7 @@ export async function runProcess(
     if (err !== undefined) log.fatal({ err }, 'uncaught error');
     await running?.stop();
   });
+  await optimizeNextTick();
   running = await start(log);
   log.info('ready');
   // Tells a supervisor that waits for it, such as pm2 or our own launcher.

@@ -268,7 +268,7 @@ async function main(): Promise<void> {
   console.log('Starting Antrean …');
   const serviceLog = path.join(logs, 'services.log');
   writeFileSync(serviceLog, '');
-  await Promise.all(['simulator', 'api', 'worker', 'admin'].map(stopLeftover));
+  await Promise.all(['release', 'simulator', 'api', 'worker', 'admin'].map(stopLeftover));
   const running = await step('PostgreSQL and Redis', async () => {
     services = await startServices({
       dir: localDirectory,
@@ -294,6 +294,8 @@ async function main(): Promise<void> {
       DEMO_STOREFRONT_KEY: key,
     });
     await app.listens;
+    // Left among the apps, it is stopped with them.
+    if (app.ended === undefined) throw new Stopping();
     apps.splice(apps.indexOf(app), 1);
     await release(app.pid);
     rmSync(pidFile(app.name), { force: true });

@@ -1,5 +1,6 @@
 import { readFileSync, rmSync, utimesSync } from 'node:fs';
 import path from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { anOrder } from '@antrean/testing';
 import { repoRoot } from '@antrean/testing/services';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -35,7 +36,8 @@ describe('npm run dev', () => {
     expect(await storefront.read(orderId)).toMatchObject({ status: 'awaiting_payment' });
     await storefront.awaitingPayment(anOrder('KOPI-GAYO-250'));
     // One log for all apps, for people to read.
-    for (const name of ['api', 'worker', 'admin']) expect(launcher.output()).toMatch(`INFO (${name}): ready`);
+    const output = stripVTControlCharacters(launcher.output());
+    for (const name of ['api', 'worker', 'admin']) expect(output).toMatch(`INFO (${name}): ready`);
     await launcher.stop();
   }, 120_000);
 });
