@@ -31,9 +31,8 @@ export function configOrExit<C>(read: () => C): C {
 const V8_FLAGS = '--no-allocation-site-pretenuring';
 
 /**
- * Has V8 optimize `process.nextTick` before the process creates ticks of many shapes. In Node 24 the order in which modules
- * load may otherwise leave each tick's properties on V8's slow path for good, which cost the API a tenth of its CPU time
- * (docs/benchmarks.md).
+ * Has V8 optimize `process.nextTick` before the process creates ticks of many shapes. Without it the API of Node 24
+ * spent a tenth of its CPU time on writing the properties of ticks (docs/benchmarks.md), probably on V8's slow path.
  */
 async function optimizeNextTick(): Promise<void> {
   const nothing = () => undefined;
