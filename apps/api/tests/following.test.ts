@@ -263,7 +263,7 @@ describe('following an order by events', () => {
     expect(await (await api.follow(orderId, { 'last-event-id': 'other' })).end()).toHaveLength(1);
   });
 
-  it('never sends an older version, whatever the order in which workers publish', async () => {
+  it('never sends an older version, also when workers publish out of order', async () => {
     const api = await listen();
     const orderId = await api.order('reserved');
     const stream = await api.follow(orderId);

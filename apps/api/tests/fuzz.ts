@@ -205,7 +205,7 @@ async function overSocket({ method, path, headers, body }: Asked): Promise<Answe
   return { status: answer.statusCode ?? 0, type: String(answer.headers['content-type']), body: text };
 }
 
-/** Whatever comes back before the end. */
+/** The bytes that the API sends before it closes the connection. */
 async function raw(bytes: Uint8Array): Promise<string> {
   const socket = net.connect(port, '127.0.0.1');
   let text = '';

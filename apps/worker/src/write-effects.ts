@@ -25,7 +25,7 @@ import { type Effects, nextStatusCheckAt, TRANSFER_AMOUNT_COOLDOWN_MS } from '@a
 /** Earlier than any other attempt that is due. */
 const POLL_FIRST_MS = 24 * 3_600_000;
 
-/** Writes the effects of a round: one statement for each table, whatever the number of commands. */
+/** Writes the effects of a round: one statement for each table, for any number of commands. */
 export async function writeEffects(
   trx: Transaction<Database>,
   effects: Effects,

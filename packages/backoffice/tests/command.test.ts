@@ -40,9 +40,15 @@ const answer = ({ requestId = '', fingerprint = '' }: Added, kind: string) =>
 
 it('a command adds a job under an id made from its request id, and waits for its outcome', async () => {
   const added: Added[] = [];
-  const context = contextOf((job) => {
-    added.push(job);
-    setTimeout(() => void answer(job, 'voided'), 100);
+  const context = contextOf((job) => added.push(job));
+  let readsAfterAdd = 0;
+  Object.defineProperty(context, 'db', {
+    get: () => {
+      const [job] = added;
+      // The worker answers once the command has looked for the outcome in vain.
+      if (job !== undefined && (readsAfterAdd += 1) === 2) void answer(job, 'voided');
+      return db;
+    },
   });
   expect(await voiding(context, { requestId: 'waits', waitMs: 5_000 })).toEqual({ kind: 'voided' });
   expect(await voiding(context, { requestId: 'waits', waitMs: 5_000 })).toEqual({ kind: 'voided' });
@@ -97,23 +103,22 @@ it('a command returns the outcome of its own job, not an early refusal because o
 
 it('a command goes on waiting while PostgreSQL is away', async () => {
   const away = openDatabase({ url: 'postgres://127.0.0.1:9/none', maxConnections: 1 });
-  let isAway = false;
+  let queued: Added | undefined;
   let readsWhileAway = 0;
   const context = contextOf((job) => {
-    isAway = true;
-    setTimeout(() => {
-      isAway = false;
-      void answer(job, 'voided');
-    }, 400);
+    queued = job;
   });
   Object.defineProperty(context, 'db', {
     get: () => {
-      readsWhileAway += isAway ? 1 : 0;
-      return isAway ? away : db;
+      if (queued === undefined || readsWhileAway === 3) return db;
+      readsWhileAway += 1;
+      // PostgreSQL answers again from the next read on.
+      if (readsWhileAway === 3) void answer(queued, 'voided');
+      return away;
     },
   });
   expect(await voiding(context, { requestId: 'away', waitMs: 10_000 })).toEqual({ kind: 'voided' });
-  expect(readsWhileAway).toBeGreaterThan(0);
+  expect(readsWhileAway).toBe(3);
   await away.destroy();
 });
 

@@ -24,7 +24,7 @@ interface AttemptRow extends LifecycleRow<AttemptState> {
   readonly mayFallBack: boolean;
 }
 
-/** Money that a gateway confirms is never dropped, whatever the attempt's state: each state leads to `paid`. */
+/** Money that a gateway confirms is never dropped: each state of the attempt leads to `paid`. */
 export const ATTEMPT_LIFECYCLE = {
   created: {
     next: ['sent', 'abandoned', 'paid'],

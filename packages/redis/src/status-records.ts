@@ -304,7 +304,7 @@ export class StatusRecords {
   }
 
   /**
-   * In one round trip, whatever the number of orders. Returns those that were cancelled while they were queued, and who
+   * In one round trip for any number of orders. Returns those that were cancelled while they were queued, and who
    * asked.
    */
   async publish(records: readonly StatusRecord[]): Promise<{ orderId: string; by: CancelledBy }[]> {

@@ -5,7 +5,7 @@ const REMEMBERED_MS = 300_000;
 const MAX_KEY_LENGTH = 46;
 
 /**
- * `Idempotency-Key` of Core's POSTs: a success is replayed for five minutes, whatever the new body is, and a retry while the
+ * `Idempotency-Key` of Core's POSTs: a success is replayed for five minutes, also for another body, and a retry while the
  * first request runs gets a 202. A switch applies it to Snap's create. https://docs.midtrans.com/reference/api-headers
  */
 export function replayByKey(app: FastifyInstance, switches: Switches) {

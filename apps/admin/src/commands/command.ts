@@ -17,7 +17,7 @@ export interface Reply {
   answer: unknown;
   /** Printed for people. */
   text: string;
-  /** `text` is a result and no error, whatever the exit code. */
+  /** `text` is a result and no error, also if the exit code is not 0. */
   isResult?: true;
 }
 
