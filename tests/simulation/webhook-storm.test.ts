@@ -78,7 +78,7 @@ it('final states agree with the gateways when webhooks are lost, repeated, reord
   const now = () => new Date(nowMs);
   const log = pino({ level: 'silent' });
   const deps: JobDependencies = {
-    ...{ db, producer, log, now, gateways: [snap, xendit], transferAccounts: [] },
+    ...{ db, producer, log, now, gateways: [snap, xendit], transferAccounts: [], gatewayIdPrefix: '' },
     records: { publish: () => Promise.resolve([]) },
     stock: { touch: () => undefined },
     orderCommands: batchOrderCommands(db, { maxBatchSize: 100, now }),

@@ -120,7 +120,14 @@ export class Workers {
       waitingCount: () => Promise.resolve(0),
     };
     this.deps = {
-      ...{ db, now, producer: this.#producer, gateways: around.gateways, transferAccounts: ACCOUNTS },
+      ...{
+        db,
+        now,
+        producer: this.#producer,
+        gateways: around.gateways,
+        transferAccounts: ACCOUNTS,
+        gatewayIdPrefix: '',
+      },
       records: {
         publish: async (records) => {
           await this.#point();

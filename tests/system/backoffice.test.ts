@@ -29,7 +29,15 @@ let context: BackofficeContext;
 beforeAll(async () => {
   shop = await openShop({ products: [aProduct('KOPI', { onHand: 1_000 })] });
   const { db, redis, keyspace, producer } = shop;
-  context = { db, redis, keyspace, producer, actor: 'operator test', now: () => new Date() };
+  context = {
+    db,
+    redis,
+    keyspace,
+    producer,
+    gatewayIdPrefix: '',
+    actor: 'operator test',
+    now: () => new Date(),
+  };
 });
 afterAll(() => shop.close());
 

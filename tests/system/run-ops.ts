@@ -12,7 +12,7 @@ export async function runOps(
   const print = (text: string) => void lines.push(text);
   const producer = createProducer(redis, keyspace);
   const context: BackofficeContext = {
-    ...{ db, redis, keyspace, producer, actor: 'operator test', now: () => new Date() },
+    ...{ db, redis, keyspace, producer, gatewayIdPrefix: '', actor: 'operator test', now: () => new Date() },
     ...differing,
   };
   try {

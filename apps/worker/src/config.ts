@@ -1,5 +1,5 @@
 import { gatewaySettings } from '@antrean/payments';
-import { commonConfig, parseConfig, redisConfig } from '@antrean/process';
+import { commonConfig, gatewayIdConfig, parseConfig, redisConfig } from '@antrean/process';
 import { z } from 'zod';
 
 const account = z.strictObject({
@@ -41,6 +41,7 @@ const schema = z
       .enum(['true', 'false'])
       .default('true')
       .transform((value) => value === 'true'),
+    ...gatewayIdConfig,
   })
   .and(gatewaySettings.transform((gateways) => ({ gateways })));
 

@@ -25,6 +25,8 @@ export interface JobDependencies {
   gateways: readonly PaymentGateway[];
   /** The shop's bank accounts for transfers, in the order of preference. */
   transferAccounts: readonly TransferAccount[];
+  /** Begins the ids of our payments at gateways. */
+  gatewayIdPrefix: string;
   orderCommands: OrderCommands;
   now: () => Date;
   log: Logger;
@@ -73,8 +75,20 @@ export async function openDependencies(
     now,
   });
   const transferAccounts = config.BANK_ACCOUNTS;
+  const gatewayIdPrefix = config.GATEWAY_ID_PREFIX;
   return {
-    deps: { db, records, stock, producer, gateways, transferAccounts, orderCommands, now, log },
+    deps: {
+      db,
+      records,
+      stock,
+      producer,
+      gateways,
+      transferAccounts,
+      gatewayIdPrefix,
+      orderCommands,
+      now,
+      log,
+    },
     ...{ redis, keyspace, producer },
     pingDatabase: () => pingDatabase(db),
     async close() {

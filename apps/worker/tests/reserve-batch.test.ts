@@ -70,6 +70,7 @@ beforeAll(async () => {
       },
     ],
     transferAccounts: [],
+    gatewayIdPrefix: '',
     orderCommands: batchOrderCommands(db, { maxBatchSize: 100 }),
     now: () => new Date(),
     log: pino({ level: 'silent' }),

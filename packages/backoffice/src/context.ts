@@ -9,6 +9,8 @@ export interface BackofficeContext {
   /** Fails fast. Use cases that only read PostgreSQL work while Redis is away. */
   redis: Redis;
   keyspace: Keyspace;
+  /** Begins the ids of our payments at gateways. */
+  gatewayIdPrefix: string;
   /** Who makes the change, as rows store it: `operator siti`. */
   actor: string;
   now: () => Date;

@@ -1,5 +1,6 @@
 import {
   auditMoney as audit,
+  foreignIds,
   type MoneyDifference,
   paymentsBetween,
   type SettlementReport,
@@ -65,9 +66,14 @@ export async function compareSettlementExport(
   const exported = readExport(csv);
   if ('missingColumn' in exported) return { kind: 'no_column', column: exported.missingColumn };
   const ours = await paymentsBetween(context.db, { gateway, ...wibDayBounds(day) });
+  const foreign = await foreignIds(
+    context.db,
+    exported.map(({ attemptId }) => attemptId),
+    context.gatewayIdPrefix,
+  );
   const differences = compareSettlement(
-    ours.map(({ attemptId, receivedRupiah: amountRupiah }) => ({ attemptId, amountRupiah })),
-    exported,
+    ours.map(({ receivedRupiah: amountRupiah, ...payment }) => ({ ...payment, amountRupiah })),
+    exported.filter(({ attemptId }) => !foreign.has(attemptId)),
   );
   return { kind: differences.length === 0 ? 'same' : 'differs', payments: ours.length, differences };
 }

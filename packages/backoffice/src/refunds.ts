@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { attemptById, attemptsOfOrders, type PaymentAttempt, type Refund, refundById } from '@antrean/db';
+import { refundIdOf } from '@antrean/domain';
 import { z } from 'zod';
 import { type CommandRequest, isUnanswered, runJob, type Unanswered } from './command.ts';
 import type { BackofficeContext } from './context.ts';
@@ -39,7 +40,7 @@ export async function requestRefund(
   const found = await paymentOf(db, payment);
   if (found === undefined) return { kind: 'unknown_payment' };
   const { id: attemptId } = found;
-  const refundId = `rf-${attemptId}-${suffixOf(request.requestId)}`;
+  const refundId = refundIdOf(attemptId, suffixOf(request.requestId));
   const answer = await runJob(context, request, {
     job: 'request-refund',
     asked: input,
@@ -83,7 +84,7 @@ const leftOf = ({ receivedRupiah, returnedRupiah }: PaymentAttempt): number =>
 
 const SUFFIX_LENGTH = 4;
 
-/** Gateways accept 46 characters at most, of which an attempt's id needs up to 40. */
+/** Short, as gateways limit the length of a refund's id. */
 const suffixOf = (requestId: string): string =>
   (Number.parseInt(hash('sha256', requestId).slice(0, 12), 16) % 36 ** SUFFIX_LENGTH)
     .toString(36)

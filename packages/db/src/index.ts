@@ -131,6 +131,7 @@ export { auditMoney, type MoneyDifference, moveMoney, recordFees, soldOf } from 
 export {
   missingReports,
   type OurPayment,
+  foreignIds,
   paymentsBetween,
   saveSettlementReport,
   type SettlementReport,

@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely';
-import type { Difference, OnlineGateway } from '@antrean/domain';
+import { type Difference, hasOurPrefix, type OnlineGateway } from '@antrean/domain';
 import type { Database } from './schema.ts';
 
 export interface OurPayment {
@@ -7,6 +7,8 @@ export interface OurPayment {
   orderId: string;
   transactionId: string | null;
   receivedRupiah: number;
+  /** All of it was taken back by a bank or refunded. */
+  wentBack: boolean;
   gateway: OnlineGateway;
 }
 
@@ -16,10 +18,29 @@ export async function paymentsBetween(
   { gateway, from, to }: { gateway: OnlineGateway; from: Date; to: Date },
 ): Promise<OurPayment[]> {
   const { rows } = await sql<OurPayment>`
-    select id as attempt_id, order_id, transaction_id, received_rupiah, gateway from payment_attempts
+    select id as attempt_id, order_id, transaction_id, received_rupiah, gateway,
+           state in ('reversed', 'charged_back') or returned_rupiah >= received_rupiah as went_back
+    from payment_attempts
     where gateway = ${gateway} and received_rupiah is not null and paid_at >= ${from} and paid_at < ${to}
     order by paid_at, id`.execute(db);
   return rows;
+}
+
+/**
+ * Of these ids in a gateway's list, those of another system that uses the same account: without our prefix, and not in
+ * our table.
+ */
+export async function foreignIds(
+  db: Kysely<Database>,
+  ids: readonly string[],
+  prefix: string,
+): Promise<ReadonlySet<string>> {
+  const others = ids.filter((id) => !hasOurPrefix(id, prefix));
+  if (others.length === 0) return new Set();
+  const { rows } = await sql<{ id: string }>`
+    select id from payment_attempts where id = any(${others}::text[])`.execute(db);
+  const ours = new Set(rows.map(({ id }) => id));
+  return new Set(others.filter((id) => !ours.has(id)));
 }
 
 export interface SettlementReport {

@@ -32,6 +32,9 @@ export {
   TRANSFER_AMOUNT_COOLDOWN_MS,
 } from './payment-attempt.ts';
 
+// Our ids at gateways, whose account other systems may use too.
+export { attemptIdOf, hasOurPrefix, refundIdOf } from './gateway-ids.ts';
+
 // Gateways: names, payment methods and ledger accounts.
 export {
   GATEWAY_ACCOUNTS,

@@ -26,6 +26,18 @@ describe('the settlement report', () => {
     ]);
   });
 
+  it('misses no payment that went back as we know, and still compares its amount where it is listed', () => {
+    const ours = [
+      { attemptId: 'a-1', amountRupiah: 10, wentBack: true },
+      { attemptId: 'b-1', amountRupiah: 20, wentBack: true },
+      { attemptId: 'c-1', amountRupiah: 30, wentBack: false },
+    ];
+    expect(compareSettlement(ours, [{ attemptId: 'b-1', amountRupiah: 25 }])).toMatchObject([
+      { kind: 'other_amount', attemptId: 'b-1' },
+      { kind: 'missing_at_gateway', attemptId: 'c-1' },
+    ]);
+  });
+
   it('notices a payment that is listed twice', () => {
     const once = [{ attemptId: 'a-1', amountRupiah: 10 }];
     expect(compareSettlement(once, [...once, ...once])).toMatchObject([

@@ -11,8 +11,14 @@ export interface Difference {
   theirsRupiah: number | null;
 }
 
+/** A payment of ours. `wentBack`: all of it was taken back or refunded, so the gateway may list it no more. */
+interface OurEntry extends Entry {
+  wentBack?: boolean;
+}
+
 /** Payments that only one list has, or that have different amounts. */
-export function compareSettlement(ours: readonly Entry[], theirs: readonly Entry[]): Difference[] {
+export function compareSettlement(ours: readonly OurEntry[], theirs: readonly Entry[]): Difference[] {
+  const wentBack = new Set(ours.flatMap((entry) => (entry.wentBack === true ? [entry.attemptId] : [])));
   const sums = (entries: readonly Entry[]) => {
     const map = new Map<string, number>();
     for (const { attemptId, amountRupiah } of entries)
@@ -24,6 +30,7 @@ export function compareSettlement(ours: readonly Entry[], theirs: readonly Entry
     const oursRupiah = we.get(attemptId) ?? null;
     const theirsRupiah = they.get(attemptId) ?? null;
     if (oursRupiah === theirsRupiah) return [];
+    if (theirsRupiah === null && wentBack.has(attemptId)) return [];
     const kind =
       oursRupiah === null ? 'missing_with_us' : theirsRupiah === null ? 'missing_at_gateway' : 'other_amount';
     return [{ kind, attemptId, oursRupiah, theirsRupiah }];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { parseConfig, redisConfig } from './config.ts';
+import { gatewayIdConfig, parseConfig, redisConfig } from './config.ts';
 
 const parse = (url: string) => parseConfig('The test', z.object(redisConfig), { REDIS_URL: url });
 
@@ -25,5 +25,20 @@ describe('REDIS_URL', () => {
     'redis://10.0.0.1:6379,10.0.0.2:6379',
   ])('is invalid as %o', (url) => {
     expect(() => parse(url)).toThrow(/REDIS_URL: Invalid URL/);
+  });
+});
+
+describe('the prefix of our ids at gateways', () => {
+  const prefixOf = (env: { GATEWAY_ID_PREFIX?: string }) =>
+    parseConfig('The test', z.object(gatewayIdConfig), env).GATEWAY_ID_PREFIX;
+
+  it('is empty by default, and has at most eight small letters, digits and hyphens', () => {
+    expect(prefixOf({})).toBe('');
+    for (const prefix of ['', 'toko-a-', '12345678'])
+      expect(prefixOf({ GATEWAY_ID_PREFIX: prefix })).toBe(prefix);
+    for (const prefix of ['123456789', 'Toko', 'a_b', 'a b', '-\n'])
+      expect(() => prefixOf({ GATEWAY_ID_PREFIX: prefix }), prefix).toThrow(
+        /GATEWAY_ID_PREFIX: must be 0 to 8/,
+      );
   });
 });

@@ -26,6 +26,15 @@ export const redisConfig = {
     .default('antrean'),
 };
 
+/** What workers and operators' commands of one shop need to tell its payments from those of another system. */
+export const gatewayIdConfig = {
+  /** Begins the ids of our payments and refunds at every gateway. */
+  GATEWAY_ID_PREFIX: z
+    .string()
+    .regex(/^[a-z0-9-]{0,8}$/, 'must be 0 to 8 small letters, digits and hyphens')
+    .default(''),
+};
+
 /**
  * Reads the typed configuration from the environment. Throws with the name of every bad value, and without
  * the value, as it may be a secret. An unparsable value never falls back to its default.

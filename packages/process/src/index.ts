@@ -1,5 +1,5 @@
 // Configuration.
-export { commonConfig, parseConfig, redisConfig } from './config.ts';
+export { commonConfig, gatewayIdConfig, parseConfig, redisConfig } from './config.ts';
 
 // Logs without secrets and personal data.
 export { createLog, type LogLevel } from './log.ts';

@@ -87,7 +87,7 @@ const rejectTransferSchema = z.object({
 
 /** An operator requests a refund. A repeated request with the same id makes no second refund. */
 const requestRefundSchema = z.object({
-  refundId: z.string().regex(/^[A-Za-z0-9-]{1,46}$/),
+  refundId: z.string().regex(/^[A-Za-z0-9-]{1,50}$/),
   attemptId: z.string().min(1),
   amountRupiah: z.int().positive(),
   exceptionId: z.int().positive().nullable(),

@@ -1,4 +1,4 @@
-import { attemptById, paymentsBetween, recordFees, saveSettlementReport } from '@antrean/db';
+import { attemptById, foreignIds, paymentsBetween, recordFees, saveSettlementReport } from '@antrean/db';
 import { compareSettlement, moneyMovement, type OnlineGateway, wibDayBounds } from '@antrean/domain';
 import type { ListedPayment } from '@antrean/payments';
 import type { JobPayload } from '@antrean/queue';
@@ -6,7 +6,8 @@ import type { JobDependencies } from '../dependencies.ts';
 import { gatewayOf, paymentReferenceOf, PaymentNotReadyError } from '../payments/gateway-calls.ts';
 
 /**
- * Compares our payments of a day with the gateway's, and lists each difference. A gateway without a list is asked
+ * Compares our payments of a day with the gateway's, and lists each difference. Payments of
+ * another system on the gateway's account are no difference. A gateway without a list is asked
  * about each payment; its export can be compared with `./ops settlement`. Run twice, it replaces the earlier report.
  */
 export async function settlementReport(
@@ -22,9 +23,16 @@ export async function settlementReport(
       `${name} did not answer its list of payments of ${day} (${listed.unknown}).`,
     );
   const listedByGateway = listed ?? (await checkEach(deps, name, ours));
-  const theirs = listedByGateway.filter(({ currency }) => currency === 'IDR');
+  const foreign = await foreignIds(
+    deps.db,
+    listedByGateway.map(({ attemptId }) => attemptId),
+    deps.gatewayIdPrefix,
+  );
+  const theirs = listedByGateway.filter(
+    ({ currency, attemptId }) => currency === 'IDR' && !foreign.has(attemptId),
+  );
   const differences = compareSettlement(
-    ours.map(({ attemptId, receivedRupiah }) => ({ attemptId, amountRupiah: receivedRupiah })),
+    ours.map(({ receivedRupiah: amountRupiah, ...payment }) => ({ ...payment, amountRupiah })),
     theirs,
   );
   // Before the report is saved, as a saved report is not made again.

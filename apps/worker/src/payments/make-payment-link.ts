@@ -8,6 +8,7 @@ import {
   type PaymentAttempt,
 } from '@antrean/db';
 import {
+  attemptIdOf,
   ATTEMPT_LIFECYCLE,
   nextStatusCheckAt,
   isLiveAttempt,
@@ -134,7 +135,7 @@ async function newAttempt(
     if (order?.state !== 'reserved' || order.paymentMethod !== 'online') return undefined;
     if (earlier?.state === 'not_sent') return claim({ ...deps, db: trx }, earlier, jobId);
     const number = nextNumber(attempts);
-    const id = `${orderId}-${number}`;
+    const id = attemptIdOf(orderId, number, deps.gatewayIdPrefix);
     const expiresAt = payBefore;
     const row = { id, orderId, number, gateway, amountRupiah: totalRupiah, expiresAt, createdAt: deps.now() };
     return insertAttempt(trx, row, jobId);

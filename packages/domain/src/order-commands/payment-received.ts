@@ -1,3 +1,4 @@
+import { refundIdOf } from '../gateway-ids.ts';
 import { methodOf } from '../gateways.ts';
 import { REVERSAL_HOLD_MS } from '../order-lifecycle.ts';
 import { nextStatusCheckAt, type PaymentOutcome } from '../payment-attempt.ts';
@@ -110,7 +111,7 @@ function openReceiptException(
     methodOf(gateway) !== 'bank_transfer';
   // Money that can still be reversed is refunded after that time.
   const dueAt = draft.after(mayReverse ? REVERSAL_HOLD_MS : 0);
-  const refund = { id: `rf-${id}`, amountRupiah, reason: outcome, requestedBy: 'worker', dueAt };
+  const refund = { id: refundIdOf(id), amountRupiah, reason: outcome, requestedBy: 'worker', dueAt };
   draft.openException(outcome, attempt, {
     subject: id,
     amountRupiah: isCountable(received) ? amountRupiah : null,
