@@ -145,6 +145,39 @@ describe('payments', () => {
     await outcomeOf(id, 'unconfirmed_payment');
     expect((await shop.read(orderId)).status).toBe('awaiting_payment');
     expect(await exceptionsOf(orderId)).toMatchObject([{ kind: 'unconfirmed_payment', state: 'open' }]);
+    // The customer may have paid: no other link by itself, none that is asked for, and the status says so.
+    const checking = { status: 'awaiting_payment', payment: { state: 'checking', method: 'online' } };
+    await vi.waitFor(async () => expect(await shop.read(orderId)).toMatchObject(checking), patience);
+    const payload = {
+      orderId,
+      requestId: 'r',
+      method: 'bank_transfer',
+      replaces: id,
+      requestedBy: 'test',
+    } as const;
+    await shop.done('change-payment-method', await shop.add('change-payment-method', payload));
+    await shop.done('reconcile-payment', await shop.add('reconcile-payment', { attemptId: id }));
+    expect(await shop.read(orderId)).toMatchObject(checking);
+    // An operator has looked: nothing came. The customer gets another link.
+    const [exception] = await shop.db
+      .selectFrom('paymentExceptions')
+      .select('id')
+      .where('orderId', '=', orderId)
+      .execute();
+    const resolution = { resolution: 'nothing came', requestedBy: 'test' };
+    await shop.add('resolve-exception', { exceptionId: exception?.id ?? 0, ...resolution });
+    await vi.waitFor(
+      async () => expect(await shop.read(orderId)).toMatchObject({ payment: { state: 'payable' } }),
+      patience,
+    );
+    await shop.db
+      .updateTable('paymentAttempts')
+      .set({ nextPollAt: new Date() })
+      .where('id', '=', id)
+      .execute();
+    // Midtrans had refused connections: its attempt is sent again.
+    const atMidtrans = { payment: { state: 'payable', attemptId: `${orderId}-1` } };
+    await vi.waitFor(async () => expect(await shop.read(orderId)).toMatchObject(atMidtrans), patience);
   });
 
   it('that another gateway announces, or for an unknown order, are recorded', async () => {

@@ -62,7 +62,7 @@ const publish = (
 const storedOrder = (orderId: string): StoredOrder => ({
   ...{ orderId, storefrontId: 'toko', fingerprint: 'f', version: 1, state: 'reserved', reason: null },
   ...{ totalRupiah: 50_000, updatedAt: new Date(), items: [], paymentMethod: 'online' },
-  ...{ payBefore: null, payment: null, shipment: null, requestId: 'r', sweepRound: 0 },
+  ...{ payBefore: null, payment: null, shipment: null, isBeingChecked: false, requestId: 'r', sweepRound: 0 },
   customer: { name: 'Siti', email: 'siti@example.test', phone: '0812' },
 });
 

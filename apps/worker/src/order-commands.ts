@@ -15,6 +15,7 @@ import {
   productsOfOrders,
   soldOf,
   type Transaction,
+  unresolvedExceptionsOf,
 } from '@antrean/db';
 import {
   type CommandOf,
@@ -135,7 +136,7 @@ async function loadRound(
   trx: Transaction<Database>,
   { orderIds, held, skus, productIds, saleItemIds, exceptionIds, goodsReceipts, withReturns }: Scope,
 ): Promise<LoadedState & { stock: LockedStock[] }> {
-  const [, stock, saleItems, orders, attempts, refunds, sold, exceptions] = await Promise.all([
+  const [, stock, saleItems, orders, attempts, refunds, sold, exceptions, unresolved] = await Promise.all([
     limitLockWait(trx),
     lockStock(trx, { skus, productIds }, { nowait: false }),
     lockSaleItems(trx, saleItemIds),
@@ -144,6 +145,7 @@ async function loadRound(
     withReturns ? lockRefunds(trx, orderIds) : [],
     withReturns ? soldOf(trx, orderIds) : [],
     paymentExceptionsById(trx, exceptionIds),
+    unresolvedExceptionsOf(trx, orderIds),
   ]);
   // Only a payment after expiry needs new stock; the order may expire in this batch.
   const late = new Set(
@@ -168,7 +170,7 @@ async function loadRound(
     ),
   ]);
   return {
-    ...{ stock, saleItems, allowances, orders, attempts, refunds, sold, exceptions, held },
+    ...{ stock, saleItems, allowances, orders, attempts, refunds, sold, exceptions, unresolved, held },
     knownGoodsReceipts: receipts,
   };
 }

@@ -124,6 +124,7 @@ export {
   openPaymentExceptions,
   type PaymentException,
   paymentExceptionsById,
+  unresolvedExceptionsOf,
   unresolvedPaymentExceptions,
 } from './payment-exceptions.ts';
 export { auditMoney, type MoneyDifference, moveMoney, recordFees, soldOf } from './money.ts';

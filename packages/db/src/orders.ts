@@ -3,6 +3,7 @@ import {
   type Allotment,
   type ClosingReason,
   type HeldProduct,
+  KINDS_OF_INCOMING_MONEY,
   mayMove,
   type OrderMove,
   type OrderState,
@@ -138,6 +139,7 @@ export function storedOrders(batch: readonly Allotted[], times: AllotmentTimes):
     items: allotment.lines,
     payment: null,
     shipment: null,
+    isBeingChecked: false,
   }));
 }
 
@@ -166,6 +168,8 @@ export async function readOrders(db: Queryable, orderIds: readonly string[]): Pr
             from payment_attempts a
             where a.order_id = o.id and (a.state = 'active' or (a.state = 'paid' and a.outcome = 'paid'))
             order by a.state desc, a.number desc limit 1) as payment,
+           exists (select from payment_exceptions e
+                   where e.order_id = o.id and e.state = 'open' and e.kind = any(${KINDS_OF_INCOMING_MONEY})) as is_being_checked,
            (select json_build_object('carrier', s.carrier, 'trackingNumber', s.tracking_number, 'shippedAt', s.shipped_at)
             from shipments s where s.order_id = o.id) as shipment
     from orders o where o.id = any(${orderIds}::uuid[])`.execute(db);
@@ -180,6 +184,7 @@ export interface LockedOrder {
   paymentMethod: PaymentMethod;
   totalRupiah: number | null;
   payBefore: Date | null;
+  dueAt: Date | null;
 }
 
 /** Locks the rows of these orders by id, waiting for their locks. Unknown ids are absent. */
@@ -188,20 +193,20 @@ export async function lockOrders(
   orderIds: readonly string[],
 ): Promise<LockedOrder[]> {
   const { rows } = await sql<LockedOrder>`
-    select id as order_id, state, closing_reason, version, payment_method, total_rupiah, pay_before from orders
+    select id as order_id, state, closing_reason, version, payment_method, total_rupiah, pay_before, due_at from orders
     where id = any(${orderIds}::uuid[]) order by id for update`.execute(trx);
   return rows;
 }
 
 /**
- * Moves orders from one state to another, raises their versions, and records actor and reason: one statement, even
+ * Moves orders from one state to another, or records changes within a state; raises their versions, and records actor and reason: one statement, even
  * when an order makes several moves in sequence. The caller holds the orders' locks. An order that is not in `from`,
  * or a move outside the lifecycle, is a bug and throws.
  */
 export async function moveOrders(trx: Transaction<Database>, moves: readonly OrderMove[]): Promise<void> {
   if (moves.length === 0) return;
   for (const { orderId, from, to } of moves) {
-    if (!mayMove(from, to))
+    if (from !== to && !mayMove(from, to))
       throw new Error(`The lifecycle has no move from ${from} to ${to} (order ${orderId}).`);
   }
   const routes = [...Map.groupBy(moves, ({ orderId }) => orderId)].map(([orderId, ofOrder]) => ({

@@ -7,6 +7,7 @@ import {
   type PaymentExceptionMove,
   type PaymentExceptionState,
   statesBefore,
+  type UnresolvedException,
 } from '@antrean/domain';
 import type { Database } from './schema.ts';
 
@@ -33,13 +34,24 @@ export interface PaymentException extends NewPaymentException {
 export async function paymentExceptionsById(
   db: Kysely<Database>,
   ids: readonly number[],
-): Promise<(ExceptionRow & { orderId: string | null })[]> {
+): Promise<(ExceptionRow & Pick<NewPaymentException, 'kind' | 'orderId'>)[]> {
   if (ids.length === 0) return [];
   return db
     .selectFrom('paymentExceptions')
-    .select(['id', 'state', 'orderId', 'attemptId'])
+    .select(['id', 'kind', 'state', 'orderId', 'attemptId'])
     .where('id', 'in', ids)
     .execute();
+}
+
+/** The exceptions of these orders that are not resolved. */
+export async function unresolvedExceptionsOf(
+  db: Kysely<Database>,
+  orderIds: readonly string[],
+): Promise<UnresolvedException[]> {
+  const { rows } = await sql<UnresolvedException>`
+    select id, kind, subject, state, order_id, attempt_id, amount_rupiah from payment_exceptions
+    where order_id = any(${orderIds}::uuid[]) and state <> 'resolved' order by id`.execute(db);
+  return rows;
 }
 
 /** The unresolved exceptions: first those that wait for a person, then the oldest. */
@@ -71,19 +83,20 @@ export async function unresolvedPaymentExceptions(
 /** An unresolved exception may move to any state. */
 const UNRESOLVED = statesBefore(PAYMENT_EXCEPTION_LIFECYCLE, 'resolved');
 
-/** Moves exceptions that are not resolved, and returns their number. */
+/** Moves exceptions that are not resolved, each by the last of its moves, and returns their number. */
 export async function movePaymentExceptions(
   trx: Kysely<Database>,
   moves: readonly PaymentExceptionMove[],
 ): Promise<number> {
-  if (moves.length === 0) return 0;
+  const last = [...new Map(moves.map((move) => [move.id, move])).values()];
+  if (last.length === 0) return 0;
   const { rows } = await sql`
     update payment_exceptions c
     set state = m.state, resolved_at = case when m.state = 'resolved' then now() end,
         resolved_by = case when m.state = 'resolved' then m.actor end,
         resolution = case when m.state = 'resolved' then m.resolution end
-    from unnest(${moves.map(({ id }) => id)}::bigint[], ${moves.map(({ to }) => to)}::text[],
-                ${moves.map(({ actor }) => actor)}::text[], ${moves.map(({ resolution }) => resolution)}::text[])
+    from unnest(${last.map(({ id }) => id)}::bigint[], ${last.map(({ to }) => to)}::text[],
+                ${last.map(({ actor }) => actor)}::text[], ${last.map(({ resolution }) => resolution)}::text[])
          as m (id, state, actor, resolution)
     where c.id = m.id and c.state = any(${UNRESOLVED}) returning c.id`.execute(trx);
   return rows.length;

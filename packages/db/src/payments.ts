@@ -266,15 +266,15 @@ export async function storePaymentEvent(
     on conflict (gateway, dedupe_key) do nothing`.execute(db);
 }
 
-/** The events of this attempt that have no outcome yet. */
+/** The events of these attempts that have no outcome yet. */
 export async function openPaymentEvents(
   db: Queryable,
-  attemptId: string,
+  attemptIds: readonly string[],
 ): Promise<{ gateway: OnlineGateway; payload: Record<string, unknown> }[]> {
   return db
     .selectFrom('paymentEvents')
     .select(['gateway', 'payload'])
-    .where('attemptId', '=', attemptId)
+    .where('attemptId', 'in', attemptIds)
     .where('outcome', 'is', null)
     .execute();
 }

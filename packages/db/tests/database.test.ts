@@ -389,13 +389,13 @@ describe('the database', () => {
       payload: { status: 'PAID' },
     } as const;
     await storePaymentEvent(db, event);
-    expect(await openPaymentEvents(db, 'a')).toEqual([{ gateway: 'xendit', payload: { status: 'PAID' } }]);
+    expect(await openPaymentEvents(db, ['a'])).toEqual([{ gateway: 'xendit', payload: { status: 'PAID' } }]);
     await recordEventOutcome(db, { ...event, outcome: 'second_payment' });
     await storePaymentEvent(db, { ...event, payload: { status: 'other' } });
     await recordEventOutcome(db, { ...event, outcome: 'paid' });
     const rows = await db.selectFrom('paymentEvents').select(['outcome', 'payload']).execute();
     expect(rows).toEqual([{ outcome: 'second_payment', payload: { status: 'PAID' } }]);
-    expect(await openPaymentEvents(db, 'a')).toEqual([]);
+    expect(await openPaymentEvents(db, ['a'])).toEqual([]);
   });
 
   it('limits idle transactions and statements, so that dead clients do not keep locks', async () => {

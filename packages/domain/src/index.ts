@@ -49,6 +49,8 @@ export {
 // Refunds and payment exceptions.
 export { REFUND_LIFECYCLE, REFUND_STATES, type RefundState } from './refund.ts';
 export {
+  keepsFromPaying,
+  KINDS_OF_INCOMING_MONEY,
   PAYMENT_EXCEPTION_LIFECYCLE,
   PAYMENT_EXCEPTION_STATES,
   type PaymentExceptionKind,
@@ -108,6 +110,7 @@ export type {
   OrderAggregate,
   OrderRow,
   RefundRow,
+  UnresolvedException,
 } from './order-commands/state.ts';
 
 // The ledger: every movement of stock, with the counters before and after.

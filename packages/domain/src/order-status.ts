@@ -18,9 +18,10 @@ export interface OrderStatus {
 export interface PaymentStatus {
   /**
    * pending: the payment link or transfer amount is being made; the order can be changed to `alternatives`. payable:
-   * the customer can pay. paid: the money has arrived.
+   * the customer can pay. checking: money was announced or came and does not pay the order so far, and the shop looks
+   * into it; the customer pays nothing more meanwhile. paid: the money has arrived.
    */
-  state: 'pending' | 'payable' | 'paid';
+  state: 'pending' | 'payable' | 'checking' | 'paid';
   method: PaymentMethod;
   /** Payment methods to which the order can be changed now. */
   alternatives?: PaymentMethod[];
@@ -72,6 +73,8 @@ export interface OrderView {
       readonly hasProof: boolean;
     } | null;
   } | null;
+  /** Whether an open payment exception names money of this order. */
+  readonly isBeingChecked: boolean;
   readonly shipment: {
     readonly carrier: string;
     readonly trackingNumber: string;
@@ -102,8 +105,12 @@ export function orderStatusOf(view: OrderView): OrderStatus {
 
 const OTHER = { online: 'bank_transfer', bank_transfer: 'online' } as const;
 
-function withPayment({ state, payment, paymentMethod, payBefore }: OrderView): { payment?: PaymentStatus } {
+function withPayment(view: OrderView): { payment?: PaymentStatus } {
+  const { state, payment, paymentMethod, payBefore, isBeingChecked } = view;
   const isOpen = state === 'reserved' || state === 'awaiting_payment';
+  // A link may be used up. A transfer's account and amount stay valid for what is still to be transferred.
+  if (isOpen && isBeingChecked && payment?.transfer == null)
+    return { payment: { state: 'checking', method: paymentMethod } };
   const alternatives = isOpen ? { alternatives: [OTHER[paymentMethod]] } : {};
   if (payment === null) {
     if (state !== 'reserved') return {};

@@ -21,6 +21,45 @@ export const REFUNDED_AUTOMATICALLY: readonly PaymentExceptionKind[] = [
   'paid_after_cancel',
 ];
 
+/**
+ * Whether an exception of this kind names money that came, or was announced, for an order that is not paid by it. While
+ * one is open its order gets no other payment: the customer may have paid already.
+ */
+const NAMES_INCOMING_MONEY = {
+  unconfirmed_payment: true,
+  wrong_amount: true,
+  wrong_gateway: true,
+  late_transfer: true,
+  second_payment: true,
+  paid_too_late: true,
+  paid_after_cancel: true,
+  // Of no order of ours.
+  unknown_order: false,
+  // Money that left.
+  reversal: false,
+  chargeback: false,
+  partial_chargeback: false,
+  paid_back_twice: false,
+  operator_refund: false,
+  external_refund: false,
+} as const satisfies Record<PaymentExceptionKind, boolean>;
+
+/** The kinds of open exceptions that keep an order from getting another payment. */
+export const KINDS_OF_INCOMING_MONEY = (Object.keys(NAMES_INCOMING_MONEY) as PaymentExceptionKind[]).filter(
+  (kind) => NAMES_INCOMING_MONEY[kind],
+);
+
+/** Whether the order of this exception gets no other payment until a person or a refund has dealt with its money. */
+export function keepsFromPaying({
+  kind,
+  state,
+}: {
+  readonly kind: PaymentExceptionKind;
+  readonly state: PaymentExceptionState;
+}): boolean {
+  return state === 'open' && NAMES_INCOMING_MONEY[kind];
+}
+
 export const PAYMENT_EXCEPTION_STATES = [
   'open', // a person has to resolve it
   'refunding', // a refund of its money is in progress

@@ -38,11 +38,17 @@ export const HELD: HeldProduct = {
 /** Order `o` in this state, with two units of KOPI and its other rows. */
 export function order(
   state: OrderState,
-  { attempts = [], refunds = [], sold, ...row }: Partial<Omit<OrderAggregate, 'order'> & OrderRow> = {},
+  {
+    attempts = [],
+    refunds = [],
+    unresolved = [],
+    sold,
+    ...row
+  }: Partial<Omit<OrderAggregate, 'order'> & OrderRow> = {},
 ): OrderAggregate {
   return {
-    order: { orderId: 'o', state, closingReason: null, version: 5, totalRupiah: PRICE, ...row },
-    ...{ attempts, refunds, held: [HELD] },
+    order: { orderId: 'o', state, closingReason: null, version: 5, totalRupiah: PRICE, dueAt: null, ...row },
+    ...{ attempts, refunds, unresolved, held: [HELD] },
     sold: sold ?? { saleRupiah: 0, codeRupiah: 0 },
   };
 }

@@ -100,6 +100,11 @@ export class MemoryStore {
         return { orderId, sku, quantity, flashSaleItemId, buyerKeys, productId };
       }),
       exceptions: this.exceptions.filter(({ id }) => named.has(id)),
+      unresolved: this.exceptions.flatMap(({ orderId, ...exception }) =>
+        orderId === null || !ids.has(orderId) || exception.state === 'resolved'
+          ? []
+          : [{ ...exception, orderId }],
+      ),
       stock: [...this.stock.values()],
       saleItems: SKUS.map((_, index) => ({
         flashSaleItemId: index,
@@ -123,7 +128,7 @@ export class MemoryStore {
   write(effects: Effects): void {
     for (const { orderId, from, version, to, dueAt } of effects.orderMoves ?? []) {
       const order = this.order(orderId);
-      if (order.state !== from || order.version !== version || !mayMove(from, to))
+      if (order.state !== from || order.version !== version || (from !== to && !mayMove(from, to)))
         throw new Error(`Order ${orderId} is ${order.state} (${order.version}), not ${from} (${version}).`);
       this.orders.set(orderId, { ...order, state: to, version: version + 1, dueAt });
     }

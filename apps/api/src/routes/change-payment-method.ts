@@ -87,6 +87,12 @@ function refuse({ status, payment }: OrderStatus, method: PaymentMethod): Proble
       `The order is ${status}. Read its status; to buy after it has ended, place a new order.`,
     );
   }
+  if (payment?.state === 'checking') {
+    return new Problem(
+      'order_not_payable',
+      "A payment of this order is being checked. Pay nothing more, and follow the order's status.",
+    );
+  }
   const isPayable = payment?.state === 'payable';
   if (isPayable && payment.method === 'bank_transfer' && method === 'bank_transfer') {
     return new Problem(

@@ -3,6 +3,8 @@ import type { NewPaymentException, PaymentExceptionKind } from '@antrean/domain'
 import { paymentClaimOf } from '@antrean/payments';
 import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
+import { submitOrderCommand } from '../order-commands.ts';
+import { publishOrders } from '../orders/publish-orders.ts';
 import { applyPaymentStatus } from '../payments/apply-payment-status.ts';
 import { gatewayOf, PaymentNotReadyError } from '../payments/gateway-calls.ts';
 
@@ -35,12 +37,17 @@ export async function applyPaymentEvent(
   // Only a confirmation by the gateway moves money. An unconfirmed claim opens an exception for a person.
   const wasUndone = attempt.state === 'reversed' || attempt.state === 'charged_back';
   if (claimsPaid && (isOpen || (outcome === 'closed' && !wasUndone))) {
-    await open(deps, event, {
-      kind: 'unconfirmed_payment',
-      orderId: attempt.orderId,
-      amountRupiah: claimedRupiah,
+    const { id: attemptId, orderId } = attempt;
+    const opened = await submitOrderCommand(deps.orderCommands, {
+      ...{ kind: 'report_unconfirmed', orderId, attemptId, amountRupiah: claimedRupiah },
       detail: `${event.gateway} sent a webhook that ${event.attemptId} is paid, but its status call answers ${outcome}.`,
     });
+    if (opened === 'opened')
+      deps.log.error(
+        { attemptId, orderId, outcome },
+        'a payment is announced and not confirmed: an exception was opened',
+      );
+    await publishOrders(deps, [orderId]);
     return record(deps, event, 'unconfirmed_payment');
   }
   return record(deps, event, outcome);

@@ -2,10 +2,12 @@ import { attemptsOfOrders, type PaymentAttempt } from '@antrean/db';
 import { mustBeClosed } from '@antrean/domain';
 import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
+import { publishOrders } from '../orders/publish-orders.ts';
 import { applyPaymentStatus } from '../payments/apply-payment-status.ts';
 import {
   gatewayOf,
   hasPaymentClaim,
+  mayBePaid,
   PaymentNotReadyError,
   paymentReferenceOf,
 } from '../payments/gateway-calls.ts';
@@ -23,6 +25,11 @@ export async function changePaymentMethod(
   const { orderId, method, replaces, requestedBy } = job;
   const live = (await attemptsOfOrders(deps.db, [orderId])).find(({ state }) => state === 'active');
   if ((live?.id ?? null) !== replaces) return requestPayment(deps, orderId);
+  if (await mayBePaid(deps.db, orderId)) {
+    deps.log.info({ orderId, method }, 'payment method not changed: the order may be paid already');
+    await publishOrders(deps, [orderId]);
+    return;
+  }
   if (live !== undefined && mustBeClosed(live) && !(await isClosed(deps, live))) return;
   await replaceOpenPayment(deps, live, {
     orderId,

@@ -3,6 +3,7 @@ import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
 import { publishOrders } from '../orders/publish-orders.ts';
 import { closeOverdueOrder } from '../orders/close-order.ts';
+import { mayBePaid } from '../payments/gateway-calls.ts';
 import { makePaymentLink } from '../payments/make-payment-link.ts';
 import { offerTransfer } from '../payments/offer-transfer.ts';
 
@@ -28,6 +29,14 @@ export async function createPayment(
   }
   const leftMs = payBefore.getTime() - deps.now().getTime();
   if (leftMs <= 0) return closeOverdueOrder(deps, orderId);
+  if (await mayBePaid(deps.db, orderId)) {
+    deps.log.warn(
+      { orderId, requestId },
+      'no other payment is made: an event or a payment exception names money of the order (./ops exceptions)',
+    );
+    await publishOrders(deps, [orderId]);
+    return;
+  }
   const toPay = { ...order, payBefore, totalRupiah };
   if (order.paymentMethod === 'bank_transfer') return offerTransfer(deps, toPay, jobId);
   if (leftMs < MIN_PAYMENT_LINK_MS) {

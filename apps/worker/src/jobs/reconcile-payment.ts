@@ -3,12 +3,7 @@ import { methodOf, nextStatusCheckAt } from '@antrean/domain';
 import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
 import { applyPaymentStatus } from '../payments/apply-payment-status.ts';
-import {
-  gatewayOf,
-  hasPaymentClaim,
-  PaymentNotReadyError,
-  paymentReferenceOf,
-} from '../payments/gateway-calls.ts';
+import { gatewayOf, mayBePaid, PaymentNotReadyError, paymentReferenceOf } from '../payments/gateway-calls.ts';
 import { replaceOpenPayment } from '../payments/replace-open-payment.ts';
 
 /**
@@ -53,8 +48,7 @@ async function reconcileActive(deps: JobDependencies, attempt: PaymentAttempt): 
   }
   const outcome = await applyPaymentStatus(deps, attempt, { urgency: 'routine' });
   if (outcome !== 'closed' || !isWanted) return;
-  // The gateway claimed a payment that is not confirmed yet: another link could lead to a second payment.
-  if (await hasPaymentClaim(deps, attempt.id)) return;
+  if (await mayBePaid(deps.db, attempt.orderId)) return;
   // The payment ended at the gateway while its order waits, for example by a cancellation there. After a `deny` the
   // same page can still be paid, so it must be closed like any other.
   const closed = await gatewayOf(deps, attempt.gateway).close(paymentReferenceOf(attempt), 'routine');

@@ -1,5 +1,12 @@
-import { openPaymentEvents, type PaymentAttempt } from '@antrean/db';
-import type { GatewayName } from '@antrean/domain';
+import {
+  attemptsOfOrders,
+  type Database,
+  type Kysely,
+  openPaymentEvents,
+  type PaymentAttempt,
+  unresolvedExceptionsOf,
+} from '@antrean/db';
+import { type GatewayName, keepsFromPaying } from '@antrean/domain';
 import { paymentClaimOf, type PaymentGateway, type PaymentReference } from '@antrean/payments';
 import type { JobDependencies } from '../dependencies.ts';
 
@@ -32,6 +39,24 @@ export function paymentReferenceOf(
 
 /** Whether a webhook event claims that this attempt is paid, without a confirmation so far. */
 export async function hasPaymentClaim({ db }: JobDependencies, attemptId: string): Promise<boolean> {
-  const open = await openPaymentEvents(db, attemptId);
+  return isAnyClaimed(db, [attemptId]);
+}
+
+/**
+ * Whether the customer may have paid this order already: a webhook event claims it, or an open payment exception names
+ * money of the order. Then the order gets no other payment, and the present one is not replaced.
+ */
+export async function mayBePaid(db: Kysely<Database>, orderId: string): Promise<boolean> {
+  const [exceptions, attempts] = await Promise.all([
+    unresolvedExceptionsOf(db, [orderId]),
+    attemptsOfOrders(db, [orderId]),
+  ]);
+  const ids = attempts.map(({ id }) => id);
+  return exceptions.some(keepsFromPaying) || (await isAnyClaimed(db, ids));
+}
+
+async function isAnyClaimed(db: Kysely<Database>, attemptIds: readonly string[]): Promise<boolean> {
+  if (attemptIds.length === 0) return false;
+  const open = await openPaymentEvents(db, attemptIds);
   return open.some(({ gateway, payload }) => paymentClaimOf(gateway, payload).claimsPaid);
 }

@@ -19,7 +19,7 @@ import type { PaymentGateway } from '@antrean/payments';
 import { RetryLaterError } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
 import { publishOrders } from '../orders/publish-orders.ts';
-import { PaymentNotReadyError } from './gateway-calls.ts';
+import { mayBePaid, PaymentNotReadyError } from './gateway-calls.ts';
 import { awaitPayment, RETRY_SOON_MS, nextNumber, type OrderToPay } from './open-payment.ts';
 
 /**
@@ -111,7 +111,7 @@ async function claim(deps: JobDependencies, attempt: PaymentAttempt, jobId: stri
 
 /**
  * Makes a new attempt at this gateway, or resends one that never reached it. Undefined if the order has changed
- * meanwhile, for example was cancelled. The row is inserted under the order's lock, so that closing the order finds
+ * meanwhile, for example was cancelled, or may be paid already. The row is inserted under the order's lock, so that closing the order finds
  * it.
  */
 async function newAttempt(
@@ -133,6 +133,7 @@ async function newAttempt(
   const attempt = await deps.db.transaction().execute(async (trx) => {
     const [order] = await lockOrders(trx, [orderId]);
     if (order?.state !== 'reserved' || order.paymentMethod !== 'online') return undefined;
+    if (await mayBePaid(trx, orderId)) return undefined;
     if (earlier?.state === 'not_sent') return claim({ ...deps, db: trx }, earlier, jobId);
     const number = nextNumber(attempts);
     const id = attemptIdOf(orderId, number, deps.gatewayIdPrefix);
@@ -146,7 +147,7 @@ async function newAttempt(
 
 /**
  * Makes the link the order's open payment and publishes it. If the order has changed meanwhile, for example was
- * cancelled or has another payment method, no customer gets the link.
+ * cancelled or has another payment method, or may be paid already, no customer gets the link.
  */
 async function activateLink(
   deps: JobDependencies,
@@ -155,7 +156,10 @@ async function activateLink(
 ): Promise<void> {
   await deps.db.transaction().execute(async (trx) => {
     const [order] = await lockOrders(trx, [attempt.orderId]);
-    const isWanted = order?.state === 'reserved' && order.paymentMethod === 'online';
+    const isWanted =
+      order?.state === 'reserved' &&
+      order.paymentMethod === 'online' &&
+      !(await mayBePaid(trx, attempt.orderId));
     const to = isWanted ? 'active' : 'abandoned';
     const nextPollAt = nextStatusCheckAt(to, deps.now());
     if (!(await endCall(trx, attempt, to, { ...link, nextPollAt })) || !isWanted) return;

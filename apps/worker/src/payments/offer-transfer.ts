@@ -11,6 +11,7 @@ import { isLiveAttempt, nextStatusCheckAt } from '@antrean/domain';
 import { RetryLaterError } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
 import { publishOrders } from '../orders/publish-orders.ts';
+import { mayBePaid } from './gateway-calls.ts';
 import { awaitPayment, RETRY_SOON_MS, nextNumber, type OrderToPay } from './open-payment.ts';
 
 /** Opens a bank transfer: an account, and an amount that identifies the order. */
@@ -19,6 +20,7 @@ export async function offerTransfer(deps: JobDependencies, order: OrderToPay, jo
   await deps.db.transaction().execute(async (trx) => {
     const [locked] = await lockOrders(trx, [orderId]);
     if (locked?.state !== 'reserved' || locked.paymentMethod !== 'bank_transfer') return;
+    if (await mayBePaid(trx, orderId)) return;
     const now = deps.now();
     const attempts = await attemptsOfOrders(trx, [orderId]);
     // No customer has the link of an unfinished attempt; a late answer to its call finds the row changed.

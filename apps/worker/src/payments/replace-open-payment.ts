@@ -21,10 +21,11 @@ import {
 import { orderJobId } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
 import { publishOrders } from '../orders/publish-orders.ts';
+import { mayBePaid } from './gateway-calls.ts';
 
 /**
  * Moves the order back to `reserved`, so that a payment by this method is opened: its open payment is confirmed
- * closed, or it has none yet. Does nothing when the order has changed meanwhile.
+ * closed, or it has none yet. Does nothing when the order has changed meanwhile, or may be paid already.
  */
 export async function replaceOpenPayment(
   deps: JobDependencies,
@@ -35,6 +36,7 @@ export async function replaceOpenPayment(
   await deps.db.transaction().execute(async (trx) => {
     const [order] = await lockOrders(trx, [orderId]);
     const now = deps.now();
+    if (await mayBePaid(trx, orderId)) return;
     if (order?.state === 'reserved' && closed === undefined) {
       if (method !== undefined && method !== order.paymentMethod)
         await recordChange(trx, order, { ...why, paymentMethod: method });

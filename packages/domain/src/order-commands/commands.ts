@@ -24,6 +24,15 @@ export type OrderCommand =
       readonly received: ReceivedPayment;
       readonly actor: string;
     }
+  /** A webhook event says that an attempt is paid, and its gateway does not confirm it when asked. */
+  | {
+      readonly kind: 'report_unconfirmed';
+      readonly orderId: string;
+      readonly attemptId: string;
+      /** What the event says; null without an amount. */
+      readonly amountRupiah: number | null;
+      readonly detail: string;
+    }
   /** A bank took back the money of an attempt. For a partial chargeback the gateway reports no amount. */
   | {
       readonly kind: 'undo';
@@ -101,6 +110,8 @@ export type CommandOf<K extends OrderCommand['kind']> = Extract<OrderCommand, { 
  */
 export interface CommandOutcomes {
   pay: PaymentOutcome;
+  /** `known`: the payment is entered, or the exception exists. */
+  report_unconfirmed: 'opened' | 'known';
   undo: 'undone' | 'known';
   record_external_refund: 'elsewhere' | 'ours';
   /** `kept` when the order is not held, or its payment was not taken back. */

@@ -2,6 +2,7 @@ import { closeOrder } from './closing.ts';
 import type { CommandOutcomes, OrderCommand } from './commands.ts';
 import { type DecisionContext, Draft } from './draft.ts';
 import { append, type EffectLists, type EffectRows, type Effects } from './effects.ts';
+import { closeSettledExceptions } from './exception-facts.ts';
 import { shipOrder } from './fulfilment.ts';
 import { receiveGoods } from './goods-receipt.ts';
 import { releaseHold, voidOrder } from './hold.ts';
@@ -10,6 +11,7 @@ import { endRefund, recordExternalRefund, requestRefund } from './refund.ts';
 import { undoPayment } from './reversal.ts';
 import { SharedStock } from './shared-stock.ts';
 import { aggregatesOf, type LoadedState, type OrderAggregate } from './state.ts';
+import { reportUnconfirmed } from './unconfirmed.ts';
 
 type CommandOfAnOrder = Exclude<OrderCommand, { kind: 'receive' }>;
 type Outcome = CommandOutcomes[OrderCommand['kind']];
@@ -29,6 +31,7 @@ export function decideOrderCommand(
 ): Decision {
   const draft = new Draft(aggregate, context);
   const outcome = decide(draft, command);
+  closeSettledExceptions(draft);
   return { outcome, effects: draft.effects, next: draft.aggregate };
 }
 
@@ -36,6 +39,8 @@ function decide(draft: Draft, command: CommandOfAnOrder): Outcome {
   switch (command.kind) {
     case 'pay':
       return receivePayment(draft, command);
+    case 'report_unconfirmed':
+      return reportUnconfirmed(draft, command);
     case 'undo':
       return undoPayment(draft, command);
     case 'record_external_refund':

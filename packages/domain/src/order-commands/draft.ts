@@ -1,7 +1,7 @@
 import type { MovementKind } from '../ledger.ts';
 import { type MoneyMovement, moneyMovement, type MoneyMovementKind } from '../money.ts';
 import type { OrderState } from '../order-lifecycle.ts';
-import type { PaymentExceptionKind } from '../payment-exception.ts';
+import { keepsFromPaying, type PaymentExceptionKind } from '../payment-exception.ts';
 import { append, type EffectLists, type EffectRows, type Effects, type NewRefund } from './effects.ts';
 import type { SharedStock } from './shared-stock.ts';
 import { advance, type AttemptRow, type ExceptionRow, type OrderAggregate, type OrderRow } from './state.ts';
@@ -97,6 +97,18 @@ export class Draft {
     about: { subject: string; amountRupiah: number | null; detail: string; refund?: NewRefund },
   ): void {
     this.record('newExceptions', { kind, orderId, attemptId, gateway, ...about });
+    if (keepsFromPaying({ kind, state: 'open' }))
+      this.showPaying({ actor: 'worker', reason: `${kind} of ${attemptId} is being checked` });
+  }
+
+  /**
+   * Gives an unpaid order a version, as customers are told whether its payment is being checked. A decision that moves
+   * the order has given it one already.
+   */
+  showPaying(why: Why): void {
+    const { state, dueAt } = this.order;
+    const isUnpaid = state === 'reserved' || state === 'awaiting_payment';
+    if (isUnpaid && this.#effects.orderMoves === undefined) this.moveOrder(state, why, dueAt);
   }
 
   /** `ms` after the decision's time. */

@@ -48,6 +48,7 @@ export function append<K extends keyof EffectRows>(
   (lists[list] ??= []).push(...rows);
 }
 
+/** A move to another state, or within one if customers see a change. */
 export interface OrderMove {
   readonly orderId: string;
   readonly from: OrderState;

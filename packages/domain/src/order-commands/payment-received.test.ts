@@ -137,14 +137,17 @@ describe('a payment of another amount or currency', () => {
       expect(moneyOf(decision)).toEqual({ payment: PRICE - 1 });
       expect(openedBy(decision)).toEqual([['wrong_amount', 'o-1', PRICE - 1]]);
       expect(decision.effects.newExceptions?.[0]).not.toHaveProperty('refund');
-      expect(pathOf(decision)).toEqual([]);
+      // Customers of an unpaid order are told that the payment is being checked.
+      expect(pathOf(decision)).toEqual(
+        state === 'awaiting_payment' ? ['awaiting_payment -> awaiting_payment'] : [],
+      );
     },
   );
 
   it('is not booked in another currency: an operator handles it', () => {
     const decision = pay(order('awaiting_payment', { attempts: [attempt()] }), { currency: 'USD' });
     expect(decision.outcome).toBe('wrong_amount');
-    expect(Object.keys(decision.effects)).toEqual(['newExceptions']);
+    expect(Object.keys(decision.effects)).toEqual(['newExceptions', 'orderMoves']);
     expect(openedBy(decision)).toEqual([['wrong_amount', 'o-1', null]]);
   });
 });
@@ -164,7 +167,7 @@ describe('a bank transfer', () => {
       const decision = pay(order(state, { attempts: [closed] }), { amountRupiah: TRANSFER.amountRupiah });
       expect(decision.outcome).toBe('late_transfer');
       expect(openedBy(decision)).toEqual([['late_transfer', 'o-1', TRANSFER.amountRupiah]]);
-      expect(pathOf(decision)).toEqual([]);
+      expect(pathOf(decision)).toEqual(state === 'closing' ? [] : [`${state} -> ${state}`]);
     }
     // No other payment has replaced one of an expired order.
     const late = pay(order('expired', { attempts: [closed] }), { amountRupiah: TRANSFER.amountRupiah });

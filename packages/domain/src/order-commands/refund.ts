@@ -31,6 +31,7 @@ export function requestRefund(
     draft.openException('operator_refund', attempt, { subject: refundId, amountRupiah, detail, refund });
   } else {
     draft.record('newRefunds', { ...refund, exceptionId });
+    draft.showPaying({ actor, reason: `refund ${refundId} was requested` });
   }
   // An order that is being refunded in full must not be shipped.
   if (amountRupiah === leftRupiah && attempt.outcome === 'paid')
@@ -180,5 +181,7 @@ function moveException(
   actor: string,
   resolution = '',
 ): void {
-  if (id !== null) draft.record('exceptionMoves', { id, to, actor, resolution });
+  if (id === null) return;
+  draft.record('exceptionMoves', { id, to, actor, resolution });
+  draft.showPaying({ actor, reason: `payment exception ${id} is ${to}` });
 }

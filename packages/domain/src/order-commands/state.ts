@@ -2,7 +2,7 @@ import type { GatewayName } from '../gateways.ts';
 import type { StockCounters } from '../ledger.ts';
 import type { ClosingReason, OrderState } from '../order-lifecycle.ts';
 import type { AttemptState, PaymentOutcome } from '../payment-attempt.ts';
-import type { PaymentExceptionState } from '../payment-exception.ts';
+import type { PaymentExceptionKind, PaymentExceptionState } from '../payment-exception.ts';
 import type { RefundState } from '../refund.ts';
 import type { EffectRows, NewRefund } from './effects.ts';
 
@@ -16,6 +16,8 @@ export interface LoadedState {
   readonly held: readonly HeldProduct[];
   /** The exceptions that refunds of the round name. */
   readonly exceptions: readonly ExceptionRow[];
+  /** The exceptions of the round's orders that are not resolved. */
+  readonly unresolved: readonly UnresolvedException[];
   readonly stock: readonly ({ readonly productId: number; readonly sku: string } & StockCounters)[];
   readonly saleItems: readonly {
     readonly flashSaleItemId: number;
@@ -37,6 +39,8 @@ export interface OrderRow {
   readonly closingReason: ClosingReason | null;
   readonly version: number;
   readonly totalRupiah: number | null;
+  /** When the sweeper checks the order again; null in a final state. */
+  readonly dueAt: Date | null;
 }
 
 export interface AttemptRow {
@@ -74,6 +78,14 @@ export interface ExceptionRow {
   readonly attemptId: string | null;
 }
 
+/** An exception of an order that is not resolved. */
+export interface UnresolvedException extends ExceptionRow {
+  readonly kind: PaymentExceptionKind;
+  readonly subject: string;
+  readonly orderId: string;
+  readonly amountRupiah: number | null;
+}
+
 /** A product and quantity that an order holds. */
 export interface HeldProduct {
   readonly orderId: string;
@@ -91,6 +103,7 @@ export interface OrderAggregate {
   readonly order: OrderRow;
   readonly attempts: readonly AttemptRow[];
   readonly refunds: readonly RefundRow[];
+  readonly unresolved: readonly UnresolvedException[];
   readonly held: readonly HeldProduct[];
   readonly sold: { readonly saleRupiah: number; readonly codeRupiah: number };
 }
@@ -100,6 +113,7 @@ export function aggregatesOf(loaded: LoadedState): Map<string, OrderAggregate> {
   const orderOf = new Map(loaded.attempts.map(({ id, orderId }) => [id, orderId]));
   const refunds = Map.groupBy(loaded.refunds, ({ attemptId }) => orderOf.get(attemptId));
   const held = Map.groupBy(loaded.held, ({ orderId }) => orderId);
+  const unresolved = Map.groupBy(loaded.unresolved, ({ orderId }) => orderId);
   const sold = new Map(loaded.sold.map((row) => [row.orderId, row]));
   const aggregates = loaded.orders.map((order): OrderAggregate => {
     const { orderId } = order;
@@ -108,6 +122,7 @@ export function aggregatesOf(loaded: LoadedState): Map<string, OrderAggregate> {
       order,
       attempts: attempts.get(orderId) ?? [],
       refunds: refunds.get(orderId) ?? [],
+      unresolved: unresolved.get(orderId) ?? [],
       held: held.get(orderId) ?? [],
       sold: { saleRupiah: sale, codeRupiah: code },
     };
@@ -131,9 +146,9 @@ export function refundedOf({ refunds }: OrderAggregate, attemptId: string): numb
 const ADVANCE: {
   readonly [K in keyof EffectRows]: (before: OrderAggregate, row: EffectRows[K]) => OrderAggregate;
 } = {
-  orderMoves: (before, { to, version }) => ({
+  orderMoves: (before, { to, version, dueAt }) => ({
     ...before,
-    order: { ...before.order, state: to, version: version + 1 },
+    order: { ...before.order, state: to, version: version + 1, dueAt },
   }),
   paidAttempts: (before, { id, outcome, receivedRupiah, transactionId, method }) =>
     withAttempt(before, id, () => ({
@@ -172,12 +187,17 @@ const ADVANCE: {
         return before;
     }
   },
+  exceptionMoves: (before, { id, to }) => ({
+    ...before,
+    unresolved: before.unresolved.flatMap((exception) =>
+      exception.id !== id ? [exception] : to === 'resolved' ? [] : [{ ...exception, state: to }],
+    ),
+  }),
   heldOrders: unchanged,
   shipments: unchanged,
   stockMovements: unchanged,
   statusChecks: unchanged,
   freedTransferAmounts: unchanged,
-  exceptionMoves: unchanged,
   fees: unchanged,
 };
 

@@ -1,0 +1,35 @@
+import { keepsFromPaying, type PaymentExceptionKind } from '../payment-exception.ts';
+import type { Draft } from './draft.ts';
+import type { OrderAggregate, UnresolvedException } from './state.ts';
+
+/**
+ * What an exception of each kind is about, as a question to the rows of its order. The answer is the resolution if the
+ * fact is over, null while it holds. A kind without a row here is resolved by a person or a refund only.
+ */
+const OVER: {
+  readonly [K in PaymentExceptionKind]?: (
+    exception: UnresolvedException,
+    aggregate: OrderAggregate,
+  ) => string | null;
+} = {
+  unconfirmed_payment: ({ attemptId }, { attempts }) => {
+    const attempt = attempts.find(({ id }) => id === attemptId);
+    if (attempt === undefined || attempt.outcome === null) return null;
+    return `${attempt.gateway} confirmed ${attempt.receivedRupiah} IDR as ${attempt.transactionId}: ${attempt.outcome}`;
+  },
+};
+
+/**
+ * Resolves the open exceptions whose fact is over after a decision, with the reason. It runs after every command of the
+ * order, so no command names the exceptions that it ends. An exception with a refund is left to that refund.
+ */
+export function closeSettledExceptions(draft: Draft): void {
+  for (const exception of draft.aggregate.unresolved) {
+    const { id, kind, state } = exception;
+    const resolution = state === 'open' ? (OVER[kind]?.(exception, draft.aggregate) ?? null) : null;
+    if (resolution === null) continue;
+    const wasSeen = keepsFromPaying(exception);
+    draft.record('exceptionMoves', { id, to: 'resolved', actor: 'worker', resolution });
+    if (wasSeen) draft.showPaying({ actor: 'worker', reason: `payment exception ${id} is resolved` });
+  }
+}
