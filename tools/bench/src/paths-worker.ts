@@ -88,7 +88,7 @@ async function goEveryWay(): Promise<void> {
   if (asked < EACH) throw new Error(`Only ${asked} of ${EACH} payments are checked.`);
   const event = { gateway: 'midtrans', dedupeKey: randomUUID(), attemptId: `${paid[0]}-1` } as const;
   await storePaymentEvent(db, { ...event, payload: {} });
-  await openPaymentEvents(db, event.attemptId);
+  await openPaymentEvents(db, [event.attemptId]);
   await recordEventOutcome(db, { ...event, outcome: 'paid' });
 }
 

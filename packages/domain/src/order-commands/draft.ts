@@ -96,8 +96,10 @@ export class Draft {
     { orderId, id: attemptId, gateway }: AttemptRow,
     about: { subject: string; amountRupiah: number | null; detail: string; refund?: NewRefund },
   ): void {
+    const { subject } = about;
+    const isKnown = this.#aggregate.unresolved.some((one) => one.kind === kind && one.subject === subject);
     this.record('newExceptions', { kind, orderId, attemptId, gateway, ...about });
-    if (keepsFromPaying({ kind, state: 'open' }))
+    if (!isKnown && keepsFromPaying({ kind, state: 'open' }))
       this.showPaying({ actor: 'worker', reason: `${kind} of ${attemptId} is being checked` });
   }
 
