@@ -115,6 +115,22 @@ describe('a refund', () => {
     await shop.until(orderId, 'refunded');
   });
 
+  it('that was requested before under another request id goes once, unless it is another', async () => {
+    const { orderId, attemptId } = await shop.paid();
+    const words = ['refund', orderId, '10.000', 'one item missing'];
+    expect(await runOps(shop, words)).toMatchObject({ code: 0 });
+    const [refund] = await refundsOf(attemptId);
+    expect(await runOps(shop, words)).toMatchObject({
+      ...{
+        code: 1,
+        output: expect.stringMatching(new RegExp(`${refund?.id}, .* Nothing was done.*--another`)),
+      },
+    });
+    expect(await refundsOf(attemptId)).toEqual([{ id: refund?.id, amountRupiah: 10_000 }]);
+    expect(await runOps(shop, [...words, '--another'])).toMatchObject({ code: 0 });
+    expect(await refundsOf(attemptId)).toHaveLength(2);
+  });
+
   it('by bank transfer waits to be paid out by hand, which is recorded once', async () => {
     const { orderId, attemptId, amount } = await shop.awaitingTransfer();
     const transfer = { attemptId, amountRupiah: amount, bankReference: 'BACK 1' };

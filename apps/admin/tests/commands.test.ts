@@ -1,4 +1,7 @@
-import type { BackofficeContext } from '@antrean/backoffice';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type BackofficeContext, productsInput } from '@antrean/backoffice';
 import { openDatabase } from '@antrean/db';
 import { testDatabase } from '@antrean/testing/vitest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -18,10 +21,17 @@ afterAll(async () => {
 });
 
 /** Runs a command in an empty shop without Redis. */
-async function run(words: readonly string[], differing: Partial<BackofficeContext> = {}) {
+const run = (words: readonly string[], differing: Partial<BackofficeContext> = {}) =>
+  runIn(words, differing, false);
+
+/** Runs a command that must end before it uses Redis. */
+const runWithRedis = (words: readonly string[], differing: Partial<BackofficeContext> = {}) =>
+  runIn(words, differing, true);
+
+async function runIn(words: readonly string[], differing: Partial<BackofficeContext>, hasRedis: boolean) {
   const said = { out: '', err: '' };
   const withContext: Surroundings['withContext'] = async (redis, work) => {
-    if (redis === 'needed') throw new RedisAwayError('Redis did not answer.');
+    if (redis === 'needed' && !hasRedis) throw new RedisAwayError('Redis did not answer.');
     return work({ db, ...differing } as BackofficeContext);
   };
   const code = await runCommand(words, {
@@ -82,6 +92,49 @@ describe('the operator command', () => {
     expect({ code, out: JSON.parse(out) as unknown }).toEqual({
       ...{ code: 1, out: { kind: 'invalid_input', message: err } },
     });
+  });
+
+  it('refuses an amount in a spelling that is not Indonesian, before anything is done', async () => {
+    for (const amount of ['1e4', '0x10', '10,000', '10.00', '0', '1.000.000.000.001', 'much', '-5']) {
+      for (const [name, ...words] of [
+        ['refund', 'X', amount, 'broken'],
+        ['confirm-transfer', 'X', amount, 'LINE 1'],
+        ['stray-transfer', amount, 'LINE 1', 'note'],
+      ] as const) {
+        const said = await runWithRedis([name, '--', ...words]);
+        expect(said, `${name} ${amount}`).toMatchObject({ code: 1, out: '' });
+        expect(said.err).toMatch(
+          /amountRupiah: (".+" is (not an amount in rupiah; write|more than)|must be more than 0)/,
+        );
+      }
+    }
+  });
+
+  it('reads prices of files as text with Indonesian grouping, and refuses a JSON number with a dot', async () => {
+    const file = (price: string) => {
+      const path = join(mkdtempSync(join(tmpdir(), 'products-')), 'products.json');
+      writeFileSync(path, `{"products": [{"sku": "TEH", "name": "Teh", "price": ${price}}]}`);
+      return path;
+    };
+    for (const [price, reason] of [
+      ['85.000', 'price is 85.000: write whole numbers in digits, such as 85000, or "85.000" as text'],
+      ['1e5', 'price is 1e5'],
+      ['"85,000"', '"85,000" is not an amount in rupiah'],
+      ['"0"', 'must be more than 0 rupiah'],
+    ] as const)
+      expect(await runWithRedis(['products', file(price)]), price).toMatchObject({
+        ...{ code: 1, err: expect.stringContaining(reason) },
+      });
+    const parsed = productsInput.parse({ products: [{ sku: 'TEH', name: 'Teh', price: '85.000' }] });
+    expect(parsed.products[0]?.price).toBe(85_000);
+  });
+
+  it('takes an option of its own only where it has one', async () => {
+    expect((await run(['refund', '--help'])).out).toContain('--another');
+    expect(await run(['transfers', '--another'])).toMatchObject({
+      ...{ code: 2, err: expect.stringContaining("Unknown option '--another'") },
+    });
+    expect((await run(['--another', 'refund', 'X', 'all', 'broken'])).code).toBe(3);
   });
 
   it('exits 3 when a store does not answer, and names the request id for a repeat', async () => {

@@ -53,7 +53,9 @@ export type ComparedExport =
   | { kind: 'same' | 'differs'; payments: number; differences: Difference[] }
   /** The exports of this gateway cannot be read. */
   | { kind: 'no_export' }
-  | { kind: 'no_column'; column: string };
+  | { kind: 'no_column'; column: string }
+  /** These rows cannot be read exactly, and nothing was compared. */
+  | { kind: 'unreadable'; rows: readonly { row: number; why: string }[] };
 
 /** Compares our payments of a day with the gateway's export, as CSV. */
 export async function compareSettlementExport(
@@ -65,6 +67,7 @@ export async function compareSettlementExport(
   if (readExport === undefined) return { kind: 'no_export' };
   const exported = readExport(csv);
   if ('missingColumn' in exported) return { kind: 'no_column', column: exported.missingColumn };
+  if ('unreadable' in exported) return { kind: 'unreadable', rows: exported.unreadable };
   const ours = await paymentsBetween(context.db, { gateway, ...wibDayBounds(day) });
   const foreign = await foreignIds(
     context.db,

@@ -1,18 +1,27 @@
 import { hash } from 'node:crypto';
-import { attemptById, attemptsOfOrders, type PaymentAttempt, type Refund, refundById } from '@antrean/db';
-import { refundIdOf } from '@antrean/domain';
+import {
+  attemptById,
+  attemptsOfOrders,
+  type PaymentAttempt,
+  type Refund,
+  refundById,
+  refundsOfAttempt,
+} from '@antrean/db';
+import { isAskedAgain, refundIdOf } from '@antrean/domain';
 import { z } from 'zod';
 import { type CommandRequest, isUnanswered, runJob, type Unanswered } from './command.ts';
 import type { BackofficeContext } from './context.ts';
-import { line, rupiah } from './input.ts';
+import { line, rupiahOrAll } from './input.ts';
 
 export const refundInput = z.object({
   /** The id of an order, or of one of its payment attempts. */
   payment: line,
-  amountRupiah: z.union([rupiah, z.literal('all')]),
+  amountRupiah: rupiahOrAll,
   reason: line,
   /** The payment exception that the refund resolves. */
   exceptionId: z.int().positive().nullable().default(null),
+  /** Also if a refund of the same amount was requested for the same reason lately. */
+  isAnother: z.boolean().optional(),
 });
 
 export type RefundAnswer =
@@ -25,6 +34,8 @@ export type RefundAnswer =
   | { kind: 'too_much'; attemptId: string; leftRupiah: number }
   /** The exception belongs to another payment, is resolved, or does not exist. */
   | { kind: 'wrong_exception' }
+  /** This refund of the same amount was requested for the same reason lately; no other was made. */
+  | { kind: 'asked_before'; attemptId: string; refund: Refund | undefined }
   /** Another refund has the id that is made from this request id. */
   | { kind: 'other_refund'; refundId: string }
   | Unanswered;
@@ -36,20 +47,21 @@ export async function requestRefund(
   input: z.output<typeof refundInput>,
 ): Promise<RefundAnswer> {
   const { db } = context;
-  const { payment, amountRupiah, reason, exceptionId } = input;
+  const { payment, amountRupiah, reason, exceptionId, isAnother = false } = input;
   const found = await paymentOf(db, payment);
   if (found === undefined) return { kind: 'unknown_payment' };
   const { id: attemptId } = found;
   const refundId = refundIdOf(attemptId, suffixOf(request.requestId));
   const answer = await runJob(context, request, {
     job: 'request-refund',
-    asked: input,
+    // Without the flag the fingerprint is that of earlier releases.
+    asked: isAnother ? input : { payment, amountRupiah, reason, exceptionId },
     async prepare() {
       if (found.state !== 'paid') return 'not_paid';
       const leftRupiah = leftOf(found);
       const wantedRupiah = amountRupiah === 'all' ? leftRupiah : amountRupiah;
       if (wantedRupiah > leftRupiah || leftRupiah === 0) return 'too_much';
-      return { refundId, attemptId, amountRupiah: wantedRupiah, exceptionId, reason };
+      return { refundId, attemptId, amountRupiah: wantedRupiah, exceptionId, reason, isAnother };
     },
   });
   switch (answer.kind) {
@@ -62,6 +74,13 @@ export async function requestRefund(
     case 'too_much': {
       const now = await attemptById(db, attemptId);
       return { kind: 'too_much', attemptId, leftRupiah: now === undefined ? 0 : leftOf(now) };
+    }
+    case 'asked_before': {
+      const wantedRupiah = amountRupiah === 'all' ? leftOf(found) : amountRupiah;
+      const same = { attemptId, amountRupiah: wantedRupiah, exceptionId, reason };
+      const known = await refundsOfAttempt(db, attemptId);
+      const refund = known.find((one) => isAskedAgain(one, same, context.now()));
+      return { kind: 'asked_before', attemptId, refund };
     }
     case 'not_paid':
       return { kind: 'not_paid', attemptId };

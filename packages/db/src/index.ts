@@ -117,6 +117,7 @@ export {
   recordRefundProgress,
   type Refund,
   refundById,
+  refundsOfAttempt,
   scheduleRefundStatusChecks,
 } from './refunds.ts';
 export {

@@ -22,6 +22,16 @@ export async function refundById(db: Kysely<Database>, id: string): Promise<Refu
   return db.selectFrom('refunds').select(COLUMNS).where('id', '=', id).executeTakeFirst();
 }
 
+/** The refunds of an attempt, the newest first. */
+export async function refundsOfAttempt(db: Kysely<Database>, attemptId: string): Promise<Refund[]> {
+  return db
+    .selectFrom('refunds')
+    .select(COLUMNS)
+    .where('attemptId', '=', attemptId)
+    .orderBy('createdAt', 'desc')
+    .execute();
+}
+
 /** Locks the refunds of these orders, waiting for those that are being claimed. */
 export async function lockRefunds(
   trx: Transaction<Database>,

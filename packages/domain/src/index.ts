@@ -58,6 +58,9 @@ export {
   REFUNDED_AUTOMATICALLY,
 } from './payment-exception.ts';
 
+// Amounts that people and exports write.
+export { MAX_RUPIAH, readExportedRupiah, readRupiah } from './rupiah.ts';
+
 // Money: the accounts between which it moves.
 export { moneyMovement, type MoneyMovement, type MoneyMovementKind } from './money.ts';
 
@@ -101,6 +104,7 @@ export type {
   StockMovement,
   UndoneAttempt,
 } from './order-commands/effects.ts';
+export { isAskedAgain } from './order-commands/refund.ts';
 export { involvesReturnedMoney, roundsOf } from './order-commands/rounds.ts';
 export type {
   AttemptRow,

@@ -28,6 +28,8 @@ export const paid = (change: Partial<AttemptRow> = {}): AttemptRow =>
 export const refund = (change: Partial<RefundRow> = {}): RefundRow => ({
   ...{ id: 'rf', attemptId: 'o-1', exceptionId: 7, amountRupiah: 20_000, state: 'requested' },
   bankReference: null,
+  reason: 'test',
+  createdAt: new Date(0),
   ...change,
 });
 

@@ -222,9 +222,14 @@ export class MemoryStore {
     exception.resolution = to === 'resolved' ? resolution : null;
   }
 
-  #addRefund({ id, attemptId, amountRupiah, state }: NewRefund, exceptionId: number): void {
+  #addRefund(
+    { id, attemptId, amountRupiah, state, reason, createdAt }: NewRefund,
+    exceptionId: number,
+  ): void {
     if (this.refunds.has(id)) throw new Error(`There are two refunds ${id}.`);
-    this.refunds.set(id, { id, attemptId, exceptionId, amountRupiah, state, bankReference: null });
+    this.refunds.set(id, {
+      ...{ id, attemptId, exceptionId, amountRupiah, state, reason, createdAt, bankReference: null },
+    });
     const to = { requested: 'refunding', manual_refund: 'manual_refund', succeeded: 'open' } as const;
     this.#moveException(exceptionId, to[state], '');
   }

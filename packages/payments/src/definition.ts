@@ -9,7 +9,7 @@ export interface GatewayDefinition {
   /** Without webhooks, payments are found by status checks only. */
   readonly webhooks?: WebhookDefinition;
   /** Reads the paid rows of a transaction export from the gateway's dashboard. */
-  readonly readExport?: (csv: string) => ExportedPayment[] | { missingColumn: string };
+  readonly readExport?: (csv: string) => ReadExport;
 }
 
 export interface GatewaySettings {
@@ -22,6 +22,12 @@ export interface ExportedPayment {
   attemptId: string;
   amountRupiah: number;
 }
+
+/** `unreadable`: rows whose amount or id cannot be read exactly; no row of the export is used. */
+export type ReadExport =
+  | ExportedPayment[]
+  | { missingColumn: string }
+  | { unreadable: readonly { row: number; why: string }[] };
 
 export interface WebhookDefinition {
   /** Reads the secrets that verify webhooks. Several are valid while one is replaced. */

@@ -92,6 +92,8 @@ const requestRefundSchema = z.object({
   amountRupiah: z.int().positive(),
   exceptionId: z.int().positive().nullable(),
   reason: z.string().min(1),
+  /** It is made even if the same refund was requested before. */
+  isAnother: z.boolean().optional(),
   ...awaited,
   requestedBy: z.string().min(1),
 });

@@ -31,8 +31,24 @@ export interface Command {
   redis?: 'needed' | 'wanted';
   /** A worker carries the command out, under the request id. */
   isJob?: boolean;
-  run: (context: BackofficeContext, words: readonly string[], request: CommandRequest) => Promise<Reply>;
+  /** Options of this command only, by name. */
+  options?: Readonly<Record<string, CommandOption>>;
+  run: (
+    context: BackofficeContext,
+    words: readonly string[],
+    request: CommandRequest,
+    options: CommandOptions,
+  ) => Promise<Reply>;
 }
+
+interface CommandOption {
+  readonly type: 'boolean' | 'string';
+  /** Its line of the command's help, after the name. */
+  readonly help: string;
+}
+
+/** The given options of a command, by name. */
+export type CommandOptions = Readonly<Record<string, string | boolean | undefined>>;
 
 /** The input is invalid. */
 export class InvalidInputError extends Error {
@@ -111,14 +127,23 @@ export function readText(file: string): string {
   }
 }
 
-/** The content of a JSON file. Throws InvalidInputError if it cannot be read or parsed. */
+/**
+ * The content of a JSON file in which every number is whole. Throws InvalidInputError if it cannot be read or parsed, or
+ * has a number like 85.000, which JSON reads as 85.
+ */
 export function readJson(file: string): unknown {
   const content = readText(file);
   try {
-    return JSON.parse(content);
+    return JSON.parse(content, wholeNumbers);
   } catch (error) {
     throw new InvalidInputError(`${file} cannot be read as JSON (${reasonOf(error)}).`);
   }
+}
+
+function wholeNumbers(key: string, value: unknown, { source = '' }: { source?: string } = {}): unknown {
+  if (typeof value === 'number' && !/^-?\d+$/.test(source))
+    throw new Error(`${key} is ${source}: write whole numbers in digits, such as 85000, or "85.000" as text`);
+  return value;
 }
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : 'no reason');

@@ -23,7 +23,7 @@ export const settlement: Command = {
   summary:
     'shows the settlement report of a day, or compares a file with our payments; exits 1 if a file differs',
   details: `DAY is YYYY-MM-DD in Western Indonesia Time, by default yesterday. FILE is Midtrans's export of transactions as
-CSV.`,
+CSV, also as a spreadsheet has saved it. Amounts are read exactly, or the rows are named and nothing is compared.`,
   async run(context, [gateway, day, file]) {
     const asked = checked(settlementInput, 'The report', { gateway, day });
     if (file === undefined) {
@@ -39,6 +39,14 @@ CSV.`,
     if (answer.kind === 'no_export')
       return refused(answer, `Exports of ${asked.gateway} cannot be compared.`);
     if (answer.kind === 'no_column') return refused(answer, `${file} has no column ${answer.column}.`);
+    if (answer.kind === 'unreadable') {
+      const [first, ...more] = answer.rows;
+      const others = more.length === 0 ? '' : ` ${more.length} more rows cannot be read (see --json).`;
+      return refused(
+        answer,
+        `Nothing was compared: row ${first?.row} of ${file} cannot be read exactly: ${first?.why}.${others}`,
+      );
+    }
     const { payments, differences } = answer;
     const sum = `${payments} payments of ours; ${differences.length} differences.`;
     return compared(answer.kind === 'same', answer, differences, sum);

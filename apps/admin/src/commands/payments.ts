@@ -31,7 +31,7 @@ export const confirm: Command = {
   redis: 'needed',
   isJob: true,
   async run(context, [attemptId, amount, bankReference], request) {
-    const input = { attemptId, amountRupiah: numberIn(amount), bankReference };
+    const input = { attemptId, amountRupiah: amount, bankReference };
     const asked = checked(transferInput, 'The transfer', input);
     const answer = await confirmTransfer(context, request, asked);
     switch (answer.kind) {
@@ -121,7 +121,7 @@ export const stray: Command = {
   redis: 'needed',
   isJob: true,
   async run(context, [amount, bankReference, note], request) {
-    const input = { amountRupiah: numberIn(amount), bankReference, note };
+    const input = { amountRupiah: amount, bankReference, note };
     const asked = checked(strayTransferInput, 'The transfer', input);
     const answer = await reportStrayTransfer(context, request, asked);
     switch (answer.kind) {
@@ -143,11 +143,16 @@ export const stray: Command = {
 export const refund: Command = {
   words: 'PAYMENT AMOUNT|all REASON [EXCEPTION]',
   summary: 'refunds a payment; PAYMENT is an order or a payment attempt',
+  details: `AMOUNT is in rupiah: 10000, 10.000 or 10.000,00. The same amount of the same payment for the same reason is
+refunded once within 24 hours; --another makes another refund.`,
   redis: 'needed',
   isJob: true,
-  async run(context, [payment, amount, reason, exception], request) {
+  options: {
+    another: { type: 'boolean', help: 'another refund than the same one that was requested lately' },
+  },
+  async run(context, [payment, amount, reason, exception], request, { another: isAnother }) {
     const asked = checked(refundInput, 'The refund', {
-      ...{ payment, amountRupiah: numberIn(amount), reason },
+      ...{ payment, amountRupiah: amount, reason, isAnother },
       ...(exception === undefined ? {} : { exceptionId: numberIn(exception) }),
     });
     const answer = await requestRefund(context, request, asked);
@@ -170,6 +175,15 @@ export const refund: Command = {
         );
       case 'too_much':
         return refused(answer, `At most ${answer.leftRupiah} rupiah of ${answer.attemptId} can be refunded.`);
+      case 'asked_before': {
+        const { id, state, createdAt, requestedBy } = answer.refund ?? {};
+        const which = `${id ?? 'a refund'}, requested ${createdAt?.toISOString() ?? 'lately'} by ${requestedBy ?? '?'}, ${state ?? ''}`;
+        return refused(
+          answer,
+          `The same amount of ${answer.attemptId} is refunded already for the same reason (${which}). Nothing was done. ` +
+            'If this is another refund, repeat the command with --another and without --request-id.',
+        );
+      }
       case 'wrong_exception':
         return refused(
           answer,

@@ -8,7 +8,7 @@ import {
 } from '@antrean/backoffice';
 import { isDatabaseUnavailable } from '@antrean/db';
 import { z } from 'zod';
-import { type Command, EXIT, InvalidInputError, type Reply } from './command.ts';
+import { type Command, type CommandOptions, EXIT, InvalidInputError, type Reply } from './command.ts';
 import { COMMANDS } from './index.ts';
 
 /** The environment of a command. */
@@ -58,6 +58,7 @@ interface Line {
   kind: 'command';
   command: Command;
   words: readonly string[];
+  options: CommandOptions;
   isJson: boolean;
   request: Required<CommandRequest>;
 }
@@ -79,9 +80,9 @@ function parse(argv: readonly string[]): Line | Message {
   } catch (error) {
     return misuse(`${(error as Error).message}\n\n${usage()}`);
   }
-  const { values, positionals } = line;
+  const { values, positionals, options } = line;
   const [name, ...words] = positionals;
-  const command = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  const command = commandOf(name);
   if (name === undefined || command === undefined) {
     if (values.help) return help(usage());
     const problem = name === undefined ? '' : `The command ${name} does not exist.\n\n`;
@@ -95,7 +96,7 @@ function parse(argv: readonly string[]): Line | Message {
   }
   const request = requestSchema.safeParse({ requestId: values['request-id'], waitMs: values.wait });
   if (!request.success) return misuse(request.error.issues.map(({ message }) => message).join('\n'));
-  return { kind: 'command', command, words, isJson: values.json, request: request.data };
+  return { kind: 'command', command, words, options, isJson: values.json, request: request.data };
 }
 
 const requestSchema = z.object({
@@ -107,13 +108,27 @@ const requestSchema = z.object({
     .transform((seconds) => seconds * 1_000),
 });
 
-const parseLine = (argv: readonly string[]) =>
-  parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true });
+const commandOf = (name: string | undefined): Command | undefined =>
+  name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+
+/** The command's name is the first word, also if options of the command stand before it. */
+function parseLine(argv: readonly string[]) {
+  const args = [...argv];
+  const [name] = parseArgs({ args, options: OPTIONS, allowPositionals: true, strict: false }).positionals;
+  const own = commandOf(name)?.options ?? {};
+  const { values, positionals } = parseArgs({
+    ...{ args, allowPositionals: true },
+    options: { ...own, ...OPTIONS },
+  });
+  const given: CommandOptions = values;
+  const options = Object.fromEntries(Object.keys(own).map((option) => [option, given[option]]));
+  return { values, positionals, options };
+}
 
 async function reply(line: Line, { withContext }: Surroundings): Promise<Reply> {
-  const { command, words, request } = line;
+  const { command, words, request, options } = line;
   try {
-    return await withContext(command.redis, (context) => command.run(context, words, request));
+    return await withContext(command.redis, (context) => command.run(context, words, request, options));
   } catch (error) {
     return failure(error, command, request.requestId);
   }
@@ -146,11 +161,13 @@ function countsOf({ words }: Command): { least: number; most: number } {
   return { least: all.filter((word) => !word.startsWith('[')).length, most: all.length };
 }
 
-function helpOf(name: string, { words, summary, details }: Command): string {
+function helpOf(name: string, { words, summary, details, options = {} }: Command): string {
+  const own = Object.entries(options).map(([option, is]) => `  --${option.padEnd(16)}${is.help}`);
   return [
     `${name} ${words}`.trim(),
     `  ${summary}`,
     ...(details === undefined ? [] : ['', details]),
+    ...(own.length === 0 ? [] : ['', ...own]),
     '',
     OPTIONS_HELP,
   ].join('\n');

@@ -14,12 +14,21 @@ export async function requestRefund(
   deps: JobDependencies,
   job: JobPayload<'request-refund'>,
 ): Promise<CommandOutcomes['request_refund']> {
-  const { attemptId, refundId, amountRupiah, exceptionId, reason, requestedBy: actor } = job;
+  const {
+    attemptId,
+    refundId,
+    amountRupiah,
+    exceptionId,
+    reason,
+    isAnother = false,
+    requestedBy: actor,
+  } = job;
   const attempt = await attemptById(deps.db, attemptId);
   if (attempt === undefined) throw new Error(`Payment attempt ${attemptId} does not exist.`);
   const { orderId } = attempt;
   const outcome = await submitOrderCommand(deps.orderCommands, {
-    ...{ kind: 'request_refund', orderId, attemptId, refundId, amountRupiah, exceptionId, reason, actor },
+    ...{ kind: 'request_refund', orderId, attemptId, refundId, amountRupiah, exceptionId, reason },
+    ...{ isAnother, actor },
     outcomeKey: outcomeKey('request-refund', job),
   });
   deps.log[outcome === 'requested' ? 'info' : 'error'](

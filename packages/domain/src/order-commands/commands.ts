@@ -71,6 +71,8 @@ export type OrderCommand =
       /** The payment exception that the refund resolves; null opens a new one. */
       readonly exceptionId: number | null;
       readonly reason: string;
+      /** It is made even if the same refund was requested before. */
+      readonly isAnother?: boolean;
       readonly actor: string;
     }
   /** A refund has ended; with `bankReference` if a person paid it out. */
@@ -122,9 +124,9 @@ export interface CommandOutcomes {
   close: 'closed' | 'kept';
   /**
    * `other_refund`: the id belongs to another refund. `wrong_exception`: it belongs to another attempt, or is
-   * resolved.
+   * resolved. `asked_before`: a refund of the same amount was requested for the same reason lately.
    */
-  request_refund: 'requested' | 'not_paid' | 'too_much' | 'other_refund' | 'wrong_exception';
+  request_refund: 'requested' | 'not_paid' | 'too_much' | 'other_refund' | 'wrong_exception' | 'asked_before';
   /** The refund's final state: `refused` for a refund that cannot be sent and is no longer needed. */
   end_refund: 'succeeded' | 'refused' | 'manual_refund' | 'known';
   ship: 'shipped' | 'not_paid';

@@ -108,6 +108,7 @@ export interface NewRefund {
   readonly requestedBy: string;
   readonly state: 'requested' | 'manual_refund' | 'succeeded';
   readonly dueAt: Date | null;
+  readonly createdAt: Date;
 }
 
 export interface EndedRefund {

@@ -75,7 +75,7 @@ describe('a payment of the expected amount', () => {
     expect(openedBy(decision)).toEqual([[outcome, 'o-1', PRICE]]);
     expect(decision.effects.newExceptions?.[0]?.refund).toEqual({
       ...{ id: 'rf-o-1', attemptId: 'o-1', amountRupiah: PRICE, reason: outcome, requestedBy: 'worker' },
-      ...{ state: 'requested', dueAt: NOW },
+      ...{ state: 'requested', dueAt: NOW, createdAt: NOW },
     });
     expect(decision.effects.refundedTotals).toEqual([{ id: 'o-1', rupiah: PRICE }]);
   });

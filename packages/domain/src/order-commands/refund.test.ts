@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  after,
   answerOf,
   attempt,
   decide,
@@ -19,6 +20,7 @@ import { ATTEMPT_STATES } from '../payment-attempt.ts';
 import { mayStep } from '../lifecycle.ts';
 import { REFUND_LIFECYCLE, REFUND_STATES } from '../refund.ts';
 import type { CommandOf } from './commands.ts';
+import { SAME_REFUND_MS } from './refund.ts';
 import type { ExceptionRow, OrderAggregate, RefundRow } from './state.ts';
 
 const request = (
@@ -58,7 +60,7 @@ describe('a requested refund', () => {
     expect(openedBy(decision)).toEqual([['operator_refund', 'rf', 20_000]]);
     expect(decision.effects.newExceptions?.[0]?.refund).toEqual({
       ...{ id: 'rf', attemptId: 'o-1', amountRupiah: 20_000, reason: 'rusak', requestedBy: 'admin' },
-      ...{ state: 'requested', dueAt: NOW },
+      ...{ state: 'requested', dueAt: NOW, createdAt: NOW },
     });
     expect(decision.next.attempts).toMatchObject([{ returnedRupiah: 20_000 }]);
     expect(moneyOf(decision)).toEqual({});
@@ -116,6 +118,34 @@ describe('a requested refund', () => {
     });
     const elsewhere = { ...next, refunds: [refund({ attemptId: 'o-2' })] };
     expect(request(elsewhere).outcome).toBe('other_refund');
+  });
+
+  it('of the same amount for the same reason goes once in a day, unless it is another', () => {
+    const { next } = request(soldOrder('paid'));
+    const again = { refundId: 'rf2' } as const;
+    expect(answerOf(request(next, again))).toEqual({ outcome: 'asked_before', effects: {} });
+    expect(request(next, { ...again, reason: 'RUSAK' }).outcome).toBe('asked_before');
+    for (const other of [{ isAnother: true }, { amountRupiah: 10_000 }, { reason: 'late' }])
+      expect(request(next, { ...again, ...other }).outcome).toBe('requested');
+    const earlier = (change: Parameters<typeof refund>[0]) =>
+      soldOrder('paid', {
+        attempts: [paid({ returnedRupiah: 20_000 })],
+        refunds: [refund({ reason: 'rusak', createdAt: after(-SAME_REFUND_MS + 1), ...change })],
+      });
+    expect(request(earlier({}), again).outcome).toBe('asked_before');
+    for (const change of [
+      { createdAt: after(-SAME_REFUND_MS) },
+      { state: 'refused' },
+      { attemptId: 'o-2' },
+    ] as const)
+      expect(request(earlier(change), again).outcome).toBe('requested');
+    const mine = [{ id: 8, state: 'open', attemptId: 'o-1' }] as const;
+    expect(request(earlier({ exceptionId: 8 }), { ...again, exceptionId: 8 }, mine).outcome).toBe(
+      'asked_before',
+    );
+    expect(request(earlier({ exceptionId: 7 }), { ...again, exceptionId: 8 }, mine).outcome).toBe(
+      'requested',
+    );
   });
 
   it('of a bank transfer is a manual refund', () => {

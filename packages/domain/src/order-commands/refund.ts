@@ -11,7 +11,7 @@ export function requestRefund(
   draft: Draft,
   command: CommandOf<'request_refund'>,
 ): CommandOutcomes['request_refund'] {
-  const { attemptId, refundId, amountRupiah, exceptionId, reason, actor } = command;
+  const { attemptId, refundId, amountRupiah, exceptionId, reason, actor, isAnother = false } = command;
   const known = draft.aggregate.refunds.find(({ id }) => id === refundId);
   if (known !== undefined) {
     const isSame = known.attemptId === attemptId && known.amountRupiah === amountRupiah;
@@ -24,6 +24,11 @@ export function requestRefund(
   if (attempt.state !== 'paid' || attempt.receivedRupiah === null) return 'not_paid';
   const leftRupiah = attempt.receivedRupiah - attempt.returnedRupiah;
   if (amountRupiah > leftRupiah) return 'too_much';
+  if (
+    !isAnother &&
+    draft.aggregate.refunds.some((refund) => isAskedAgain(refund, command, draft.context.now))
+  )
+    return 'asked_before';
   const dueAt = draft.context.now;
   const refund = newRefund(draft, attempt, { id: refundId, amountRupiah, reason, requestedBy: actor, dueAt });
   if (exceptionId === null) {
@@ -39,6 +44,28 @@ export function requestRefund(
   return 'requested';
 }
 
+/** A refund of the same amount of the same payment for the same reason is taken for the same refund for this long. */
+export const SAME_REFUND_MS = 24 * 3_600_000;
+
+/** Whether a command that makes another refund asks for the same as this one, which was not refused. */
+export function isAskedAgain(
+  refund: Omit<RefundRow, 'bankReference' | 'id'>,
+  asked: Pick<CommandOf<'request_refund'>, 'attemptId' | 'amountRupiah' | 'exceptionId' | 'reason'>,
+  now: Date,
+): boolean {
+  // Refunds of two payment exceptions are two refunds.
+  const isOfOther =
+    asked.exceptionId !== null && refund.exceptionId !== null && asked.exceptionId !== refund.exceptionId;
+  return (
+    !isOfOther &&
+    refund.state !== 'refused' &&
+    refund.attemptId === asked.attemptId &&
+    refund.amountRupiah === asked.amountRupiah &&
+    refund.reason.toLowerCase() === asked.reason.toLowerCase() &&
+    now.getTime() - refund.createdAt.getTime() < SAME_REFUND_MS
+  );
+}
+
 /**
  * A new refund, which counts as returned from now on. A gateway's refund is due at `dueAt`; a bank transfer's is a
  * manual refund.
@@ -46,7 +73,7 @@ export function requestRefund(
 export function newRefund(
   draft: Draft,
   { id: attemptId, gateway }: AttemptRow,
-  { id, amountRupiah, reason, requestedBy, dueAt }: Omit<NewRefund, 'attemptId' | 'state'>,
+  { id, amountRupiah, reason, requestedBy, dueAt }: Omit<NewRefund, 'attemptId' | 'state' | 'createdAt'>,
 ): NewRefund {
   draft.record('refundedTotals', { id: attemptId, rupiah: amountRupiah });
   const isManual = methodOf(gateway) === 'bank_transfer';
@@ -54,6 +81,7 @@ export function newRefund(
     ...{ id, attemptId, amountRupiah, reason, requestedBy },
     state: isManual ? 'manual_refund' : 'requested',
     dueAt: isManual ? null : dueAt,
+    createdAt: draft.context.now,
   };
 }
 
@@ -156,7 +184,7 @@ export function recordExternalRefund(
     ...{ subject: id, amountRupiah: entered, detail },
     refund: {
       ...{ id, attemptId, amountRupiah: entered, reason: 'made elsewhere', requestedBy: actor },
-      ...{ state: 'succeeded', dueAt: null },
+      ...{ state: 'succeeded', dueAt: null, createdAt: draft.context.now },
     },
   });
   draft.book('refund', entered, { attempt, reference: id, actor });

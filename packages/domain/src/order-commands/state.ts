@@ -68,6 +68,8 @@ export interface RefundRow {
   readonly exceptionId: number | null;
   readonly amountRupiah: number;
   readonly state: RefundState;
+  readonly reason: string;
+  readonly createdAt: Date;
   /** Of a manual refund: the reference of the operator's transfer at the bank. */
   readonly bankReference: string | null;
 }
@@ -226,9 +228,9 @@ function withAttempt(
 
 function withRefund(
   before: OrderAggregate,
-  { id, attemptId, amountRupiah, state }: NewRefund,
+  { id, attemptId, amountRupiah, state, reason, createdAt }: NewRefund,
   exceptionId: number | null,
 ): OrderAggregate {
-  const refund = { id, attemptId, exceptionId, amountRupiah, state, bankReference: null };
+  const refund = { id, attemptId, exceptionId, amountRupiah, state, reason, createdAt, bankReference: null };
   return { ...before, refunds: [...before.refunds, refund] };
 }

@@ -1,31 +1,36 @@
-import type { ExportedPayment } from '../definition.ts';
+import { readExportedRupiah } from '@antrean/domain';
+import type { ExportedPayment, ReadExport } from '../definition.ts';
+import { readCsv } from '../read-csv.ts';
 
-const COLUMNS = { id: /^order.?id$/i, status: /status/i, amount: /^(gross.?)?amount$/i };
+const COLUMNS = {
+  id: { title: 'Order ID', name: /^order.?id$/i },
+  status: { title: 'Transaction status', name: /status/i },
+  amount: { title: 'Amount', name: /^(gross.?)?amount$/i },
+} as const;
 const SUCCESS = /^(settlement|capture|refund|partial[ _]refund)$/i;
 
-/** The paid rows of a CSV with the columns Order ID, Transaction status and Amount. */
-export function readMidtransExport(csv: string): ExportedPayment[] | { missingColumn: string } {
-  const [head = [], ...rows] = csv
-    .split(/\r?\n/)
-    .filter((line) => line.trim() !== '')
-    .map((line) => [...line.matchAll(/("([^"]|"")*"|[^,]*)(,|$)/g)].map(([, cell = '']) => unquoted(cell)));
-  const missing = Object.values(COLUMNS).find((name) => !head.some((title) => name.test(title)));
-  if (missing !== undefined) return { missingColumn: missing.source };
-  const cellOf = (cells: string[], name: RegExp) => cells[head.findIndex((title) => name.test(title))] ?? '';
-  return rows
-    .filter((cells) => SUCCESS.test(cellOf(cells, COLUMNS.status)))
-    .map((cells) => ({
-      attemptId: cellOf(cells, COLUMNS.id),
-      amountRupiah: Number(
-        cellOf(cells, COLUMNS.amount)
-          .replace(/\.00$/, '')
-          .replaceAll(/[^0-9]/g, ''),
-      ),
-    }));
+/**
+ * The paid rows of a CSV with the columns Order ID, Transaction status and Amount, as the dashboard writes it or as a
+ * spreadsheet has saved it.
+ */
+export function readMidtransExport(csv: string): ReadExport {
+  const [head = { cells: [] }, ...rows] = readCsv(csv);
+  const missing = Object.values(COLUMNS).find(({ name }) => !head.cells.some((title) => name.test(title)));
+  if (missing !== undefined) return { missingColumn: missing.title };
+  const cellOf = (cells: readonly string[], { name }: { name: RegExp }) =>
+    cells[head.cells.findIndex((title) => name.test(title))] ?? '';
+  const payments: ExportedPayment[] = [];
+  const unreadable: { row: number; why: string }[] = [];
+  for (const { row, cells } of rows) {
+    if (!SUCCESS.test(cellOf(cells, COLUMNS.status))) continue;
+    const attemptId = cellOf(cells, COLUMNS.id);
+    const amount = readExportedRupiah(cellOf(cells, COLUMNS.amount));
+    // An amount with a decimal comma that is not quoted makes two cells.
+    if (cells.slice(head.cells.length).some((cell) => cell !== ''))
+      unreadable.push({ row, why: 'it has more cells than the head' });
+    else if (attemptId === '') unreadable.push({ row, why: 'the order id is empty' });
+    else if (amount.kind === 'refused') unreadable.push({ row, why: amount.why });
+    else payments.push({ attemptId, amountRupiah: amount.rupiah });
+  }
+  return unreadable.length > 0 ? { unreadable } : payments;
 }
-
-const unquoted = (cell: string): string =>
-  cell
-    .trim()
-    .replace(/^"(.*)"$/s, '$1')
-    .replaceAll('""', '"');
