@@ -20,6 +20,8 @@ export interface Session {
   token: string;
   orderId: string;
   amountRupiah: number;
+  /** Whether an account that charges customers its fee charges it here. */
+  hasCustomerFee: boolean;
   description: string;
   finishUrl: string | undefined;
   offered: readonly MidtransMethodName[];
@@ -129,10 +131,13 @@ export function createMidtransAccount(
       startsAt: undefined,
       durationMs: methodOf(method).expiryMinutes * 60_000,
     };
+    const customerFeeRupiah = s.hasCustomerFee ? (switches.midtransCustomerFeeRupiah ?? 0) : 0;
     const t = transactions.open({
       orderId: s.orderId,
       method,
-      amountRupiah: s.amountRupiah,
+      originalRupiah: s.amountRupiah,
+      customerFeeRupiah,
+      amountRupiah: s.amountRupiah + customerFeeRupiah,
       createdAt: new Date(now),
       expiresAt: new Date((startsAt?.getTime() ?? now) + durationMs),
       customFields: s.customFields,

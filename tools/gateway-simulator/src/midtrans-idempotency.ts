@@ -5,7 +5,7 @@ const REMEMBERED_MS = 300_000;
 const MAX_KEY_LENGTH = 46;
 
 /**
- * `Idempotency-Key` of Core's POSTs: a success is replayed for five minutes, also for another body, and a retry while the
+ * `Idempotency-Key` of Core's POSTs; an empty one is none, as the Ruby client sends one with every request: a success is replayed for five minutes, also for another body, and a retry while the
  * first request runs gets a 202. A switch applies it to Snap's create. https://docs.midtrans.com/reference/api-headers
  */
 export function replayByKey(app: FastifyInstance, switches: Switches) {
@@ -23,7 +23,7 @@ export function replayByKey(app: FastifyInstance, switches: Switches) {
   return async (req: FastifyRequest, reply: FastifyReply) => {
     const given = req.headers['idempotency-key'];
     const isSnap = req.url.startsWith('/snap/');
-    if (typeof given !== 'string' || given.length > MAX_KEY_LENGTH) return;
+    if (typeof given !== 'string' || given === '' || given.length > MAX_KEY_LENGTH) return;
     if (isSnap && !switches.midtransIdempotentCreate) return;
     const key = `${req.url} ${given}`;
     const earlier = seen.get(key);

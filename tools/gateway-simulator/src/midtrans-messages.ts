@@ -44,6 +44,10 @@ const messages = {
     en: 'Merchant cannot modify the status of the transaction',
     id: 'Merchant tidak dapat mengubah status transaksi',
   },
+  cannotUpdate: {
+    en: 'Transaction status cannot be updated.',
+    id: 'Status transaksi tidak dapat diubah.',
+  },
   refundRequest: { en: 'Success, refund request is approved', id: 'Berhasil, permintaan refund disetujui' },
   refundDenied: { en: 'Refund request is denied by the bank', id: 'Permintaan refund ditolak oleh bank' },
   refundTooMuch: {

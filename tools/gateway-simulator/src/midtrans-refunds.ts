@@ -6,7 +6,7 @@ import type { MessageName } from './midtrans-messages.ts';
 import { methodOf } from './midtrans-methods.ts';
 import { refundedRupiah, type Transaction, type TransactionRefund } from './midtrans-transactions.ts';
 import type { Shared } from './shared.ts';
-import { decimals } from './wire.ts';
+import { decimals, wib } from './wire.ts';
 
 const DAY_MS = 86_400_000;
 const KEY_DAYS = 7;
@@ -22,6 +22,12 @@ export const refundBody = z
   })
   .nullable()
   .transform((body) => body ?? { refund_key: undefined, amount: undefined, reason: '' });
+
+/** https://docs.midtrans.com/reference/direct-refund-transaction (2026): 23:55 to 06:00. */
+function isNight(at: Date): boolean {
+  const time = wib(at).slice(11);
+  return time >= '23:55' || time < '06:00';
+}
 
 /** The codes of Core's body: https://docs.midtrans.com/reference/refund-transaction */
 export type RefundAnswer =
@@ -53,6 +59,7 @@ export function refund(
   if (
     (t.state !== 'settlement' && t.state !== 'partial_refund') ||
     method.refund === 'none' ||
+    (t.method === 'shopeepay' && switches.midtransShopeepayHours && isNight(new Date(now))) ||
     (isPart && method.refund === 'full') ||
     now - (t.settledAt?.getTime() ?? now) > method.refundDays * DAY_MS
   )

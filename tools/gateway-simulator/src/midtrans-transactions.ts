@@ -61,7 +61,10 @@ export interface Transaction {
   state: TransactionState;
   /** For a card: the decision of the fraud check; `challenge` asks the merchant. */
   fraud: 'accept' | 'challenge' | 'deny';
-  /** The amount of the page; a payment may have another amount. */
+  /** The amount of the page, and the account's fee for the customer on top of it. */
+  originalRupiah: number;
+  customerFeeRupiah: number;
+  /** Their sum; a payment may have another amount. */
   amountRupiah: number;
   createdAt: Date;
   expiresAt: Date;

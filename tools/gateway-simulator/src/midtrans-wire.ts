@@ -43,9 +43,23 @@ export function fields(
     ...(t.state === 'pending' ? { expiry_time: wib(t.expiresAt) } : {}),
     ...methodFields(t),
     ...t.customFields,
+    ...feeFields(t, o.switches),
     ...(t.refunds.length === 0 ? {} : refundFields(t)),
   };
   return { ...body, signature_key: sign(body, o.secret) };
+}
+
+/** Automatic fee imposition: https://github.com/Midtrans/midtrans-php/issues/118 (2025) */
+function feeFields(t: Transaction, { midtransCustomerFeeInfo: where }: Switches) {
+  if (t.customerFeeRupiah === 0 || where === 'absent') return {};
+  const extra_info = {
+    gross_amount_info: {
+      original_amount: `${t.originalRupiah}`,
+      gross_amount: `${t.amountRupiah}`,
+      customer_imposed_payment_fee: `${t.customerFeeRupiah}`,
+    },
+  };
+  return where === 'metadata' ? { metadata: { extra_info } } : { extra_info };
 }
 
 function refundFields(t: Transaction) {

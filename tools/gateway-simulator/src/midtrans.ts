@@ -23,7 +23,11 @@ const duration = z.object({
 const customField = z.string().max(255).optional();
 const createBody = z.object({
   transaction_details: z.object({
-    order_id: z.string().regex(/^[A-Za-z0-9._~-]{1,50}$/),
+    // The Python and PHP clients' suites create orders with blanks, colons and JSON numbers (2020).
+    order_id: z
+      .union([z.string(), z.number()])
+      .transform(String)
+      .pipe(z.string().regex(/^[A-Za-z0-9._~: -]{1,50}$/)),
     gross_amount: z.number().int().positive(),
   }),
   item_details: z
@@ -36,6 +40,7 @@ const createBody = z.object({
       }),
     )
     .optional(),
+  customer_imposed_payment_fee: z.object({ enable: z.boolean() }).optional(),
   customer_details: z
     .object({
       first_name: z.string().max(255).optional(),
@@ -78,6 +83,12 @@ function expiries(o: z.infer<typeof createBody>): Pick<Session, 'pageExpiresAt' 
   return { pageExpiresAt: new Date(pageEnd), methodExpiry };
 }
 
+/** The answer to a cancel has fewer fields than GET status, as recorded in 2019. */
+function cancelAnswer(body: Record<string, unknown>): Record<string, unknown> {
+  const { merchant_id: _, permata_va_number: __, signature_key: ___, ...rest } = body;
+  return rest;
+}
+
 const urlsOf = (header: string | string[] | undefined): string[] =>
   [header ?? '']
     .flat()
@@ -110,16 +121,19 @@ export function midtransRoutes(app: FastifyInstance, shared: Shared): MidtransAc
   app.post('/snap/v1/transactions', { preHandler: [snapDenied, idempotency] }, async (req, reply) => {
     const refuse = (code: number, ...messages: string[]) =>
       reply.code(code).send({ error_messages: messages });
-    const parsed = createBody.safeParse(parseJson(req.body));
+    const json = parseJson(req.body);
+    const asked = typeof json === 'object' ? { transaction_details: {}, ...json } : json;
+    const parsed = createBody.safeParse(asked, { reportInput: true });
     if (!parsed.success)
       return refuse(
         400,
         ...parsed.error.issues.map((i) => {
-          const isAbsent = i.code === 'invalid_type' && i.message.endsWith('undefined');
+          const isAbsent = i.input === undefined;
           return `${i.path.join('.')} ${text(isAbsent ? 'required' : 'invalid')}`;
         }),
       );
     const { transaction_details: details, item_details: items, callbacks, expiry } = parsed.data;
+    const { customer_imposed_payment_fee: fee } = parsed.data;
     if (items && items.reduce((sum, i) => sum + i.price * i.quantity, 0) !== details.gross_amount)
       return refuse(400, text('sumMismatch'));
     if (expiry && milliseconds(expiry) > MAX_EXPIRY_MS)
@@ -138,6 +152,7 @@ export function midtransRoutes(app: FastifyInstance, shared: Shared): MidtransAc
     const { token } = account.startSession({
       orderId: details.order_id,
       amountRupiah: details.gross_amount,
+      hasCustomerFee: fee?.enable !== false || !switches.midtransCustomerFeeOptional,
       description: items?.[0]?.name ?? details.order_id,
       finishUrl: callbacks?.finish,
       offered,
@@ -174,18 +189,17 @@ export function midtransRoutes(app: FastifyInstance, shared: Shared): MidtransAc
     if (switches.midtransTrueHttpStatus && code >= 400 && code !== 407) reply.code(code);
     return reply.send(body);
   };
-  const failure = (code: string, message: MessageName) => ({
+  const failure = (code: string, message: MessageName, id: string = randomUUID()) => ({
     status_code: code,
     status_message: text(message),
-    id: randomUUID(),
+    id,
   });
   const find = (id: string): Transaction | undefined => {
     const found = transactions.find(id);
     if (found) account.refresh(found);
-    const byOrder = found && found.id !== id;
-    return byOrder && methodOf(found.method).isBiSnap && !switches.midtransBiSnapByOrderId
-      ? undefined
-      : found;
+    if (!found || found.id === id) return found;
+    const isHidden = methodOf(found.method).isBiSnap && !switches.midtransBiSnapByOrderId;
+    return isHidden || (id.includes(' ') && !switches.midtransFindsBlankOrderIds) ? undefined : found;
   };
   const statusOf = (t: Transaction) =>
     account.describe(t, {
@@ -239,8 +253,17 @@ export function midtransRoutes(app: FastifyInstance, shared: Shared): MidtransAc
         const t = find(req.params.id);
         if (!t) return core(reply, failure('404', 'missing'));
         const answer = run(t);
-        if (!answer) return core(reply, failure('412', 'cannotModify'));
-        return core(reply, account.describe(t, { statusCode: answer[0], message: text(answer[1]) }));
+        // Recorded in 2019 for deny, with the transaction's own id; taken to be the same for approve.
+        const isReview = action === 'approve' || action === 'deny';
+        if (!answer)
+          return core(
+            reply,
+            isReview && t.state === 'capture'
+              ? failure('412', 'cannotUpdate', t.id)
+              : failure('412', 'cannotModify'),
+          );
+        const body = account.describe(t, { statusCode: answer[0], message: text(answer[1]) });
+        return core(reply, action === 'cancel' ? cancelAnswer(body) : body);
       },
     );
 

@@ -24,6 +24,16 @@ export const switchesSchema = z.strictObject({
   midtransCard: z.enum(['capture', 'challenge', 'authorize']).default('capture'),
   /** The answer to the same refund_key with the same amount: the stored answer, or 406 as for another amount. */
   midtransRefundKey: z.enum(['replay', 'duplicate']).default('replay'),
+  /** The fee that the account charges the customer on top of the amount, in rupiah; null: it charges none. */
+  midtransCustomerFeeRupiah: z.number().int().positive().nullable().default(null),
+  /** Whether the create call can switch that fee off. */
+  midtransCustomerFeeOptional: z.boolean().default(true),
+  /** Where GET status and notifications explain that fee. */
+  midtransCustomerFeeInfo: z.enum(['metadata', 'extra_info', 'absent']).default('metadata'),
+  /** Whether Core finds a transaction whose order id has a blank in it. */
+  midtransFindsBlankOrderIds: z.boolean().default(true),
+  /** Whether ShopeePay refuses refunds from 23:55 to 06:00 WIB. */
+  midtransShopeepayHours: z.boolean().default(true),
   /** Requests a minute for each endpoint; null: no limit. */
   midtransRatePerMinute: z.number().int().positive().nullable().default(null),
   xenditRatePerMinute: z.number().int().positive().nullable().default(null),
@@ -40,6 +50,8 @@ export const switchesSchema = z.strictObject({
   xenditRefundable: z.record(z.string(), z.enum(['none', 'full', 'partial'])).default({}),
   xenditInvoiceRefunds: z.boolean().default(true),
   xenditOneRefundAtATime: z.boolean().default(false),
+  /** Whether an invoice shows virtual account numbers and payment codes. */
+  xenditPaymentCodes: z.boolean().default(true),
   /** fees_paid_amount of paid invoices, in rupiah; null: absent. */
   xenditFeeRupiah: z.number().int().min(0).nullable().default(null),
   /** The time from the acceptance of a refund to the bank's decision. */

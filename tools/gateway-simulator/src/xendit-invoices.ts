@@ -34,6 +34,7 @@ export interface Invoice {
   successUrl: string | undefined;
   failureUrl: string | undefined;
   customer: Record<string, unknown> | undefined;
+  payerEmail: string | undefined;
   metadata: Record<string, unknown> | undefined;
   items: readonly unknown[];
   fees: readonly unknown[];

@@ -192,7 +192,8 @@ export function xenditRefundRoutes(
   app.post('/refunds', { preHandler: auth }, async (req: FastifyRequest, reply: FastifyReply) => {
     const json = parseJson(req.body);
     if (json === undefined) return fail(reply, 'INVALID_JSON_FORMAT', 'The request body is not JSON');
-    const key = req.headers['idempotency-key'];
+    // An empty key is no key.
+    const key = req.headers['idempotency-key'] || undefined;
     const request = JSON.stringify(json);
     const earlier = typeof key === 'string' ? byKey.get(key) : undefined;
     if (earlier)

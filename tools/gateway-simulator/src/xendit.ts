@@ -36,7 +36,22 @@ const createBody = z.object({
 type Asked = z.infer<typeof createBody>;
 
 const instant = z.coerce.date().optional();
-const many = z.union([z.string().transform((s) => [s]), z.array(z.string())]).optional();
+/** Clients repeat the key, send one JSON array, or number the keys (public Cypress suite, Node, Go and PHP clients). */
+const many = z
+  .union([z.string().transform(listed), z.array(z.string()).transform((values) => values.flatMap(listed))])
+  .optional();
+function listed(value: string): string[] {
+  const json = z.array(z.string()).safeParse(parseJson(value));
+  return json.success ? json.data : [value];
+}
+/** `statuses[0]` and `statuses[]` are `statuses`. */
+function withLists(query: unknown): Record<string, unknown> {
+  const entries = Object.entries(query ?? {});
+  const groups = Map.groupBy(entries, ([key]) => key.replace(/\[\d*\]$/, ''));
+  return Object.fromEntries(
+    [...groups].map(([key, of]) => [key, of.length === 1 ? of[0]?.[1] : of.flatMap(([, value]) => value)]),
+  );
+}
 const listQuery = z.object({
   external_id: z.string().optional(),
   statuses: many,
@@ -91,8 +106,12 @@ export function xenditRoutes(app: FastifyInstance, shared: Shared): Controls {
       bank_branch: 'Virtual Account',
       account_holder_name: 'ANTREAN',
       identity_amount: 0,
+      ...(switches.xenditPaymentCodes ? { bank_account_number: i.number } : {}),
     })),
-    available_retail_outlets: available(i, 'RETAIL_OUTLET').map((name) => ({ retail_outlet_name: name })),
+    available_retail_outlets: available(i, 'RETAIL_OUTLET').map((name) => ({
+      retail_outlet_name: name,
+      ...(switches.xenditPaymentCodes ? { payment_code: i.number, transfer_amount: i.amountRupiah } : {}),
+    })),
     available_ewallets: available(i, 'EWALLET').map((name) => ({ ewallet_type: name })),
     available_qr_codes: available(i, 'QR_CODE').map((name) => ({ qr_code_type: name })),
     available_direct_debits: [],
@@ -100,6 +119,7 @@ export function xenditRoutes(app: FastifyInstance, shared: Shared): Controls {
     should_exclude_credit_card: available(i, 'CREDIT_CARD').length === 0,
     should_send_email: false,
     ...(i.customer ? { customer: i.customer } : {}),
+    ...(i.payerEmail === undefined ? {} : { payer_email: i.payerEmail }),
     metadata: i.metadata ?? null,
   });
   const fail = (reply: FastifyReply, code: string, message: string, errors?: unknown[]) =>
@@ -140,6 +160,7 @@ export function xenditRoutes(app: FastifyInstance, shared: Shared): Controls {
         successUrl: asked.success_redirect_url,
         failureUrl: asked.failure_redirect_url,
         customer: asked.customer,
+        payerEmail: asked.payer_email,
         metadata: asked.metadata ?? undefined,
         items: asked.items,
         fees: asked.fees,
@@ -149,7 +170,7 @@ export function xenditRoutes(app: FastifyInstance, shared: Shared): Controls {
     });
 
   app.get('/v2/invoices', { preHandler: auth }, async (req, reply) => {
-    const parsed = listQuery.safeParse(req.query);
+    const parsed = listQuery.safeParse(withLists(req.query));
     if (!parsed.success)
       return fail(
         reply,

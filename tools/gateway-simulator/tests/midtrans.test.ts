@@ -128,7 +128,7 @@ describe('a Snap page', () => {
   it.each([
     [{ transaction_details: { gross_amount: 1 } }, 'transaction_details.order_id is required'],
     [
-      { transaction_details: { order_id: 'a b', gross_amount: 1 } },
+      { transaction_details: { order_id: 'a/b', gross_amount: 1 } },
       'transaction_details.order_id is invalid',
     ],
     [{ item_details: [{ name: 'x', price: 1, quantity: 1 }] }, 'not equal to the sum of item_details'],

@@ -114,6 +114,7 @@ describe('a Midtrans refund', () => {
   );
 
   it.each(['shopeepay', 'ovo'])('of %s can only be full', async (method) => {
+    await sim.control('switches', { midtransShopeepayHours: false });
     await paid(`mr-full-${method}`, method);
     expect((await refund(`mr-full-${method}`, { amount: 1000 })).body.status_code).toBe('412');
     expect((await refund(`mr-full-${method}`, null)).body.transaction_status).toBe('refund');
