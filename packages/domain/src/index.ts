@@ -67,6 +67,8 @@ export { moneyMovement, type MoneyMovement, type MoneyMovementKind } from './mon
 // The settlement report: compares two lists of a day's payments.
 export { compareSettlement, type Difference, wibDay, wibDayBounds } from './settlement-report.ts';
 
+export { type RefundAnswer, type RefundStep, refundStepAfter } from './refund-step.ts';
+
 // Stock and flash sales: which orders get stock, and at which price.
 export {
   allot,

@@ -1,4 +1,4 @@
-import type { OnlineGateway } from '@antrean/domain';
+import type { OnlineGateway, RefundAnswer } from '@antrean/domain';
 
 export interface PaymentRequest {
   /** Sent as order_id / external_id. [A-Za-z0-9-]{1,50}, new for every attempt. */
@@ -32,7 +32,8 @@ export interface PaymentReference {
 /**
  * paid: `mayReverse` if payments by this method can be reversed within minutes. returned: paid, and then returned in
  * full or in part. closed: with reason `deny` (Midtrans) it can still become paid until the page expires.
- * `reversesPayment`: a payment that had succeeded is no longer valid; an expiry does not say that.
+ * `reversesPayment`: a payment that had succeeded is no longer valid; an expiry does not say that. `voidedRupiah`: we
+ * cancelled it; if it had been paid, this much was returned.
  */
 export type GatewayStatus =
   | ({ kind: 'paid'; mayReverse: boolean } & Received)
@@ -44,12 +45,15 @@ export type GatewayStatus =
     } & Received)
   | { kind: 'pending' }
   | { kind: 'not_started' }
-  | { kind: 'closed'; reason: string; reversesPayment: boolean }
+  | { kind: 'closed'; reason: string; reversesPayment: boolean; voidedRupiah?: number }
   | { kind: 'unknown'; code: string };
 
 /** Money that a gateway reports as received. */
 export interface Received {
+  /** All that the customer paid. */
   amountRupiah: number;
+  /** The part of it that the gateway charged the customer on top of our amount, if it reports one. */
+  customerFeeRupiah?: number;
   currency: string;
   /** The payment's id: Midtrans's transaction id, Xendit's payment id, else its invoice id. */
   transactionId: string;
@@ -80,21 +84,11 @@ export interface RefundRequest extends PaymentReference {
   reason: string;
 }
 
-/**
- * pending: accepted, but not paid out yet. refused: the gateway refused, and no money is or will be returned.
- * not_refundable: with this method the refund must be paid out manually. not_sent: certainly without effect. unknown:
- * it may have had an effect; check, or send the same again.
- */
-export type RefundOutcome =
-  | { kind: 'succeeded'; gatewayRef: string; feeRupiah?: number }
-  | { kind: 'pending'; gatewayRef: string }
-  | { kind: 'refused'; code: string }
-  | { kind: 'not_refundable'; code: string }
-  | { kind: 'not_sent'; code: string }
-  | { kind: 'unknown'; code: string };
+/** The answer to a refund that was sent. */
+export type RefundOutcome = Exclude<RefundAnswer, { kind: 'none' }>;
 
-/** The state of a refund. none: the gateway has no refund with this id. */
-export type RefundStatus = Exclude<RefundOutcome, { kind: 'not_refundable' | 'not_sent' }> | { kind: 'none' };
+/** The state of a refund at the gateway. */
+export type RefundStatus = Exclude<RefundAnswer, { kind: 'not_refundable' | 'not_sent' }>;
 
 /** A payment in the gateway's list. */
 export interface ListedPayment extends Received {
