@@ -17,6 +17,7 @@ import * as gatewayAccounts from './migrations/0012-gateway-accounts.ts';
 import * as lifecycles from './migrations/0013-lifecycles.ts';
 import * as commandOutcomes from './migrations/0014-command-outcomes.ts';
 import * as manualRefunds from './migrations/0015-manual-refunds.ts';
+import * as customerFee from './migrations/0016-customer-fee.ts';
 import type { Database } from './schema.ts';
 
 /** Each file of `migrations/` by its name, oldest first. `npm run migration` adds one. */
@@ -36,6 +37,7 @@ export const MIGRATIONS = {
   '0013-lifecycles': lifecycles,
   '0014-command-outcomes': commandOutcomes,
   '0015-manual-refunds': manualRefunds,
+  '0016-customer-fee': customerFee,
 };
 
 /**

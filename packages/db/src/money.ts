@@ -30,17 +30,19 @@ export async function recordFees(db: Kysely<Database>, fees: readonly MoneyMovem
   if (fees.length > 0) await insertMovements(db, fees, sql`on conflict (kind, reference) do nothing`);
 }
 
-/** The booked sale of these orders, minus reversals: the price, and the transfer code above it. */
+/** The booked sale of these orders, minus reversals: the price, and the transfer code and customer's fee above it. */
 export async function soldOf(
   trx: Kysely<Database>,
   orderIds: readonly string[],
-): Promise<{ orderId: string; sale: number; code: number }[]> {
-  const { rows } = await sql<{ orderId: string; sale: number; code: number }>`
+): Promise<{ orderId: string; sale: number; code: number; customerFee: number }[]> {
+  const { rows } = await sql<{ orderId: string; sale: number; code: number; customerFee: number }>`
     select order_id,
            coalesce(sum(case kind when 'sale' then amount_rupiah when 'sale_undone' then -amount_rupiah end), 0)::bigint
              as sale,
            coalesce(sum(case kind when 'transfer_code' then amount_rupiah
-                                  when 'transfer_code_undone' then -amount_rupiah end), 0)::bigint as code
+                                  when 'transfer_code_undone' then -amount_rupiah end), 0)::bigint as code,
+           coalesce(sum(case kind when 'customer_fee' then amount_rupiah
+                                  when 'customer_fee_undone' then -amount_rupiah end), 0)::bigint as customer_fee
     from money_movements where order_id = any(${orderIds}::uuid[]) group by order_id`.execute(trx);
   return rows;
 }
@@ -76,7 +78,8 @@ export async function auditMoney(
       select m.order_id,
              sum(case when m.debit = 'customer' then m.amount_rupiah when m.credit = 'customer' then -m.amount_rupiah
                       else 0 end) as owed,
-             sum(m.amount_rupiah) filter (where m.kind in ('sale_undone', 'transfer_code_undone')) as undone
+             sum(m.amount_rupiah) filter (where m.kind in ('sale_undone', 'transfer_code_undone')) as undone,
+             sum(m.amount_rupiah) filter (where m.kind = 'customer_fee_undone') as fee_undone
       from money_movements m join scope using (order_id) group by m.order_id
     ), went as (
       select a.order_id, sum(r.amount_rupiah) as rupiah
@@ -84,13 +87,17 @@ export async function auditMoney(
       where r.state = 'succeeded' group by a.order_id
     ), came as (
       select a.order_id, sum(a.received_rupiah) as rupiah, sum(a.taken_back_rupiah) as taken_back,
-             max(a.amount_rupiah) filter (where a.outcome = 'paid' and a.gateway = any(${TRANSFER_GATEWAYS}::text[])) as by_transfer
+             max(a.amount_rupiah) filter (where a.outcome = 'paid' and a.gateway = any(${TRANSFER_GATEWAYS}::text[])) as by_transfer,
+             sum(a.customer_fee_rupiah) filter (where a.outcome = 'paid') as customer_fee
       from scope join payment_attempts a using (order_id) where a.received_rupiah is not null group by a.order_id
     ), expected as (
       select o.id as order_id,
              -- Sold minus reversed sales; received, refunded, and taken back by banks.
              case when o.state in ('paid', 'payment_hold', 'shipped')
                then coalesce(came.by_transfer, o.total_rupiah) - coalesce(ledger.undone, 0) else 0 end
+             -- The fee that the customer paid to the gateway stays there after a refund of the price alone.
+             + case when o.state in ('paid', 'payment_hold', 'shipped', 'refunded')
+               then coalesce(came.customer_fee, 0) - coalesce(ledger.fee_undone, 0) else 0 end
              - coalesce(came.rupiah, 0) + coalesce(went.rupiah, 0) + coalesce(came.taken_back, 0) as rupiah,
              coalesce(ledger.owed, 0) as owed
       from scope join orders o on o.id = scope.order_id

@@ -27,6 +27,7 @@ const COLUMNS = [
   'callNo',
   'outcome',
   'receivedRupiah',
+  'customerFeeRupiah',
   'returnedRupiah',
   'takenBackRupiah',
   'timesUndone',
@@ -159,13 +160,14 @@ export async function markAttemptsPaid(
   await sql`
     update payment_attempts a
     set state = 'paid', transaction_id = m.transaction_id, method = m.method, outcome = m.outcome,
-        received_rupiah = m.received, paid_at = coalesce(a.paid_at, m.paid_at), next_poll_at = m.next_poll_at, taken_back_rupiah = 0,
+        received_rupiah = m.received, customer_fee_rupiah = m.customer_fee, paid_at = coalesce(a.paid_at, m.paid_at), next_poll_at = m.next_poll_at, taken_back_rupiah = 0,
         updated_at = now()
     from unnest(${column(({ id }) => id)}::text[], ${column(({ transactionId }) => transactionId)}::text[],
                 ${column(({ method }) => method)}::text[], ${column(({ outcome }) => outcome)}::text[],
                 ${column(({ receivedRupiah }) => receivedRupiah)}::bigint[],
+                ${column(({ customerFeeRupiah }) => customerFeeRupiah)}::bigint[],
                 ${column(({ paidAt }) => paidAt)}::timestamptz[], ${column(({ nextPollAt }) => nextPollAt)}::timestamptz[])
-         as m (id, transaction_id, method, outcome, received, paid_at, next_poll_at)
+         as m (id, transaction_id, method, outcome, received, customer_fee, paid_at, next_poll_at)
     where a.id = m.id`.execute(trx);
 }
 

@@ -163,6 +163,8 @@ export interface Database {
     /** The payment outcome; null before a receipt. */
     outcome: PaymentOutcome | null;
     receivedRupiah: number | null;
+    /** The part of the receipt that the gateway charged the customer on top of our amount. */
+    customerFeeRupiah: Generated<number>;
     /** Refunded, or in a refund that has not ended. */
     returnedRupiah: Generated<number>;
     /** Taken back by the payer's bank and not returned since. */

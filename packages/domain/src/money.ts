@@ -1,7 +1,7 @@
 import { accountOf, type GatewayAccount, type GatewayName } from './gateways.ts';
 
 /** A ledger account. `customer` is what the order's customer owes; below zero, what the shop owes the customer. */
-type Account = 'customer' | 'sales' | 'transfer_codes' | 'fees' | GatewayAccount;
+type Account = 'customer' | 'sales' | 'transfer_codes' | 'customer_fees' | 'fees' | GatewayAccount;
 
 export type MoneyMovementKind =
   | 'sale' // the order is paid: its total is revenue
@@ -9,6 +9,8 @@ export type MoneyMovementKind =
   | 'payment' // a receipt
   | 'transfer_code' // the last digits that identify a transfer
   | 'transfer_code_undone'
+  | 'customer_fee' // the gateway's fee that the customer paid on top of the price
+  | 'customer_fee_undone'
   | 'refund'
   | 'reversal'
   | 'chargeback'
@@ -42,6 +44,8 @@ export function moneyMovement(
       payment: [at, 'customer'],
       transfer_code: ['customer', 'transfer_codes'],
       transfer_code_undone: ['transfer_codes', 'customer'],
+      customer_fee: ['customer', 'customer_fees'],
+      customer_fee_undone: ['customer_fees', 'customer'],
       refund: ['customer', at],
       reversal: ['customer', at],
       chargeback: ['customer', at],

@@ -17,6 +17,7 @@ export const after = (ms: number): Date => new Date(NOW.getTime() + ms);
 export const attempt = (change: Partial<AttemptRow> = {}): AttemptRow => ({
   ...{ id: 'o-1', orderId: 'o', gateway: 'midtrans', state: 'active', amountRupiah: PRICE },
   ...{ transactionId: null, method: null, outcome: null, receivedRupiah: null, returnedRupiah: 0 },
+  customerFeeRupiah: 0,
   ...{ takenBackRupiah: 0, timesUndone: 0, disputedAt: null, proofReference: null },
   ...change,
 });
@@ -46,12 +47,14 @@ export function order(
     unresolved = [],
     sold,
     ...row
-  }: Partial<Omit<OrderAggregate, 'order'> & OrderRow> = {},
+  }: Partial<Omit<OrderAggregate, 'order' | 'sold'> & OrderRow> & {
+    sold?: Partial<OrderAggregate['sold']>;
+  } = {},
 ): OrderAggregate {
   return {
     order: { orderId: 'o', state, closingReason: null, version: 5, totalRupiah: PRICE, dueAt: null, ...row },
     ...{ attempts, refunds, unresolved, held: [HELD] },
-    sold: sold ?? { saleRupiah: 0, codeRupiah: 0 },
+    sold: { saleRupiah: 0, codeRupiah: 0, customerFeeRupiah: 0, ...sold },
   };
 }
 

@@ -94,6 +94,7 @@ export class MemoryStore {
         orderId,
         sale: this.#soldOf(orderId, 'sale'),
         code: this.#soldOf(orderId, 'transfer_code'),
+        customerFee: this.#soldOf(orderId, 'customer_fee'),
       })),
       held: orders.map(({ orderId, sku, quantity, flashSaleItemId, buyerKeys }) => {
         const productId = this.#productOf(sku);
@@ -145,9 +146,17 @@ export class MemoryStore {
     ] as const)
       for (const id of ids)
         if (mayStep(ATTEMPT_LIFECYCLE, this.attempt(id).state, to)) this.#moveAttempt(id, { state: to });
-    for (const { id, outcome, receivedRupiah, transactionId, method } of effects.paidAttempts ?? [])
+    for (const {
+      id,
+      outcome,
+      receivedRupiah,
+      customerFeeRupiah,
+      transactionId,
+      method,
+    } of effects.paidAttempts ?? [])
       this.#moveAttempt(id, {
-        ...{ state: 'paid', outcome, receivedRupiah, transactionId, method, takenBackRupiah: 0 },
+        ...{ state: 'paid', outcome, receivedRupiah, customerFeeRupiah, transactionId, method },
+        takenBackRupiah: 0,
       });
     for (const { id, to, takenBackRupiah } of effects.undoneAttempts ?? []) {
       const { timesUndone } = this.attempt(id);
@@ -264,7 +273,7 @@ export class MemoryStore {
     this.stockMovements.push(...movements);
   }
 
-  #soldOf(of: string, kind: 'sale' | 'transfer_code'): number {
+  #soldOf(of: string, kind: 'sale' | 'transfer_code' | 'customer_fee'): number {
     return this.money
       .filter(({ orderId }) => orderId === of)
       .reduce(

@@ -121,6 +121,7 @@ class Shop {
       ...{ id, orderId: order.orderId, gateway, state, amountRupiah: total + (isTransfer ? 123 : 0) },
       ...{ transactionId: null, method: null, outcome: null, receivedRupiah: null, returnedRupiah: 0 },
       ...{ takenBackRupiah: 0, timesUndone: 0, disputedAt: null, proofReference: null },
+      customerFeeRupiah: 0,
     });
     if (state === 'active') this.#set(order, 'awaiting_payment');
     return id;
@@ -169,11 +170,16 @@ class Shop {
     if (actor === 'bank_transfer' && (what === 'undo' || what === 'external')) return undefined;
     switch (what) {
       case 'pay': {
-        const amountRupiah = attempt.amountRupiah + ([0, 0, 0, 0, 0, -1][n % 6] ?? 0);
+        // Some customers pay the gateway's fee on top.
+        const customerFeeRupiah = actor !== 'bank_transfer' && n % 5 === 2 ? 71 : 0;
+        const amountRupiah = attempt.amountRupiah + customerFeeRupiah + ([0, 0, 0, 0, 0, -1][n % 6] ?? 0);
         const currency = n === 22 ? 'USD' : 'IDR';
         const transactionId = `${attemptId}/${actor === 'bank_transfer' && n > 18 ? 'again' : 'tx'}`;
         const fee = n % 4 === 0 ? { feeRupiah: 700 } : {};
-        const received = { amountRupiah, currency, transactionId, mayReverse: n % 3 === 1, ...fee };
+        const received = {
+          ...{ amountRupiah, customerFeeRupiah, currency, transactionId, ...fee },
+          mayReverse: n % 3 === 1,
+        };
         return { kind: 'pay', ...of, received, actor };
       }
       case 'undo': {
@@ -295,16 +301,23 @@ function checkMoneyOf(store: MemoryStore, order: StoredOrder, attempts: readonly
     accounts.set(credit, (accounts.get(credit) ?? 0) - amountRupiah);
   }
   expect(sum(accounts.values()), 'all accounts').toBe(0);
-  const undone = sum(rows.filter(({ kind }) => kind.endsWith('_undone')).map((row) => row.amountRupiah));
+  const undoneOf = (...kinds: string[]) =>
+    sum(rows.filter(({ kind }) => kinds.includes(kind)).map((row) => row.amountRupiah));
+  const undone = undoneOf('sale_undone', 'transfer_code_undone');
+  const feeUndone = undoneOf('customer_fee_undone');
   const transfer = attempts.find(({ outcome, gateway }) => outcome === 'paid' && gateway === 'bank_transfer');
   const isSold = state === 'paid' || state === 'payment_hold' || state === 'shipped';
   const sold = isSold ? (transfer?.amountRupiah ?? totalRupiah ?? 0) - undone : 0;
+  const paying = attempts.find(({ outcome }) => outcome === 'paid');
+  // The fee stays at the gateway when the price alone is refunded.
+  const fee = isSold || state === 'refunded' ? (paying?.customerFeeRupiah ?? 0) - feeUndone : 0;
   const ids = new Set(attempts.map(({ id }) => id));
   const refunded = [...store.refunds.values()].filter(
     (refund) => ids.has(refund.attemptId) && refund.state === 'succeeded',
   );
   const owed =
-    sold -
+    sold +
+    fee -
     sum(attempts.map(({ receivedRupiah }) => receivedRupiah ?? 0)) +
     sum(refunded.map(({ amountRupiah }) => amountRupiah)) +
     sum(attempts.map(({ takenBackRupiah }) => takenBackRupiah));

@@ -27,6 +27,7 @@ const ANSWERS = new Set([
   'not_settled',
   'rate_limited',
   'REFUND_IN_PROGRESS',
+  'refund_hours',
   'refunds_not_listed',
   'too_many',
   'wrong_order',

@@ -8,15 +8,17 @@ const MAX_DEPTH = 6;
  */
 const kept = new Set(
   `acquirer amount bank bank_code bank_confirmed_at business_id canceled_at channel_code country created created_at currency
-  custom_field1 error_code event expiry_date expiry_time external_id failure_code fees_paid_amount fraud_status gross_amount
-  has_more id invoice_id issuer order_id paid_amount paid_at payment_channel payment_id payment_method payment_method_type
+  custom_field1 customer_imposed_payment_fee error_code event expiry_date expiry_time external_id failure_code fees_paid_amount fraud_status gross_amount
+  has_more id invoice_id issuer order_id original_amount paid_amount paid_at payment_channel payment_id payment_method payment_method_type
   payment_type reason reference_id refund_amount refund_chargeback_id refund_fee_amount refund_key refund_method
   settlement_time status status_code store transaction_id transaction_status transaction_time transaction_type
   updated`.split(/\s+/),
 );
 /** Free text, in which a gateway may quote our request. */
 const prose = new Set(['error', 'error_messages', 'errors', 'message', 'reason', 'status_message']);
-const containers = new Set(['data', 'errors', 'error_messages', 'refunds', 'va_numbers']);
+const containers = new Set(
+  'data errors error_messages extra_info gross_amount_info metadata refunds va_numbers'.split(' '),
+);
 
 const withoutPersons = (s: string): string =>
   s

@@ -32,6 +32,8 @@ describe('a Midtrans payment', () => {
     expect(JSON.parse(seen[0]?.body ?? '')).toMatchObject({
       custom_field1: 'a-1',
       transaction_details: { order_id: 'a-1', gross_amount: 150_000 },
+      credit_card: { secure: true },
+      customer_imposed_payment_fee: { enable: false },
     });
   });
 
@@ -89,7 +91,10 @@ describe('a Midtrans payment', () => {
       { transaction_status: 'expire', status_code: '407' },
       { kind: 'closed', reason: 'expire', reversesPayment: false },
     ],
-    [{ transaction_status: 'cancel' }, { kind: 'closed', reason: 'cancel', reversesPayment: true }],
+    [
+      { transaction_status: 'cancel' },
+      { kind: 'closed', reason: 'cancel', reversesPayment: false, voidedRupiah: 150_000 },
+    ],
     [
       { transaction_status: 'deny', status_code: '202' },
       { kind: 'closed', reason: 'deny', reversesPayment: true },
@@ -109,6 +114,42 @@ describe('a Midtrans payment', () => {
   ])('with %o is %o', async (fields, expected) => {
     route({ 'GET /v2/': json({ ...midtransPaid, ...fields }) });
     expect(await status()).toMatchObject(expected);
+  });
+
+  it('is paid with the fee that Midtrans charged the customer, and explains', async () => {
+    const info = { original_amount: '150000', gross_amount: '150071', customer_imposed_payment_fee: '71' };
+    const withFee = { ...midtransPaid, gross_amount: '150071.00' };
+    const metadata = { extra_info: { gross_amount_info: info } };
+    route({ 'GET /v2/': [json({ ...withFee, metadata }), json({ ...withFee, ...metadata }), json(withFee)] });
+    for (let i = 0; i < 2; i += 1)
+      expect(await status()).toMatchObject({ amountRupiah: 150_071, customerFeeRupiah: 71 });
+    const unexplained = await status();
+    expect(unexplained).toMatchObject({ kind: 'paid', amountRupiah: 150_071 });
+    expect(unexplained).not.toHaveProperty('customerFeeRupiah');
+  });
+
+  it.each(
+    [
+      ...['currency', 'payment_type', 'fraud_status', 'settlement_time', 'transaction_time', 'store', 'bank'],
+      ...['va_numbers', 'permata_va_number', 'custom_field1', 'refund_amount', 'refunds', 'metadata'],
+      ...['extra_info', 'acquirer'],
+    ].map((field) => [field]),
+  )('is paid when %s is null', async (field) => {
+    route({ 'GET /v2/': json({ ...midtransPaid, [field]: null }) });
+    expect(await status()).toMatchObject({ kind: 'paid', amountRupiah: 150_000, currency: 'IDR' });
+  });
+
+  it.each(['transaction_status', 'gross_amount', 'status_code', 'transaction_id'])(
+    'is unknown when %s is null',
+    async (field) => {
+      route({ 'GET /v2/': json({ ...midtransPaid, [field]: null }) });
+      expect(await status()).toMatchObject({ kind: 'unknown' });
+    },
+  );
+
+  it('with null as its order id is ours with our attempt id in custom_field1', async () => {
+    route({ 'GET /v2/': json({ ...midtransPaid, order_id: null, custom_field1: 'a-1' }) });
+    expect(await status({ transactionId: tx })).toMatchObject({ kind: 'paid' });
   });
 
   it('is not_started when Midtrans itself answers 404, in the body or in HTTP', async () => {
@@ -237,7 +278,10 @@ describe('a Midtrans refund', () => {
 
   it.each([
     [{}, { kind: 'not_refundable', code: 'http_412' }],
-    [{ transaction_status: 'capture' }, { kind: 'not_sent', code: 'not_settled' }],
+    [
+      { transaction_status: 'capture' },
+      { kind: 'not_sent', code: 'not_settled', notBefore: expect.any(Date) },
+    ],
     [{ transaction_status: 'pending' }, { kind: 'refused', code: 'not_paid' }],
     [{ transaction_status: 'refund' }, { kind: 'refused', code: 'already_returned' }],
     [{ transaction_status: 'refund', refunds: [entry] }, { kind: 'pending' }],
@@ -245,6 +289,73 @@ describe('a Midtrans refund', () => {
   ])('that Midtrans refuses is decided by the state %o', async (fields, expected) => {
     route({ 'POST /v2/': json({ status_code: '412' }), 'GET /v2/': json({ ...midtransPaid, ...fields }) });
     expect(await send()).toMatchObject(expected);
+  });
+
+  const captured = { ...midtransPaid, payment_type: 'credit_card', transaction_status: 'capture' };
+  const whole = { transactionId: tx, amountRupiah: 150_000 };
+  const voided = { ...captured, transaction_status: 'cancel' };
+
+  it('of all of a captured card is a cancel, sent once', async () => {
+    route({ 'GET /v2/': [json(captured), json(voided)], [`POST /v2/${tx}/cancel`]: json(voided) });
+    expect(await send(whole)).toEqual({ kind: 'succeeded', gatewayRef: tx });
+    // The answer was lost: the state shows that it was done.
+    expect(await send(whole)).toEqual({ kind: 'succeeded', gatewayRef: tx });
+    expect(await make('midtrans').refundStatus({ ...refund, ...whole })).toEqual({
+      kind: 'succeeded',
+      gatewayRef: tx,
+    });
+    expect(seen.filter((r) => r.method === 'POST').map((r) => r.url)).toEqual([`/v2/${tx}/cancel`]);
+  });
+
+  it('of a captured card that is settled meanwhile is a refund', async () => {
+    route({
+      'GET /v2/': [json(captured), json({ ...captured, transaction_status: 'settlement' })],
+      [`POST /v2/${tx}/cancel`]: json({ status_code: '412' }),
+      [`POST /v2/${tx}/refund`]: json({ ...taken, transaction_status: 'refund' }),
+    });
+    expect(await send(whole)).toEqual({ kind: 'pending', gatewayRef: '7' });
+  });
+
+  it.each([
+    [json({ status_code: '412' }), { kind: 'not_sent', code: 'not_settled' }],
+    [json({ status_code: '429' }), { kind: 'not_sent', code: 'http_429' }],
+    [text('<html>', 502), { kind: 'unknown', code: 'http_502' }],
+  ])('of a captured card that is not cancelled is sent again', async (answer, expected) => {
+    route({ 'GET /v2/': json(captured), 'POST /v2/': answer });
+    expect(await send(whole)).toMatchObject(expected);
+  });
+
+  it('of a part of a captured card waits for its settlement', async () => {
+    route({ 'GET /v2/': json(captured) });
+    const now = new Date('2030-01-01T00:00:00Z');
+    const answer = await make('midtrans', { now: () => now }).refund({ ...refund, transactionId: tx });
+    const notBefore = new Date('2030-01-01T01:00:00Z');
+    expect(answer).toEqual({ kind: 'not_sent', code: 'not_settled', notBefore });
+    expect(seen.filter((r) => r.method === 'POST')).toEqual([]);
+  });
+
+  it('does not count another transaction of the order that was cancelled', async () => {
+    const other = { ...voided, transaction_id: 'other' };
+    route({
+      'GET /v2/a-1/': json(other),
+      [`GET /v2/${tx}/`]: json({ ...captured, transaction_status: 'deny' }),
+    });
+    const ask = make('midtrans').refundStatus({ ...refund, transactionId: tx });
+    expect(await ask).toEqual({ kind: 'none' });
+  });
+
+  it('by ShopeePay waits for the morning, also of a QRIS payment that Shopee settles', async () => {
+    const now = new Date('2030-01-01T23:57:00+07:00');
+    const waiting = {
+      ...{ kind: 'not_sent', code: 'refund_hours' },
+      notBefore: new Date('2030-01-02T06:05:00+07:00'),
+    };
+    const g = make('midtrans', { now: () => now });
+    const all = { ...refund, amountRupiah: refund.paidRupiah };
+    expect(await g.refund({ ...all, method: 'shopeepay' })).toEqual(waiting);
+    route({ 'GET /v2/': json({ ...midtransPaid, acquirer: 'airpay shopee' }) });
+    expect(await g.refund({ ...all, transactionId: tx })).toEqual(waiting);
+    expect(seen.filter((r) => r.method === 'POST')).toEqual([]);
   });
 
   it('makes no call for a method without refunds or without partial refunds', async () => {

@@ -92,6 +92,7 @@ interface Given {
   rateLimiter?: CallRateLimiter;
   audit?: (e: GatewayApiCall) => Promise<void>;
   timeoutMs?: number;
+  now?: () => Date;
 }
 export const make = (name: Name, given: Given = {}): PaymentGateway => {
   const o = { baseUrl: `${base}/test-${testNumber}`, timeoutMs, ...given };

@@ -41,7 +41,12 @@ export async function applyPaymentStatus(
     case 'not_started':
       return status.kind;
     case 'closed':
-      return attempt.state === 'paid' && status.reversesPayment ? reversePayment(deps, attempt) : 'closed';
+      if (attempt.state !== 'paid') return 'closed';
+      if (status.voidedRupiah !== undefined) {
+        await recordRefunded(deps, attempt, status.voidedRupiah);
+        return 'returned';
+      }
+      return status.reversesPayment ? reversePayment(deps, attempt) : 'closed';
     case 'paid':
       return submitReceipt(deps, attempt, status);
     case 'returned':
@@ -99,14 +104,22 @@ async function recordReturn(
     return 'undone';
   }
   const backRupiah = status.returnedRupiah ?? (how === 'refund' ? status.amountRupiah : 0);
+  await recordRefunded(deps, attempt, backRupiah);
+  return outcome === 'paid' ? 'returned' : outcome;
+}
+
+/** The gateway reports this total as refunded: by our refunds, or by refunds made outside this system. */
+async function recordRefunded(
+  deps: JobDependencies,
+  { id: attemptId, orderId, gateway: actor }: PaymentAttempt,
+  backRupiah: number,
+): Promise<void> {
   await scheduleRefundStatusChecks(deps.db, attemptId, deps.now());
   const seen = { kind: 'record_external_refund', orderId, attemptId, backRupiah, actor } as const;
-  if ((await submitOrderCommand(deps.orderCommands, seen)) === 'elsewhere') {
-    deps.log.error(
-      { attemptId, orderId, backRupiah },
-      'the gateway reports a refund made outside this system; a payment exception was opened',
-    );
-    await publishOrders(deps, [orderId]);
-  }
-  return outcome === 'paid' ? 'returned' : outcome;
+  if ((await submitOrderCommand(deps.orderCommands, seen)) !== 'elsewhere') return;
+  deps.log.error(
+    { attemptId, orderId, backRupiah },
+    'the gateway reports a refund made outside this system; a payment exception was opened',
+  );
+  await publishOrders(deps, [orderId]);
 }

@@ -2,7 +2,10 @@ import type { PaymentOutcome } from '../payment-attempt.ts';
 
 /** A receipt: money that a gateway, or an operator for a bank transfer, reports. */
 export interface ReceivedPayment {
+  /** All that the customer paid. */
   readonly amountRupiah: number;
+  /** The part of it that the gateway charged the customer on top of our amount, if it reports one. */
+  readonly customerFeeRupiah?: number;
   readonly currency: string;
   /** The gateway's payment id, or the line of the bank statement. */
   readonly transactionId: string;

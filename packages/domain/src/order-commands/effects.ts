@@ -90,6 +90,7 @@ export interface PaidAttempt {
   readonly method: string | null;
   readonly outcome: PaymentOutcome;
   readonly receivedRupiah: number;
+  readonly customerFeeRupiah: number;
   readonly paidAt: Date;
   readonly nextPollAt: Date | null;
 }

@@ -1,7 +1,7 @@
 import type { CommandOf, CommandOutcomes } from './commands.ts';
 import type { Draft } from './draft.ts';
 import { cancelUnshipped, reduceSale } from './sale.ts';
-import { payingAttemptOf } from './state.ts';
+import { payingAttemptOf, refundInFullRupiah } from './state.ts';
 
 /** An operator ends a held order whose payment was taken back. */
 export function voidOrder(draft: Draft, { actor, reason }: CommandOf<'void'>): CommandOutcomes['void'] {
@@ -26,7 +26,7 @@ export function releaseHold(
   if (paying?.state !== 'paid') return 'kept';
   if (unlessDisputed && paying.disputedAt !== null) return 'kept';
   // The whole payment is being refunded.
-  if (paying.returnedRupiah >= (paying.receivedRupiah ?? 0)) return 'kept';
+  if (paying.returnedRupiah >= refundInFullRupiah(paying)) return 'kept';
   draft.moveOrder('paid', { actor, reason });
   return 'released';
 }

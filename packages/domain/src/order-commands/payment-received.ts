@@ -27,9 +27,13 @@ export function receivePayment(
 /** An operator handles money of another currency. */
 const isCountable = ({ currency }: ReceivedPayment): boolean => currency === 'IDR';
 
+/** What came for us: a gateway may charge the customer its fee on top of our amount. */
+const withoutFee = ({ amountRupiah, customerFeeRupiah = 0 }: ReceivedPayment): number =>
+  amountRupiah - customerFeeRupiah;
+
 function outcomeOf(draft: Draft, attempt: AttemptRow, received: ReceivedPayment): PaymentOutcome {
   const { orderId, state } = draft.order;
-  if (!isCountable(received) || received.amountRupiah !== attempt.amountRupiah) return 'wrong_amount';
+  if (!isCountable(received) || withoutFee(received) !== attempt.amountRupiah) return 'wrong_amount';
   switch (state) {
     case 'paid':
     case 'payment_hold':
@@ -63,9 +67,11 @@ function bookReceipt(
 ): void {
   const { id } = attempt;
   const { amountRupiah, transactionId, method = null, paidAt = draft.context.now, feeRupiah } = received;
+  const { customerFeeRupiah = 0 } = received;
   const nextPollAt = nextStatusCheckAt('paid', draft.context.now);
   draft.record('paidAttempts', {
-    ...{ id, transactionId, method, outcome, receivedRupiah: amountRupiah, paidAt, nextPollAt },
+    ...{ id, transactionId, method, outcome, receivedRupiah: amountRupiah, customerFeeRupiah, paidAt },
+    nextPollAt,
   });
   if (methodOf(attempt.gateway) === 'bank_transfer') draft.record('freedTransferAmounts', id);
   draft.book('payment', amountRupiah, { attempt, reference: id, actor });
@@ -73,7 +79,12 @@ function bookReceipt(
 }
 
 /** Marks the order as paid: commits its stock, books the sale, ends its other attempts. */
-function markPaid(draft: Draft, attempt: AttemptRow, { mayReverse }: ReceivedPayment, why: Why): void {
+function markPaid(
+  draft: Draft,
+  attempt: AttemptRow,
+  { mayReverse, customerFeeRupiah = 0 }: ReceivedPayment,
+  why: Why,
+): void {
   const { state, totalRupiah } = draft.order;
   const total = totalRupiah ?? 0;
   // The payment may arrive before the answer to our own call: the order passes through awaiting_payment.
@@ -83,6 +94,7 @@ function markPaid(draft: Draft, attempt: AttemptRow, { mayReverse }: ReceivedPay
   draft.moveStock(state === 'expired' ? 'reinstate' : 'commit', why);
   const booking = { attempt, reference: attempt.id, actor: why.actor };
   draft.book('sale', total, booking);
+  draft.book('customer_fee', customerFeeRupiah, booking);
   if (methodOf(attempt.gateway) === 'bank_transfer')
     draft.book('transfer_code', attempt.amountRupiah - total, booking);
   for (const other of draft.aggregate.attempts) {
@@ -104,7 +116,8 @@ function openReceiptException(
   received: ReceivedPayment,
 ): void {
   const { id, gateway } = attempt;
-  const { amountRupiah, currency, mayReverse } = received;
+  const { amountRupiah, currency, mayReverse, customerFeeRupiah = 0 } = received;
+  const feeNote = customerFeeRupiah === 0 ? '' : ` and a fee of ${customerFeeRupiah} IDR`;
   const isRefundedAutomatically =
     draft.context.refundByItself &&
     REFUNDED_AUTOMATICALLY.includes(outcome) &&
@@ -115,7 +128,7 @@ function openReceiptException(
   draft.openException(outcome, attempt, {
     subject: id,
     amountRupiah: isCountable(received) ? amountRupiah : null,
-    detail: `${amountRupiah} ${currency} arrived for ${id} (expected: ${attempt.amountRupiah} IDR). The order was ${draft.order.state}.`,
+    detail: `${amountRupiah} ${currency} arrived for ${id} (expected: ${attempt.amountRupiah} IDR${feeNote}). The order was ${draft.order.state}.`,
     ...(isRefundedAutomatically ? { refund: newRefund(draft, attempt, refund) } : {}),
   });
 }
@@ -148,12 +161,13 @@ function reinstate(
   received: ReceivedPayment,
   actor: string,
 ): void {
-  const { id, method, receivedRupiah, takenBackRupiah: rupiah } = attempt;
+  const { id, method, receivedRupiah, customerFeeRupiah, takenBackRupiah: rupiah } = attempt;
   if (receivedRupiah === null || !isCountable(received)) return;
   const { transactionId } = received;
   const nextPollAt = nextStatusCheckAt('paid', draft.context.now);
   draft.record('paidAttempts', {
-    ...{ id, transactionId, method, outcome, receivedRupiah, paidAt: draft.context.now, nextPollAt },
+    ...{ id, transactionId, method, outcome, receivedRupiah, customerFeeRupiah, nextPollAt },
+    paidAt: draft.context.now,
   });
   const reference = `${id}/${attempt.timesUndone}`;
   draft.book('payment', rupiah, { attempt, reference, actor });

@@ -207,10 +207,10 @@ describe('a refund that ends', () => {
     const sold = { saleRupiah: PRICE, codeRupiah: 123 };
     const decision = end(order('payment_hold', { attempts, refunds, sold }), { bankReference: 'BCA-1' });
     expect(moneyOf(decision)).toEqual({ refund: PRICE + 123, sale_undone: PRICE, transfer_code_undone: 123 });
-    expect(decision.next.sold).toEqual({ saleRupiah: 0, codeRupiah: 0 });
+    expect(decision.next.sold).toMatchObject({ saleRupiah: 0, codeRupiah: 0 });
     const part = end(order('payment_hold', { attempts, refunds: [refund({ state: 'sent' })], sold }));
     expect(moneyOf(part)).toEqual({ refund: 20_000, sale_undone: 20_000 });
-    expect(part.next.sold).toEqual({ saleRupiah: 30_000, codeRupiah: 123 });
+    expect(part.next.sold).toMatchObject({ saleRupiah: 30_000, codeRupiah: 123 });
   });
 
   it('of a second payment does not change the booked sale', () => {

@@ -4,7 +4,7 @@ import type { CommandOf, CommandOutcomes } from './commands.ts';
 import type { Draft, Why } from './draft.ts';
 import type { NewRefund } from './effects.ts';
 import { reduceSale } from './sale.ts';
-import type { AttemptRow, RefundRow } from './state.ts';
+import { type AttemptRow, refundInFullRupiah, type RefundRow } from './state.ts';
 
 /** Requests a refund of an attempt's money, at most of what was received. */
 export function requestRefund(
@@ -39,7 +39,8 @@ export function requestRefund(
     draft.showPaying({ actor, reason: `refund ${refundId} was requested` });
   }
   // An order that is being refunded in full must not be shipped.
-  if (amountRupiah === leftRupiah && attempt.outcome === 'paid')
+  const isInFull = attempt.returnedRupiah + amountRupiah >= refundInFullRupiah(attempt);
+  if (isInFull && attempt.outcome === 'paid')
     draft.holdOrder({ actor, reason: `refund ${refundId} was requested` });
   return 'requested';
 }
@@ -190,7 +191,8 @@ export function recordExternalRefund(
   draft.book('refund', entered, { attempt, reference: id, actor });
   reduceSale(draft, attempt, { id, amountRupiah: entered }, why);
   // Together with requested refunds it is the whole payment: the order must not be shipped.
-  if (draft.attempt(attemptId).returnedRupiah >= received && attempt.outcome === 'paid') draft.holdOrder(why);
+  const isInFull = draft.attempt(attemptId).returnedRupiah >= refundInFullRupiah(attempt);
+  if (isInFull && attempt.outcome === 'paid') draft.holdOrder(why);
   return 'elsewhere';
 }
 

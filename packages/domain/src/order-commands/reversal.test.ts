@@ -53,7 +53,7 @@ describe('a payment that a bank takes back', () => {
     expect(pathOf(decision)).toEqual(['payment_hold -> cancelled']);
     expect(stockOf(decision)).toEqual(['revoke 2 of 1']);
     expect(moneyOf(decision)).toEqual({ reversal: PRICE, sale_undone: PRICE });
-    expect(decision.next.sold).toEqual({ saleRupiah: 0, codeRupiah: 0 });
+    expect(decision.next.sold).toMatchObject({ saleRupiah: 0, codeRupiah: 0 });
     expect(decision.effects.newExceptions).toBeUndefined();
   });
 

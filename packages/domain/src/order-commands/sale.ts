@@ -1,14 +1,16 @@
 import { mayMove } from '../order-lifecycle.ts';
 import type { Draft, Why } from './draft.ts';
-import { type AttemptRow, refundedOf } from './state.ts';
+import { type AttemptRow, refundedOf, refundInFullRupiah } from './state.ts';
 
-/** Reverses the order's booked sale up to this amount: the price first, then the transfer code. */
+/** Reverses the order's booked sale up to this amount: the price first, then what was paid above it. */
 function undoSale(draft: Draft, attempt: AttemptRow, rupiah: number, reference: string, actor: string): void {
-  const { saleRupiah, codeRupiah } = draft.aggregate.sold;
+  const { saleRupiah, codeRupiah, customerFeeRupiah } = draft.aggregate.sold;
   const ofSale = Math.min(rupiah, saleRupiah);
   const ofCode = Math.min(rupiah - ofSale, codeRupiah);
   draft.book('sale_undone', ofSale, { attempt, reference, actor });
+  const ofFee = Math.min(rupiah - ofSale - ofCode, customerFeeRupiah);
   draft.book('transfer_code_undone', ofCode, { attempt, reference, actor });
+  draft.book('customer_fee_undone', ofFee, { attempt, reference, actor });
 }
 
 /**
@@ -23,9 +25,8 @@ export function reduceSale(
 ): boolean {
   if (attempt.outcome !== 'paid') return false;
   undoSale(draft, attempt, refund.amountRupiah, refund.id, why.actor);
-  const { state: attemptState, receivedRupiah } = draft.attempt(attempt.id);
-  if (attemptState !== 'paid' || refundedOf(draft.aggregate, attempt.id) < (receivedRupiah ?? 0))
-    return false;
+  const now = draft.attempt(attempt.id);
+  if (now.state !== 'paid' || refundedOf(draft.aggregate, attempt.id) < refundInFullRupiah(now)) return false;
   if (draft.order.state === 'paid') draft.moveOrder('payment_hold', why);
   const { state } = draft.order;
   if (!mayMove(state, 'refunded')) return false;

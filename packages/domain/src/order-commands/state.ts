@@ -11,8 +11,13 @@ export interface LoadedState {
   readonly orders: readonly OrderRow[];
   readonly attempts: readonly AttemptRow[];
   readonly refunds: readonly RefundRow[];
-  /** The booked sale of an order, minus reversals: its price, and the transfer code above it. */
-  readonly sold: readonly { readonly orderId: string; readonly sale: number; readonly code: number }[];
+  /** The booked sale of an order, minus reversals: its price, and the transfer code and customer's fee above it. */
+  readonly sold: readonly {
+    readonly orderId: string;
+    readonly sale: number;
+    readonly code: number;
+    readonly customerFee: number;
+  }[];
   readonly held: readonly HeldProduct[];
   /** The exceptions that refunds of the round name. */
   readonly exceptions: readonly ExceptionRow[];
@@ -53,6 +58,8 @@ export interface AttemptRow {
   readonly method: string | null;
   readonly outcome: PaymentOutcome | null;
   readonly receivedRupiah: number | null;
+  /** The part of the receipt that the gateway charged the customer on top of our amount. */
+  readonly customerFeeRupiah: number;
   /** Refunded, or in a refund that has not ended. */
   readonly returnedRupiah: number;
   /** Taken back by the payer's bank and not returned since. */
@@ -107,7 +114,11 @@ export interface OrderAggregate {
   readonly refunds: readonly RefundRow[];
   readonly unresolved: readonly UnresolvedException[];
   readonly held: readonly HeldProduct[];
-  readonly sold: { readonly saleRupiah: number; readonly codeRupiah: number };
+  readonly sold: {
+    readonly saleRupiah: number;
+    readonly codeRupiah: number;
+    readonly customerFeeRupiah: number;
+  };
 }
 
 export function aggregatesOf(loaded: LoadedState): Map<string, OrderAggregate> {
@@ -119,14 +130,14 @@ export function aggregatesOf(loaded: LoadedState): Map<string, OrderAggregate> {
   const sold = new Map(loaded.sold.map((row) => [row.orderId, row]));
   const aggregates = loaded.orders.map((order): OrderAggregate => {
     const { orderId } = order;
-    const { sale = 0, code = 0 } = sold.get(orderId) ?? {};
+    const { sale = 0, code = 0, customerFee = 0 } = sold.get(orderId) ?? {};
     return {
       order,
       attempts: attempts.get(orderId) ?? [],
       refunds: refunds.get(orderId) ?? [],
       unresolved: unresolved.get(orderId) ?? [],
       held: held.get(orderId) ?? [],
-      sold: { saleRupiah: sale, codeRupiah: code },
+      sold: { saleRupiah: sale, codeRupiah: code, customerFeeRupiah: customerFee },
     };
   });
   return new Map(aggregates.map((aggregate) => [aggregate.order.orderId, aggregate]));
@@ -144,6 +155,16 @@ export function refundedOf({ refunds }: OrderAggregate, attemptId: string): numb
     .reduce((sum, { amountRupiah }) => sum + amountRupiah, 0);
 }
 
+/**
+ * The amount whose return is a refund in full: what came without the fee that the gateway charged the customer, as a
+ * gateway may keep that. Nothing before a receipt.
+ */
+export const refundInFullRupiah = ({
+  receivedRupiah,
+  customerFeeRupiah,
+}: Pick<AttemptRow, 'receivedRupiah' | 'customerFeeRupiah'>): number =>
+  receivedRupiah === null ? 0 : receivedRupiah - customerFeeRupiah;
+
 /** Applies each effect to its order, with the same result as reading it from PostgreSQL after the write. */
 const ADVANCE: {
   readonly [K in keyof EffectRows]: (before: OrderAggregate, row: EffectRows[K]) => OrderAggregate;
@@ -152,9 +173,10 @@ const ADVANCE: {
     ...before,
     order: { ...before.order, state: to, version: version + 1, dueAt },
   }),
-  paidAttempts: (before, { id, outcome, receivedRupiah, transactionId, method }) =>
+  paidAttempts: (before, { id, outcome, receivedRupiah, customerFeeRupiah, transactionId, method }) =>
     withAttempt(before, id, () => ({
-      ...{ state: 'paid', outcome, receivedRupiah, transactionId, method, takenBackRupiah: 0 },
+      ...{ state: 'paid', outcome, receivedRupiah, customerFeeRupiah, transactionId, method },
+      takenBackRupiah: 0,
     })),
   undoneAttempts: (before, { id, to, takenBackRupiah }) =>
     withAttempt(before, id, ({ timesUndone }) => ({
@@ -175,16 +197,21 @@ const ADVANCE: {
     ),
   }),
   moneyMovements: (before, { kind, amountRupiah }) => {
-    const { saleRupiah, codeRupiah } = before.sold;
+    const { sold } = before;
+    const { saleRupiah, codeRupiah, customerFeeRupiah } = sold;
     switch (kind) {
       case 'sale':
-        return { ...before, sold: { saleRupiah: saleRupiah + amountRupiah, codeRupiah } };
+        return { ...before, sold: { ...sold, saleRupiah: saleRupiah + amountRupiah } };
       case 'sale_undone':
-        return { ...before, sold: { saleRupiah: saleRupiah - amountRupiah, codeRupiah } };
+        return { ...before, sold: { ...sold, saleRupiah: saleRupiah - amountRupiah } };
       case 'transfer_code':
-        return { ...before, sold: { saleRupiah, codeRupiah: codeRupiah + amountRupiah } };
+        return { ...before, sold: { ...sold, codeRupiah: codeRupiah + amountRupiah } };
       case 'transfer_code_undone':
-        return { ...before, sold: { saleRupiah, codeRupiah: codeRupiah - amountRupiah } };
+        return { ...before, sold: { ...sold, codeRupiah: codeRupiah - amountRupiah } };
+      case 'customer_fee':
+        return { ...before, sold: { ...sold, customerFeeRupiah: customerFeeRupiah + amountRupiah } };
+      case 'customer_fee_undone':
+        return { ...before, sold: { ...sold, customerFeeRupiah: customerFeeRupiah - amountRupiah } };
       default:
         return before;
     }

@@ -19,7 +19,9 @@ import { closedBy } from './status.ts';
 
 const created = z.object({ token: z.string().min(1), redirect_url: z.url({ protocol: /^https?$/ }) });
 const sessionCancelled = z.object({ canceled_at: z.string() });
-const errorBody = z.object({ error_messages: z.array(z.string()) });
+const errorBody = z.object({
+  error_messages: z.array(z.string().nullable()).transform((texts) => texts.filter((text) => text !== null)),
+});
 
 /** In both languages that an account can be set to. */
 const deadToken = /^token (already cancell?ed|not found|sudah dibatalkan|tidak ditemukan)$/i;
@@ -80,6 +82,10 @@ export function createMidtransGateway(o: MidtransOptions): PaymentGateway {
           },
           // Returned in every status, even when a payment method puts another id into order_id.
           custom_field1: r.attemptId,
+          // The account may charge customers its fee on top of our amount.
+          customer_imposed_payment_fee: { enable: false },
+          // 3-D Secure: without it the shop bears a stolen card's chargeback.
+          credit_card: { secure: true },
           ...expiry(r.expiresAt, new Date()),
         }),
       );
@@ -128,7 +134,7 @@ export function createMidtransGateway(o: MidtransOptions): PaymentGateway {
       return closedBy(after.status, session === 'dead');
     },
 
-    ...midtransRefunds(client, readStatus),
+    ...midtransRefunds(client, readStatus, o.now),
     listPaid: () => Promise.resolve(undefined),
   };
 }

@@ -22,7 +22,12 @@ import { redactorOf } from '../redact.ts';
 const sdkError = z.object({ rawHttpClientData: z.object({ code: z.string() }) });
 const statusBody = z.object({ status_code: z.union([z.string(), z.number()]).transform(String) });
 
-export type MidtransOptions = { serverKey: string; isProduction: boolean; baseUrl?: string } & CallOptions;
+export type MidtransOptions = {
+  serverKey: string;
+  isProduction: boolean;
+  baseUrl?: string;
+  now?: () => Date;
+} & CallOptions;
 
 export interface MidtransClient {
   readonly snap: InstanceType<typeof midtrans.Snap>;

@@ -41,8 +41,9 @@ export function createStatusReader({ snap, call }: MidtransClient): StatusReader
     const t = transaction.safeParse(answer.body).data;
     if (!t) return unknown('bad_answer');
     // Some bank methods put the transaction id into order_id. Then only our custom field identifies the attempt.
+    const orderId = t.order_id ?? t.transaction_id;
     const isOurs =
-      t.order_id === q.attemptId || (t.order_id === t.transaction_id && t.custom_field1 === q.attemptId);
+      orderId === q.attemptId || (orderId === t.transaction_id && t.custom_field1 === q.attemptId);
     if (!isOurs || (id !== q.attemptId && t.transaction_id !== id)) return unknown('wrong_order');
     return { status: statusOf(t), transaction: t };
   }

@@ -51,6 +51,32 @@ describe('a notification of Midtrans', () => {
     },
   );
 
+  it.each(['transaction_id', 'transaction_status', 'fraud_status', 'metadata', 'refunds'])(
+    'is accepted when %s is null',
+    (field) => {
+      const event = receive({ ...settled, [field]: null });
+      expect(event).toMatchObject({ kind: 'payment', attemptId: 'INV-2026-000123-1' });
+      if (field === 'transaction_id') expect(event).not.toHaveProperty('transactionId');
+      const claimsPaid = field !== 'transaction_status';
+      expect(event).toMatchObject({ claim: { claimsPaid, claimedRupiah: 150_000 } });
+    },
+  );
+
+  it('claims all that the customer paid, and stores what explains a fee', () => {
+    const metadata = {
+      extra_info: {
+        gross_amount_info: {
+          ...{ original_amount: '149929', gross_amount: '150000' },
+          customer_imposed_payment_fee: '71',
+        },
+      },
+    };
+    expect(receive({ ...settled, metadata })).toMatchObject({
+      claim: { claimsPaid: true, claimedRupiah: 150_000 },
+      payload: { metadata },
+    });
+  });
+
   it('stores its refunds, currency and fraud status, and ignores malformed fields', () => {
     const told = {
       ...settled,

@@ -8,8 +8,8 @@ const signed = z.object({
   status_code: z.string(),
   gross_amount: z.string(),
   signature_key: z.string().regex(/^[0-9a-f]{128}$/i),
-  transaction_id: z.string().optional(),
-  transaction_status: z.string(),
+  transaction_id: z.string().nullish(),
+  transaction_status: z.string().nullish(),
 });
 
 /** The signature covers order_id, status_code and gross_amount, and no other field. */
@@ -27,12 +27,16 @@ function isSigned(n: z.infer<typeof signed>, keys: readonly string[]): boolean {
 }
 
 function claimOf(payload: WebhookPayload): PaymentClaim {
-  const { transaction_status, status_code = '200', fraud_status = 'accept', gross_amount } = payload;
-  const isSuccess = /^(settlement|capture)$/i.test(String(transaction_status)) && status_code === '200';
+  const { transaction_status, status_code, fraud_status, gross_amount } = payload;
+  const isSuccess =
+    /^(settlement|capture)$/i.test(String(transaction_status)) && (status_code ?? '200') === '200';
+  const isAccepted = typeof fraud_status === 'string' ? /^accept$/i.test(fraud_status) : fraud_status == null;
+  // With a fee that the customer paid to Midtrans.
+
   const rupiah = Number(gross_amount);
   return {
     // A challenged card payment is not paid yet.
-    claimsPaid: isSuccess && /^accept$/i.test(String(fraud_status)),
+    claimsPaid: isSuccess && isAccepted,
     claimedRupiah: Number.isSafeInteger(rupiah) && rupiah > 0 ? rupiah : null,
   };
 }
@@ -60,7 +64,7 @@ export const midtransWebhooks: WebhookDefinition = {
     return {
       kind: 'payment',
       attemptId: n.order_id,
-      ...(transactionId !== undefined && /^[A-Za-z0-9-]{1,64}$/.test(transactionId) ? { transactionId } : {}),
+      ...(transactionId != null && /^[A-Za-z0-9-]{1,64}$/.test(transactionId) ? { transactionId } : {}),
       dedupeKey: null,
       claim: claimOf(payload),
       payload,

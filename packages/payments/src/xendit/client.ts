@@ -93,7 +93,7 @@ export function createXenditClient(o: XenditOptions): CallXendit {
     });
 }
 
-export const errorBody = z.object({ error_code: z.string(), message: z.string().default('') });
+export const errorBody = z.object({ error_code: z.string(), message: z.string().nullish() });
 
 /** The page size of lists, and the most pages that are read. */
 export const PAGE = 100;

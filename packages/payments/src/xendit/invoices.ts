@@ -3,14 +3,14 @@ import { isAnswer } from '../calls.ts';
 import type { CloseOutcome, GatewayStatus, PaymentReference, Received, Urgency } from '../gateway.ts';
 import type { CallXendit } from './client.ts';
 
-/** The fields of an invoice that we read. */
+/** The fields of an invoice that we read. Xendit sends null where its documents say that a field is absent. */
 export const invoice = z.object({
   id: z.string().min(1),
-  external_id: z.string(),
-  status: z.string(),
-  amount: z.number(),
-  currency: z.string().default('IDR'),
-  invoice_url: z.string().optional(),
+  external_id: z.string().nullish(),
+  status: z.string().nullish(),
+  amount: z.number().nullish(),
+  currency: z.string().nullish(),
+  invoice_url: z.string().nullish(),
   paid_amount: z.number().nullish(),
   paid_at: z.string().nullish(),
   payment_id: z.string().nullish(),
@@ -31,7 +31,7 @@ export function receivedOf(paid: Invoice): Received | null {
   const paidAt = new Date(paid.paid_at ?? Number.NaN);
   return {
     amountRupiah: paid.paid_amount,
-    currency: paid.currency,
+    currency: paid.currency ?? 'IDR',
     transactionId: paid.payment_id ?? paid.id,
     ...(method === '' ? {} : { method }),
     ...(Number.isNaN(paidAt.getTime()) ? {} : { paidAt }),

@@ -31,11 +31,11 @@ export async function listPaid(
       const received = receivedOf(paid);
       if (!isPaid(paid)) return { unknown: 'unknown_status' };
       // Rupiah amounts are whole. Payments of other currencies are not ours.
-      if (!received && paid.currency !== 'IDR') continue;
+      if (!received && (paid.currency ?? 'IDR') !== 'IDR') continue;
       if (!received) return { unknown: 'bad_amount' };
       const { paidAt } = received;
       if (paidAt && (paidAt < from || paidAt >= to)) continue;
-      listed.push({ attemptId: paid.external_id, gatewayRef: paid.id, ...received });
+      listed.push({ attemptId: paid.external_id ?? paid.id, gatewayRef: paid.id, ...received });
     }
     // Reads until a page is empty, as Xendit may return fewer than requested.
     const last = found.at(-1)?.id;

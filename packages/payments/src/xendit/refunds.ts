@@ -17,14 +17,14 @@ import { isPaid, readInvoices, wholeRupiah } from './invoices.ts';
 
 const refundAnswer = z.object({
   id: z.string().min(1),
-  status: z.string(),
+  status: z.string().nullish(),
   reference_id: z.string().nullish(),
   invoice_id: z.string().nullish(),
   failure_code: z.string().nullish(),
   refund_fee_amount: z.unknown().optional(),
 });
 type RefundAnswer = z.infer<typeof refundAnswer>;
-const refundList = z.object({ data: z.array(refundAnswer), has_more: z.boolean().default(false) });
+const refundList = z.object({ data: z.array(refundAnswer), has_more: z.boolean().nullish() });
 
 /**
  * Virtual accounts and retail outlets: a refund must be paid out manually.
@@ -41,7 +41,8 @@ const alreadyThere = new Set(['REFUND_IN_PROGRESS', 'DUPLICATE_ERROR', 'IDEMPOTE
 
 /** The known outcome of one refund; the best of several with the same reference. */
 function refundOf(found: readonly RefundAnswer[]): Exclude<RefundStatus, { kind: 'none' }> {
-  const by = (...states: string[]) => found.find((r) => states.includes(r.status.toUpperCase()));
+  const stateOf = (r: RefundAnswer) => r.status?.toUpperCase() ?? '';
+  const by = (...states: string[]) => found.find((r) => states.includes(stateOf(r)));
   const succeeded = by('SUCCEEDED');
   if (succeeded) {
     const fee = succeeded.refund_fee_amount;
@@ -50,8 +51,8 @@ function refundOf(found: readonly RefundAnswer[]): Exclude<RefundStatus, { kind:
   const pending = by('PENDING');
   if (pending) return { kind: 'pending', gatewayRef: pending.id };
   const failed = by('FAILED', 'CANCELLED');
-  return failed && found.every((r) => ['FAILED', 'CANCELLED'].includes(r.status.toUpperCase()))
-    ? { kind: 'refused', code: safeCode(failed.failure_code) ?? failed.status.toUpperCase() }
+  return failed && found.every((r) => ['FAILED', 'CANCELLED'].includes(stateOf(r)))
+    ? { kind: 'refused', code: safeCode(failed.failure_code) ?? stateOf(failed) }
     : { kind: 'unknown', code: 'unknown_status' };
 }
 
@@ -102,7 +103,7 @@ export function xenditRefunds(call: CallXendit): Pick<PaymentGateway, 'refund' |
           (r) => r.reference_id === q.refundId && (r.invoice_id ?? invoiceId) === invoiceId,
         ),
       );
-      if (!list.has_more) return ours.length === 0 ? { kind: 'none' } : refundOf(ours);
+      if (list.has_more !== true) return ours.length === 0 ? { kind: 'none' } : refundOf(ours);
       const last = list.data.at(-1)?.id;
       if (last === undefined || last === afterId) break;
       afterId = last;
