@@ -1,6 +1,7 @@
 import { type AcceptedOrder, orderJobId } from '@antrean/queue';
 import type { Admission } from '@antrean/redis';
 import type { ApiDependencies } from './dependencies.ts';
+import { notOffered } from './offers.ts';
 import { Problem } from './problems.ts';
 import { closedBy } from './switches.ts';
 
@@ -23,7 +24,8 @@ export function acceptOrder(deps: ApiDependencies, order: AcceptedOrder) {
   const status = { orderId, status: 'queued' as const, items, updatedAt };
   // Redis would still execute these commands after a long interruption, when the customers have left.
   if (settings.isRedisAway) throw new Problem('temporarily_unavailable');
-  const closed = closedBy(settings, ['maintenance', 'read_only']);
+  // A replay is answered also when its storefront would refuse it now.
+  const refused = closedBy(settings, ['maintenance', 'read_only']) ?? notOffered(settings, order);
   const overloaded = overload(deps);
 
   const accept = async () => {
@@ -33,9 +35,9 @@ export function acceptOrder(deps: ApiDependencies, order: AcceptedOrder) {
       shippingFeeRupiah: order.shippingFeeRupiah,
       expectedTotalRupiah: order.expectedTotalRupiah,
       acceptedAtMs,
-      refusal: { before: closed?.code, after: overloaded?.code },
+      refusal: { before: refused?.code, after: overloaded?.code },
     });
-    if (admission.kind === 'refused') throw closed ?? overloaded ?? new Problem('temporarily_unavailable');
+    if (admission.kind === 'refused') throw refused ?? overloaded ?? new Problem('temporarily_unavailable');
     if (admission.kind === 'sold_out') throw soldOut(admission.sku, items);
     const isReplay = admission.kind === 'known';
     if (isReplay && admission.record.fingerprint !== fingerprint) throw new Problem('idempotency_key_reused');

@@ -1,3 +1,4 @@
+import { type StorefrontSettings, USUAL_SETTINGS } from '@antrean/domain';
 import { type Backlog, type Producer } from '@antrean/queue';
 import {
   digestOfKey,
@@ -28,8 +29,10 @@ export class LiveSettings {
   readonly #producer: Pick<Producer, 'backlog'>;
   readonly #waitingLine: WaitingLine;
   #revision: string | null | undefined;
-  #storefronts: Storefronts = { keys: new Map(), limits: new Map() };
+  #storefronts: Storefronts = { keys: new Map(), limits: new Map(), settings: new Map() };
   #origins: ReadonlySet<string> = new Set();
+  /** Storefront and origin to which its customers may be sent back. */
+  #returnOrigins: ReadonlySet<string> = new Set();
   #switches: Switches = { on: new Set(), notice: undefined };
   #backlog: Backlog = { waiting: 0, active: 0, oldestAgeMs: 0 };
   #noticeTag = '';
@@ -86,6 +89,7 @@ export class LiveSettings {
     if (revision !== this.#revision) {
       this.#storefronts = await readStorefronts(this.#redis, this.#keyspace);
       this.#origins = new Set([...this.#storefronts.keys.values()].flatMap(({ origins }) => origins));
+      this.#returnOrigins = returnOriginsOf(this.#storefronts);
       this.#revision = revision;
     }
     this.#switches = switches;
@@ -109,6 +113,16 @@ export class LiveSettings {
 
   limitsOf(storefrontId: string) {
     return this.#storefronts.limits.get(storefrontId);
+  }
+
+  /** What the storefront offers; the usual for one without settings of its own. */
+  settingsOf(storefrontId: string): StorefrontSettings {
+    return this.#storefronts.settings.get(storefrontId) ?? USUAL_SETTINGS;
+  }
+
+  /** Whether a gateway's page may lead this storefront's customers to that origin. */
+  isReturnOrigin(storefrontId: string, origin: string): boolean {
+    return this.#returnOrigins.has(`${storefrontId} ${origin}`);
   }
 
   /** Whether a publishable key allows this origin. */
@@ -142,4 +156,15 @@ export class LiveSettings {
   get lineState(): WaitingLineState {
     return this.#lineState;
   }
+}
+
+/** Those of its settings, and those of its publishable keys. */
+function returnOriginsOf({ keys, settings }: Storefronts): Set<string> {
+  const pairs = [
+    ...[...keys.values()].map(({ storefrontId, origins }) => ({ storefrontId, origins })),
+    ...[...settings].map(([storefrontId, { returnOrigins }]) => ({ storefrontId, origins: returnOrigins })),
+  ];
+  return new Set(
+    pairs.flatMap(({ storefrontId, origins }) => origins.map((origin) => `${storefrontId} ${origin}`)),
+  );
 }

@@ -21,6 +21,11 @@ const OF_PROBLEM: Readonly<Record<ProblemCode, Texts>> = {
   malformed_body: ASK_THE_SHOP,
   invalid_request: CHECK_INPUT,
   idempotency_key_missing: ASK_THE_SHOP,
+  return_url_not_allowed: ASK_THE_SHOP,
+  payment_method_not_offered: {
+    id: 'Cara pembayaran ini tidak tersedia di toko ini. Silakan pilih cara lain.',
+    en: 'This shop does not offer this payment method. Please choose another one.',
+  },
   unauthorized: ASK_THE_SHOP,
   forbidden: ASK_THE_SHOP,
   origin_not_allowed: ASK_THE_SHOP,

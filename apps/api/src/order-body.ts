@@ -1,4 +1,12 @@
-import { PLAIN_LINE, PLAIN_LINES, SOMETHING_VISIBLE, tidied, UNTIDY_FACTOR } from '@antrean/domain';
+import {
+  MAX_RETURN_URL_LENGTH,
+  PLAIN_LINE,
+  PLAIN_LINES,
+  returnUrlOf,
+  SOMETHING_VISIBLE,
+  tidied,
+  UNTIDY_FACTOR,
+} from '@antrean/domain';
 import { z } from 'zod';
 import { paymentMethod, rupiah } from './schemas.ts';
 
@@ -21,6 +29,16 @@ const lines = (max: number) =>
   between(max).regex(PLAIN_LINES, 'must not contain control characters but line breaks');
 
 const phone = z.string().regex(/^\+?[0-9][0-9 -]{5,19}$/, 'must be a phone number');
+/** In its canonical spelling. */
+const returnUrl = z
+  .string()
+  .max(MAX_RETURN_URL_LENGTH, { error: `must be at most ${MAX_RETURN_URL_LENGTH} characters`, abort: true })
+  .refine((given) => returnUrlOf(given) !== undefined, {
+    error: `must be an https address of at most ${MAX_RETURN_URL_LENGTH} characters, without user name or password`,
+    abort: true,
+  })
+  .overwrite((given) => returnUrlOf(given) ?? given)
+  .meta({ format: 'uri' });
 const amount = rupiah.max(1_000_000_000_000);
 
 /** The body of `POST /v1/orders`. Unknown fields are refused; money is integer rupiah. */
@@ -56,6 +74,12 @@ export const orderBody = z
       })
       .optional(),
     note: lines(500).optional(),
+    returnUrl: returnUrl
+      .optional()
+      .describe(
+        "Where the gateway's page leads the customer afterwards, on an origin registered for the storefront. For display " +
+          'only: the gateway may add a query, and the order is paid when its status says so.',
+      ),
   })
   .meta({
     examples: [
@@ -64,6 +88,7 @@ export const orderBody = z
         items: [{ sku: 'KOPI-250', quantity: 2 }],
         paymentMethod: 'online',
         expectedTotal: 150_000,
+        returnUrl: 'https://toko.example/pesanan/7f3a9c',
       },
     ],
   });

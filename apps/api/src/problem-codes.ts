@@ -4,6 +4,10 @@ import { COMMON_PROBLEMS } from '@antrean/http';
 export const PROBLEMS = {
   ...COMMON_PROBLEMS,
   idempotency_key_missing: { status: 400, title: 'An order needs an Idempotency-Key header.' },
+  return_url_not_allowed: {
+    status: 400,
+    title: 'The origin of returnUrl is not registered for this storefront.',
+  },
   unauthorized: { status: 401, title: 'The key is missing or not valid.' },
   forbidden: { status: 403, title: 'This key is not allowed to do this.' },
   origin_not_allowed: { status: 403, title: 'This key is not valid for this origin.' },
@@ -26,6 +30,10 @@ export const PROBLEMS = {
   },
   no_transfer_expected: { status: 409, title: 'This order is not waiting for a bank transfer.' },
   body_too_large: { status: 413, title: 'The body is larger than 64 KiB.' },
+  payment_method_not_offered: {
+    status: 422,
+    title: 'This storefront does not offer this payment method.',
+  },
   idempotency_key_reused: {
     status: 422,
     title: 'This Idempotency-Key was used with another body. Use a new key for a new order.',

@@ -1,4 +1,4 @@
-import { ORDER_STATES, type OrderStatus } from '@antrean/domain';
+import { ORDER_STATES, type OrderStatus, PAYMENT_METHODS, REJECTION_REASONS } from '@antrean/domain';
 import { ifNoneMatch } from '@antrean/http';
 import { z } from 'zod';
 import { headersNamed } from './answer-headers.ts';
@@ -30,7 +30,7 @@ export const acceptLanguage = {
     }),
 };
 
-export const paymentMethod = z.enum(['online', 'bank_transfer']);
+export const paymentMethod = z.enum(PAYMENT_METHODS);
 
 export const rupiah = z.int().nonnegative();
 const time = z.iso.datetime();
@@ -71,7 +71,7 @@ const paymentStatus = z
 const orderStatus = z.object({
   orderId: z.uuid(),
   status: state,
-  reason: z.string().exactOptional().describe('Why the order was rejected.'),
+  reason: z.enum(REJECTION_REASONS).exactOptional().describe('Why the order was rejected.'),
   total: rupiah
     .exactOptional()
     .describe('The total in rupiah, with shipping; absent until a worker has looked up the prices.'),

@@ -5,6 +5,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { Product } from '@antrean/db';
+import { type StorefrontSettings, USUAL_SETTINGS } from '@antrean/domain';
 import { GATEWAYS, webhookSecrets } from '@antrean/payments';
 import { setSwitch, AvailabilitySnapshots, type Switch } from '@antrean/redis';
 import { GATEWAY_SECRETS, ORIGIN } from '@antrean/testing';
@@ -79,7 +80,10 @@ beforeAll(async () => {
   const open = async ([name, env]: [string, Record<string, string>]) =>
     [name, await openApp(redisUrl(), env, name === 'away' ? {} : { readers: SHELF })] as const;
   apps = Object.fromEntries(await Promise.all(Object.entries(APPS).map(open))) as Record<AppName, OpenApp>;
-  for (const each of Object.values(apps)) await each.app.ready();
+  for (const each of Object.values(apps)) {
+    await each.app.ready();
+    await set(each, {});
+  }
   current = apps.usual;
   // One address for all APIs, as Prism has one upstream.
   upstream = http.createServer((request, response) => current.app.routing(request, response));
@@ -374,6 +378,22 @@ describe('the API answers as its document says', () => {
     await refused('sold_out', 'placeOrder', { body });
   });
 
+  it('to requests for what the storefront does not offer', async () => {
+    const { usual } = apps;
+    await set(usual, { paymentMethods: ['bank_transfer'], onlineMethods: ['qris'], returnOrigins: [] });
+    await refused('return_url_not_allowed', 'placeOrder');
+    const { returnUrl: _, ...body } = exampleOf(described('placeOrder').operation) as { returnUrl: string };
+    await refused('payment_method_not_offered', 'placeOrder', { body });
+    const orderId = await usual.order('awaiting_payment', transfer());
+    await refused('payment_method_not_offered', 'changePaymentMethod', {
+      orderId,
+      body: { method: 'online' },
+    });
+    await set(usual, { onlineMethods: ['qris'] });
+    expect((await well('listPaymentMethods')).text).toContain('qris');
+    await set(usual, {});
+  });
+
   it.each(['maintenance', 'read_only'] as const)('to requests that %s closes', async (name) => {
     await turn(name, true);
     for (const { operation, codes } of operationsOf(document)) {
@@ -458,6 +478,13 @@ describe('the API answers as its document says', () => {
     expect(headers.length).toBeGreaterThan(100);
   });
 });
+
+/** Sets what the storefront offers. The document's example of an order returns to a page of its own. */
+async function set(app: OpenApp, differing: Partial<StorefrontSettings>): Promise<void> {
+  const settings = { ...USUAL_SETTINGS, returnOrigins: ['https://toko.example'], ...differing };
+  await app.put({ settings: [{ storefrontId: 'toko', settings }] });
+  await app.seen();
+}
 
 async function turn(what: Switch, on: boolean): Promise<void> {
   const { redis, keyspace, settings } = apps.usual;

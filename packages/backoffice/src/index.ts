@@ -53,15 +53,19 @@ export { type ProductsAnswer, productsInput, saveProducts } from './products.ts'
 
 // Storefronts, switches and the notice.
 export {
+  changeSettings,
   type CreateKeyAnswer,
   createStorefrontKey,
   listKeys,
+  listStorefronts,
   projectAllStorefronts,
   putStorefront,
   revokeKey,
   type RevokeKeyAnswer,
   storefrontInput,
   storefrontKeyInput,
+  type StorefrontSettingsAnswer,
+  storefrontSettingsInput,
 } from './storefronts.ts';
 export {
   noticeInput,

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import {
   addStorefrontKey,
+  changeStorefrontSettings,
   type Database,
   type Kysely,
   listStorefrontKeys,
@@ -10,6 +11,14 @@ import {
   revokeStorefrontKey,
   type StorefrontKeyRow,
 } from '@antrean/db';
+import {
+  ONLINE_METHODS,
+  PAYMENT_METHODS,
+  returnUrlOf,
+  type StorefrontSettings,
+  TIME_TO_PAY_MINUTES,
+  USUAL_SETTINGS,
+} from '@antrean/domain';
 import {
   DEFAULT_LIMITS,
   digestOfKey,
@@ -59,6 +68,27 @@ export const storefrontKeyInput = z.discriminatedUnion('kind', [
   }),
 ]);
 
+const returnOrigin = origin.refine(
+  (given) => returnUrlOf(given) !== undefined,
+  'must begin with https://, or with http:// on this machine',
+);
+const distinct = (list: readonly unknown[]): boolean => new Set(list).size === list.length;
+const timeToPay = z.int().min(TIME_TO_PAY_MINUTES.min).max(TIME_TO_PAY_MINUTES.max);
+
+/** What of a storefront's settings is to change. */
+export const storefrontSettingsInput = z.object({
+  id: storefrontIdSchema,
+  timeToPayMinutes: timeToPay.exactOptional(),
+  paymentMethods: z.array(z.enum(PAYMENT_METHODS)).min(1).refine(distinct, 'has one twice').exactOptional(),
+  onlineMethods: z
+    .array(z.enum(ONLINE_METHODS))
+    .min(1)
+    .refine(distinct, 'has one twice')
+    .nullable()
+    .exactOptional(),
+  returnOrigins: z.array(returnOrigin).max(20).refine(distinct, 'has one twice').exactOptional(),
+});
+
 /** False when Redis does not answer: a worker writes the change within seconds after Redis is back. */
 interface Projected {
   isInForce: boolean;
@@ -71,6 +101,25 @@ export async function putStorefront(
 ): Promise<{ kind: 'saved' } & Projected> {
   await put(context.db, storefront, context.actor);
   return { kind: 'saved', isInForce: await project(context) };
+}
+
+export type StorefrontSettingsAnswer =
+  | ({ kind: 'saved'; settings: StorefrontSettings } & Projected)
+  | { kind: 'unknown_storefront' };
+
+/** Changes what a storefront offers. It applies to new orders, and to new payment attempts of earlier ones. */
+export async function changeSettings(
+  context: BackofficeContext,
+  change: z.output<typeof storefrontSettingsInput>,
+): Promise<StorefrontSettingsAnswer> {
+  const settings = await changeStorefrontSettings(context.db, change, context.actor);
+  if (settings === undefined) return { kind: 'unknown_storefront' };
+  return { kind: 'saved', settings, isInForce: await project(context) };
+}
+
+/** All storefronts, with their limits and settings. */
+export async function listStorefronts({ db }: BackofficeContext) {
+  return (await liveStorefronts(db)).storefronts;
 }
 
 export type CreateKeyAnswer =
@@ -151,6 +200,15 @@ export async function projectAllStorefronts(
         limits: { ordersPerAddress, requests },
       }))
       .filter(({ storefrontId, limits }) => !isDeepStrictEqual(there.limits.get(storefrontId), limits)),
+    settings: storefronts
+      .map(({ id: storefrontId, timeToPayMinutes, paymentMethods, onlineMethods, returnOrigins }) => ({
+        storefrontId,
+        settings: { timeToPayMinutes, paymentMethods, onlineMethods, returnOrigins },
+      }))
+      .filter(
+        ({ storefrontId, settings }) =>
+          !isDeepStrictEqual(there.settings.get(storefrontId) ?? USUAL_SETTINGS, settings),
+      ),
   };
   if (Object.values(change).every((list) => list.length === 0)) return;
   await projectStorefronts(redis, keyspace, change);

@@ -33,6 +33,7 @@ export {
 export {
   addStorefrontKey,
   addSwitchChanges,
+  changeStorefrontSettings,
   listStorefrontKeys,
   liveStorefronts,
   putStorefront,

@@ -18,6 +18,7 @@ import * as lifecycles from './migrations/0013-lifecycles.ts';
 import * as commandOutcomes from './migrations/0014-command-outcomes.ts';
 import * as manualRefunds from './migrations/0015-manual-refunds.ts';
 import * as customerFee from './migrations/0016-customer-fee.ts';
+import * as storefrontSettings from './migrations/0017-storefront-settings.ts';
 import type { Database } from './schema.ts';
 
 /** Each file of `migrations/` by its name, oldest first. `npm run migration` adds one. */
@@ -38,6 +39,7 @@ export const MIGRATIONS = {
   '0014-command-outcomes': commandOutcomes,
   '0015-manual-refunds': manualRefunds,
   '0016-customer-fee': customerFee,
+  '0017-storefront-settings': storefrontSettings,
 };
 
 /**

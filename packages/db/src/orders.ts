@@ -5,6 +5,7 @@ import {
   type HeldProduct,
   KINDS_OF_INCOMING_MONEY,
   mayMove,
+  type OnlineMethod,
   type OrderMove,
   type OrderState,
   type OrderView,
@@ -25,8 +26,13 @@ export interface NewOrder {
   customer: { name: string; email: string; phone: string };
   shippingAddress?: object | undefined;
   note?: string | undefined;
+  returnUrl?: string | undefined;
   shippingFeeRupiah: number;
   acceptedAt: Date;
+  /** The deadline of the payment, if the order is reserved. */
+  payBefore: Date;
+  /** What its storefront offers; without it, every method. */
+  offeredMethods?: readonly PaymentMethod[] | undefined;
   /** The keys under which the buyer's purchases in a sale are counted. */
   buyerKeys: readonly string[];
 }
@@ -38,7 +44,6 @@ interface Allotted {
 
 interface AllotmentTimes {
   now: Date;
-  payBefore: Date;
   dueAt: Date;
 }
 
@@ -65,13 +70,13 @@ export async function insertAllotted(
   const orders = sql`
     with inserted as (
       insert into orders (id, storefront_id, idempotency_key, fingerprint, request_id, state, reason, version,
-                          payment_method, customer, shipping_address, note, shipping_fee_rupiah, total_rupiah,
-                          accepted_at, buyer_keys, pay_before, due_at, updated_at)
+                          payment_method, customer, shipping_address, note, return_url, shipping_fee_rupiah,
+                          total_rupiah, accepted_at, buyer_keys, pay_before, due_at, updated_at)
       select id, storefront_id, idempotency_key, fingerprint, request_id,
              case when is_reserved then 'reserved' else 'rejected' end, reason, 1,
-             payment_method, customer, shipping_address, note, shipping_fee_rupiah, total_rupiah, accepted_at,
-             buyer_keys::text[],
-             case when is_reserved then ${times.payBefore}::timestamptz end,
+             payment_method, customer, shipping_address, note, return_url, shipping_fee_rupiah, total_rupiah,
+             accepted_at, buyer_keys::text[],
+             case when is_reserved then pay_before end,
              case when is_reserved then ${times.dueAt}::timestamptz end, ${times.now}::timestamptz
       from unnest(${column(({ order }) => order.orderId)}::uuid[],
                   ${column(({ order }) => order.storefrontId)}::text[],
@@ -84,13 +89,15 @@ export async function insertAllotted(
                   ${column(({ order }) => JSON.stringify(order.customer))}::jsonb[],
                   ${column(({ order }) => jsonOrNull(order.shippingAddress))}::jsonb[],
                   ${column(({ order }) => order.note ?? null)}::text[],
+                  ${column(({ order }) => order.returnUrl ?? null)}::text[],
                   ${column(({ order }) => order.shippingFeeRupiah)}::bigint[],
                   ${column(({ allotment }) => allotment.totalRupiah)}::bigint[],
                   ${column(({ order }) => order.acceptedAt)}::timestamptz[],
-                  ${column(heldKeys)}::text[])
+                  ${column(heldKeys)}::text[],
+                  ${column(({ order }) => order.payBefore)}::timestamptz[])
            as o (id, storefront_id, idempotency_key, fingerprint, request_id, is_reserved, reason, payment_method,
-                 customer, shipping_address, note, shipping_fee_rupiah, total_rupiah, accepted_at,
-                 buyer_keys)
+                 customer, shipping_address, note, return_url, shipping_fee_rupiah, total_rupiah, accepted_at,
+                 buyer_keys, pay_before)
       returning id, state, reason
     )
     insert into order_transitions (order_id, version, from_state, to_state, actor, reason)
@@ -120,7 +127,7 @@ function heldKeys({ order, allotment }: Allotted): string | null {
   return isOfSale ? `{${order.buyerKeys.map(quoted).join(',')}}` : null;
 }
 
-/** The same as readOrders would return for these inserted orders. */
+/** The same as readOrders would return for these inserted orders, without `onlineMethods`: their links are made later. */
 export function storedOrders(batch: readonly Allotted[], times: AllotmentTimes): StoredOrder[] {
   return batch.map(({ order, allotment }) => ({
     orderId: order.orderId,
@@ -133,8 +140,11 @@ export function storedOrders(batch: readonly Allotted[], times: AllotmentTimes):
     sweepRound: 0,
     paymentMethod: order.paymentMethod,
     customer: order.customer,
+    offeredMethods: order.offeredMethods ?? null,
+    onlineMethods: null,
+    returnUrl: order.returnUrl ?? null,
     totalRupiah: allotment.totalRupiah,
-    payBefore: allotment.kind === 'reserved' ? times.payBefore : null,
+    payBefore: allotment.kind === 'reserved' ? order.payBefore : null,
     updatedAt: times.now,
     items: allotment.lines,
     payment: null,
@@ -150,13 +160,17 @@ export interface StoredOrder extends OrderView {
   version: number;
   sweepRound: number;
   customer: { name: string; email: string; phone: string };
+  /** The online methods of new payment links; null: all that the gateway's account has. */
+  onlineMethods: readonly OnlineMethod[] | null;
+  returnUrl: string | null;
 }
 
 /** Orders with their lines and their active or paid payment attempt, in one statement. Unknown ids are absent. */
 export async function readOrders(db: Queryable, orderIds: readonly string[]): Promise<StoredOrder[]> {
   const { rows } = await sql<StoredOrder>`
     select o.id as order_id, o.storefront_id, o.request_id, o.fingerprint, o.state, o.reason, o.version, o.sweep_round,
-           o.payment_method, o.customer, o.total_rupiah, o.pay_before, o.updated_at,
+           o.payment_method, o.customer, o.total_rupiah, o.pay_before, o.updated_at, o.return_url,
+           s.payment_methods as offered_methods, s.online_methods,
            (select json_agg(json_build_object('sku', i.sku, 'name', i.name, 'quantity', i.quantity,
                                               'unitPriceRupiah', i.unit_price_rupiah) order by i.line_no)
             from order_items i where i.order_id = o.id) as items,
@@ -172,7 +186,8 @@ export async function readOrders(db: Queryable, orderIds: readonly string[]): Pr
                    where e.order_id = o.id and e.state = 'open' and e.kind = any(${KINDS_OF_INCOMING_MONEY})) as is_being_checked,
            (select json_build_object('carrier', s.carrier, 'trackingNumber', s.tracking_number, 'shippedAt', s.shipped_at)
             from shipments s where s.order_id = o.id) as shipment
-    from orders o where o.id = any(${orderIds}::uuid[])`.execute(db);
+    from orders o left join storefronts s on s.id = o.storefront_id
+    where o.id = any(${orderIds}::uuid[])`.execute(db);
   return rows;
 }
 

@@ -3,6 +3,8 @@ import type {
   AttemptState,
   GatewayName,
   OnlineGateway,
+  OnlineMethod,
+  PaymentMethod,
   PaymentExceptionKind,
   PaymentExceptionState,
   ClosingReason,
@@ -84,6 +86,8 @@ export interface Database {
     customer: JSONColumnType<{ id?: string; name: string; email: string; phone: string }>;
     shippingAddress: JSONColumnType<Record<string, unknown>> | null;
     note: string | null;
+    /** Where a gateway's page leads back to. */
+    returnUrl: string | null;
     shippingFeeRupiah: number;
     totalRupiah: number | null;
     acceptedAt: Date;
@@ -274,8 +278,21 @@ export interface Database {
     id: string;
     ordersPerAddress: number;
     requests: number;
+    timeToPayMinutes: Generated<number>;
+    paymentMethods: Generated<PaymentMethod[]>;
+    /** Null: all that the gateway's account has. */
+    onlineMethods: OnlineMethod[] | null;
+    returnOrigins: Generated<string[]>;
     createdBy: string;
     createdAt: Generated<Date>;
+  };
+  storefrontSettingChanges: {
+    id: Generated<number>;
+    storefrontId: string;
+    /** The settings after the change. */
+    settings: JSONColumnType<object>;
+    changedBy: string;
+    at: Generated<Date>;
   };
   storefrontKeys: {
     id: string;

@@ -1,4 +1,5 @@
 import { type Insertable, type Kysely, type Selectable, sql } from 'kysely';
+import type { StorefrontSettings } from '@antrean/domain';
 import type { Database } from './schema.ts';
 
 export type StorefrontKeyRow = Selectable<Database['storefrontKeys']>;
@@ -20,6 +21,34 @@ export async function putStorefront(
       .insertInto('storefrontLimitChanges')
       .values({ storefrontId: id, ordersPerAddress, requests, changedBy })
       .execute();
+  });
+}
+
+/** Changes settings of a storefront, and returns all of them. Undefined for an unknown storefront. Each change has a row. */
+export async function changeStorefrontSettings(
+  db: Kysely<Database>,
+  { id, ...change }: { id: string } & Partial<StorefrontSettings>,
+  changedBy: string,
+): Promise<StorefrontSettings | undefined> {
+  const { timeToPayMinutes, paymentMethods, onlineMethods, returnOrigins } = change;
+  return db.transaction().execute(async (trx) => {
+    const settings = await trx
+      .updateTable('storefronts')
+      .set({
+        ...(timeToPayMinutes === undefined ? {} : { timeToPayMinutes }),
+        ...(paymentMethods === undefined ? {} : { paymentMethods: [...paymentMethods] }),
+        ...(onlineMethods === undefined ? {} : { onlineMethods: onlineMethods && [...onlineMethods] }),
+        ...(returnOrigins === undefined ? {} : { returnOrigins: [...returnOrigins] }),
+      })
+      .where('id', '=', id)
+      .returning(['timeToPayMinutes', 'paymentMethods', 'onlineMethods', 'returnOrigins'])
+      .executeTakeFirst();
+    if (settings === undefined) return undefined;
+    await trx
+      .insertInto('storefrontSettingChanges')
+      .values({ storefrontId: id, settings: JSON.stringify(settings), changedBy })
+      .execute();
+    return settings;
   });
 }
 

@@ -76,11 +76,12 @@ async function reserved(quantity: number, dueAt = new Date(Date.now() + 60_000))
             paymentMethod: 'online',
             customer: { name: 'Siti', email: 'siti@example.test', phone: '0812' },
             acceptedAt: new Date(),
+            payBefore: new Date(Date.now() + 60_000),
           },
           allotment,
         },
       ],
-      { now: new Date(), payBefore: new Date(Date.now() + 60_000), dueAt },
+      { now: new Date(), dueAt },
     );
     const movements = allotment.lines.map(({ productId }) => reservation(productId, orderId, quantity));
     await moveStock(trx, movements, products);

@@ -1,5 +1,6 @@
 /** How a customer pays: on a gateway's page, or by transfer to the shop's bank account. */
-export type PaymentMethod = 'online' | 'bank_transfer';
+export const PAYMENT_METHODS = ['online', 'bank_transfer'] as const;
+export type PaymentMethod = (typeof PAYMENT_METHODS)[number];
 
 /**
  * Every gateway, in the order of fallback, with its payment method and the ledger account that holds its money until

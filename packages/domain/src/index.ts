@@ -12,7 +12,6 @@ export {
   ORDER_LIFECYCLE,
   ORDER_STATES,
   orderJobOf,
-  PAYMENT_WINDOW_MS,
   REVERSAL_HOLD_MS,
   type OrderState,
   type RejectionReason,
@@ -42,9 +41,22 @@ export {
   methodOf,
   ONLINE_GATEWAYS,
   type OnlineGateway,
+  PAYMENT_METHODS,
   type PaymentMethod,
   TRANSFER_GATEWAYS,
 } from './gateways.ts';
+
+// What a storefront offers: methods, time to pay, and where customers go back to.
+export {
+  ONLINE_METHODS,
+  type OnlineMethod,
+  otherMethods,
+  payBeforeOf,
+  type StorefrontSettings,
+  TIME_TO_PAY_MINUTES,
+  USUAL_SETTINGS,
+} from './storefront-settings.ts';
+export { MAX_RETURN_URL_LENGTH, originOf, returnUrlOf } from './return-url.ts';
 
 // Refunds and payment exceptions.
 export { REFUND_LIFECYCLE, REFUND_STATES, type RefundState } from './refund.ts';

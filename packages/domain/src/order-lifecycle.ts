@@ -94,6 +94,3 @@ export function isCancellable(state: OrderState): boolean {
 
 /** How long a payment that can be reversed within minutes is held back from fulfilment. */
 export const REVERSAL_HOLD_MS = 10 * 60_000;
-
-/** How long a customer has to pay after the reservation. Gateways need at least 5 minutes. */
-export const PAYMENT_WINDOW_MS = 30 * 60_000;

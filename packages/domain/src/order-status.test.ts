@@ -11,7 +11,13 @@ const TRANSFER: OrderView['payment'] = {
 };
 const view = (change: Partial<OrderView>): OrderView => ({
   ...{ orderId: 'o', state: 'awaiting_payment', reason: null, totalRupiah: 50_000, items: [] },
-  ...{ updatedAt: new Date(), paymentMethod: 'online', payBefore: new Date(), payment: LINK },
+  ...{
+    updatedAt: new Date(),
+    paymentMethod: 'online',
+    offeredMethods: null,
+    payBefore: new Date(),
+    payment: LINK,
+  },
   ...{ isBeingChecked: false, shipment: null },
   ...change,
 });

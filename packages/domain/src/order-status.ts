@@ -1,11 +1,13 @@
 import { type GatewayName, methodOf, type PaymentMethod } from './gateways.ts';
-import type { OrderState } from './order-lifecycle.ts';
+import type { OrderState, RejectionReason } from './order-lifecycle.ts';
+import { otherMethods } from './storefront-settings.ts';
 
 /** An order's status as customers and storefronts read it. Money in integer rupiah, times ISO 8601 UTC. */
 export interface OrderStatus {
   orderId: string;
   status: OrderState;
-  reason?: string;
+  /** Why the order was rejected. */
+  reason?: RejectionReason;
   /** In rupiah, with shipping; absent until a worker has looked up the prices. */
   total?: number;
   items: { sku: string; quantity: number; name?: string; unitPrice?: number }[];
@@ -46,7 +48,7 @@ export interface PaymentStatus {
 export interface OrderView {
   readonly orderId: string;
   readonly state: OrderState;
-  readonly reason: string | null;
+  readonly reason: RejectionReason | null;
   readonly totalRupiah: number | null;
   readonly updatedAt: Date;
   readonly items: readonly {
@@ -56,6 +58,8 @@ export interface OrderView {
     readonly unitPriceRupiah: number | null;
   }[];
   readonly paymentMethod: PaymentMethod;
+  /** What its storefront offers now; null: every method. */
+  readonly offeredMethods: readonly PaymentMethod[] | null;
   /** The deadline of the payment. */
   readonly payBefore: Date | null;
   /** The open payment, or the attempt that was paid. */
@@ -103,15 +107,13 @@ export function orderStatusOf(view: OrderView): OrderStatus {
   };
 }
 
-const OTHER = { online: 'bank_transfer', bank_transfer: 'online' } as const;
-
 function withPayment(view: OrderView): { payment?: PaymentStatus } {
-  const { state, payment, paymentMethod, payBefore, isBeingChecked } = view;
+  const { state, payment, paymentMethod, offeredMethods, payBefore, isBeingChecked } = view;
   const isOpen = state === 'reserved' || state === 'awaiting_payment';
   // A link may be used up. A transfer's account and amount stay valid for what is still to be transferred.
   if (isOpen && isBeingChecked && payment?.transfer == null)
     return { payment: { state: 'checking', method: paymentMethod } };
-  const alternatives = isOpen ? { alternatives: [OTHER[paymentMethod]] } : {};
+  const alternatives = isOpen ? { alternatives: otherMethods(offeredMethods, paymentMethod) } : {};
   if (payment === null) {
     if (state !== 'reserved') return {};
     const expiresAt = payBefore === null ? {} : { expiresAt: payBefore.toISOString() };

@@ -1,9 +1,12 @@
+import type { OnlineMethod } from '@antrean/domain';
 import { z } from 'zod';
 import type { CallOptions } from './calls.ts';
 import type { PaymentGateway } from './gateway.ts';
 
 /** The definition of one gateway: everything outside its adapter reads it from here. */
 export interface GatewayDefinition {
+  /** The gateway's name of each way to pay on its page; null for one that it does not have. */
+  readonly methods: Readonly<Record<OnlineMethod, string | null>>;
   /** Reads the environment variables that the worker needs to call the gateway. */
   readonly settings: z.ZodType<GatewaySettings>;
   /** Without webhooks, payments are found by status checks only. */

@@ -1,4 +1,4 @@
-import type { OnlineGateway, RefundAnswer } from '@antrean/domain';
+import type { OnlineGateway, OnlineMethod, RefundAnswer } from '@antrean/domain';
 
 export interface PaymentRequest {
   /** Sent as order_id / external_id. [A-Za-z0-9-]{1,50}, new for every attempt. */
@@ -7,6 +7,10 @@ export interface PaymentRequest {
   expiresAt: Date;
   customer: { name: string; email: string; phone: string };
   description: string;
+  /** The ways to pay that the page offers; without it, all that the account has. */
+  methods?: readonly OnlineMethod[];
+  /** Where the page leads the customer afterwards. For display only. */
+  returnUrl?: string;
 }
 
 /**
@@ -172,6 +176,14 @@ export function refuseRequest(r: PaymentRequest): CreateOutcome | null {
   if (Number.isNaN(r.expiresAt.getTime()))
     return { kind: 'declined', code: 'bad_expiry', message: 'the expiry is not a date' };
   return null;
+}
+
+/** The gateway's names of these methods, without those that it does not have. */
+export function namesOf(
+  names: Readonly<Record<OnlineMethod, string | null>>,
+  methods: readonly OnlineMethod[],
+): string[] {
+  return methods.map((method) => names[method]).filter((name) => name !== null);
 }
 
 /** Failures before any byte of the request is sent. */

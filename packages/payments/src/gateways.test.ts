@@ -1,7 +1,7 @@
-import { ONLINE_GATEWAYS } from '@antrean/domain';
+import { ONLINE_GATEWAYS, ONLINE_METHODS } from '@antrean/domain';
 import { GATEWAY_SECRETS } from '@antrean/testing';
 import { describe, expect, it } from 'vitest';
-import { GATEWAYS, gatewaySettings, paymentClaimOf, webhookSecrets } from './gateways.ts';
+import { GATEWAYS, gatewaySettings, hasOneOf, paymentClaimOf, webhookSecrets } from './gateways.ts';
 
 const namedIn = (error: { issues: { path: PropertyKey[] }[] } | undefined) =>
   error?.issues.map(({ path }) => path.join('.'));
@@ -43,4 +43,25 @@ it('each webhook is documented once, with examples of its body', () => {
   const documents = Object.values(GATEWAYS).flatMap(({ webhooks }) => webhooks?.document ?? []);
   expect(new Set(documents.map(({ operationId }) => operationId)).size).toBe(documents.length);
   for (const { body } of documents) expect(JSON.stringify(body('a-1'))).toContain('"a-1"');
+});
+
+describe('the ways to pay online', () => {
+  it('are each at one gateway at least, and have different names at a gateway', () => {
+    for (const method of ONLINE_METHODS)
+      expect(
+        ONLINE_GATEWAYS.some((name) => hasOneOf(name, [method])),
+        method,
+      ).toBe(true);
+    for (const name of ONLINE_GATEWAYS) {
+      const names = Object.values(GATEWAYS[name].methods).filter((each) => each !== null);
+      expect(new Set(names).size).toBe(names.length);
+    }
+  });
+
+  it('decide which gateways can make a link', () => {
+    expect([hasOneOf('midtrans', ['gopay']), hasOneOf('xendit', ['gopay'])]).toEqual([true, false]);
+    expect([hasOneOf('midtrans', ['linkaja']), hasOneOf('xendit', ['linkaja'])]).toEqual([false, true]);
+    expect(hasOneOf('xendit', ['gopay', 'qris'])).toBe(true);
+    expect(hasOneOf('xendit', null)).toBe(true);
+  });
 });

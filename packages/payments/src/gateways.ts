@@ -1,11 +1,17 @@
-import { ONLINE_GATEWAYS, type OnlineGateway } from '@antrean/domain';
+import { ONLINE_GATEWAYS, type OnlineGateway, type OnlineMethod } from '@antrean/domain';
 import { z } from 'zod';
 import type { GatewayDefinition, GatewaySettings, PaymentClaim, WebhookPayload } from './definition.ts';
+import { namesOf } from './gateway.ts';
 import { midtrans } from './midtrans/index.ts';
 import { xendit } from './xendit/index.ts';
 
 /** Every online gateway. packages/domain has the names of all gateways, including offline ones. */
 export const GATEWAYS: Readonly<Record<OnlineGateway, GatewayDefinition>> = { midtrans, xendit };
+
+/** Whether the gateway has one of these methods. Null stands for all that the gateway's account has. */
+export function hasOneOf(gateway: OnlineGateway, methods: readonly OnlineMethod[] | null): boolean {
+  return methods === null || namesOf(GATEWAYS[gateway].methods, methods).length > 0;
+}
 
 /** Reads the settings of each gateway from the environment, in the order of fallback. */
 export const gatewaySettings: EachOf<GatewaySettings> = ofEach((name) => GATEWAYS[name].settings);

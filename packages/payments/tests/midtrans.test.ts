@@ -37,6 +37,22 @@ describe('a Midtrans payment', () => {
     });
   });
 
+  it('is created with the methods of the storefront, and leads back to the shop', async () => {
+    route({
+      'POST /snap/v1/transactions': json({ token: 't-1', redirect_url: 'https://pay.test/t-1' }, 201),
+    });
+    const returnUrl = 'https://toko.test/pesanan/1';
+    await g().create({ ...request('a-1'), methods: ['qris', 'linkaja', 'mandiri_va'], returnUrl });
+    await g().create(request('a-2'));
+    const [with_, without] = seen.map(({ body }) => JSON.parse(body) as object);
+    expect(with_).toMatchObject({
+      enabled_payments: ['other_qris', 'echannel'],
+      callbacks: { finish: returnUrl, error: returnUrl },
+    });
+    expect(without).not.toHaveProperty('enabled_payments');
+    expect(without).not.toHaveProperty('callbacks');
+  });
+
   it.each([
     [400, 'transaction_details.order_id has already been taken'],
     [400, 'transaction_details.order_id sudah digunakan'],

@@ -84,6 +84,25 @@ describe('a Xendit payment', () => {
     expect(await status({})).toEqual({ kind: 'unknown', code: 'bad_answer' });
   });
 
+  it('is created with the methods of the storefront, and leads back to the shop', async () => {
+    route({
+      'GET /v2/invoices?': json([]),
+      'POST /v2/invoices/': json({ ...invoice, status: 'PENDING' }),
+    });
+    const returnUrl = 'https://toko.test/pesanan/1';
+    await make('xendit').create({ ...request('a-1'), methods: ['qris', 'gopay', 'mandiri_va'], returnUrl });
+    await make('xendit').create(request('a-1'));
+    const posted = seen.filter(({ method }) => method === 'POST');
+    const [with_, without] = posted.map(({ body }) => JSON.parse(body) as object);
+    expect(with_).toMatchObject({
+      payment_methods: ['QRIS', 'MANDIRI'],
+      success_redirect_url: returnUrl,
+      failure_redirect_url: returnUrl,
+    });
+    for (const name of ['payment_methods', 'success_redirect_url', 'failure_redirect_url'])
+      expect(without).not.toHaveProperty(name);
+  });
+
   it('is created once, even when the first answer was lost', async () => {
     const made = { ...invoice, status: 'PENDING' };
     route({ 'GET /v2/invoices?': [json([]), json([made])], 'POST /v2/invoices/': text('', 502) });

@@ -1,4 +1,4 @@
-import { type CommandOutcomes, ONLINE_GATEWAYS } from '@antrean/domain';
+import { type CommandOutcomes, ONLINE_GATEWAYS, PAYMENT_METHODS } from '@antrean/domain';
 import { z } from 'zod';
 
 // Unknown fields are ignored: during a deploy, an older worker may get jobs of a newer API process.
@@ -18,11 +18,15 @@ export const acceptedOrderSchema = z.object({
     phone: z.string(),
   }),
   items: z.array(z.strictObject({ sku: z.string(), quantity: z.int().positive() })).min(1),
-  paymentMethod: z.enum(['online', 'bank_transfer']),
+  paymentMethod: z.enum(PAYMENT_METHODS),
   shippingFeeRupiah: z.int().nonnegative(),
   expectedTotalRupiah: z.int().nonnegative().optional(),
   shippingAddress: z.record(z.string(), z.string().optional()).optional(),
   note: z.string().optional(),
+  returnUrl: z.string().optional(),
+  /** What the storefront's settings said at acceptance. Jobs of older API processes have neither. */
+  timeToPayMinutes: z.int().positive().optional(),
+  offeredMethods: z.array(z.enum(PAYMENT_METHODS)).optional(),
 });
 export type AcceptedOrder = z.infer<typeof acceptedOrderSchema>;
 
@@ -55,7 +59,7 @@ const receiveStockSchema = z.object({
 
 /** A customer asks for another payment method than that of the open payment. */
 const changePaymentMethodSchema = orderJobSchema.extend({
-  method: z.enum(['online', 'bank_transfer']),
+  method: z.enum(PAYMENT_METHODS),
   /** The attempt to replace, or null without one. So a job that runs twice replaces no newer attempt. */
   replaces: z.string().min(1).nullable(),
   requestedBy: z.string().min(1),

@@ -85,7 +85,12 @@ export class Keyspace {
     return `${this.#tag}:storefront-limits`;
   }
 
-  /** Gets a new value with each change of storefront keys or limits. */
+  /** What each storefront offers, if it is not the usual: a hash. */
+  get storefrontSettings(): string {
+    return `${this.#tag}:storefront-settings`;
+  }
+
+  /** Gets a new value with each change of storefront keys, limits or settings. */
   get storefrontRevision(): string {
     return `${this.#tag}:storefront-revision`;
   }

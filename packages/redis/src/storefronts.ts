@@ -1,4 +1,5 @@
 import { hash, randomUUID } from 'node:crypto';
+import { type StorefrontSettings, USUAL_SETTINGS } from '@antrean/domain';
 import type { Redis } from './connections.ts';
 import type { Keyspace } from './keyspace.ts';
 
@@ -37,9 +38,11 @@ export interface Storefronts {
   keys: ReadonlyMap<string, StorefrontKey>;
   /** By storefront. */
   limits: ReadonlyMap<string, StorefrontLimits>;
+  /** By storefront; those with the usual settings may have none. */
+  settings: ReadonlyMap<string, StorefrontSettings>;
 }
 
-/** Adds keys and limits, and removes revoked keys; every API process reads the change within a second. */
+/** Adds keys, limits and settings, and removes revoked keys; every API process reads the change within a second. */
 export async function projectStorefronts(
   redis: Redis,
   keyspace: Keyspace,
@@ -47,9 +50,10 @@ export async function projectStorefronts(
     keys?: readonly { digest: string; key: StorefrontKey }[];
     revoked?: readonly string[];
     limits?: readonly { storefrontId: string; limits: StorefrontLimits }[];
+    settings?: readonly { storefrontId: string; settings: StorefrontSettings }[];
   },
 ): Promise<void> {
-  const { keys = [], revoked = [], limits = [] } = change;
+  const { keys = [], revoked = [], limits = [], settings = [] } = change;
   const transaction = redis.multi();
   if (keys.length > 0) {
     transaction.hset(
@@ -64,6 +68,12 @@ export async function projectStorefronts(
       new Map(limits.map((each) => [each.storefrontId, JSON.stringify(each.limits)])),
     );
   }
+  if (settings.length > 0) {
+    transaction.hset(
+      keyspace.storefrontSettings,
+      new Map(settings.map((each) => [each.storefrontId, JSON.stringify(each.settings)])),
+    );
+  }
   // Never an earlier value, even after Redis lost its data.
   transaction.set(keyspace.storefrontRevision, randomUUID());
   await transaction.exec();
@@ -71,11 +81,16 @@ export async function projectStorefronts(
 
 /** All storefronts; there are few. */
 export async function readStorefronts(redis: Redis, keyspace: Keyspace): Promise<Storefronts> {
-  const [keys, limits] = await Promise.all([
+  const [keys, limits, settings] = await Promise.all([
     redis.hgetall(keyspace.storefrontKeys),
     redis.hgetall(keyspace.storefrontLimits),
+    redis.hgetall(keyspace.storefrontSettings),
   ]);
-  return { keys: parsed<StorefrontKey>(keys), limits: parsed<StorefrontLimits>(limits) };
+  // Another release may have written fewer settings.
+  const completed = [...parsed<Partial<StorefrontSettings>>(settings)].map(
+    ([storefrontId, each]) => [storefrontId, { ...USUAL_SETTINGS, ...each }] as const,
+  );
+  return { keys: parsed(keys), limits: parsed(limits), settings: new Map(completed) };
 }
 
 /** Reads one key from Redis, for keys that were added a moment ago. */

@@ -38,6 +38,7 @@ describe('the keyspace', () => {
       switchChanges: '{antrean}:switch-changes',
       storefrontKeys: '{antrean}:storefront-keys',
       storefrontLimits: '{antrean}:storefront-limits',
+      storefrontSettings: '{antrean}:storefront-settings',
       storefrontRevision: '{antrean}:storefront-revision',
       catalogueRevision: '{antrean}:catalogue-revision',
       catalogueEntry: '{antrean}:catalogue-entry:a',

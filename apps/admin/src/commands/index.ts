@@ -5,7 +5,16 @@ import { release, voidHeld } from './orders.ts';
 import { outcome } from './outcome.ts';
 import { confirm, exceptions, paidOut, refund, reject, resolve, stray, transfers } from './payments.ts';
 import { receive } from './stock.ts';
-import { createKey, keys, revoke, storefront } from './storefronts.ts';
+import {
+  createKey,
+  keys,
+  paymentMethods,
+  returnOrigins,
+  revoke,
+  storefront,
+  storefronts,
+  timeToPay,
+} from './storefronts.ts';
 import { notice, switches, turnSwitch } from './switches.ts';
 
 /** The operator's commands by name. */
@@ -27,6 +36,10 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   money,
   settlement,
   storefront,
+  storefronts,
+  'time-to-pay': timeToPay,
+  'payment-methods': paymentMethods,
+  'return-origins': returnOrigins,
   'create-key': createKey,
   keys,
   'revoke-key': revoke,

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { callRedis, actorOf } from '../caller.ts';
 import type { ApiRouter } from '../api-routes.ts';
 import type { ApiDependencies } from '../dependencies.ts';
+import { methodNotOffered } from '../offers.ts';
 import { Problem } from '../problems.ts';
 import { readRecord, type StatusRequest } from '../read-status.ts';
 import { queuedPaymentAnswer, orderParams, orderQuery, paymentMethod } from '../schemas.ts';
@@ -26,6 +27,7 @@ export function changePaymentMethodRoute(app: ApiRouter, deps: ApiDependencies):
     access: { scope: 'change', orToken: true },
     closedBy: ['maintenance', 'read_only'],
     problems: [
+      'payment_method_not_offered',
       'order_not_payable',
       'payment_already_by_this_method',
       'transfer_under_review',
@@ -50,9 +52,10 @@ export function changePaymentMethodRoute(app: ApiRouter, deps: ApiDependencies):
     { config, schema },
     async (request, reply) => {
       const { method } = request.body;
-      const { status: order } = await readRecord(deps, request);
+      const { status: order, storefrontId } = await readRecord(deps, request);
       const { orderId, status, payment } = order;
-      const problem = refuse(order, method);
+      const problem =
+        methodNotOffered(deps.settings, storefrontId, method, 'method') ?? refuse(order, method);
       if (problem !== null) throw problem;
       // A payment of this method that is being made already is not requested again.
       if (payment?.state !== 'pending' || payment.method !== method) {

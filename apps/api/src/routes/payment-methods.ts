@@ -1,9 +1,10 @@
-import { ONLINE_GATEWAYS } from '@antrean/domain';
+import { ONLINE_GATEWAYS, ONLINE_METHODS } from '@antrean/domain';
 import { noQuery } from '@antrean/http';
+import { hasOneOf } from '@antrean/payments';
 import { type BreakerState, readGatewayHealth } from '@antrean/redis';
 import { z } from 'zod';
 import { headersNamed } from '../answer-headers.ts';
-import { callRedis } from '../caller.ts';
+import { callRedis, keyOf } from '../caller.ts';
 import type { ApiRouter } from '../api-routes.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 
@@ -36,6 +37,12 @@ const answer = z
               state: z.enum(['closed', 'open', 'half_open', 'unknown']),
             }),
           ),
+          onlineMethods: z
+            .array(z.enum(ONLINE_METHODS))
+            .exactOptional()
+            .describe(
+              "The ways to pay on the gateway's page that the storefront has chosen; absent if it has chosen none.",
+            ),
         }),
         z.object({
           method: z.literal('bank_transfer'),
@@ -67,14 +74,14 @@ const answer = z
   });
 
 /**
- * The payment methods available now, for any storefront key. Reads only Redis: `temporarily_unavailable` while it is
+ * The payment methods that the storefront of the key offers, and what is available now. Reads only Redis: `temporarily_unavailable` while it is
  * unreachable.
  */
 export function paymentMethodsRoute(app: ApiRouter, deps: ApiDependencies): void {
   const config = { access: { scope: 'any' }, closedBy: ['maintenance'] } as const;
   const schema = {
     operationId: 'listPaymentMethods',
-    summary: 'List the payment methods available now',
+    summary: 'List the payment methods of the storefront, and what is available now',
     tags: ['payments'],
     querystring: noQuery,
     response: { 200: answer },
@@ -86,18 +93,23 @@ export function paymentMethodsRoute(app: ApiRouter, deps: ApiDependencies): void
         deps.producer.waitingCount('payments'),
       ]),
     );
+    const { paymentMethods, onlineMethods } = deps.settings.settingsOf(keyOf(request).storefrontId);
     const gateways = ONLINE_GATEWAYS.map(
       (name, index) => ({ name, state: health[index] ?? 'unknown' }) as const,
-    );
+    ).filter(({ name }) => hasOneOf(name, onlineMethods));
     const state = onlineState(
       gateways.map((gateway) => gateway.state),
       waiting,
     );
     return reply.header('cache-control', `private, max-age=${MAX_AGE_SECONDS}`).send({
-      methods: [
-        { method: 'online', available: state !== 'unavailable', state, gateways },
-        { method: 'bank_transfer', available: true, state: 'available' },
-      ],
+      methods: paymentMethods.map((method) =>
+        method === 'online'
+          ? {
+              ...{ method, available: state !== 'unavailable', state, gateways },
+              ...(onlineMethods === null ? {} : { onlineMethods }),
+            }
+          : { method, available: true, state: 'available' },
+      ),
       ...deps.settings.noticeField,
     });
   });

@@ -1,3 +1,4 @@
+import { PAYMENT_METHODS, TIME_TO_PAY_MINUTES } from '@antrean/domain';
 import { noQuery } from '@antrean/http';
 import { z } from 'zod';
 import type { AcceptedOrder } from '@antrean/queue';
@@ -28,6 +29,8 @@ export function placeOrderRoute(app: ApiRouter, deps: ApiDependencies): void {
       problems: [
         'idempotency_key_missing',
         'idempotency_key_reused',
+        'return_url_not_allowed',
+        'payment_method_not_offered',
         'sold_out',
         'queue_full',
         'maintenance',
@@ -75,6 +78,7 @@ export function placeOrderRoute(app: ApiRouter, deps: ApiDependencies): void {
     const orderId = deriveOrderId(storefrontId, idempotencyKey);
     const fingerprint = fingerprintOf(body);
     const acceptedAtMs = Date.now();
+    const { timeToPayMinutes, paymentMethods } = settings.settingsOf(storefrontId);
     const order: AcceptedOrder = {
       orderId,
       storefrontId,
@@ -89,6 +93,9 @@ export function placeOrderRoute(app: ApiRouter, deps: ApiDependencies): void {
       expectedTotalRupiah: body.expectedTotal,
       shippingAddress: body.shippingAddress,
       note: body.note,
+      returnUrl: body.returnUrl,
+      ...(timeToPayMinutes === TIME_TO_PAY_MINUTES.usual ? {} : { timeToPayMinutes }),
+      ...(paymentMethods.length === PAYMENT_METHODS.length ? {} : { offeredMethods: [...paymentMethods] }),
     };
     const { isReplay, state, place } = await callRedis(request, () => acceptOrder(deps, order));
 

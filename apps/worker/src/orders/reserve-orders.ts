@@ -16,7 +16,7 @@ import {
   allot,
   buyerKeysOf,
   ORDER_LIFECYCLE,
-  PAYMENT_WINDOW_MS,
+  payBeforeOf,
   type StockMovement,
 } from '@antrean/domain';
 import { type AcceptedOrder, orderJobId } from '@antrean/queue';
@@ -138,13 +138,13 @@ async function reserveInTransaction(
   const toAllot = [...orders.values()].map((order) => ({
     ...order,
     acceptedAt: new Date(order.acceptedAtMs),
+    payBefore: payBeforeOf(now, order.timeToPayMinutes),
     buyerKeys: buyers.get(order.orderId) ?? [],
   }));
   const allotments = allot(toAllot, stock, saleItems);
   const allotted = toAllot.map((order, index) => ({ order, allotment: allotments[index] as Allotment }));
   const times = {
     now,
-    payBefore: new Date(now.getTime() + PAYMENT_WINDOW_MS),
     dueAt: new Date(now.getTime() + ORDER_LIFECYCLE.reserved.overdueAfterMs),
   };
   return {
@@ -195,11 +195,11 @@ export async function rejectUnreservable(deps: JobDependencies, order: AcceptedO
       trx,
       [
         {
-          order: { ...storable, acceptedAt, buyerKeys: [] },
+          order: { ...storable, acceptedAt, payBefore: acceptedAt, buyerKeys: [] },
           allotment: { kind: 'rejected', orderId, reason: 'internal_error', totalRupiah: null, lines },
         },
       ],
-      { now: new Date(), payBefore: acceptedAt, dueAt: acceptedAt },
+      { now: new Date(), dueAt: acceptedAt },
     );
   });
   await publishOrders(deps, [orderId]);

@@ -15,7 +15,7 @@ import {
   mayFallBackFrom,
   type OnlineGateway,
 } from '@antrean/domain';
-import type { PaymentGateway } from '@antrean/payments';
+import { hasOneOf, type PaymentGateway } from '@antrean/payments';
 import { RetryLaterError } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
 import { publishOrders } from '../orders/publish-orders.ts';
@@ -39,20 +39,28 @@ export async function makePaymentLink(
   const resumed = unfinished && (await claim(deps, unfinished, jobId));
 
   const codes = new Set<string>();
-  for (const gateway of inOrder(deps.gateways, attempts, resumed)) {
+  const { onlineMethods, returnUrl } = order;
+  // An attempt whose storefront has since given up all methods of its gateway is only ended.
+  const isOffered = (name: OnlineGateway) => hasOneOf(name, onlineMethods);
+  const gateways = deps.gateways.filter(({ name }) => isOffered(name) || name === resumed?.gateway);
+  for (const gateway of inOrder(gateways, attempts, resumed)) {
     const isResumed = gateway.name === resumed?.gateway;
     const attempt = isResumed ? resumed : await newAttempt(deps, order, attempts, gateway.name, jobId);
     if (attempt === undefined) {
       await publishOrders(deps, [orderId]);
       return;
     }
-    const outcome = await gateway.create({
-      attemptId: attempt.id,
-      amountRupiah: totalRupiah,
-      expiresAt: payBefore,
-      customer: order.customer,
-      description: `Pesanan ${orderId}`,
-    });
+    const outcome = isOffered(gateway.name)
+      ? await gateway.create({
+          attemptId: attempt.id,
+          amountRupiah: totalRupiah,
+          expiresAt: payBefore,
+          customer: order.customer,
+          description: `Pesanan ${orderId}`,
+          ...(onlineMethods === null ? {} : { methods: onlineMethods }),
+          ...(returnUrl === null ? {} : { returnUrl }),
+        })
+      : ({ kind: 'not_sent', code: 'method_not_offered' } as const);
     log.info(
       { orderId, requestId, attemptId: attempt.id, gateway: gateway.name, outcome: outcome.kind },
       'payment link requested',

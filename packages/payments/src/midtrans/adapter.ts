@@ -5,6 +5,7 @@ import {
   type CreateOutcome,
   type GatewayStatus,
   httpFailure,
+  namesOf,
   type PaymentGateway,
   type PaymentRequest,
   refusePaymentReference,
@@ -13,6 +14,7 @@ import {
   type Urgency,
 } from '../gateway.ts';
 import { codeOf, createMidtransClient, type MidtransOptions } from './client.ts';
+import { MIDTRANS_METHODS } from './methods.ts';
 import { createStatusReader, idOf } from './read-status.ts';
 import { midtransRefunds } from './refunds.ts';
 import { closedBy } from './status.ts';
@@ -86,6 +88,8 @@ export function createMidtransGateway(o: MidtransOptions): PaymentGateway {
           customer_imposed_payment_fee: { enable: false },
           // 3-D Secure: without it the shop bears a stolen card's chargeback.
           credit_card: { secure: true },
+          ...(r.methods === undefined ? {} : { enabled_payments: namesOf(MIDTRANS_METHODS, r.methods) }),
+          ...(r.returnUrl === undefined ? {} : { callbacks: { finish: r.returnUrl, error: r.returnUrl } }),
           ...expiry(r.expiresAt, new Date()),
         }),
       );

@@ -2,9 +2,11 @@ import { z } from 'zod';
 import { callsPerMinute, type GatewayDefinition } from '../definition.ts';
 import { createMidtransGateway } from './adapter.ts';
 import { readMidtransExport } from './export.ts';
+import { MIDTRANS_METHODS } from './methods.ts';
 import { midtransWebhooks } from './webhooks.ts';
 
 export const midtrans: GatewayDefinition = {
+  methods: MIDTRANS_METHODS,
   settings: z
     .object({
       MIDTRANS_SERVER_KEY: z.string().min(1),

@@ -5,6 +5,7 @@ import {
   type CreateOutcome,
   type GatewayStatus,
   httpFailure,
+  namesOf,
   type PaymentGateway,
   type PaymentReference,
   type PaymentRequest,
@@ -15,6 +16,7 @@ import {
 } from '../gateway.ts';
 import { createXenditClient, errorBody, type XenditOptions } from './client.ts';
 import { closedBy, invoice, payable, readInvoices, searchInvoices, statusOf } from './invoices.ts';
+import { XENDIT_METHODS } from './methods.ts';
 import { listPaid } from './paid-list.ts';
 import { xenditRefunds } from './refunds.ts';
 
@@ -83,6 +85,10 @@ export function createXenditGateway(o: XenditOptions): PaymentGateway {
             currency: 'IDR',
             description: r.description,
             invoiceDuration: Math.max(60, Math.floor((r.expiresAt.getTime() - Date.now()) / 1000)),
+            ...(r.methods === undefined ? {} : { paymentMethods: namesOf(XENDIT_METHODS, r.methods) }),
+            ...(r.returnUrl === undefined
+              ? {}
+              : { successRedirectUrl: r.returnUrl, failureRedirectUrl: r.returnUrl }),
             // Xendit's own messages would give customers the link, even of an abandoned attempt.
             shouldSendEmail: false,
             customerNotificationPreference: { invoiceCreated: [], invoiceReminder: [], invoicePaid: [] },

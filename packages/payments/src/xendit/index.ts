@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import { callsPerMinute, type GatewayDefinition } from '../definition.ts';
 import { createXenditGateway } from './adapter.ts';
+import { XENDIT_METHODS } from './methods.ts';
 import { xenditWebhooks } from './webhooks.ts';
 
 export const xendit: GatewayDefinition = {
+  methods: XENDIT_METHODS,
   settings: z
     .object({
       XENDIT_SECRET_KEY: z.string().min(1),
