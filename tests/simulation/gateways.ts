@@ -310,6 +310,10 @@ export function createSnap(world: Surroundings): SimulatedGateway {
       });
       return 'code' in answer ? { kind: 'unknown', code: answer.code } : answer.value;
     },
+    strayStatus: async ({ reference }) => ({
+      paymentId: reference,
+      status: await status({ attemptId: reference }),
+    }),
     listPaid: () => Promise.resolve(undefined),
     payable(attemptId) {
       const order = orderOf(attemptId);
@@ -521,6 +525,10 @@ export function createXendit(world: Surroundings): SimulatedGateway {
       });
       return 'code' in answer ? { kind: 'unknown', code: answer.code } : answer.value;
     },
+    strayStatus: async ({ reference }) => ({
+      paymentId: reference,
+      status: await status({ attemptId: reference }),
+    }),
     listPaid: () => Promise.resolve([]),
     payable: (attemptId) =>
       all()

@@ -58,6 +58,7 @@ beforeAll(async () => {
         create: notHere,
         refund: notHere,
         refundStatus: notHere,
+        strayStatus: notHere,
         listPaid: notHere,
         status: async ({ attemptId }) => ({
           kind: 'paid',

@@ -2,6 +2,10 @@ import {
   attemptOfTransferLine,
   type PaymentException,
   paymentExceptionsById,
+  type StrayPaymentDay,
+  type StrayPaymentRow,
+  strayPayments,
+  strayPaymentsByDay,
   unresolvedPaymentExceptions,
 } from '@antrean/db';
 import { z } from 'zod';
@@ -12,6 +16,18 @@ import { line, rupiah } from './input.ts';
 /** The open payment exceptions, those that wait for an operator first. */
 export const listExceptions = ({ db }: BackofficeContext, limit: number): Promise<PaymentException[]> =>
   unresolvedPaymentExceptions(db, limit);
+
+export interface StrayPayments {
+  /** The counts of the last 30 days, by day. */
+  days: StrayPaymentDay[];
+  /** The latest payments. */
+  payments: StrayPaymentRow[];
+}
+
+/** The payments on the gateways' accounts that none of our attempts expects there, also those of other systems. */
+export async function listStrayPayments({ db }: BackofficeContext, limit: number): Promise<StrayPayments> {
+  return { days: await strayPaymentsByDay(db, 30), payments: await strayPayments(db, limit) };
+}
 
 export const resolveExceptionInput = z.object({
   exceptionId: z.int().positive(),

@@ -29,6 +29,7 @@ export {
 } from './transfers.ts';
 export {
   listExceptions,
+  listStrayPayments,
   reportStrayTransfer,
   resolveException,
   type ResolveExceptionAnswer,

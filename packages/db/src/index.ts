@@ -129,6 +129,14 @@ export {
   unresolvedExceptionsOf,
   unresolvedPaymentExceptions,
 } from './payment-exceptions.ts';
+export {
+  isStrayPayment,
+  recordStrayPayment,
+  type StrayPaymentDay,
+  strayPayments,
+  strayPaymentsByDay,
+  type StrayPaymentRow,
+} from './stray-payments.ts';
 export { auditMoney, type MoneyDifference, moveMoney, recordFees, soldOf } from './money.ts';
 
 export {

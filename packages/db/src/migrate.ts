@@ -19,6 +19,7 @@ import * as commandOutcomes from './migrations/0014-command-outcomes.ts';
 import * as manualRefunds from './migrations/0015-manual-refunds.ts';
 import * as customerFee from './migrations/0016-customer-fee.ts';
 import * as storefrontSettings from './migrations/0017-storefront-settings.ts';
+import * as addStrayPayments from './migrations/0018-add-stray-payments.ts';
 import type { Database } from './schema.ts';
 
 /** Each file of `migrations/` by its name, oldest first. `npm run migration` adds one. */
@@ -40,6 +41,7 @@ export const MIGRATIONS = {
   '0015-manual-refunds': manualRefunds,
   '0016-customer-fee': customerFee,
   '0017-storefront-settings': storefrontSettings,
+  '0018-add-stray-payments': addStrayPayments,
 };
 
 /**

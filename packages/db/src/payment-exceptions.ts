@@ -29,6 +29,9 @@ export interface PaymentException extends NewPaymentException {
   id: number;
   state: PaymentExceptionState;
   openedAt: Date;
+  /** The payments that it counts. */
+  occurrences: number;
+  lastSeenAt: Date | null;
 }
 
 export async function paymentExceptionsById(
@@ -72,6 +75,8 @@ export async function unresolvedPaymentExceptions(
       'amountRupiah',
       'detail',
       'openedAt',
+      'occurrences',
+      'lastSeenAt',
     ])
     .where('state', '<>', 'resolved')
     .orderBy(sql`state = 'refunding'`)

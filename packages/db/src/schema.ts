@@ -11,6 +11,8 @@ import type {
   MoneyMovementKind,
   OrderState,
   RefundState,
+  StrayPaymentKind,
+  StrayPaymentState,
   PaymentOutcome,
 } from '@antrean/domain';
 
@@ -217,6 +219,22 @@ export interface Database {
     resolvedAt: Date | null;
     resolvedBy: string | null;
     resolution: string | null;
+    /** Of an exception that counts several payments. */
+    occurrences: Generated<number>;
+    lastSeenAt: Date | null;
+  };
+  strayPayments: {
+    id: Generated<number>;
+    gateway: OnlineGateway;
+    kind: StrayPaymentKind;
+    state: StrayPaymentState;
+    reference: string;
+    /** The gateway's id of the payment; empty if it cannot be asked about. */
+    paymentId: string;
+    amountRupiah: number | null;
+    exceptionId: number | null;
+    firstSeenAt: Generated<Date>;
+    lastSeenAt: Generated<Date>;
   };
   refunds: {
     id: string;

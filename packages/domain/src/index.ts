@@ -31,6 +31,14 @@ export {
   TRANSFER_AMOUNT_COOLDOWN_MS,
 } from './payment-attempt.ts';
 
+// Payments on a gateway's account that no attempt of ours expects there.
+export {
+  decideStrayPayment,
+  type StrayPaymentKind,
+  type StrayPaymentRecord,
+  type StrayPaymentState,
+} from './stray-payment.ts';
+
 // Our ids at gateways, whose account other systems may use too.
 export { attemptIdOf, hasOurPrefix, refundIdOf } from './gateway-ids.ts';
 

@@ -94,6 +94,21 @@ export type RefundOutcome = Exclude<RefundAnswer, { kind: 'none' }>;
 /** The state of a refund at the gateway. */
 export type RefundStatus = Exclude<RefundAnswer, { kind: 'not_refundable' | 'not_sent' }>;
 
+/** The ids of a payment that no attempt of ours expects, as a webhook event names them. They may have any form. */
+interface StrayReference {
+  /** Midtrans's order_id, Xendit's external_id. */
+  reference: string;
+  /** The stored part of the event. */
+  payload: Readonly<Record<string, unknown>>;
+}
+
+/** `paymentId`: the gateway's id of the payment, by which it was asked. */
+export interface StrayAnswer {
+  paymentId: string;
+  /** Unknown with code `cannot_be_asked`: no id can be asked about, or the answer is about another payment. */
+  status: GatewayStatus;
+}
+
 /** A payment in the gateway's list. */
 export interface ListedPayment extends Received {
   attemptId: string;
@@ -138,6 +153,7 @@ export interface PaymentGateway {
   /** Sends a refund. Repeating it with the same refund id is safe. */
   refund(r: RefundRequest, urgency?: Urgency): Promise<RefundOutcome>;
   refundStatus(q: PaymentReference & { refundId: string }, urgency?: Urgency): Promise<RefundStatus>;
+  strayStatus(q: StrayReference, urgency?: Urgency): Promise<StrayAnswer>;
   /** The payments that the gateway lists from `from` until before `to`; undefined when it has no such list. */
   listPaid(range: { from: Date; to: Date }): Promise<ListedPayment[] | { unknown: string } | undefined>;
 }

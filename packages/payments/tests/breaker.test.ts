@@ -25,6 +25,7 @@ function scripted() {
     close: answer,
     refund: answer,
     refundStatus: answer,
+    strayStatus: answer,
     listPaid: async () => {
       calls += 1;
       return { unknown: 'timeout' };

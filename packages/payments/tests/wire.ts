@@ -125,6 +125,8 @@ export const everything = (g: PaymentGateway) => ({
   close: () => g.close(reference),
   refund: () => g.refund(refund),
   refundStatus: () => g.refundStatus(refund),
+  strayStatus: async () =>
+    (await g.strayStatus({ reference: 'x', payload: { id: 'ref-1', transaction_id: 't-1' } })).status,
   listPaid: () => g.listPaid(range),
 });
 

@@ -28,6 +28,7 @@ const { deps } = await openDependencies(databaseUrl, redisUrl, [
     create: notHere,
     refund: notHere,
     refundStatus: notHere,
+    strayStatus: notHere,
     listPaid: notHere,
     status: async () => ({ kind: 'closed', reason: 'expired', reversesPayment: false }),
     close: async () => ({ kind: 'closed' }),

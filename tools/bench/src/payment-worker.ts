@@ -22,6 +22,7 @@ const { deps } = await openDependencies(databaseUrl, redisUrl, [
     create: notHere,
     refund: notHere,
     refundStatus: notHere,
+    strayStatus: notHere,
     listPaid: notHere,
     status: async ({ attemptId }) => ({
       kind: 'paid',

@@ -3,7 +3,17 @@ import type { Command } from './command.ts';
 import { money, settlement } from './money.ts';
 import { release, voidHeld } from './orders.ts';
 import { outcome } from './outcome.ts';
-import { confirm, exceptions, paidOut, refund, reject, resolve, stray, transfers } from './payments.ts';
+import {
+  confirm,
+  exceptions,
+  paidOut,
+  refund,
+  reject,
+  resolve,
+  stray,
+  strayPayments,
+  transfers,
+} from './payments.ts';
 import { receive } from './stock.ts';
 import {
   createKey,
@@ -33,6 +43,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   release,
   void: voidHeld,
   'stray-transfer': stray,
+  'stray-payments': strayPayments,
   money,
   settlement,
   storefront,

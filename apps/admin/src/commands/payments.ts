@@ -1,6 +1,7 @@
 import {
   confirmTransfer,
   listExceptions,
+  listStrayPayments,
   listTransfers,
   manualRefundInput,
   recordManualRefund,
@@ -14,7 +15,7 @@ import {
   strayTransferInput,
   transferInput,
 } from '@antrean/backoffice';
-import { checked, type Command, done, listed, numberIn, refused, unanswered } from './command.ts';
+import { checked, type Command, done, listed, numberIn, refused, table, unanswered } from './command.ts';
 
 const SHOWN = 100;
 
@@ -84,6 +85,16 @@ export const exceptions: Command = {
   summary: 'lists the open payment exceptions: money or orders that need a decision',
   run: async (context) =>
     listed(await listExceptions(context, SHOWN), 'There are no open payment exceptions.', SHOWN),
+};
+
+export const strayPayments: Command = {
+  words: '',
+  summary: 'lists payments on the gateways’ accounts that no order of ours expects, with their count by day',
+  async run(context) {
+    const answer = await listStrayPayments(context, SHOWN);
+    if (answer.payments.length === 0) return done(answer, 'There are no stray payments.');
+    return done(answer, `${table(answer.days)}\n\n${listed(answer.payments, '', SHOWN).text}`);
+  },
 };
 
 export const resolve: Command = {

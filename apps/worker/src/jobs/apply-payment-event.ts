@@ -1,12 +1,12 @@
-import { attemptById, openPaymentExceptions, recordEventOutcome, storePaymentEvent } from '@antrean/db';
-import type { NewPaymentException, PaymentExceptionKind } from '@antrean/domain';
+import { attemptById, recordEventOutcome, storePaymentEvent } from '@antrean/db';
 import { paymentClaimOf } from '@antrean/payments';
 import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
 import { submitOrderCommand } from '../order-commands.ts';
 import { publishOrders } from '../orders/publish-orders.ts';
 import { applyPaymentStatus } from '../payments/apply-payment-status.ts';
-import { gatewayOf, PaymentNotReadyError } from '../payments/gateway-calls.ts';
+import { PaymentNotReadyError } from '../payments/gateway-calls.ts';
+import { applyStrayEvent } from '../payments/stray-payments.ts';
 
 type PaymentEvent = JobPayload<'apply-payment-event'>;
 
@@ -22,9 +22,9 @@ export async function applyPaymentEvent(
   await storePaymentEvent(deps.db, event);
   const { claimsPaid, claimedRupiah } = claimOf(event);
   const attempt = await attemptById(deps.db, event.attemptId);
-  if (attempt === undefined) return record(deps, event, await strayOutcome(deps, event, 'unknown_order'));
+  if (attempt === undefined) return record(deps, event, await applyStrayEvent(deps, event, 'unknown_order'));
   if (attempt.gateway !== event.gateway)
-    return record(deps, event, await strayOutcome(deps, event, 'wrong_gateway'));
+    return record(deps, event, await applyStrayEvent(deps, event, 'wrong_gateway'));
 
   const { transactionId } = event;
   const outcome = await applyPaymentStatus(deps, attempt, { urgency: 'webhook', transactionId });
@@ -51,51 +51,6 @@ export async function applyPaymentEvent(
     return record(deps, event, 'unconfirmed_payment');
   }
   return record(deps, event, outcome);
-}
-
-/**
- * Handles an event of a payment that we did not request at that gateway. If it claims a success and the gateway
- * confirms it, money has arrived for an unknown order: a payment exception. A gateway's test event has no payment.
- */
-async function strayOutcome(
-  deps: JobDependencies,
-  event: PaymentEvent,
-  kind: 'unknown_order' | 'wrong_gateway',
-): Promise<string> {
-  const { attemptId, gateway, requestId, transactionId } = event;
-  deps.log.warn({ attemptId, gateway, requestId, kind }, 'webhook event for an unknown payment');
-  const { claimsPaid, claimedRupiah } = claimOf(event);
-  if (!claimsPaid) return kind;
-  const reference = { attemptId, ...(transactionId === undefined ? {} : { transactionId }) };
-  const status = await gatewayOf(deps, gateway).status(reference, 'webhook');
-  // An id of a foreign form cannot be checked, and some answers are about another payment.
-  const cannotBeChecked = status.kind === 'unknown' && NO_ANSWER.has(status.code);
-  if (status.kind === 'unknown' && !cannotBeChecked)
-    throw new PaymentNotReadyError(`${gateway} did not answer the status of ${attemptId} (${status.code}).`);
-  if (status.kind !== 'paid' && !cannotBeChecked) return kind;
-  await open(deps, event, {
-    kind,
-    orderId: null,
-    amountRupiah: status.kind === 'paid' ? status.amountRupiah : claimedRupiah,
-    detail: `${gateway} reports that ${attemptId} is paid (${status.kind === 'unknown' ? status.code : 'confirmed'}); ${kind === 'unknown_order' ? 'no order has this attempt' : 'the attempt belongs to another gateway'}.`,
-  });
-  return kind;
-}
-
-const NO_ANSWER: ReadonlySet<string> = new Set([
-  'bad_attempt_id',
-  'bad_transaction_id',
-  'wrong_order',
-  'bad_amount',
-]);
-
-async function open(
-  deps: JobDependencies,
-  { attemptId, gateway }: PaymentEvent,
-  what: Pick<NewPaymentException, 'orderId' | 'amountRupiah' | 'detail'> & { kind: PaymentExceptionKind },
-): Promise<void> {
-  await openPaymentExceptions(deps.db, [{ ...what, subject: `${gateway} ${attemptId}`, attemptId, gateway }]);
-  deps.log.error({ attemptId, gateway, kind: what.kind }, 'a payment exception was opened');
 }
 
 /** The claim of the event. It moves no money. */

@@ -18,6 +18,7 @@ import { MIDTRANS_METHODS } from './methods.ts';
 import { createStatusReader, idOf } from './read-status.ts';
 import { midtransRefunds } from './refunds.ts';
 import { closedBy } from './status.ts';
+import { createStrayStatusReader } from './stray-status.ts';
 
 const created = z.object({ token: z.string().min(1), redirect_url: z.url({ protocol: /^https?$/ }) });
 const sessionCancelled = z.object({ canceled_at: z.string() });
@@ -139,6 +140,7 @@ export function createMidtransGateway(o: MidtransOptions): PaymentGateway {
     },
 
     ...midtransRefunds(client, readStatus, o.now),
+    ...createStrayStatusReader(client),
     listPaid: () => Promise.resolve(undefined),
   };
 }

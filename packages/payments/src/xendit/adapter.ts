@@ -19,6 +19,7 @@ import { closedBy, invoice, payable, readInvoices, searchInvoices, statusOf } fr
 import { XENDIT_METHODS } from './methods.ts';
 import { listPaid } from './paid-list.ts';
 import { xenditRefunds } from './refunds.ts';
+import { createStrayStatusReader } from './stray-status.ts';
 
 /** Xendit requires E.164. A number in another form is left out, as Xendit would refuse the invoice. */
 function mobileNumber(phone: string): string | undefined {
@@ -132,6 +133,7 @@ export function createXenditGateway(o: XenditOptions): PaymentGateway {
     },
 
     ...xenditRefunds(call),
+    ...createStrayStatusReader(call),
     listPaid: (range) => listPaid(call, range),
   };
 }

@@ -1,0 +1,66 @@
+import { isStrayPayment, recordStrayPayment } from '@antrean/db';
+import { decideStrayPayment, hasOurPrefix, type StrayPaymentKind } from '@antrean/domain';
+import { type GatewayStatus, paymentClaimOf } from '@antrean/payments';
+import type { JobPayload } from '@antrean/queue';
+import type { JobDependencies } from '../dependencies.ts';
+import { gatewayOf, PaymentNotReadyError } from './gateway-calls.ts';
+
+type PaymentEvent = JobPayload<'apply-payment-event'>;
+
+/**
+ * Applies an event of a payment that no attempt of ours expects at that gateway, and returns the event's outcome. Money
+ * that the gateway confirms is stored, and counted by a payment exception unless it is of another system. Run twice, it
+ * counts once.
+ */
+export async function applyStrayEvent(
+  deps: JobDependencies,
+  event: PaymentEvent,
+  expected: 'unknown_order' | 'wrong_gateway',
+): Promise<string> {
+  const { attemptId: reference, gateway, requestId, payload } = event;
+  // An id that stands in our table is ours, whatever its prefix.
+  const isForeign = expected === 'unknown_order' && !hasOurPrefix(reference, deps.gatewayIdPrefix);
+  const kind: StrayPaymentKind = isForeign ? 'foreign' : expected;
+  const { claimsPaid, claimedRupiah } = event.claim ?? paymentClaimOf(gateway, payload);
+  const isStored = await isStrayPayment(deps.db, { gateway, reference });
+  if (!claimsPaid && !isStored) return kind;
+  const { status, paymentId } = await gatewayOf(deps, gateway).strayStatus({ reference, payload }, 'webhook');
+  if (status.kind === 'unknown' && !CANNOT_BE_ASKED.has(status.code))
+    throw new PaymentNotReadyError(`${gateway} did not answer the status of ${reference} (${status.code}).`);
+  const record = decideStrayPayment({ kind, claimsPaid, answer: answerOf(status) }, isStored);
+  if (record === null) return kind;
+  const hasAmount = status.kind === 'paid' || status.kind === 'returned';
+  const amountRupiah = hasAmount ? (status.currency === 'IDR' ? status.amountRupiah : null) : claimedRupiah;
+  const stray = { gateway, kind, reference, paymentId, amountRupiah, at: deps.now() };
+  const counted = await deps.db.transaction().execute((trx) => recordStrayPayment(trx, stray, record));
+  const about = { reference, gateway, requestId, kind, state: record.state };
+  if (counted === 'opened')
+    deps.log.error(about, 'a payment of no attempt of ours opened a payment exception: ./ops stray-payments');
+  else deps.log.warn(about, 'a payment of no attempt of ours was stored');
+  return kind;
+}
+
+/** The answer is not about the payment, or cannot be read. */
+const CANNOT_BE_ASKED: ReadonlySet<string> = new Set([
+  'cannot_be_asked',
+  'bad_amount',
+  'unknown_status',
+  'unknown_fraud_status',
+]);
+
+function answerOf(status: GatewayStatus): Parameters<typeof decideStrayPayment>[0]['answer'] {
+  switch (status.kind) {
+    case 'paid':
+      return 'paid';
+    case 'returned':
+      return status.how === 'refund' || status.how === 'chargeback' ? 'went_back' : 'paid';
+    case 'closed':
+      return status.reversesPayment ? 'went_back' : 'not_paid';
+    case 'pending':
+    case 'not_started':
+      return 'not_paid';
+    case 'unknown':
+      return 'cannot_be_asked';
+  }
+  return status satisfies never;
+}
