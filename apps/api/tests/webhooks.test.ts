@@ -145,8 +145,28 @@ describe('an event of Xendit', () => {
     ]);
   });
 
+  it('of a refund that the dashboard made names it by its own id, and its invoice', async () => {
+    expect((await xendit(refund({ reference_id: null }))).statusCode).toBe(200);
+    expect((await xendit(refund({ id: 'rfd-2', reference_id: null, invoice_id: '../x' }))).statusCode).toBe(
+      200,
+    );
+    const data = (await api.jobs()).map((job) => job.data);
+    expect(data).toMatchObject([{ refundId: 'rfd-1', gatewayRef: 'inv-1' }, { refundId: 'rfd-2' }]);
+    expect(data[1]).not.toHaveProperty('gatewayRef');
+  });
+
+  it.each(['a\nb', 'x'.repeat(2_000), '😀/../%00', ' '])(
+    'with an id of another form is enqueued',
+    async (id) => {
+      expect((await xendit(invoice({ external_id: id }))).statusCode).toBe(200);
+      expect((await xendit(refund({ reference_id: id }))).statusCode).toBe(200);
+      expect((await midtrans(signed({ order_id: id }, 'new-key'))).statusCode).toBe(200);
+      expect(await api.jobs()).toHaveLength(3);
+    },
+  );
+
   it('of an unknown shape is answered and ignored', async () => {
-    for (const body of [{}, { event: 'qr.payment', data: {} }, refund({ reference_id: null }), [], null]) {
+    for (const body of [{}, { event: 'qr.payment', data: {} }, refund({ id: null }), [], null]) {
       expect((await xendit(body)).statusCode).toBe(200);
     }
     expect(await api.jobs()).toEqual([]);

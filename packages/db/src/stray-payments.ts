@@ -15,6 +15,8 @@ export interface StrayPayment {
   /** Null if it is not known. */
   amountRupiah: number | null;
   at: Date;
+  /** The order of the attempt, if the attempt was made at another gateway. */
+  orderId: string | null;
 }
 
 /** Whether an event of this reference was stored as a stray payment. */
@@ -65,7 +67,7 @@ export async function recordStrayPayment(
     if (before !== null) await recount(trx, { ...before, gateway });
     return 'counted';
   }
-  const counting = await exceptionOf(trx, { gateway, kind: exception, strayId: id });
+  const counting = await exceptionOf(trx, stray, { kind: exception, strayId: id });
   await trx.updateTable('strayPayments').set({ exceptionId: counting.id }).where('id', '=', id).execute();
   await recount(trx, { id: counting.id, kind: exception, gateway });
   if (before !== null) await recount(trx, { ...before, gateway });
@@ -90,26 +92,31 @@ async function knownRow(trx: Transaction<Database>, { gateway, reference, paymen
   return { id, amountRupiah, exception };
 }
 
+/** The exception that counts the payment: the open one of its kind, but an own one if the order is known. */
 async function exceptionOf(
   trx: Transaction<Database>,
-  { gateway, kind, strayId }: { gateway: OnlineGateway; kind: ExceptionKind; strayId: number },
+  { gateway, reference, orderId }: StrayPayment,
+  { kind, strayId }: { kind: ExceptionKind; strayId: number },
 ): Promise<{ id: number; isNew: boolean }> {
+  const subject =
+    orderId === null ? `${gateway} payments since ${strayId}` : `${gateway} payment of ${reference}`;
   const open = await trx
     .selectFrom('paymentExceptions as e')
     .select('e.id')
     .where('e.gateway', '=', gateway)
     .where('e.kind', '=', kind)
     .where('e.state', '=', 'open')
+    .$if(orderId !== null, (query) => query.where('e.subject', '=', subject))
+    .$if(orderId === null, (query) => query.where('e.orderId', 'is', null))
     .where((eb) => eb.exists(eb.selectFrom('strayPayments as s').whereRef('s.exceptionId', '=', 'e.id')))
     .executeTakeFirst();
   if (open !== undefined) return { id: open.id, isNew: false };
+  const attemptId = orderId === null ? null : reference;
   const [opened] = await openPaymentExceptions(trx, [
-    {
-      ...{ kind, gateway, subject: `${gateway} payments since ${strayId}`, detail: '' },
-      ...{ orderId: null, attemptId: null, amountRupiah: null },
-    },
+    { kind, gateway, subject, orderId, attemptId, detail: '', amountRupiah: null },
   ]);
-  if (opened === undefined) throw new Error(`Stray payment ${strayId} has opened an exception before.`);
+  if (opened === undefined)
+    throw new Error(`The exception of ${subject} is resolved, and its payment is another.`);
   return { id: opened.id, isNew: true };
 }
 
@@ -117,7 +124,7 @@ type ExceptionKind = NonNullable<StrayPaymentRecord['exception']>;
 
 const WHAT: Readonly<Record<ExceptionKind, string>> = {
   unknown_order: 'confirms payments of no order of ours',
-  wrong_gateway: 'confirms payments of attempts that were made at another gateway',
+  wrong_gateway: 'confirms payments of an attempt that was made at another gateway',
   unconfirmed_payment: 'announced payments that it cannot be asked about',
 };
 
@@ -147,7 +154,7 @@ async function recount(
     .execute();
 }
 
-export interface StrayPaymentRow extends Omit<StrayPayment, 'at'> {
+export interface StrayPaymentRow extends Omit<StrayPayment, 'at' | 'orderId'> {
   state: StrayPaymentState;
   exceptionId: number | null;
   firstSeenAt: Date;

@@ -88,6 +88,9 @@ export function withBreaker(
     close: (q, urgency) => guarded(closing, () => g.close(q, urgency), unknown),
     refund: (r, urgency) => guarded(refunding, () => g.refund(r, urgency), notSent),
     refundStatus: (q, urgency) => guarded(checkingRefund, () => g.refundStatus(q, urgency), unknown),
+    ...(g.refundsOf === undefined
+      ? {}
+      : { refundsOf: (q, urgency) => g.refundsOf?.(q, urgency) ?? Promise.resolve(unknown) }),
     // Answers about other systems' payments open no breaker of ours.
     strayStatus: (q, urgency) => g.strayStatus(q, urgency),
     listPaid: (range) => guarded(listing, () => g.listPaid(range), { unknown: code }),

@@ -72,7 +72,15 @@ export type WebhookResult =
       claim: PaymentClaim;
       payload: WebhookPayload;
     }
-  | { kind: 'refund'; refundId: string; dedupeKey: string; payload: WebhookPayload }
+  | {
+      kind: 'refund';
+      /** The gateway's own id of a refund that has no other. */
+      refundId: string;
+      /** The gateway reference of its payment, if the event names one that is safe in a URL path. */
+      gatewayRef?: string;
+      dedupeKey: string;
+      payload: WebhookPayload;
+    }
   | { kind: 'ignored' }
   | { kind: 'without_body' }
   | { kind: 'unauthorized'; detail: string };

@@ -94,6 +94,12 @@ export type RefundOutcome = Exclude<RefundAnswer, { kind: 'none' }>;
 /** The state of a refund at the gateway. */
 export type RefundStatus = Exclude<RefundAnswer, { kind: 'not_refundable' | 'not_sent' }>;
 
+/** The refunds of one payment. none: the gateway has no such payment. */
+export type RefundsOfPayment =
+  | { kind: 'refunds'; attemptId: string; refundedRupiah: number }
+  | { kind: 'none' }
+  | { kind: 'unknown'; code: string };
+
 /** The ids of a payment that no attempt of ours expects, as a webhook event names them. They may have any form. */
 interface StrayReference {
   /** Midtrans's order_id, Xendit's external_id. */
@@ -153,6 +159,11 @@ export interface PaymentGateway {
   /** Sends a refund. Repeating it with the same refund id is safe. */
   refund(r: RefundRequest, urgency?: Urgency): Promise<RefundOutcome>;
   refundStatus(q: PaymentReference & { refundId: string }, urgency?: Urgency): Promise<RefundStatus>;
+  /**
+   * The total of all succeeded refunds, also those made in the gateway's dashboard. Absent if the status reports them.
+   * Without the attempt's id, the gateway is asked which one it is.
+   */
+  refundsOf?(q: { gatewayRef: string; attemptId?: string }, urgency?: Urgency): Promise<RefundsOfPayment>;
   strayStatus(q: StrayReference, urgency?: Urgency): Promise<StrayAnswer>;
   /** The payments that the gateway lists from `from` until before `to`; undefined when it has no such list. */
   listPaid(range: { from: Date; to: Date }): Promise<ListedPayment[] | { unknown: string } | undefined>;

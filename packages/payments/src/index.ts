@@ -18,6 +18,7 @@ export type {
   Received,
   RefundOutcome,
   RefundRequest,
+  RefundsOfPayment,
   RefundStatus,
   Urgency,
 } from './gateway.ts';

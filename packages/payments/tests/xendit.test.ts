@@ -296,3 +296,41 @@ describe('a Xendit refund', () => {
     expect(await ask()).toEqual({ kind: 'refused', code: 'CANCELLED' });
   });
 });
+
+describe('the refunds of a Xendit payment', () => {
+  const made = (id: string, fields: object) => ({ id, invoice_id: 'ref-1', amount: 20_000, ...fields });
+  const ask = (q: { gatewayRef: string; attemptId?: string }) => make('xendit').refundsOf?.(q);
+  const list = {
+    data: [
+      made('rfd-1', { status: 'SUCCEEDED', reference_id: 'dashboard-1' }),
+      made('rfd-2', { status: 'SUCCEEDED', reference_id: null }),
+      made('rfd-3', { status: 'PENDING', reference_id: 'rf-1' }),
+      made('rfd-4', { status: 'FAILED', reference_id: null }),
+      made('rfd-5', { status: 'SUCCEEDED', reference_id: null, invoice_id: 'other' }),
+    ],
+    has_more: false,
+  };
+
+  it('are all that succeeded, whoever made them, and its invoice names the attempt', async () => {
+    route({ 'GET /v2/invoices/ref-1': json(invoice), 'GET /refunds?': json(list) });
+    const refunds = { kind: 'refunds', attemptId: 'a-1', refundedRupiah: 40_000 };
+    expect(await ask({ gatewayRef: 'ref-1' })).toEqual(refunds);
+    expect(await ask({ gatewayRef: 'ref-1', attemptId: 'a-1' })).toEqual(refunds);
+    expect(seen.filter(({ url }) => url.includes('/v2/invoices'))).toHaveLength(1);
+  });
+
+  it('are none of an invoice that Xendit does not have, and unknown if it does not say', async () => {
+    route({ 'GET /v2/invoices/ref-1': json({ error_code: 'INVOICE_NOT_FOUND_ERROR', message: '' }, 404) });
+    expect(await ask({ gatewayRef: 'ref-1' })).toEqual({ kind: 'none' });
+    expect(await ask({ gatewayRef: '../x' })).toEqual({ kind: 'none' });
+    route({
+      'GET /v2/invoices/ref-1': text('<html>', 404),
+      'GET /refunds?': json({ data: [made('r', { status: 'SUCCEEDED', amount: 1.5 })] }),
+    });
+    expect(await ask({ gatewayRef: 'ref-1' })).toEqual({ kind: 'unknown', code: 'http_404' });
+    expect(await ask({ gatewayRef: 'ref-1', attemptId: 'a-1' })).toEqual({
+      kind: 'unknown',
+      code: 'bad_amount',
+    });
+  });
+});

@@ -163,6 +163,8 @@ const paymentEventSchema = z.object({
 const refundEventSchema = z.object({
   gateway: z.enum(ONLINE_GATEWAYS),
   refundId: fromOutside,
+  /** The gateway reference of its payment. Older jobs have none. */
+  gatewayRef: z.string().min(1).max(100).exactOptional(),
   dedupeKey: fromOutside,
   requestId: z.string().min(1),
   payload: z.record(z.string(), z.unknown()),

@@ -57,16 +57,32 @@ async function enqueue(
   event: Extract<WebhookResult, { kind: 'payment' | 'refund' }>,
 ): Promise<void> {
   if (event.kind === 'refund') {
-    const { kind: _, ...refund } = event;
+    const { kind: _, ...refund } = {
+      ...event,
+      refundId: storable(event.refundId),
+      dedupeKey: keyOf(event.dedupeKey),
+    };
     const jobId = jobIdOf('apply-refund-event', gateway, refund.dedupeKey);
     await producer.add('apply-refund-event', { gateway, requestId, ...refund }, jobId);
     return;
   }
-  const { kind: _, ...payment } = event;
-  const dedupeKey = payment.dedupeKey ?? fingerprintOf(payment.payload);
+  const { kind: _, ...payment } = { ...event, attemptId: storable(event.attemptId) };
+  const dedupeKey = payment.dedupeKey === null ? fingerprintOf(payment.payload) : keyOf(payment.dedupeKey);
   const jobId = jobIdOf('apply-payment-event', gateway, dedupeKey);
   await producer.add('apply-payment-event', { gateway, requestId, ...payment, dedupeKey }, jobId);
 }
+
+const MAX_ID_LENGTH = 500;
+
+/** Gateways pass on ids of any form, also those of other systems. An id that we gave is never changed by this. */
+const storable = (id: string): string =>
+  id
+    .toWellFormed()
+    .replaceAll(/\p{Cc}/gu, ' ')
+    .slice(0, MAX_ID_LENGTH);
+
+const keyOf = (dedupeKey: string): string =>
+  storable(dedupeKey) === dedupeKey ? dedupeKey : fingerprintOf(dedupeKey);
 
 /** The dedupe key holds text of the gateway, which a job id must not. */
 function jobIdOf(

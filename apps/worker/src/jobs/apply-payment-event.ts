@@ -22,9 +22,9 @@ export async function applyPaymentEvent(
   await storePaymentEvent(deps.db, event);
   const { claimsPaid, claimedRupiah } = claimOf(event);
   const attempt = await attemptById(deps.db, event.attemptId);
-  if (attempt === undefined) return record(deps, event, await applyStrayEvent(deps, event, 'unknown_order'));
+  if (attempt === undefined) return record(deps, event, await applyStrayEvent(deps, event, undefined));
   if (attempt.gateway !== event.gateway)
-    return record(deps, event, await applyStrayEvent(deps, event, 'wrong_gateway'));
+    return record(deps, event, await applyStrayEvent(deps, event, attempt));
 
   const { transactionId } = event;
   const outcome = await applyPaymentStatus(deps, attempt, { urgency: 'webhook', transactionId });

@@ -4,6 +4,7 @@ import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
 import { applyPaymentStatus } from '../payments/apply-payment-status.ts';
 import { gatewayOf, mayBePaid, PaymentNotReadyError, paymentReferenceOf } from '../payments/gateway-calls.ts';
+import { recordRefundsOf } from '../payments/refunds-elsewhere.ts';
 import { replaceOpenPayment } from '../payments/replace-open-payment.ts';
 
 /**
@@ -64,6 +65,13 @@ async function endSurplus(deps: JobDependencies, { id }: PaymentAttempt): Promis
 }
 
 async function reconcileEnded(deps: JobDependencies, attempt: PaymentAttempt): Promise<void> {
+  const { id: attemptId, gatewayRef, state, gateway } = attempt;
+  const { refundsOf, name } = gatewayOf(deps, gateway);
+  // The status of a paid payment never changes at such a gateway, whatever went back.
+  if (state === 'paid' && gatewayRef !== null && refundsOf !== undefined) {
+    await recordRefundsOf(deps, name, { attemptId, gatewayRef }, 'routine');
+    return;
+  }
   const outcome = await applyPaymentStatus(deps, attempt, { urgency: 'routine' });
   // No customer has the link, but it should not stay payable.
   if (attempt.state === 'abandoned' && (outcome === 'pending' || outcome === 'not_started'))

@@ -10,14 +10,15 @@ type PaymentEvent = JobPayload<'apply-payment-event'>;
 /**
  * Applies an event of a payment that no attempt of ours expects at that gateway, and returns the event's outcome. Money
  * that the gateway confirms is stored, and counted by a payment exception unless it is of another system. Run twice, it
- * counts once.
+ * counts once. `elsewhere`: the attempt that has this id at another gateway.
  */
 export async function applyStrayEvent(
   deps: JobDependencies,
   event: PaymentEvent,
-  expected: 'unknown_order' | 'wrong_gateway',
+  elsewhere: { orderId: string } | undefined,
 ): Promise<string> {
   const { attemptId: reference, gateway, requestId, payload } = event;
+  const expected = elsewhere === undefined ? 'unknown_order' : 'wrong_gateway';
   // An id that stands in our table is ours, whatever its prefix.
   const isForeign = expected === 'unknown_order' && !hasOurPrefix(reference, deps.gatewayIdPrefix);
   const kind: StrayPaymentKind = isForeign ? 'foreign' : expected;
@@ -31,7 +32,15 @@ export async function applyStrayEvent(
   if (record === null) return kind;
   const hasAmount = status.kind === 'paid' || status.kind === 'returned';
   const amountRupiah = hasAmount ? (status.currency === 'IDR' ? status.amountRupiah : null) : claimedRupiah;
-  const stray = { gateway, kind, reference, paymentId, amountRupiah, at: deps.now() };
+  const stray = {
+    gateway,
+    kind,
+    reference,
+    paymentId,
+    amountRupiah,
+    at: deps.now(),
+    orderId: elsewhere?.orderId ?? null,
+  };
   const counted = await deps.db.transaction().execute((trx) => recordStrayPayment(trx, stray, record));
   const about = { reference, gateway, requestId, kind, state: record.state };
   if (counted === 'opened')

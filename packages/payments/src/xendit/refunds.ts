@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Answer, isAnswer, safeCode } from '../calls.ts';
+import { type Answer, type Call, isAnswer, safeCode } from '../calls.ts';
 import {
   isAttemptId,
   type PaymentGateway,
@@ -8,18 +8,20 @@ import {
   refuseRefund,
   type RefundOutcome,
   type RefundRequest,
+  type RefundsOfPayment,
   type RefundStatus,
   transportFailure,
   type Urgency,
 } from '../gateway.ts';
 import { type CallXendit, errorBody, MAX_PAGES, PAGE } from './client.ts';
-import { isPaid, readInvoices, wholeRupiah } from './invoices.ts';
+import { invoice, isPaid, readInvoices, wholeRupiah } from './invoices.ts';
 
 const refundAnswer = z.object({
   id: z.string().min(1),
   status: z.string().nullish(),
   reference_id: z.string().nullish(),
   invoice_id: z.string().nullish(),
+  amount: z.number().nullish(),
   failure_code: z.string().nullish(),
   refund_fee_amount: z.unknown().optional(),
 });
@@ -61,7 +63,9 @@ function reasonOf(reason: string): 'DUPLICATE' | 'REQUESTED_BY_CUSTOMER' | 'OTHE
   return /customer|request/i.test(reason) ? 'REQUESTED_BY_CUSTOMER' : 'OTHERS';
 }
 
-export function xenditRefunds(call: CallXendit): Pick<PaymentGateway, 'refund' | 'refundStatus'> {
+export function xenditRefunds(
+  call: CallXendit,
+): Pick<PaymentGateway, 'refund' | 'refundStatus' | 'refundsOf'> {
   /** The id of the paid invoice, when the caller does not have it. */
   async function invoiceIdOf(
     q: PaymentReference,
@@ -81,34 +85,69 @@ export function xenditRefunds(call: CallXendit): Pick<PaymentGateway, 'refund' |
     const invoiceId = await invoiceIdOf(q, urgency);
     if (invoiceId === null) return { kind: 'none' };
     if (typeof invoiceId === 'object') return { kind: 'unknown', code: invoiceId.code };
-    const ours: RefundAnswer[] = [];
+    const listed = await listRefunds(invoiceId, {
+      operation: 'refund_status',
+      attemptId: q.attemptId,
+      urgency,
+    });
+    if (!Array.isArray(listed)) return { kind: 'unknown', code: listed.code };
+    const ours = listed.filter((r) => r.reference_id === q.refundId);
+    return ours.length === 0 ? { kind: 'none' } : refundOf(ours);
+  }
+
+  /** All refunds of an invoice. */
+  async function listRefunds(invoiceId: string, c: Call): Promise<RefundAnswer[] | { code: string }> {
+    const found: RefundAnswer[] = [];
     let afterId: string | undefined;
     for (let page = 0; page < MAX_PAGES; page += 1) {
       const after = afterId;
-      const answer = await call(
-        { operation: 'refund_status', attemptId: q.attemptId, urgency },
-        ({ refunds }) =>
-          refunds.getAllRefunds({
-            invoiceId,
-            limit: PAGE,
-            ...(after === undefined ? {} : { afterId: after }),
-          }),
+      const answer = await call(c, ({ refunds }) =>
+        refunds.getAllRefunds({ invoiceId, limit: PAGE, ...(after === undefined ? {} : { afterId: after }) }),
       );
-      if (!isAnswer(answer)) return { kind: 'unknown', code: answer.code };
-      if (answer.httpStatus !== 200) return { kind: 'unknown', code: `http_${answer.httpStatus}` };
+      if (!isAnswer(answer)) return { code: answer.code };
+      if (answer.httpStatus !== 200) return { code: `http_${answer.httpStatus}` };
       const list = refundList.safeParse(answer.body).data;
-      if (!list) return { kind: 'unknown', code: 'bad_answer' };
-      ours.push(
-        ...list.data.filter(
-          (r) => r.reference_id === q.refundId && (r.invoice_id ?? invoiceId) === invoiceId,
-        ),
-      );
-      if (list.has_more !== true) return ours.length === 0 ? { kind: 'none' } : refundOf(ours);
+      if (!list) return { code: 'bad_answer' };
+      found.push(...list.data.filter((r) => (r.invoice_id ?? invoiceId) === invoiceId));
+      if (list.has_more !== true) return found;
       const last = list.data.at(-1)?.id;
       if (last === undefined || last === afterId) break;
       afterId = last;
     }
-    return { kind: 'unknown', code: 'bad_answer' };
+    return { code: 'bad_answer' };
+  }
+
+  /** The attempt of an invoice; null if Xendit has no such invoice. */
+  async function attemptIdOf(invoiceId: string, urgency: Urgency): Promise<string | null | { code: string }> {
+    const answer = await call({ operation: 'status', attemptId: null, urgency }, ({ invoices }) =>
+      invoices.getInvoiceById({ invoiceId }),
+    );
+    if (!isAnswer(answer)) return { code: answer.code };
+    if (answer.httpStatus === 404 && errorBody.safeParse(answer.body).success) return null;
+    if (answer.httpStatus !== 200) return { code: `http_${answer.httpStatus}` };
+    const found = invoice.safeParse(answer.body).data;
+    const attemptId = found?.id === invoiceId ? found.external_id : undefined;
+    return attemptId ?? { code: 'bad_answer' };
+  }
+
+  async function refundsOf(
+    { gatewayRef, attemptId: known }: { gatewayRef: string; attemptId?: string },
+    urgency: Urgency = 'webhook',
+  ): Promise<RefundsOfPayment> {
+    if (refusePaymentReference({ attemptId: known ?? 'unknown', gatewayRef }) !== null)
+      return { kind: 'none' };
+    const attemptId = known ?? (await attemptIdOf(gatewayRef, urgency));
+    if (attemptId === null) return { kind: 'none' };
+    if (typeof attemptId === 'object') return { kind: 'unknown', code: attemptId.code };
+    const listed = await listRefunds(gatewayRef, { operation: 'refund_status', attemptId, urgency });
+    if (!Array.isArray(listed)) return { kind: 'unknown', code: listed.code };
+    const succeeded = listed.filter(({ status }) => status?.toUpperCase() === 'SUCCEEDED');
+    let refundedRupiah = 0;
+    for (const { amount } of succeeded) {
+      if (!wholeRupiah(amount)) return { kind: 'unknown', code: 'bad_amount' };
+      refundedRupiah += amount;
+    }
+    return { kind: 'refunds', attemptId, refundedRupiah };
   }
 
   async function refundFailed(a: Answer, r: RefundRequest, urgency: Urgency): Promise<RefundOutcome> {
@@ -158,5 +197,6 @@ export function xenditRefunds(call: CallXendit): Pick<PaymentGateway, 'refund' |
       return refundOf([made]);
     },
     refundStatus,
+    refundsOf,
   };
 }

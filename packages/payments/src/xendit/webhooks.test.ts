@@ -37,7 +37,7 @@ describe('an event of Xendit', () => {
       business_id: 'b',
       data: { id: 'rfd-1', invoice_id: 'i', reference_id: 'rf-1', status: 'SUCCEEDED', failure_code: null },
     };
-    const read = { kind: 'refund', refundId: 'rf-1', dedupeKey: 'rfd-1/SUCCEEDED/rf-1' };
+    const read = { kind: 'refund', refundId: 'rf-1', dedupeKey: 'rfd-1/SUCCEEDED/rf-1', gatewayRef: 'i' };
     expect(receive(event)).toEqual({ ...read, payload: event });
     expect(receive({ ...event, data: event })).toMatchObject(read);
     expect(receive({ data: event })).toMatchObject(read);

@@ -13,8 +13,9 @@ const refundEvent = z.object({
   event: z.enum(['refund.succeeded', 'refund.failed']),
   data: z.object({
     id: z.string().min(1),
-    /** Our refund id. */
-    reference_id: z.string().min(1),
+    /** Our refund id; another one, or none, for a refund made in the dashboard. */
+    reference_id: z.string().min(1).nullish(),
+    invoice_id: z.string().nullish(),
     status: z.string().min(1),
   }),
 });
@@ -70,8 +71,11 @@ export const xenditWebhooks: WebhookDefinition = {
     }
     const refund = refundEvent.safeParse(body).data ?? nestedRefundEvent.safeParse(body).data?.data;
     if (refund === undefined) return { kind: 'ignored' };
-    const { id, status, reference_id: refundId } = refund.data;
-    return { kind: 'refund', refundId, dedupeKey: [id, status, refundId].join('/'), payload };
+    const { id, status, reference_id: reference, invoice_id: invoiceId } = refund.data;
+    const refundId = reference ?? id;
+    const dedupeKey = [id, status, refundId].join('/');
+    const isInvoice = invoiceId != null && /^[A-Za-z0-9_-]{1,100}$/.test(invoiceId);
+    return { kind: 'refund', refundId, ...(isInvoice ? { gatewayRef: invoiceId } : {}), dedupeKey, payload };
   },
 
   claimOf,
