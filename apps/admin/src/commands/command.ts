@@ -128,20 +128,20 @@ export function readText(file: string): string {
 }
 
 /**
- * The content of a JSON file in which every number is whole. Throws InvalidInputError if it cannot be read or parsed, or
- * has a number like 85.000, which JSON reads as 85.
+ * The content of a JSON file. Throws InvalidInputError if it cannot be read or parsed, or has a number like 85.000, which
+ * JSON reads as 85, or 1e4. The schema reports other numbers that are not whole, with everything else that is wrong.
  */
 export function readJson(file: string): unknown {
   const content = readText(file);
   try {
-    return JSON.parse(content, wholeNumbers);
+    return JSON.parse(content, unambiguousNumbers);
   } catch (error) {
     throw new InvalidInputError(`${file} cannot be read as JSON (${reasonOf(error)}).`);
   }
 }
 
-function wholeNumbers(key: string, value: unknown, { source = '' }: { source?: string } = {}): unknown {
-  if (typeof value === 'number' && !/^-?\d+$/.test(source))
+function unambiguousNumbers(key: string, value: unknown, { source = '' }: { source?: string } = {}): unknown {
+  if (typeof value === 'number' && /^-?\d{1,3}\.\d{3}$|e/i.test(source))
     throw new Error(`${key} is ${source}: write whole numbers in digits, such as 85000, or "85.000" as text`);
   return value;
 }
