@@ -4,6 +4,7 @@ import type { ApiDependencies } from './dependencies.ts';
 import { notOffered } from './offers.ts';
 import { Problem } from './problems.ts';
 import { closedBy } from './switches.ts';
+import { withTimeout } from './with-timeout.ts';
 
 /**
  * Keeps the answer within a second, even when Redis stops responding during the request: the rate limit may have
@@ -50,7 +51,7 @@ export function acceptOrder(deps: ApiDependencies, order: AcceptedOrder) {
     }
     return { isReplay, state, place };
   };
-  return withTimeout(REDIS_WITHIN_MS, accept());
+  return withTimeout(REDIS_WITHIN_MS, 'Redis', accept());
 }
 
 /** Why a new order cannot be reserved in time, and when the queue has room again. */
@@ -76,17 +77,4 @@ function soldOut(sku: string, items: readonly { sku: string }[]): Problem {
 
 function placeOf(admission: Extract<Admission, { kind: 'accepted' | 'known' }>) {
   return admission.kind === 'accepted' ? admission.place : admission.record.place;
-}
-
-/** Rejects when the work takes longer. The work may still complete. */
-async function withTimeout<T>(ms: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('Redis took too long.')), ms);
-  });
-  try {
-    return await Promise.race([work, deadline]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -1,4 +1,4 @@
-import type { StoredOrder } from '@antrean/db';
+import type { StoredDetails, StoredOrder } from '@antrean/db';
 import type { Producer } from '@antrean/queue';
 import type { Keyspace, OrderChanges, RateCounter, Redis, StatusRecords } from '@antrean/redis';
 import type { Catalogue } from './catalogue.ts';
@@ -19,6 +19,8 @@ export interface ApiDependencies {
   catalogue: Catalogue;
   /** For orders whose status record has left Redis. Rejects while PostgreSQL is unreachable. */
   readOrder(orderId: string): Promise<StoredOrder | undefined>;
+  /** For storefronts' servers. Concurrent calls share a round trip. Rejects while PostgreSQL is unreachable. */
+  readDetails(orderId: string): Promise<StoredDetails | undefined>;
   /** Other intervals for event streams, for tests. */
   streamTimes?: StreamTimes;
 }

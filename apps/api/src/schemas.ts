@@ -1,7 +1,16 @@
-import { ORDER_STATES, type OrderStatus, PAYMENT_METHODS, REJECTION_REASONS } from '@antrean/domain';
+import {
+  GATEWAY_NAMES,
+  ORDER_STATES,
+  type OrderStatus,
+  PAYMENT_EXCEPTION_STATES,
+  PAYMENT_METHODS,
+  REFUND_STATES,
+  REJECTION_REASONS,
+} from '@antrean/domain';
 import { ifNoneMatch } from '@antrean/http';
 import { z } from 'zod';
 import { headersNamed } from './answer-headers.ts';
+import type { OrderDetails } from './order-details.ts';
 import type { ShownStatus } from './shown-status.ts';
 
 export const EXAMPLE_ORDER_ID = '7c0f6f0e-1f5b-8c3a-9d2e-5b8f4a1c2d3e';
@@ -114,6 +123,64 @@ const EXAMPLE_STATUS = {
   updatedAt: '2026-11-24T10:00:01.250Z',
 } satisfies OrderStatus;
 
+/** What only a secret key gets. */
+const orderDetails = {
+  customer: z.object({
+    id: z.string().exactOptional(),
+    name: z.string(),
+    email: z.string(),
+    phone: z.string(),
+  }),
+  shippingAddress: z.record(z.string(), z.string()).exactOptional(),
+  note: z.string().exactOptional(),
+  returnUrl: z.string().exactOptional(),
+  shippingFee: rupiah,
+  receipts: z
+    .array(z.object({ gateway: z.enum(GATEWAY_NAMES), amount: rupiah, receivedAt: time }))
+    .describe('Money that came for the order, oldest first.'),
+  refunds: z
+    .array(
+      z.object({
+        refundId: z.string(),
+        amount: rupiah,
+        state: z.enum(REFUND_STATES),
+        reason: z.string(),
+        requestedAt: time,
+      }),
+    )
+    .describe('Money that goes or went back, oldest first.'),
+  exceptions: z
+    .array(
+      z.object({
+        kind: z.string(),
+        state: z.enum(PAYMENT_EXCEPTION_STATES),
+        amount: rupiah.exactOptional(),
+        openedAt: time,
+      }),
+    )
+    .describe('Money of the order that a person or a refund has to put right, or did.'),
+};
+true satisfies Same<z.output<z.ZodObject<typeof orderDetails>>, OrderDetails>;
+
+const EXAMPLE_DETAILS = {
+  customer: { name: 'Siti Rahayu', email: 'siti@example.com', phone: '+62 812 3456 7890' },
+  shippingAddress: { city: 'Bandung', province: 'Jawa Barat', postalCode: '40111', street: 'Jl. Mawar 1' },
+  shippingFee: 20_000,
+  receipts: [{ gateway: 'midtrans', amount: 150_000, receivedAt: '2026-11-24T10:04:12.000Z' }],
+  refunds: [
+    {
+      refundId: 'refund-1',
+      amount: 50_000,
+      state: 'pending',
+      reason: 'one of two was broken',
+      requestedAt: '2026-11-26T03:00:00.000Z',
+    },
+  ],
+  exceptions: [
+    { kind: 'operator_refund', state: 'refunding', amount: 50_000, openedAt: '2026-11-26T03:00:00.000Z' },
+  ],
+} satisfies OrderDetails;
+
 /** The status of an order as clients get it. */
 const shownStatus = orderStatus
   .extend({
@@ -132,8 +199,21 @@ const shownStatus = orderStatus
       .exactOptional()
       .describe('For the customer of a rejected order, in the language of the request.'),
     notice: notice.exactOptional(),
+    ...z.object(orderDetails).partial().shape,
+    details: z
+      .literal('unavailable')
+      .exactOptional()
+      .describe(
+        'For a secret key: customer, shippingFee, receipts, refunds and exceptions could not be read now.',
+      ),
   })
-  .meta({ id: 'OrderStatus', description: 'The order.', examples: [EXAMPLE_STATUS] });
+  .meta({
+    id: 'OrderStatus',
+    description:
+      'The order. In the answer to a secret key it has its details: customer, shippingAddress, note, returnUrl, ' +
+      'shippingFee, receipts, refunds and exceptions. Events and answers to a token never have them.',
+    examples: [EXAMPLE_STATUS, { ...EXAMPLE_STATUS, ...EXAMPLE_DETAILS }],
+  });
 true satisfies Same<z.output<typeof shownStatus>, ShownStatus>;
 
 /** The answer to an accepted order. */

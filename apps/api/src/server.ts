@@ -1,7 +1,8 @@
 import type { AddressInfo } from 'node:net';
-import { findProduct, listProducts, openDatabase, readOrders } from '@antrean/db';
+import { findProduct, listProducts, openDatabase, readOrderDetails, readOrders } from '@antrean/db';
 import { createProducer } from '@antrean/queue';
 import {
+  batchLoader,
   createCatalogueCache,
   createRateCounter,
   Keyspace,
@@ -36,6 +37,10 @@ export async function startApi(config: ApiConfig, log: Logger): Promise<RunningA
   const records = new StatusRecords(redis, keyspace);
   const changes = new OrderChanges(subscriberRedis, keyspace);
   const readOrder = async (orderId: string) => (await readOrders(db, [orderId]))[0];
+  const readDetails = batchLoader(async (orderIds: readonly string[]) => {
+    const found = new Map((await readOrderDetails(db, orderIds)).map((each) => [each.orderId, each]));
+    return orderIds.map((orderId) => found.get(orderId));
+  });
   const rateCounter = createRateCounter(rateLimitRedis, keyspace);
   const settings = new LiveSettings(redis, keyspace, producer);
   const onError = (error: unknown) =>
@@ -48,7 +53,19 @@ export async function startApi(config: ApiConfig, log: Logger): Promise<RunningA
     onError,
   });
   const deps = {
-    ...{ config, redis, keyspace, settings, rateCounter, records, producer, changes, catalogue, readOrder },
+    ...{
+      config,
+      redis,
+      keyspace,
+      settings,
+      rateCounter,
+      records,
+      producer,
+      changes,
+      catalogue,
+      readOrder,
+      readDetails,
+    },
   };
   const app = await buildApp(deps, log);
   // A short wait: the API answers some requests without Redis.

@@ -1,5 +1,5 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import type { StoredOrder } from '@antrean/db';
+import type { StoredDetails, StoredOrder } from '@antrean/db';
 import type { OrderStatus, PaymentStatus } from '@antrean/domain';
 import { createLog } from '@antrean/process';
 import { createProducer, QUEUES } from '@antrean/queue';
@@ -68,7 +68,10 @@ export async function openApp(
   subscriberRedis.options.connectionName = keyspace.name;
   const all = [redis, ours, rateLimitRedis, catalogueRedis, subscriberRedis];
   await Promise.all(all.map((each) => waitForRedis(each, 5_000)));
-  const postgres = { readOrder: (_orderId: string): Promise<StoredOrder | undefined> => databaseAway() };
+  const postgres = {
+    readOrder: (_orderId: string): Promise<StoredOrder | undefined> => databaseAway(),
+    readDetails: (_orderId: string): Promise<StoredDetails | undefined> => databaseAway(),
+  };
   const producer = createProducer(redis, keyspace);
   const settings = new LiveSettings(redis, keyspace, producer);
   const app = await buildApp(
@@ -92,6 +95,7 @@ export async function openApp(
         onError: () => {},
       }),
       readOrder: (orderId) => postgres.readOrder(orderId),
+      readDetails: (orderId) => postgres.readDetails(orderId),
       ...(streamTimes === undefined ? {} : { streamTimes }),
     },
     createLog('api', 'trace', { write: (line) => void lines.push(line) }),

@@ -74,6 +74,9 @@ export {
 // The history of an order, for support.
 export { type OrderTimelineRows, readOrderTimeline } from './order-timeline.ts';
 
+// What a storefront's server reads of an order beside its status.
+export { readOrderDetails, type StoredDetails } from './order-details.ts';
+
 // Payment attempts and webhook events.
 export {
   adjustRefundedTotals,

@@ -38,3 +38,10 @@ export function methodOf(name: GatewayName): PaymentMethod {
 export function accountOf(name: GatewayName): GatewayAccount {
   return GATEWAYS[name].account;
 }
+
+/** The gateway whose money is in this account. */
+export function gatewayOfAccount(account: GatewayAccount): GatewayName {
+  const name = GATEWAY_NAMES.find((each) => accountOf(each) === account);
+  if (name === undefined) throw new Error(`No gateway has the ledger account ${account}.`);
+  return name;
+}

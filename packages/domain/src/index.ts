@@ -45,7 +45,10 @@ export { attemptIdOf, hasOurPrefix, refundIdOf } from './gateway-ids.ts';
 // Gateways: names, payment methods and ledger accounts.
 export {
   GATEWAY_ACCOUNTS,
+  GATEWAY_NAMES,
+  type GatewayAccount,
   type GatewayName,
+  gatewayOfAccount,
   methodOf,
   ONLINE_GATEWAYS,
   type OnlineGateway,

@@ -1,5 +1,13 @@
 import { Queue } from 'bullmq';
-import { type AcceptedOrder, JOBS, type JobName, type JobPayload, QUEUES, type QueueName } from './jobs.ts';
+import {
+  type AcceptedOrder,
+  acceptedOrderSchema,
+  JOBS,
+  type JobName,
+  type JobPayload,
+  QUEUES,
+  type QueueName,
+} from './jobs.ts';
 import { batchLoader, type Keyspace, type Redis } from '@antrean/redis';
 
 export interface Backlog {
@@ -23,6 +31,8 @@ export interface Producer {
   ): Promise<void>;
   /** As `add`; concurrent calls share a round trip. */
   addOrder(order: AcceptedOrder, jobId: string): Promise<void>;
+  /** The order of a job that has not been removed yet. */
+  findOrder(jobId: string): Promise<AcceptedOrder | undefined>;
   waitingCount(queue: QueueName): Promise<number>;
   /** The unfinished jobs of a queue, and how long the oldest waiting job has waited. */
   backlog(queue: QueueName): Promise<Backlog>;
@@ -76,6 +86,10 @@ export function createProducer(redis: Redis, keyspace: Keyspace): Producer {
         oldestAgeMs: oldest === undefined ? 0 : Math.max(Date.now() - oldest.timestamp, 0),
         active,
       };
+    },
+    async findOrder(jobId) {
+      const job = (await queueOf('orders').getJob(jobId)) as { data?: unknown } | undefined;
+      return job === undefined ? undefined : acceptedOrderSchema.parse(job.data);
     },
     waitingCount: (name) => queueOf(name).getWaitingCount(),
     async close() {

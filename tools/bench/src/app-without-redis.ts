@@ -33,6 +33,7 @@ export async function buildAppWithoutRedis(
         find: async () => undefined,
       },
       readOrder: async () => undefined,
+      readDetails: async () => undefined,
     },
     log,
   );

@@ -4,24 +4,29 @@ import { isSettled } from '@antrean/domain';
 import type { PlacedRecord } from '@antrean/redis';
 import type { ApiRouter } from '../api-routes.ts';
 import type { ApiDependencies } from '../dependencies.ts';
+import { readDetails } from '../read-details.ts';
 import { readRecord, type StatusRequest } from '../read-status.ts';
 import { readOrderSchema as schema } from '../schemas.ts';
 import { jitterOf, shown, tagOf } from '../shown-status.ts';
 
+const UNAVAILABLE = { details: 'unavailable' } as const;
 const SOONEST_SECONDS = 1;
 const LATEST_SECONDS = 10;
 const WHILE_PAYING_SECONDS = 5;
 
 /**
- * The status of an order, for its storefront's key or with its token; 304 when the client has it already. Retry-After
- * says when to poll again, and is absent once the order is settled.
+ * The status of an order, for its storefront's key or with its token; 304 when the client has it already. A secret key
+ * also gets the details of the order, from PostgreSQL or its intake job. Retry-After says when to poll again, and is absent once the order is settled.
  */
 export function readOrderRoute(app: ApiRouter, deps: ApiDependencies): void {
   const config = { access: { scope: 'read', orToken: true } } as const;
   app.get<StatusRequest>('/v1/orders/:orderId', { config, schema }, async (request, reply) => {
     const record = await readRecord(deps, request);
     const language = languageOf(request);
-    const etag = `W/"${tagOf(deps.settings, record, language)}"`;
+    const { caller } = request;
+    const isServer = caller.kind === 'storefront' && caller.key.kind === 'secret';
+    const details = isServer ? ((await readDetails(deps, request, record)) ?? UNAVAILABLE) : undefined;
+    const etag = `W/"${tagOf(deps.settings, record, language, details)}"`;
     const after = retryAfterSeconds(record);
     if (after !== undefined) void reply.header('retry-after', String(after));
     // The browser may keep it but revalidates each time; shared caches may not keep it.
@@ -30,7 +35,7 @@ export function readOrderRoute(app: ApiRouter, deps: ApiDependencies): void {
     if (isTagNamed(request.headers['if-none-match'], etag)) return reply.code(304).send();
     void reply.type('application/json; charset=utf-8');
     // Returned instead of passed to `reply.send`: awaiting a sent reply waits until all of it is sent.
-    return shown(deps.settings, record, language);
+    return shown(deps.settings, record, language, details);
   });
 }
 
