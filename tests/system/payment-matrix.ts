@@ -22,13 +22,14 @@ const CALL_FAULTS = [
   'html_200',
   'empty_200',
   'truncated_json',
+  'null_fields',
 ] as const;
 /** The faults that run with every change. */
 const QUICK: Record<Step, readonly (typeof CALL_FAULTS)[number][]> = {
   create: ['reset', 'reset_after', 'hang', 'http_429', 'html_200'],
-  confirm: ['reset', 'reset_after', 'hang', 'html_200'],
+  confirm: ['reset', 'reset_after', 'hang', 'html_200', 'null_fields'],
   close: ['reset', 'reset_after', 'hang', 'html_200'],
-  refund: ['reset', 'reset_after', 'hang', 'html_200'],
+  refund: ['reset', 'reset_after', 'hang', 'html_200', 'null_fields'],
 };
 /** The steps of a payment, with each gateway's calls. */
 const STEPS = {
@@ -42,7 +43,7 @@ type Step = keyof typeof STEPS;
 const WEBHOOK_FAULTS = {
   midtrans: [
     ...['duplicate', 'drop', 'delay', 'reorder', 'bad_signature', 'altered_status', 'wrong_amount'],
-    ...['uppercase_status', 'no_fraud_status', 'unknown_status', 'extra_fields'],
+    ...['uppercase_status', 'no_fraud_status', 'unknown_status', 'extra_fields', 'null_fields'],
   ],
   xendit: [
     ...[
@@ -55,7 +56,7 @@ const WEBHOOK_FAULTS = {
       'wrong_amount',
       'new_webhook_id',
     ],
-    ...['unknown_status', 'extra_fields'],
+    ...['unknown_status', 'extra_fields', 'null_fields'],
   ],
 } as const;
 

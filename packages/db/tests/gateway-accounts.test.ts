@@ -41,6 +41,11 @@ describe('the money ledger', () => {
     await move('fee', 'fees', account);
   });
 
+  it('has an account of its own for the fees that customers pay to gateways', async () => {
+    await move('customer_fee', 'customer', 'customer_fees');
+    await move('customer_fee_undone', 'customer_fees', 'customer');
+  });
+
   it.each([
     ['payment', 'nowhere', 'customer'],
     ['payment', 'sales', 'customer'],
@@ -57,6 +62,8 @@ describe('the money ledger', () => {
 
   it.each([
     ['payment', 'bank', 'sales'],
+    ['customer_fee', 'customer', 'fees'],
+    ['customer_fee_undone', 'midtrans', 'customer'],
     ['refund', 'sales', 'bank'],
     ['fee', 'customer', 'bank'],
     ['sale', 'bank', 'customer'],

@@ -68,6 +68,47 @@ describe('a Xendit payment', () => {
     expect(await status()).toMatchObject(expected);
   });
 
+  it.each([
+    'currency',
+    'invoice_url',
+    'amount',
+    'paid_at',
+    'payment_channel',
+    'payment_method',
+    'payment_id',
+  ])('is paid when %s is null', async (field) => {
+    route({ 'GET /v2/invoices/': json({ ...invoice, [field]: null }) });
+    expect(await status()).toMatchObject({ kind: 'paid', amountRupiah: 150_000, currency: 'IDR' });
+  });
+
+  it('without a status is unknown, and one without an external_id is not ours', async () => {
+    route({
+      'GET /v2/invoices/': [json({ ...invoice, status: null }), json({ ...invoice, external_id: null })],
+    });
+    expect(await status()).toEqual({ kind: 'unknown', code: 'unknown_status' });
+    expect(await status()).toEqual({ kind: 'unknown', code: 'wrong_order' });
+  });
+
+  it('of another product, without an external_id, does not hide the payments of a list', async () => {
+    const foreign = { ...invoice, id: 'ref-2', external_id: null };
+    route({ 'GET /v2/invoices?': [json([invoice, foreign]), json([])] });
+    expect(await make('xendit').listPaid(range)).toMatchObject([
+      { attemptId: 'a-1', gatewayRef: 'ref-1' },
+      { attemptId: 'ref-2', gatewayRef: 'ref-2' },
+    ]);
+  });
+
+  it('that is refused without a message is declined', async () => {
+    route({
+      'GET /v2/invoices?': json([]),
+      'POST /v2/invoices/': json({ error_code: 'EMAIL_FORMAT_ERROR', message: null }, 400),
+    });
+    expect(await make('xendit').create(request('a-1'))).toMatchObject({
+      kind: 'declined',
+      code: 'EMAIL_FORMAT_ERROR',
+    });
+  });
+
   it('is not pending while another invoice of the attempt may be paid', async () => {
     const pending = { ...invoice, status: 'PENDING' };
     route({

@@ -3,13 +3,15 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { type Gateway, gateways } from './config.ts';
 import type { Random } from './random.ts';
+import { parseJson, withNulls } from './wire.ts';
 
 const operation = z.enum(['create', 'status', 'list', 'cancel', 'expire', 'cancel_session', 'refund']);
 type Operation = z.infer<typeof operation>;
 
 /**
  * On hang, reset, http_*, html_* and empty_200 the request is not processed: a proxy answers, or the connection fails. On
- * reset_after, truncated_json and slow the request is processed, and only its answer is faulty.
+ * reset_after, truncated_json, null_fields and slow the request is processed, and only its answer is faulty. null_fields: null
+ * where the documents say text.
  */
 const mode = z.enum([
   'none',
@@ -23,9 +25,14 @@ const mode = z.enum([
   'html_200',
   'empty_200',
   'truncated_json',
+  'null_fields',
   'slow',
 ]);
 type Mode = z.infer<typeof mode>;
+/** The request is processed, and its answer is faulty. */
+type LateMode = 'reset_after' | 'truncated_json' | 'null_fields' | 'slow';
+const isLate = (how: Mode): how is LateMode =>
+  ['reset_after', 'truncated_json', 'null_fields', 'slow'].includes(how);
 
 /** For `slow` the delay of the answer, otherwise how long the fault waits. */
 const delayMs = z.number().int().min(0).max(600_000).optional();
@@ -150,7 +157,7 @@ export function injectFaults(app: FastifyInstance, faults: Faults, closing: Abor
     const called = operationOf(req.method, req.url);
     const fault = called && faults.take(called.gateway, called.operation);
     if (!called || !fault || fault.mode === 'none') return;
-    if (fault.mode === 'reset_after' || fault.mode === 'truncated_json' || fault.mode === 'slow') {
+    if (isLate(fault.mode)) {
       late.set(req, fault);
       return;
     }
@@ -163,9 +170,9 @@ export function injectFaults(app: FastifyInstance, faults: Faults, closing: Abor
     if (fault.mode === 'slow') await pause(fault.delayMs ?? 1000);
     else if (fault.delayMs !== undefined) await pause(fault.delayMs);
     if (fault.mode === 'reset_after') req.raw.socket.destroy();
-    return fault.mode === 'truncated_json' && typeof payload === 'string'
-      ? payload.slice(0, Math.floor(payload.length / 2))
-      : payload;
+    if (typeof payload !== 'string') return payload;
+    if (fault.mode === 'null_fields') return JSON.stringify(withNulls(parseJson(payload)));
+    return fault.mode === 'truncated_json' ? payload.slice(0, Math.floor(payload.length / 2)) : payload;
   });
 }
 
@@ -173,7 +180,7 @@ async function fail(
   req: FastifyRequest,
   reply: FastifyReply,
   gateway: Gateway,
-  how: Exclude<Mode, 'none' | 'reset_after' | 'truncated_json' | 'slow'>,
+  how: Exclude<Mode, 'none' | LateMode>,
   resetSeconds = 60,
 ): Promise<void> {
   switch (how) {

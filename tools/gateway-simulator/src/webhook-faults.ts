@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { type Gateway, gateways } from './config.ts';
 import type { Random } from './random.ts';
-import { decimals } from './wire.ts';
+import { decimals, withNulls } from './wire.ts';
 
 /** A message before it is sent. `sign` makes a Midtrans signature for any body. */
 export interface Message {
@@ -28,6 +28,7 @@ const mode = z.enum([
   'unknown_status',
   'no_fraud_status',
   'extra_fields',
+  'null_fields',
   'new_webhook_id',
   'double_nested',
 ]);
@@ -151,6 +152,12 @@ function spoil(m: Message, how: Exclude<Mode, 'reorder'>): Message[] {
     }
     case 'extra_fields':
       return withBody({ some_new_field: { nested: [1, null, 'x'] }, another_field: 'unexpected' });
+    case 'null_fields':
+      return withBody({
+        ...Object.fromEntries(Object.entries(body).map(([key, value]) => [key, withNulls(value, key)])),
+        // Optional in a notification; the status has it.
+        ...(gateway === 'midtrans' ? { transaction_id: null } : {}),
+      });
     case 'new_webhook_id':
       return [m, { ...m, headers: { ...headers, 'webhook-id': randomUUID() } }];
     case 'double_nested':

@@ -87,12 +87,6 @@ async function checkEach(
     if (status.kind === 'unknown')
       throw new PaymentNotReadyError(`${name} did not answer the status of ${attemptId} (${status.code}).`);
     if (status.kind === 'paid' || status.kind === 'returned') found.push({ ...status, attemptId });
-    // A card that we cancelled after it had paid.
-    if (status.kind === 'closed' && status.voidedRupiah !== undefined)
-      found.push({
-        ...{ attemptId, amountRupiah: status.voidedRupiah, currency: 'IDR' },
-        transactionId: attempt.transactionId ?? attemptId,
-      });
   }
   return found;
 }
