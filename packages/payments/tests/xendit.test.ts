@@ -135,6 +135,7 @@ describe('a Xendit payment', () => {
     await make('xendit').create(request('a-1'));
     const posted = seen.filter(({ method }) => method === 'POST');
     const [with_, without] = posted.map(({ body }) => JSON.parse(body) as object);
+    expect(without).toMatchObject({ should_authenticate_credit_card: true });
     expect(with_).toMatchObject({
       payment_methods: ['QRIS', 'MANDIRI'],
       success_redirect_url: returnUrl,

@@ -64,7 +64,8 @@ function answerOf(status: GatewayStatus): Parameters<typeof decideStrayPayment>[
     case 'returned':
       return status.how === 'refund' || status.how === 'chargeback' ? 'went_back' : 'paid';
     case 'closed':
-      return status.reversesPayment ? 'went_back' : 'not_paid';
+      // Whether a cancelled payment had been paid is not known; its money is not at the gateway.
+      return status.reversesPayment || status.voidedRupiah !== undefined ? 'went_back' : 'not_paid';
     case 'pending':
     case 'not_started':
       return 'not_paid';

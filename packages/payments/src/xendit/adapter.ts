@@ -90,6 +90,8 @@ export function createXenditGateway(o: XenditOptions): PaymentGateway {
             ...(r.returnUrl === undefined
               ? {}
               : { successRedirectUrl: r.returnUrl, failureRedirectUrl: r.returnUrl }),
+            // 3-D Secure, whatever the account's setting is.
+            shouldAuthenticateCreditCard: true,
             // Xendit's own messages would give customers the link, even of an abandoned attempt.
             shouldSendEmail: false,
             customerNotificationPreference: { invoiceCreated: [], invoiceReminder: [], invoicePaid: [] },
