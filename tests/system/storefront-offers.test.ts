@@ -1,5 +1,5 @@
 import { USUAL_SETTINGS } from '@antrean/domain';
-import { anOrder, aProduct, ORIGIN } from '@antrean/testing';
+import { anOrder, aProduct, NOWHERE, ORIGIN } from '@antrean/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { runOps } from './run-ops.ts';
 import { openShop, type Shop } from './shop.ts';
@@ -42,6 +42,9 @@ const attemptsOf = (orderId: string) =>
     .where('orderId', '=', orderId)
     .orderBy('number')
     .execute();
+
+const attemptsAre = (orderId: string, wanted: readonly object[]) =>
+  vi.waitFor(async () => expect(await attemptsOf(orderId)).toMatchObject(wanted), patience);
 
 describe('the time to pay of a storefront', () => {
   it('is the deadline of its next orders, of their links and at the gateway; earlier orders keep theirs', async () => {
@@ -109,21 +112,37 @@ describe('the methods of a storefront', () => {
     expect(await methodsOnPage({ url: second?.url ?? '' })).toEqual(['QRIS', 'BCA']);
   });
 
-  it('leave out a gateway that has none of them, also when the other one fails', async () => {
+  it('leave out a gateway that has none of them, also when the other one cannot be reached', async () => {
     await ops('payment-methods', 'toko', 'online', 'gopay');
     await known([{ method: 'online', gateways: [{ name: 'midtrans' }] }]);
-    await shop.gateways.fail('midtrans', 'http_500');
+    await shop.restartWorker({ MIDTRANS_BASE_URL: NOWHERE });
     const { orderId } = await shop.place();
-    await shop.until(orderId, 'reserved');
+    await attemptsAre(orderId, [{ gateway: 'midtrans', state: 'not_sent' }]);
     await vi.waitFor(
-      async () =>
-        expect(await attemptsOf(orderId)).toMatchObject([{ gateway: 'midtrans', state: 'unknown' }]),
+      async () => expect(await shop.failedTries('create-payment')).toBeGreaterThan(0),
       patience,
     );
-    await shop.gateways.fail('midtrans', 'none');
+    expect((await attemptsOf(orderId)).map(({ gateway }) => gateway)).toEqual(['midtrans']);
+    await shop.restartWorker();
+    expect((await shop.until(orderId, 'awaiting_payment')).payment?.gateway).toBe('midtrans');
+    expect((await attemptsOf(orderId)).map(({ gateway }) => gateway)).toEqual(['midtrans']);
+  });
+
+  it('end an attempt without a link at a gateway that has none of them any more, and the next has a link', async () => {
+    await ops('payment-methods', 'toko', 'online', 'qris,gopay');
+    await shop.gateways.fail('xendit', 'http_500');
+    await shop.restartWorker({ MIDTRANS_BASE_URL: NOWHERE });
+    const { orderId } = await shop.place();
+    await attemptsAre(orderId, [{ state: 'not_sent' }, { gateway: 'xendit', state: 'unknown' }]);
+    await ops('payment-methods', 'toko', 'online', 'gopay');
+    await shop.gateways.fail('xendit', 'none');
+    await shop.restartWorker();
     const { payment } = await shop.until(orderId, 'awaiting_payment');
     expect(payment?.gateway).toBe('midtrans');
-    expect((await attemptsOf(orderId)).map(({ gateway }) => gateway)).not.toContain('xendit');
+    expect(await attemptsOf(orderId)).toMatchObject([
+      { gateway: 'midtrans', state: 'active' },
+      { gateway: 'xendit', state: 'abandoned' },
+    ]);
   });
 
   it('are those of new orders and changes: others are refused, and a replay is answered', async () => {
