@@ -20,6 +20,7 @@ import * as manualRefunds from './migrations/0015-manual-refunds.ts';
 import * as customerFee from './migrations/0016-customer-fee.ts';
 import * as storefrontSettings from './migrations/0017-storefront-settings.ts';
 import * as addStrayPayments from './migrations/0018-add-stray-payments.ts';
+import * as statusCheckIndexes from './migrations/0019-status-check-indexes.ts';
 import type { Database } from './schema.ts';
 
 /** Each file of `migrations/` by its name, oldest first. `npm run migration` adds one. */
@@ -42,6 +43,7 @@ export const MIGRATIONS = {
   '0016-customer-fee': customerFee,
   '0017-storefront-settings': storefrontSettings,
   '0018-add-stray-payments': addStrayPayments,
+  '0019-status-check-indexes': statusCheckIndexes,
 };
 
 /**

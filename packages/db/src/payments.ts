@@ -219,6 +219,15 @@ export async function adjustRefundedTotals(
     where a.id = m.id`.execute(trx);
 }
 
+/** Attempts of each kind have an index of their own, and at most this share of the claimed ones. */
+const DUE_KINDS = [
+  { which: sql`state = 'active'`, upTo: 0.75 },
+  // A late payment must not wait until no payment is open.
+  { which: sql`state not in ('active', 'paid')`, upTo: 0.9 },
+  // Paid attempts are checked for months, in case a webhook was lost.
+  { which: sql`state = 'paid'`, upTo: 1 },
+];
+
 /**
  * Claims attempts that are due for a status check, active ones first: postpones their next check to `nextPollAfter`,
  * which the result replaces. Two concurrent claims get different attempts.
@@ -228,15 +237,11 @@ export async function claimDueStatusChecks(
   { limit, now, nextPollAfter }: { limit: number; now: Date; nextPollAfter: Date },
 ): Promise<string[]> {
   const claimed: string[] = [];
-  // A quarter is reserved for ended attempts: a late payment must not wait until no payment is open.
-  for (const [isActive, most] of [
-    [true, Math.ceil(limit * 0.75)],
-    [false, limit],
-  ] as const) {
+  for (const { which, upTo } of DUE_KINDS) {
     const { rows } = await sql<{ id: string }>`
       update payment_attempts set next_poll_at = ${nextPollAfter}
-      where id in (select id from payment_attempts where next_poll_at <= ${now} and (state = 'active') = ${isActive}
-                   order by next_poll_at limit ${most - claimed.length} for update skip locked)
+      where id in (select id from payment_attempts where next_poll_at <= ${now} and ${which}
+                   order by next_poll_at limit ${Math.ceil(limit * upTo) - claimed.length} for update skip locked)
       returning id`.execute(db);
     claimed.push(...rows.map(({ id }) => id));
   }

@@ -50,7 +50,7 @@ describe('status checks of an attempt', () => {
     expect(nextStatusCheckInMs('active', 100 * 3_600_000)).toBe(60_000);
   });
 
-  it.each(['closed', 'abandoned', 'paid'] as const)(
+  it.each(['closed', 'abandoned', 'reversed', 'charged_back'] as const)(
     'check a %s attempt less and less often, for two days',
     (state) => {
       let age = 0;
@@ -70,6 +70,36 @@ describe('status checks of an attempt', () => {
       expect(questions).toBeLessThan(20);
     },
   );
+
+  const checksOf = (method: string | null): number[] => {
+    const ages: number[] = [];
+    for (let age = 0; ; ages.push(age)) {
+      const wait = nextStatusCheckInMs('paid', age, method);
+      if (wait === null) return ages;
+      age += wait;
+    }
+  };
+  const DAY = 24 * 3_600_000;
+
+  it.each([
+    ['credit_card', 120, 13],
+    ['CREDIT_CARD', 120, 13],
+    [null, 120, 13],
+    ['qris', 45, 8],
+    ['gopay', 45, 8],
+    ['EWALLET:DANA', 45, 8],
+    ['QR_CODE:QRIS', 45, 8],
+    ['bank_transfer:permata', 2, 4],
+    ['RETAIL_OUTLET:ALFAMART', 2, 4],
+  ] as const)('check a payment by %s for %i days, in %i checks that grow apart', (method, days, checks) => {
+    const ages = checksOf(method);
+    expect(ages).toHaveLength(checks);
+    expect(ages[0]).toBe(3_600_000);
+    expect(ages.at(-1)).toBe(days * DAY);
+    // A chargeback whose webhook was lost is seen after two weeks at most.
+    for (const [index, age] of ages.entries())
+      expect(age - (ages[index - 1] ?? 0)).toBeLessThanOrEqual(14 * DAY);
+  });
 
   it('skip attempts that were never made, and those that create-payment continues', () => {
     for (const state of ['declined', 'not_sent', 'created', 'sent', 'unknown'] as const)

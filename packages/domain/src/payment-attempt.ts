@@ -93,20 +93,64 @@ const HOUR = 60 * MINUTE;
 /** After this time an ended attempt is no longer checked. */
 export const POLL_ENDED_FOR_MS = 48 * HOUR;
 
+const DAY = 24 * HOUR;
+/**
+ * After this time a payment by a method of the kind can be neither disputed nor refunded at its gateway. Cards: the
+ * schemes give 120 days from the transaction (https://docs.adyen.com/developers/risk-management/dispute-management/chargeback-guidelines).
+ * E-wallets, QRIS and pay-later: the longest refund window that Midtrans gives most of them
+ * (https://docs.midtrans.com/reference-link/refund-transaction). Virtual accounts, bank bills and counters: Midtrans
+ * documents reversals within minutes (https://docs.midtrans.com/docs/transaction-status-cycle).
+ */
+const DISPUTABLE_FOR_MS = { card: 120 * DAY, wallet: 45 * DAY, bank: 2 * DAY } as const;
+
+const BANK_METHODS = new Set([
+  'bank_transfer',
+  'virtual_account',
+  'echannel',
+  'cstore',
+  'retail_outlet',
+  'over_the_counter',
+]);
+const WALLET_METHODS = new Set([
+  ...['gopay', 'qris', 'qr_code', 'shopeepay', 'dana', 'ovo', 'linkaja', 'ewallet'],
+  ...['akulaku', 'kredivo', 'paylater'],
+]);
+
+/** How long a paid attempt of this method is checked. A method that is not known may be a card. */
+export function disputableForMs(method: string | null): number {
+  const [type = ''] = method?.toLowerCase().split(':') ?? [];
+  if (BANK_METHODS.has(type)) return DISPUTABLE_FOR_MS.bank;
+  return WALLET_METHODS.has(type) ? DISPUTABLE_FOR_MS.wallet : DISPUTABLE_FOR_MS.card;
+}
+
 /** The next status check of an attempt that has been in its state for `ageMs`; null for none. */
-export function nextStatusCheckAt(state: AttemptState, now: Date, ageMs = 0): Date | null {
-  const inMs = nextStatusCheckInMs(state, ageMs);
+export function nextStatusCheckAt(
+  state: AttemptState,
+  now: Date,
+  { ageMs = 0, method = null }: { ageMs?: number; method?: string | null } = {},
+): Date | null {
+  const inMs = nextStatusCheckInMs(state, ageMs, method);
   return inMs === null ? null : new Date(now.getTime() + inMs);
 }
 
 /**
  * The time to the next status check of an attempt that has been in its state for `ageMs`; null for none. Ended
- * attempts are checked less and less often.
+ * attempts are checked less and less often: paid ones for as long as their method can be disputed, in case the webhook
+ * of a refund or a chargeback was lost; the others for two days.
  */
-export function nextStatusCheckInMs(state: AttemptState, ageMs: number): number | null {
+export function nextStatusCheckInMs(
+  state: AttemptState,
+  ageMs: number,
+  method: string | null = null,
+): number | null {
   if (state === 'active') return ATTEMPT_LIFECYCLE.active.overdueAfterMs;
   // `create-payment` continues live attempts; the others never existed at the gateway.
   if (isLiveAttempt(state) || state === 'declined' || state === 'not_sent') return null;
+  if (state === 'paid') {
+    const leftMs = disputableForMs(method) - ageMs;
+    // A fixed number of checks for each payment keeps all of them within the gateways' pace.
+    return leftMs <= 0 ? null : Math.min(Math.max(3 * ageMs, HOUR), 14 * DAY, leftMs);
+  }
   if (ageMs >= POLL_ENDED_FOR_MS) return null;
   return Math.min(Math.max(ageMs, 2 * MINUTE), 12 * HOUR);
 }

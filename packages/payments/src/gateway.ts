@@ -154,8 +154,11 @@ export interface PaymentGateway {
   readonly name: OnlineGateway;
   create(r: PaymentRequest, urgency?: Urgency): Promise<CreateOutcome>;
   status(q: PaymentReference, urgency?: Urgency): Promise<GatewayStatus>;
-  /** Closes a payment and checks that it is closed. Repeating it is safe. */
-  close(q: PaymentReference, urgency?: Urgency): Promise<CloseOutcome>;
+  /**
+   * Closes a payment and checks that it is closed. Repeating it is safe. `endPage`: also a page on which a payment ended
+   * and another can be started, when no customer shall pay there any more.
+   */
+  close(q: PaymentReference & { endPage?: boolean }, urgency?: Urgency): Promise<CloseOutcome>;
   /** Sends a refund. Repeating it with the same refund id is safe. */
   refund(r: RefundRequest, urgency?: Urgency): Promise<RefundOutcome>;
   refundStatus(q: PaymentReference & { refundId: string }, urgency?: Urgency): Promise<RefundStatus>;

@@ -34,7 +34,11 @@ export async function reconcilePayment(
   const now = await attemptById(deps.db, attemptId);
   if (now === undefined || now.state !== attempt.state) return;
   const ageMs = deps.now().getTime() - now.stateSince.getTime();
-  await scheduleStatusCheck(deps.db, now, nextStatusCheckAt(now.state, deps.now(), ageMs));
+  await scheduleStatusCheck(
+    deps.db,
+    now,
+    nextStatusCheckAt(now.state, deps.now(), { ageMs, method: now.method }),
+  );
 }
 
 async function reconcileActive(deps: JobDependencies, attempt: PaymentAttempt): Promise<void> {
@@ -73,7 +77,16 @@ async function reconcileEnded(deps: JobDependencies, attempt: PaymentAttempt): P
     return;
   }
   const outcome = await applyPaymentStatus(deps, attempt, { urgency: 'routine' });
-  // No customer has the link, but it should not stay payable.
-  if (attempt.state === 'abandoned' && (outcome === 'pending' || outcome === 'not_started'))
-    await gatewayOf(deps, attempt.gateway).close(paymentReferenceOf(attempt), 'routine');
+  // No customer has the link of an abandoned attempt, but it should not stay payable. After a reversal the page of a
+  // payment that was taken back takes another one; a `deny` closes only the transaction.
+  const wasUndone = state === 'reversed' || state === 'charged_back';
+  const isPayable = outcome === 'pending' || outcome === 'not_started';
+  if (
+    (state === 'abandoned' && isPayable) ||
+    (wasUndone && (isPayable || outcome === 'closed' || outcome === 'undone'))
+  )
+    await gatewayOf(deps, attempt.gateway).close(
+      { ...paymentReferenceOf(attempt), endPage: wasUndone },
+      'routine',
+    );
 }

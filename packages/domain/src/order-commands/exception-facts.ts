@@ -1,6 +1,22 @@
 import { keepsFromPaying, type PaymentExceptionKind } from '../payment-exception.ts';
 import type { Draft } from './draft.ts';
-import type { OrderAggregate, UnresolvedException } from './state.ts';
+import { type OrderAggregate, refundedOf, type UnresolvedException } from './state.ts';
+
+/** The money of an exception was never the shop's to keep, and none of it is left. */
+function nothingLeft(
+  { attemptId, kind, subject }: UnresolvedException,
+  aggregate: OrderAggregate,
+): string | null {
+  const attempt = aggregate.attempts.find(({ id }) => id === attemptId);
+  if (attempt === undefined || attempt.receivedRupiah === null) return null;
+  const { id, state, transactionId, gateway, outcome } = attempt;
+  // Not another line of a bank statement: that money is not the attempt's.
+  const isItsPayment = subject === id || subject === `${id} ${transactionId}`;
+  if (kind !== 'operator_refund' && !(isItsPayment && (outcome === kind || outcome === 'paid'))) return null;
+  if (state === 'reversed' || state === 'charged_back') return `${gateway} took the money of ${id} back`;
+  const isRefunded = refundedOf(aggregate, id) >= attempt.receivedRupiah;
+  return isRefunded ? `all of ${id} was refunded` : null;
+}
 
 /**
  * What an exception of each kind is about, as a question to the rows of its order. The answer is the resolution if the
@@ -16,6 +32,16 @@ const OVER: {
     const attempt = attempts.find(({ id }) => id === attemptId);
     if (attempt === undefined || attempt.outcome === null) return null;
     return `${attempt.gateway} confirmed ${attempt.receivedRupiah} IDR as ${attempt.transactionId}: ${attempt.outcome}`;
+  },
+  wrong_amount: nothingLeft,
+  late_transfer: nothingLeft,
+  second_payment: nothingLeft,
+  paid_too_late: nothingLeft,
+  paid_after_cancel: nothingLeft,
+  operator_refund: nothingLeft,
+  partial_chargeback: ({ attemptId }, { attempts }) => {
+    const attempt = attempts.find(({ id }) => id === attemptId);
+    return attempt?.state === 'charged_back' ? `all of ${attempt.id} was charged back` : null;
   },
 };
 

@@ -9,6 +9,12 @@ export function voidOrder(draft: Draft, { actor, reason }: CommandOf<'void'>): C
   if (draft.order.state !== 'payment_hold' || paying === undefined) return 'kept';
   if (paying.state !== 'paid') {
     cancelUnshipped(draft, paying, { actor, reason });
+    for (const { id, kind, state, attemptId } of draft.aggregate.unresolved) {
+      if ((kind !== 'reversal' && kind !== 'chargeback') || state !== 'open' || attemptId !== paying.id)
+        continue;
+      const resolution = 'the order ended before it was shipped, and its stock is free again';
+      draft.record('exceptionMoves', { id, to: 'resolved', actor, resolution });
+    }
     return 'voided';
   }
   // The payment was won back after it had been refunded in full: the order ends as refunded.

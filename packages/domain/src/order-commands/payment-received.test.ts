@@ -12,12 +12,13 @@ import {
   paid,
   pathOf,
   PRICE,
+  refund,
   soldOrder,
   stockOf,
 } from '../../tests/aggregate.ts';
 import { type OrderState, REVERSAL_HOLD_MS } from '../order-lifecycle.ts';
 import type { ReceivedPayment } from './commands.ts';
-import type { OrderAggregate } from './state.ts';
+import type { AttemptRow, OrderAggregate } from './state.ts';
 
 const received = (change: Partial<ReceivedPayment> = {}): ReceivedPayment => ({
   ...{ amountRupiah: PRICE, currency: 'IDR', transactionId: 'tx', mayReverse: false },
@@ -48,7 +49,7 @@ describe('a payment of the expected amount', () => {
     expect(decision.effects.paidAttempts).toMatchObject([
       {
         ...{ id: 'o-1', outcome: 'paid', receivedRupiah: PRICE, transactionId: 'tx', method: 'qris' },
-        ...{ paidAt: NOW, nextPollAt: after(2 * 60_000) },
+        ...{ paidAt: NOW, nextPollAt: after(3_600_000) },
       },
     ]);
     expect(decision.next).toMatchObject({
@@ -203,12 +204,12 @@ describe('a payment that is reported again', () => {
 
   it.each(['reversed', 'charged_back'] as const)('after it was %s is won back', (state) => {
     const undone = paid({ state, takenBackRupiah: 40_000, timesUndone: 2, method: 'card' });
-    const decision = pay(soldOrder('payment_hold', { attempts: [undone] }), { transactionId: 'tx-2' });
+    const decision = pay(soldOrder('payment_hold', { attempts: [undone] }));
     expect(decision.outcome).toBe('paid');
     expect(moneyOf(decision)).toEqual({ payment: 40_000 });
     expect(decision.effects.moneyMovements?.[0]?.reference).toBe('o-1/2');
     expect(decision.effects.paidAttempts).toMatchObject([
-      { id: 'o-1', outcome: 'paid', receivedRupiah: PRICE, transactionId: 'tx-2', method: 'card' },
+      { id: 'o-1', outcome: 'paid', receivedRupiah: PRICE, transactionId: 'tx', method: 'card' },
     ]);
     expect(decision.next.attempts).toMatchObject([{ state: 'paid', takenBackRupiah: 0 }]);
     expect(decision.effects.newExceptions).toBeUndefined();
@@ -228,6 +229,64 @@ describe('a payment that is reported again', () => {
     const undone = paid({ state: 'charged_back', takenBackRupiah: PRICE, timesUndone: 1 });
     const decision = pay(soldOrder('payment_hold', { attempts: [undone] }), { currency: 'USD' });
     expect(answerOf(decision)).toEqual({ outcome: 'paid', effects: {} });
+  });
+});
+
+describe('another payment on the page of a payment that a bank took back', () => {
+  const undone = (change: Partial<AttemptRow> = {}) =>
+    paid({ state: 'charged_back', takenBackRupiah: PRICE, timesUndone: 1, ...change });
+
+  it('of a cancelled order is a receipt of its own, and goes back by itself', () => {
+    const decision = pay(order('cancelled', { attempts: [undone()] }), { transactionId: 'tx-2' });
+    expect(decision.outcome).toBe('paid_after_cancel');
+    expect(moneyOf(decision)).toEqual({ payment: PRICE });
+    expect(decision.effects.newExceptions).toMatchObject([
+      {
+        ...{ kind: 'paid_after_cancel', subject: 'o-1 tx-2', amountRupiah: PRICE },
+        refund: { id: 'rf-o-1-p1', amountRupiah: PRICE, state: 'requested' },
+      },
+    ]);
+    expect(decision.next.attempts).toMatchObject([
+      { state: 'paid', outcome: 'paid_after_cancel', transactionId: 'tx-2', takenBackRupiah: 0 },
+    ]);
+    // Reported again, it changes nothing.
+    const again = decide(decision.next, {
+      ...{ kind: 'pay', orderId: 'o', attemptId: 'o-1', actor: 'midtrans' },
+      received: { amountRupiah: PRICE, currency: 'IDR', transactionId: 'tx-2', mayReverse: false },
+    });
+    expect(answerOf(again)).toEqual({ outcome: 'paid_after_cancel', effects: {} });
+  });
+
+  it('counts without what was refunded of the old one', () => {
+    const attempts = [undone({ takenBackRupiah: 30_000, returnedRupiah: 20_000 })];
+    const refunds = [refund({ state: 'succeeded' })];
+    const decision = pay(order('cancelled', { attempts, refunds }), { transactionId: 'tx-2' });
+    expect(decision.next.attempts).toMatchObject([
+      { receivedRupiah: PRICE + 20_000, returnedRupiah: PRICE + 20_000 },
+    ]);
+  });
+
+  it.each<OrderState>(['payment_hold', 'shipped', 'refunded'])(
+    'of an order that is %s is left to an operator, and the order keeps the attempt that paid it',
+    (state) => {
+      const decision = pay(soldOrder(state as 'shipped', { attempts: [undone()] }), {
+        transactionId: 'tx-2',
+      });
+      expect(decision.outcome).toBe('second_payment');
+      expect(openedBy(decision)).toEqual([['second_payment', 'o-1 tx-2', PRICE]]);
+      expect(decision.effects.newExceptions?.[0]?.refund).toBeUndefined();
+      expect(pathOf(decision)).toEqual([]);
+      expect(decision.next.attempts).toMatchObject([{ outcome: 'paid' }]);
+    },
+  );
+
+  it('of another amount is not sent back by itself', () => {
+    const decision = pay(order('cancelled', { attempts: [undone()] }), {
+      ...{ transactionId: 'tx-2', amountRupiah: 1_000 },
+    });
+    expect(decision.outcome).toBe('wrong_amount');
+    expect(decision.effects.newExceptions).toMatchObject([{ kind: 'wrong_amount', amountRupiah: 1_000 }]);
+    expect(decision.effects.newExceptions?.[0]?.refund).toBeUndefined();
   });
 });
 

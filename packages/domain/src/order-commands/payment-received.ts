@@ -2,12 +2,12 @@ import { refundIdOf } from '../gateway-ids.ts';
 import { methodOf } from '../gateways.ts';
 import { REVERSAL_HOLD_MS } from '../order-lifecycle.ts';
 import { nextStatusCheckAt, type PaymentOutcome } from '../payment-attempt.ts';
-import { REFUNDED_AUTOMATICALLY } from '../payment-exception.ts';
+import { type PaymentExceptionKind, REFUNDED_AUTOMATICALLY } from '../payment-exception.ts';
 import { abandonIfUnfinished, closeAttempt } from './closing.ts';
 import type { CommandOf, ReceivedPayment } from './commands.ts';
 import type { Draft, Why } from './draft.ts';
 import { newRefund } from './refund.ts';
-import type { AttemptRow } from './state.ts';
+import { type AttemptRow, refundedOf } from './state.ts';
 
 /** Books a receipt, and decides its payment outcome for the order. */
 export function receivePayment(
@@ -68,7 +68,7 @@ function bookReceipt(
   const { id } = attempt;
   const { amountRupiah, transactionId, method = null, paidAt = draft.context.now, feeRupiah } = received;
   const { customerFeeRupiah = 0 } = received;
-  const nextPollAt = nextStatusCheckAt('paid', draft.context.now);
+  const nextPollAt = nextStatusCheckAt('paid', draft.context.now, { method });
   draft.record('paidAttempts', {
     ...{ id, transactionId, method, outcome, receivedRupiah: amountRupiah, customerFeeRupiah, paidAt },
     nextPollAt,
@@ -142,8 +142,12 @@ function receiveRepeated(
   actor: string,
 ): PaymentOutcome {
   const { id, gateway, state, transactionId: entered } = attempt;
-  if (state === 'reversed' || state === 'charged_back') reinstate(draft, attempt, outcome, received, actor);
   const { amountRupiah, transactionId } = received;
+  if (state === 'reversed' || state === 'charged_back') {
+    if (entered !== null && transactionId !== entered)
+      return receiveAnother(draft, attempt, outcome, received, actor);
+    reinstate(draft, attempt, outcome, received, actor);
+  }
   if (methodOf(gateway) !== 'bank_transfer' || transactionId === entered) return outcome;
   // Another line of the bank statement. An attempt holds one payment, so an operator handles this one.
   draft.openException('second_payment', attempt, {
@@ -164,16 +168,85 @@ function reinstate(
   const { id, method, receivedRupiah, customerFeeRupiah, takenBackRupiah: rupiah } = attempt;
   if (receivedRupiah === null || !isCountable(received)) return;
   const { transactionId } = received;
-  const nextPollAt = nextStatusCheckAt('paid', draft.context.now);
+  const nextPollAt = nextStatusCheckAt('paid', draft.context.now, { method });
   draft.record('paidAttempts', {
     ...{ id, transactionId, method, outcome, receivedRupiah, customerFeeRupiah, nextPollAt },
     paidAt: draft.context.now,
   });
   const reference = `${id}/${attempt.timesUndone}`;
   draft.book('payment', rupiah, { attempt, reference, actor });
+  closeDisputes(draft, attempt, `${actor} reports ${rupiah} IDR of ${id} as paid again`);
   const { state } = draft.order;
   if (state === 'cancelled' || state === 'refunded') {
     const detail = `${rupiah} IDR of ${id} arrived again after the order was ${state}.`;
     draft.openException('paid_after_cancel', attempt, { subject: reference, amountRupiah: rupiah, detail });
   }
 }
+
+/** Exceptions about money that a bank took back. */
+const DISPUTES: ReadonlySet<PaymentExceptionKind> = new Set(['reversal', 'chargeback', 'partial_chargeback']);
+
+/**
+ * Resolves the exceptions of a dispute whose money is there again, and `paid_back_twice` unless our refunds alone
+ * exceed what was received.
+ */
+function closeDisputes(draft: Draft, { id, receivedRupiah }: AttemptRow, resolution: string): void {
+  const isWithin = refundedOf(draft.aggregate, id) <= (receivedRupiah ?? 0);
+  for (const exception of draft.aggregate.unresolved) {
+    const { kind, subject, attemptId, state } = exception;
+    if (attemptId !== id || state !== 'open') continue;
+    const isOfDispute = kind === 'paid_back_twice' && isWithin && !isOfRefundElsewhere(draft, subject, id);
+    if (DISPUTES.has(kind) || isOfDispute)
+      draft.record('exceptionMoves', { id: exception.id, to: 'resolved', actor: 'worker', resolution });
+  }
+}
+
+/** A `paid_back_twice` of a dispute is about the dispute or one of our refunds; others are about a reported total. */
+function isOfRefundElsewhere(draft: Draft, subject: string, id: string): boolean {
+  const isRefund = draft.aggregate.refunds.some((refund) => refund.id === subject);
+  return !isRefund && !/^\d{1,4}$/.test(subject.slice(id.length + 1));
+}
+
+/**
+ * Another payment on the page of a payment that a bank took back. It is not the old one won back, so it pays nothing:
+ * it goes back by itself if the order was cancelled, and an operator decides if the order is still there.
+ */
+function receiveAnother(
+  draft: Draft,
+  attempt: AttemptRow,
+  before: PaymentOutcome,
+  received: ReceivedPayment,
+  actor: string,
+): PaymentOutcome {
+  const { id, timesUndone, receivedRupiah, takenBackRupiah, transactionId: old } = attempt;
+  const { transactionId, amountRupiah, method = null, customerFeeRupiah = 0, mayReverse } = received;
+  const kind =
+    outcomeOf(draft, attempt, received) === 'wrong_amount' ? 'wrong_amount' : anotherOutcome(draft);
+  if (isCountable(received)) {
+    draft.record('paidAttempts', {
+      ...{ id, transactionId, method, customerFeeRupiah },
+      // A held or shipped order keeps the attempt that paid it.
+      outcome: draft.order.state === 'cancelled' ? kind : before,
+      // What is left of the old payment is what was refunded of it before.
+      receivedRupiah: (receivedRupiah ?? 0) - takenBackRupiah + amountRupiah,
+      paidAt: draft.context.now,
+      nextPollAt: nextStatusCheckAt('paid', draft.context.now, { method }),
+    });
+    draft.book('payment', amountRupiah, { attempt, reference: `${id}/${timesUndone}`, actor });
+  }
+  const refund = {
+    ...{ id: refundIdOf(id, `p${timesUndone}`), amountRupiah, reason: kind, requestedBy: 'worker' },
+    dueAt: draft.after(mayReverse ? REVERSAL_HOLD_MS : 0),
+  };
+  const goesBack = draft.context.refundByItself && kind === 'paid_after_cancel';
+  draft.openException(kind, attempt, {
+    subject: `${id} ${transactionId}`,
+    amountRupiah: isCountable(received) ? amountRupiah : null,
+    detail: `${amountRupiah} ${received.currency} arrived for ${id} as ${transactionId}, after ${old} was taken back. The order was ${draft.order.state}.`,
+    ...(goesBack ? { refund: newRefund(draft, attempt, refund) } : {}),
+  });
+  return kind;
+}
+
+const anotherOutcome = (draft: Draft): 'paid_after_cancel' | 'second_payment' =>
+  draft.order.state === 'cancelled' ? 'paid_after_cancel' : 'second_payment';

@@ -261,17 +261,23 @@ describe('a refund that ends', () => {
     expect(decision.next.refunds).toMatchObject([{ state: 'succeeded', bankReference: 'BCA-1' }]);
   });
 
-  it('that succeeds after it was refused counts up to the received amount, and opens an exception', () => {
-    const decision = end(under({ state: 'refused' }));
-    expect(decision.next.attempts).toMatchObject([{ returnedRupiah: 20_000 }]);
-    expect(openedBy(decision)).toEqual([['paid_back_twice', 'rf', 20_000]]);
-    expect(decision.effects.newExceptions?.[0]?.detail).toContain(
-      'succeeded after it was refused. o-1 was paid',
-    );
+  it.each([{}, { bankReference: 'BCA-1' }])(
+    'that succeeds after it was refused, by its gateway or by hand, went back once',
+    (how) => {
+      const decision = end(under({ state: 'refused' }), how);
+      expect(decision.outcome).toBe('succeeded');
+      expect(decision.next.attempts).toMatchObject([{ returnedRupiah: 20_000 }]);
+      expect(openedBy(decision)).toEqual([]);
+    },
+  );
+
+  it('that succeeds after it was refused opens an exception for what went back beyond the received amount', () => {
     const attempts = [paid({ returnedRupiah: 45_000 })];
     const full = end(soldOrder('paid', { attempts, refunds: [refund({ state: 'refused' })] }));
     expect(full.next.attempts).toMatchObject([{ returnedRupiah: PRICE }]);
     expect(full.next.attempts[0]?.receivedRupiah).toBe(PRICE);
+    expect(openedBy(full)).toEqual([['paid_back_twice', 'rf', 15_000]]);
+    expect(full.effects.newExceptions?.[0]?.detail).toContain('succeeded after it was refused. o-1 was paid');
   });
 
   it('that succeeds after a bank took the payment back opens a paid_back_twice exception', () => {

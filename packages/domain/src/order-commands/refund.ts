@@ -136,10 +136,13 @@ function bookSucceeded(
     const rupiah = Math.min(amountRupiah, Math.max(leftRupiah, 0));
     draft.record('refundedTotals', { id: attempt.id, rupiah });
   }
-  if (wasRefused || attempt.state !== 'paid') {
+  // What went back and what a bank took back, together, beyond what was received.
+  const countedRupiah = attempt.returnedRupiah + (wasRefused ? amountRupiah : 0) + attempt.takenBackRupiah;
+  const beyondRupiah = Math.min(countedRupiah - (attempt.receivedRupiah ?? 0), amountRupiah);
+  if (beyondRupiah > 0) {
     const when = wasRefused ? ' after it was refused' : '';
     const detail = `Refund ${id} of ${amountRupiah} IDR succeeded${when}. ${attempt.id} was ${attempt.state}.`;
-    draft.openException('paid_back_twice', attempt, { subject: id, amountRupiah, detail });
+    draft.openException('paid_back_twice', attempt, { subject: id, amountRupiah: beyondRupiah, detail });
   }
   reduceSale(draft, attempt, refund, { actor, reason: `refund ${id}` });
 }

@@ -19,6 +19,8 @@ export function undoPayment(
   const takenBackRupiah = Math.max(attempt.receivedRupiah - refundedOf(draft.aggregate, attemptId), 0);
   const to = how === 'reversal' ? 'reversed' : 'charged_back';
   draft.record('undoneAttempts', { id: attemptId, to, takenBackRupiah });
+  // Its page may take another payment now; the status check closes it.
+  draft.record('statusChecks', attemptId);
   const reference = `${attemptId}/${draft.attempt(attemptId).timesUndone}`;
   draft.book(how, takenBackRupiah, { attempt, reference, actor });
   const paysItsOrder = attempt.outcome === 'paid';

@@ -7,6 +7,7 @@ import {
   httpFailure,
   namesOf,
   type PaymentGateway,
+  type PaymentReference,
   type PaymentRequest,
   refusePaymentReference,
   refuseRequest,
@@ -15,7 +16,7 @@ import {
 } from '../gateway.ts';
 import { codeOf, createMidtransClient, type MidtransOptions } from './client.ts';
 import { MIDTRANS_METHODS } from './methods.ts';
-import { createStatusReader, idOf } from './read-status.ts';
+import { createStatusReader, idOf, type StatusAnswer } from './read-status.ts';
 import { midtransRefunds } from './refunds.ts';
 import { closedBy } from './status.ts';
 import { createStrayStatusReader } from './stray-status.ts';
@@ -65,6 +66,27 @@ export function createMidtransGateway(o: MidtransOptions): PaymentGateway {
       return { unclear: `http_${status}` };
     // The first message: an earlier answer was lost. The second: another token has replaced this one.
     return messages.some((message) => deadToken.test(message)) ? 'dead' : 'refused';
+  }
+
+  /**
+   * Ends a page on which a transaction was denied. Its session cannot be cancelled, and takes another transaction. A new
+   * session under the same order id replaces it, and is cancelled in turn. False if Midtrans does not allow that.
+   */
+  async function replacePage(
+    { transaction: denied }: StatusAnswer,
+    { attemptId }: PaymentReference,
+    urgency: Urgency,
+  ): Promise<boolean> {
+    if (denied === undefined) return false;
+    const answer = await call({ operation: 'create', attemptId, urgency }, () =>
+      snap.createTransaction({
+        transaction_details: { order_id: attemptId, gross_amount: Number(denied.gross_amount) },
+        custom_field1: attemptId,
+        ...expiry(new Date(), new Date()),
+      }),
+    );
+    const made = isAnswer(answer) && codeOf(answer) < 300 ? created.safeParse(answer.body).data : undefined;
+    return made !== undefined && (await cancelSession(made.token, attemptId, urgency)) === 'dead';
   }
 
   return {
@@ -125,6 +147,9 @@ export function createMidtransGateway(o: MidtransOptions): PaymentGateway {
         q.gatewayRef === undefined ? 'refused' : await cancelSession(q.gatewayRef, q.attemptId, urgency);
       if (typeof session === 'object') return { kind: 'unknown', code: session.unclear };
       const before = await readStatus(q, 'status', urgency);
+      const isDenied = before.status.kind === 'closed' && before.status.reason === 'deny';
+      if (isDenied && session === 'refused' && q.endPage === true && (await replacePage(before, q, urgency)))
+        return { kind: 'closed' };
       if (before.status.kind !== 'pending') return closedBy(before.status, session === 'dead');
       const answer = await call({ operation: 'cancel', attemptId: q.attemptId, urgency }, () =>
         snap.transaction.cancel(idOf(before, q)),
