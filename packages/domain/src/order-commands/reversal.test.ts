@@ -113,6 +113,26 @@ describe('a payment that a bank takes back', () => {
   });
 });
 
+describe('a payment of which a part was paid out by hand', () => {
+  const refunds = [
+    refund({ id: 'by-hand', state: 'succeeded', amountRupiah: 20_000, bankReference: 'BCA/7' }),
+    refund({ id: 'by-gateway', state: 'succeeded', amountRupiah: 10_000 }),
+  ];
+  const attempts = [paid({ returnedRupiah: 30_000 })];
+
+  it.each(['paid', 'payment_hold'] as const)(
+    'is taken back but for what the gateway refunded, and the manual refund of a %s order is an exception',
+    (state) => {
+      for (const how of ['reversal', 'chargeback'] as const) {
+        const decision = undo(soldOrder(state, { attempts, refunds }), how);
+        expect(decision.effects.undoneAttempts).toMatchObject([{ takenBackRupiah: PRICE - 10_000 }]);
+        expect(moneyOf(decision)).toMatchObject({ [how]: PRICE - 10_000 });
+        expect(openedBy(decision)).toContainEqual(['paid_back_twice', 'o-1/1', 20_000]);
+      }
+    },
+  );
+});
+
 describe('a partial chargeback', () => {
   it('books nothing, holds the order, and opens an exception, once', () => {
     const decision = undo(soldOrder('paid'), 'partial_chargeback');

@@ -2,7 +2,7 @@ import type { CommandOf, CommandOutcomes } from './commands.ts';
 import type { Draft } from './draft.ts';
 import { refuseUnsentRefunds } from './refund.ts';
 import { cancelUnshipped } from './sale.ts';
-import { type AttemptRow, refundedOf } from './state.ts';
+import { type AttemptRow, refundedByGateway, refundedOf } from './state.ts';
 
 /** A bank took money back: by a reversal within minutes, or later by a full or partial chargeback. */
 export function undoPayment(
@@ -15,8 +15,9 @@ export function undoPayment(
   const why = { actor, reason: `${how} of ${attemptId}` };
   const { state } = draft.order;
   refuseUnsentRefunds(draft, attempt, why);
-  // A refund in progress may still succeed; its end handles that. Refunds may already exceed the received amount.
-  const takenBackRupiah = Math.max(attempt.receivedRupiah - refundedOf(draft.aggregate, attemptId), 0);
+  // The gateway takes what it has not refunded, and knows nothing of manual refunds. A refund in progress may still
+  // succeed; its end handles that. Refunds may already exceed the received amount.
+  const takenBackRupiah = Math.max(attempt.receivedRupiah - refundedByGateway(draft.aggregate, attemptId), 0);
   const to = how === 'reversal' ? 'reversed' : 'charged_back';
   draft.record('undoneAttempts', { id: attemptId, to, takenBackRupiah });
   // Its page may take another payment now; the status check closes it.
@@ -24,6 +25,7 @@ export function undoPayment(
   const reference = `${attemptId}/${draft.attempt(attemptId).timesUndone}`;
   draft.book(how, takenBackRupiah, { attempt, reference, actor });
   const paysItsOrder = attempt.outcome === 'paid';
+  openIfPaidOutByHand(draft, attempt, { takenBackRupiah, how });
   if (state === 'payment_hold' && how === 'reversal' && paysItsOrder) {
     cancelUnshipped(draft, attempt, why);
     return 'undone';
@@ -35,6 +37,20 @@ export function undoPayment(
     draft.openException('paid_back_twice', attempt, { subject: reference, amountRupiah: null, detail });
   else draft.openException(how, attempt, { subject: reference, amountRupiah: takenBackRupiah, detail });
   return 'undone';
+}
+
+/** A manual refund of money that the bank then took back: the customer has it twice. */
+function openIfPaidOutByHand(
+  draft: Draft,
+  attempt: AttemptRow,
+  { takenBackRupiah, how }: { takenBackRupiah: number; how: string },
+): void {
+  const { id, receivedRupiah } = attempt;
+  const twiceRupiah = refundedOf(draft.aggregate, id) + takenBackRupiah - (receivedRupiah ?? 0);
+  if (takenBackRupiah === 0 || twiceRupiah <= 0) return;
+  const subject = `${id}/${draft.attempt(id).timesUndone}`;
+  const detail = `${twiceRupiah} IDR of ${id} had been paid out by hand when ${takenBackRupiah} IDR were taken back by ${how}.`;
+  draft.openException('paid_back_twice', attempt, { subject, amountRupiah: twiceRupiah, detail });
 }
 
 /** A partial chargeback books nothing, as the gateway reports no amount. */

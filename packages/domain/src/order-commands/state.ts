@@ -148,11 +148,14 @@ export function payingAttemptOf({ attempts }: OrderAggregate): AttemptRow | unde
   return attempts.find(({ outcome }) => outcome === 'paid');
 }
 
+/** The amount of this attempt that its gateway has refunded; a person pays out manual refunds. */
+export function refundedByGateway({ refunds }: OrderAggregate, attemptId: string): number {
+  return sumOf(refunds.filter((refund) => refund.attemptId === attemptId && refund.bankReference === null));
+}
+
 /** The amount that refunds of this attempt have returned. */
 export function refundedOf({ refunds }: OrderAggregate, attemptId: string): number {
-  return refunds
-    .filter((refund) => refund.attemptId === attemptId && refund.state === 'succeeded')
-    .reduce((sum, { amountRupiah }) => sum + amountRupiah, 0);
+  return sumOf(refunds.filter((refund) => refund.attemptId === attemptId));
 }
 
 /**
@@ -164,6 +167,11 @@ export const refundInFullRupiah = ({
   customerFeeRupiah,
 }: Pick<AttemptRow, 'receivedRupiah' | 'customerFeeRupiah'>): number =>
   receivedRupiah === null ? 0 : receivedRupiah - customerFeeRupiah;
+
+const sumOf = (refunds: readonly RefundRow[]): number =>
+  refunds
+    .filter(({ state }) => state === 'succeeded')
+    .reduce((sum, { amountRupiah }) => sum + amountRupiah, 0);
 
 /** Applies each effect to its order, with the same result as reading it from PostgreSQL after the write. */
 const ADVANCE: {
