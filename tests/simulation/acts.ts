@@ -3,10 +3,10 @@ import { randomUUID } from 'node:crypto';
 import type { PaymentAttempt } from '@antrean/db';
 import { anAcceptedOrder } from '@antrean/testing';
 import { reserveBatch } from '@antrean/worker';
-import { returnedOf, type Webhook } from './gateways.ts';
+import { type Condition, CONDITIONS, forgedFor, jobOf, returnedOf, type Webhook } from './gateways.ts';
 import { MINUTE, picked, SECOND, type Step } from './schedule.ts';
 import type { Job } from './workers.ts';
-import { isTransfer, PRICE_RUPIAH, type Transfer, type World } from './world.ts';
+import { isTransfer, type Transfer, type World } from './world.ts';
 
 /** The actor of jobs that an operator asks for. */
 const BY_ADMIN = { requestedBy: 'admin' } as const;
@@ -14,7 +14,7 @@ const BY_ADMIN = { requestedBy: 'admin' } as const;
 /** Does one step. `look` reads the result and checks the invariants. */
 export async function act(
   world: World,
-  { act: what, pick }: Step,
+  { act: what, pick, choice }: Step,
   { sku, look }: { sku: string; look: () => Promise<void> },
 ): Promise<void> {
   const { workers } = world;
@@ -40,9 +40,9 @@ export async function act(
     case 'sweep':
       return workers.sweep();
     case 'pay':
-      return pay(world, pick);
+      return pay(world, pick, choice);
     case 'old':
-      return pay(world, pick, [...world.known].slice(0, -1));
+      return pay(world, pick, choice, [...world.known].slice(0, -1));
     case 'stall':
       return stall(world, pick);
     case 'refund':
@@ -143,7 +143,6 @@ export async function act(
       const webhook = picked(world.webhooks, pick);
       if (webhook === undefined) return;
       world.webhooks.splice(world.webhooks.indexOf(webhook), 1);
-      world.droppedFor.add(webhook.attemptId);
       return;
     }
     case 'forge': {
@@ -152,12 +151,29 @@ export async function act(
         pick,
       );
       if (attempt === undefined) return;
-      const gateway = attempt.gateway === 'midtrans' ? 'midtrans' : 'xendit';
-      const payload = {
-        ...{ status: 'PAID', transaction_status: 'settlement' },
-        ...{ paid_amount: PRICE_RUPIAH, forged: true },
-      };
-      deliver(world, { gateway, attemptId: attempt.id, payload });
+      deliver(world, forgedFor(attempt));
+      return;
+    }
+    case 'alter': {
+      const webhook = picked(world.delivered, choice);
+      if (webhook !== undefined) deliverAltered(world, webhook, pick);
+      return;
+    }
+    case 'trouble': {
+      const condition = picked<Condition>(CONDITIONS, choice) ?? 'silent';
+      // A wrong key is noticed soon; a gateway may be away for longer than all tries of a job take.
+      const minutes = condition === 'wrong_key' ? 1 + (pick % 3) : 20 + pick;
+      for (const [index, { name }] of world.gateways.entries())
+        if (pick % 3 !== index)
+          world.troubles.set(name, { condition, untilMs: world.nowMs + minutes * MINUTE });
+      // Workers try it for its whole length, or other acts come between.
+      if (pick >= 6) await work(world, minutes + 2, { isOutage: false, look, everySeconds: 60 });
+      return;
+    }
+    case 'resolve': {
+      const open = picked(await world.openExceptions(), pick);
+      if (open !== undefined)
+        workers.ask('resolve-exception', { exceptionId: open.id, resolution: 'beres', ...BY_ADMIN });
       return;
     }
     case 'reverse': {
@@ -176,7 +192,7 @@ export async function act(
 export async function payFirst(world: World, paidBy: number): Promise<void> {
   await world.workers.workOff();
   await world.observe();
-  pay(world, paidBy * 2);
+  pay(world, 0, paidBy);
   for (const transfer of world.transfers) confirm(world, transfer);
   for (const webhook of world.webhooks.splice(0)) deliver(world, webhook);
   await world.workers.workOff();
@@ -198,11 +214,11 @@ export async function place(
   );
 }
 
-function pay(world: World, pick: number, from = [...world.known]): void {
+function pay(world: World, pick: number, choice: number, from = [...world.known]): void {
   const [key, seen] = picked(from, pick) ?? [];
   if (key === undefined || seen === undefined) return;
   if (seen.gateway !== 'bank_transfer') {
-    world.gatewayOf(seen.gateway).visit(key, Math.floor(pick / 2));
+    world.gatewayOf(seen.gateway).visit(key, choice);
     return;
   }
   const isWrong = pick === 9;
@@ -277,28 +293,54 @@ async function stall(world: World, pick: number): Promise<void> {
 }
 
 /** `again`: the webhook will be delivered once more. */
-export function deliver({ workers, webhooks }: World, webhook: Webhook, { again = false } = {}): void {
-  const { gateway, attemptId, refundId, payload } = webhook;
+export function deliver(world: World, webhook: Webhook, { again = false } = {}): void {
+  const { workers, webhooks, delivered, told } = world;
+  const { tells } = webhook;
   const index = webhooks.indexOf(webhook);
   if (!again && index >= 0) webhooks.splice(index, 1);
-  const event = { gateway, requestId: 'r', payload, dedupeKey: `${attemptId} ${JSON.stringify(payload)}` };
-  if (refundId === undefined) workers.ask('apply-payment-event', { ...event, attemptId });
-  else workers.ask('apply-refund-event', { ...event, refundId });
+  if (index >= 0) delivered.push(webhook);
+  if (tells !== undefined) told.add(tells);
+  const job = jobOf(webhook);
+  if (job?.name === 'apply-payment-event') workers.ask(job.name, job.payload);
+  else if (job !== undefined) workers.ask(job.name, job.payload);
+}
+
+/** Someone sends a webhook again and again, with other values in the fields that no signature covers. */
+function deliverAltered(world: World, { gateway, body }: Webhook, pick: number): void {
+  const other = picked(world.delivered, pick)?.body['transaction_id'] ?? 'none';
+  for (let n = 0; n <= pick; n += 1) {
+    const altered =
+      gateway === 'midtrans'
+        ? {
+            ...{ settlement_time: `2030-01-01 00:00:${10 + n}`, payment_type: 'qris' },
+            ...(n % 3 === 1 ? { transaction_id: other } : {}),
+            ...(n % 3 === 2 ? { transaction_id: `${String(body['order_id'])}-other${n}` } : {}),
+            ...(n % 2 === 1 ? { transaction_status: 'settlement' } : {}),
+          }
+        : { updated: `2030-01-01T00:00:${10 + n}Z`, payment_channel: 'QRIS' };
+    deliver(world, { gateway, body: { ...body, ...altered } });
+  }
 }
 
 /** Workers run waiting jobs and sweep every ten seconds; during an outage no gateway answers. */
 async function work(
   world: World,
   rounds: number,
-  { isOutage, look }: { isOutage: boolean; look: () => Promise<void> },
+  {
+    isOutage,
+    look,
+    everySeconds = 10,
+  }: { isOutage: boolean; look: () => Promise<void>; everySeconds?: number },
 ): Promise<void> {
   const { workers } = world;
   workers.isOutage = isOutage;
-  const { isHealthy } = workers;
   for (let round = 0; round < rounds; round += 1) {
-    await world.advance(10);
+    const { isHealthy } = workers;
+    const { isInTrouble } = world;
+    await world.advance(everySeconds);
+    // Workers do no more in a longer round.
     world.workedMs += 10 * SECOND;
-    if (isHealthy) world.healthyMs += 10 * SECOND;
+    if (isHealthy && !isInTrouble) world.healthyMs += 10 * SECOND;
     await workers.sweep();
     if ((await workers.workOff()) > 0) await look();
   }

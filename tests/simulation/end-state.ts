@@ -10,6 +10,7 @@ import {
 } from '@antrean/db';
 import { REFUNDED_AUTOMATICALLY } from '@antrean/domain';
 import { returnedOf } from './gateways.ts';
+import { checkCharges, checkLedgers, checkNoSecondLink, readLedger } from './ledgers.ts';
 import { must } from './violation.ts';
 import type { World } from './world.ts';
 
@@ -23,6 +24,10 @@ export async function checkEnd(world: World, sku: string): Promise<void> {
   for (const { id, state } of world.attempts)
     must(!['created', 'sent', 'unknown', 'active'].includes(state), () => `${id} ends as ${state}.`);
   await checkPayments(world, books);
+  const ledger = await readLedger(world.db, world.orderIds, books.exceptions);
+  checkLedgers(world, ledger);
+  checkCharges(world, ledger);
+  checkNoSecondLink(world, ledger);
   checkReturned(world, books);
   await checkRefunds(world, books);
   await checkTransfers(world, books);
@@ -35,7 +40,7 @@ export async function checkEnd(world: World, sku: string): Promise<void> {
 async function readBooks(db: Kysely<Database>, orderIds: readonly string[]) {
   const exceptions = await db
     .selectFrom('paymentExceptions')
-    .select(['kind', 'state', 'attemptId', 'amountRupiah', 'subject'])
+    .select(['kind', 'state', 'attemptId', 'amountRupiah', 'subject', 'openedAt', 'resolvedAt', 'resolvedBy'])
     .where('orderId', 'in', orderIds)
     .execute();
   const refunds = await db.transaction().execute((trx) => lockRefunds(trx, orderIds));
@@ -65,12 +70,10 @@ async function checkPayments(world: World, { refunds, exceptionOf }: Books): Pro
     const name = `The payment ${transactionId}`;
     if (payment.isUnconfirmed) {
       const isKnown = exceptionOf(attemptId, 'unconfirmed_payment') !== undefined;
-      must(
-        isKnown || world.droppedFor.has(attemptId),
-        () => `${name} was announced, but there is no exception.`,
-      );
+      must(isKnown || !world.isKnowable(payment), () => `${name} was announced, but there is no exception.`);
       continue;
     }
+    if (attempt?.outcome == null && !world.isKnowable(payment)) continue;
     if (payment.isReversed) {
       must(attempt?.state !== 'paid', () => `${name} was reversed, but its attempt is paid.`);
       continue;
@@ -103,7 +106,8 @@ async function checkPayments(world: World, { refunds, exceptionOf }: Books): Pro
     if (refund?.state === 'refused' && (isAnew || (attempt?.timesUndone ?? 0) > 0)) continue;
     const isBack = refund?.state === 'succeeded' && opened?.state === 'resolved';
     const waits = refund?.state === 'manual_refund' && opened?.state === 'manual_refund';
-    const failed = refund?.state === 'refused' && opened?.state === 'open';
+    const isLeft = opened?.state === 'open' || opened?.resolvedBy === 'admin';
+    const failed = refund?.state === 'refused' && isLeft;
     must(
       isBack || waits || failed,
       () => `${name}: its refund is ${refund?.state}, its exception ${opened?.state}.`,
@@ -195,20 +199,23 @@ async function checkOrders(world: World, { exceptions, refunds, exceptionOf }: B
     const paying = world.attempts.filter((one) => one.orderId === orderId && one.outcome === 'paid');
     must(paying.length <= 1, () => `${orderId} was paid by ${paying.map(({ id }) => id).join(' and ')}.`);
     const [by] = paying;
-    const isOpen = exceptions.some((one) => one.attemptId === by?.id && one.state !== 'resolved');
+    // Also when an operator has closed it, and has not voided or released the order so far.
+    const isOpen = exceptions.some(
+      (one) => one.attemptId === by?.id && (one.state !== 'resolved' || one.resolvedBy === 'admin'),
+    );
     const back = refunds
       .filter((one) => one.attemptId === by?.id && one.state === 'succeeded')
       .reduce((sum, { amountRupiah }) => sum + amountRupiah, 0);
     const isTakenBack = by?.state === 'reversed' || by?.state === 'charged_back';
     const isRight =
       state === 'paid'
-        ? by?.state === 'paid' && back < (by.receivedRupiah ?? 0)
+        ? by?.state === 'paid' && back < world.wholeRupiah(by)
         : state === 'shipped'
           ? by !== undefined
           : state === 'payment_hold'
             ? by !== undefined && isOpen
             : state === 'refunded'
-              ? by !== undefined && back >= (by.receivedRupiah ?? 0)
+              ? by !== undefined && back >= world.wholeRupiah(by)
               : state === 'cancelled'
                 ? by === undefined || isTakenBack || exceptionOf(by.id, 'paid_after_cancel') !== undefined
                 : (state === 'expired' || state === 'rejected') && by === undefined;
@@ -225,7 +232,8 @@ async function checkOrders(world: World, { exceptions, refunds, exceptionOf }: B
 }
 
 /** No order was shipped while its whole payment was refunded or being refunded. */
-async function checkShipped({ db }: World, orderId: string, by: PaymentAttempt | undefined): Promise<void> {
+async function checkShipped(world: World, orderId: string, by: PaymentAttempt | undefined): Promise<void> {
+  const { db } = world;
   const shipped = await db
     .selectFrom('orderTransitions')
     .select('at')
@@ -241,7 +249,7 @@ async function checkShipped({ db }: World, orderId: string, by: PaymentAttempt |
     .where('createdAt', '<', shipped.at)
     .executeTakeFirst();
   must(
-    (before?.rupiah ?? 0) < (by.receivedRupiah ?? 0),
+    (before?.rupiah ?? 0) < world.wholeRupiah(by),
     () => `${orderId} was shipped while ${before?.rupiah} IDR of its payment were refunded.`,
   );
 }

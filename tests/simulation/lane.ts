@@ -3,7 +3,7 @@ import { addProducts, type Database, type Kysely, openDatabase } from '@antrean/
 import { aProduct, sql } from '@antrean/testing';
 import { act, operatorReviews, deliver, payFirst, place } from './acts.ts';
 import { checkEnd } from './end-state.ts';
-import { Invariants } from './invariants.ts';
+import { Invariants, isWaitingForLink } from './invariants.ts';
 import { MINUTE, type ModelCounts, type Schedule, SECOND } from './schedule.ts';
 import { ViolationError } from './violation.ts';
 import { PRICE_RUPIAH, World } from './world.ts';
@@ -41,9 +41,14 @@ export async function openLane(url: string): Promise<Lane> {
       await sql`update orders set due_at = null where due_at is not null`.execute(db);
       await sql`update payment_attempts set next_poll_at = null where next_poll_at is not null`.execute(db);
       await sql`update refunds set due_at = null where due_at is not null`.execute(db);
-      const { refundFaults, refundTakesHours } = schedule;
+      const { refundFaults, refundTakesHours, customerFeeRupiah } = schedule;
       const refundTakesMs = refundTakesHours * 60 * MINUTE;
-      const world = new World(db, counts, { startMs: lastMs + MINUTE, refundFaults, refundTakesMs });
+      const world = new World(db, counts, {
+        startMs: lastMs + MINUTE,
+        refundFaults,
+        refundTakesMs,
+        customerFeeRupiah,
+      });
       try {
         await play(world, schedule);
       } finally {
@@ -79,7 +84,7 @@ async function play(world: World, { method, paidBy, onHand, steps, isPaidOut }: 
   const invariants = new Invariants(world);
   const look = async () => {
     await world.observe();
-    invariants.checkEachStep();
+    await invariants.checkEachStep();
   };
   try {
     await world.advance(0);
@@ -117,12 +122,14 @@ async function settle(
   const { workers, late, webhooks } = world;
   workers.begin({ faults: [], crashAt: 0, parkAt: 0 });
   world.nextRefund = 'going';
+  world.troubles.clear();
   let endMs = world.nowMs + QUIET_MS;
-  for (let round = 0; round < 100; round += 1) {
+  for (let round = 0; round < 250; round += 1) {
     while (workers.parked[0] !== undefined) await workers.goOn(workers.parked[0], true);
     for (const effect of late.splice(0)) effect();
     while (webhooks[0] !== undefined) deliver(world, webhooks[0]);
-    if ((await workers.workOff()) > 0) await look();
+    await workers.workOff();
+    await look();
     const nextMs = await world.nextMs();
     if (nextMs === undefined || nextMs > endMs) {
       const isDone = !(await operatorReviews(world, { isPaidOut }));
@@ -132,7 +139,9 @@ async function settle(
     }
     // Time passes in growing steps; jobs that become due within a step run late.
     const atLeastMs = Math.min(10 * SECOND * 2 ** round, 360 * MINUTE);
-    await world.advance(Math.max(atLeastMs, nextMs - world.nowMs) / SECOND);
+    const isLinkless = world.orders.some((order) => isWaitingForLink(order, world.nowMs));
+    if (isLinkless) world.healthyMs += 10 * SECOND;
+    await world.advance(isLinkless ? 10 : Math.max(atLeastMs, nextMs - world.nowMs) / SECOND);
     // Lets gateways announce what has expired.
     for (const { id } of world.attempts) for (const gateway of world.gateways) gateway.payable(id);
     await workers.sweep();

@@ -9,6 +9,7 @@ const WEIGHTS: Weights = {
   ...{ job: 26, resume: 6, kill: 2, land: 2, work: 6, tick: 4, sweep: 3, stall: 4 },
   ...{ pay: 12, old: 3, switch: 7, cancel: 2, place: 1, proof: 2, confirm: 2, reject: 1 },
   ...{ webhook: 5, repeat: 2, drop: 1, forge: 1, reverse: 3, refund: 2, manualRefund: 1, ship: 1 },
+  ...{ alter: 1, trouble: 2, resolve: 1 },
 };
 /** For schedules that begin with a paid order. */
 const WEIGHTS_ONCE_PAID: Weights = {
@@ -26,6 +27,7 @@ const WEIGHTS_ONCE_PAID: Weights = {
     reverse: 4,
   },
   ...{ refund: 10, manualRefund: 4, outside: 5, chargeback: 5, win: 4, void: 3, release: 4, ship: 2 },
+  ...{ alter: 1, trouble: 1, resolve: 2 },
 };
 
 const weighted = <T>(...choices: { weight: number; arbitrary: fc.Arbitrary<T> }[]) => fc.oneof(...choices);
@@ -44,10 +46,12 @@ const seldom = (max: number) =>
     { weight: 1, arbitrary: fc.integer({ min: 1, max: 8 }) },
     { weight: 1, arbitrary: fc.integer({ min: 1, max }) },
   );
+const MAX_CHOICE = 19;
 const shop = {
   onHand: fc.integer({ min: 1, max: 2 }),
   refundTakesHours: fc.constantFrom(0, 0, 1, 30),
   isPaidOut: fc.boolean(),
+  customerFeeRupiah: fc.constantFrom(0, 0, 0, 2_500),
   refundFaults: fc.array<Fault>(fault, { maxLength: 3, size: 'max' }),
 };
 const stepsOf = (weights: Weights) =>
@@ -55,6 +59,7 @@ const stepsOf = (weights: Weights) =>
     fc.record({
       act: actOf(weights),
       pick: fc.nat(11),
+      choice: fc.nat(MAX_CHOICE),
       faults: weighted(
         { weight: 1, arbitrary: fc.constant<Fault[]>([]) },
         { weight: 1, arbitrary: fc.array<Fault>(fault, { minLength: 1, maxLength: 6, size: 'max' }) },
@@ -79,7 +84,7 @@ const schedules: fc.Arbitrary<Schedule> = weighted<Schedule>(
     arbitrary: fc.record({
       ...shop,
       method: fc.constantFrom('online', 'online', 'online', 'online', 'bank_transfer'),
-      paidBy: fc.nat(7),
+      paidBy: fc.nat(MAX_CHOICE),
       steps: stepsOf(WEIGHTS_ONCE_PAID),
     }),
   },

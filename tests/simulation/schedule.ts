@@ -31,6 +31,9 @@ const ACTS = [
   'void',
   'release',
   'ship',
+  'trouble', // a gateway does not answer, or refuses our key, for a while
+  'resolve', // an operator closes a payment exception
+  'alter', // a delivered webhook comes again, several times, with other unsigned fields
 ] as const;
 export type Act = (typeof ACTS)[number];
 
@@ -38,6 +41,8 @@ export interface Step {
   act: Act;
   /** Selects one of several, or a variant. */
   pick: number;
+  /** What a customer does on a gateway's page, and other variants. */
+  choice: number;
   /** The faults of the requests to gateways in this step, in order; further requests have none. */
   faults: readonly Fault[];
   /** The worker crashes at this statement, message or publication of the step; 0 for never. */
@@ -53,6 +58,8 @@ export interface Schedule {
   /** With 1, another order may take an expired order's unit before it is paid. */
   onHand: number;
   steps: readonly Step[];
+  /** The fee that Midtrans charges customers on top of the order's total. */
+  customerFeeRupiah: number;
   /** The faults of refund requests, over the whole schedule. */
   refundFaults: readonly Fault[];
   /** How long banks take for refunds; 0 is a minute. */

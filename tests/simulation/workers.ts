@@ -302,7 +302,7 @@ export class Workers {
       payload: unknown,
       context: { jobId: string; attempt: number },
     ) => Promise<void>;
-    return handle(job.payload, { jobId: job.id, attempt: 1 });
+    return handle(job.payload, { jobId: job.id, attempt: job.tries + 1 });
   }
 
   #failed(job: Job, error: unknown): void {

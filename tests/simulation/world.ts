@@ -8,16 +8,19 @@ import {
 } from '@antrean/db';
 import { sql } from '@antrean/testing';
 import {
-  createSnap,
-  createXendit,
+  type Condition,
   type Fault,
+  type GatewayName,
   type LedgerPayment,
   type LedgerRefund,
   type SimulatedGateway,
+  type Surroundings,
   type Webhook,
 } from './gateways.ts';
 import { MINUTE, type ModelCounts, SECOND } from './schedule.ts';
+import { BY_TRANSACTION_ID, createSnap } from './snap.ts';
 import { type SeenPayment, Workers } from './workers.ts';
+import { createXendit } from './xendit.ts';
 
 export const PRICE_RUPIAH = 50_000;
 
@@ -49,8 +52,11 @@ export class World {
     { attemptId: string; orderId: string; gateway: string; amountRupiah: number }
   >();
   readonly transfers: Transfer[] = [];
-  /** Attempts with a lost webhook: the shop cannot know what only that webhook said. */
-  readonly droppedFor = new Set<string>();
+  readonly delivered: Webhook[] = [];
+  /** The transactions that a delivered webhook has named. */
+  readonly told = new Set<string>();
+  /** The gateways in trouble, and until when. */
+  readonly troubles = new Map<GatewayName, { condition: Condition; untilMs: number }>();
 
   /** The orders in PostgreSQL, in the order in which they were placed. */
   orders: StoredOrder[] = [];
@@ -71,22 +77,50 @@ export class World {
       startMs,
       refundFaults,
       refundTakesMs,
-    }: { startMs: number; refundFaults: readonly Fault[]; refundTakesMs: number },
+      customerFeeRupiah,
+    }: {
+      startMs: number;
+      refundFaults: readonly Fault[];
+      refundTakesMs: number;
+      customerFeeRupiah: number;
+    },
   ) {
     this.db = db;
     this.counts = counts;
     this.nowMs = startMs;
-    const surroundings = {
+    const surroundings: Surroundings = {
       nowMs: () => this.nowMs,
-      nextFault: (operation: string) => this.workers.nextFault(operation),
+      conditionOf: (gateway) => this.conditionOf(gateway),
+      customerFeeRupiah,
+      nextFault: (operation) => this.workers.nextFault(operation),
       park: () => this.workers.park(),
       crash: (): never => this.workers.crash(),
-      later: (effect: () => void) => void this.late.push(effect),
-      webhook: (webhook: Webhook) => void this.webhooks.push(webhook),
+      later: (effect) => void this.late.push(effect),
+      webhook: (webhook) => void this.webhooks.push(webhook),
       nextRefund: () => ({ state: this.nextRefund, takesMs: Math.max(refundTakesMs, MINUTE) }),
     };
     this.gateways = [createSnap(surroundings), createXendit(surroundings)];
     this.workers = new Workers(this, refundFaults);
+  }
+
+  conditionOf(gateway: GatewayName): Condition | 'well' {
+    const trouble = this.troubles.get(gateway);
+    return trouble === undefined || trouble.untilMs <= this.nowMs ? 'well' : trouble.condition;
+  }
+
+  get isInTrouble(): boolean {
+    return this.gateways.some(({ name }) => this.conditionOf(name) !== 'well');
+  }
+
+  /** What is refunded in full: all that came, but for a fee that the gateway charged the customer. */
+  wholeRupiah({ transactionId, receivedRupiah }: PaymentAttempt): number {
+    const payment = this.ledger().find((one) => one.transactionId === transactionId);
+    return (receivedRupiah ?? 0) - (payment?.feeRupiah ?? 0);
+  }
+
+  /** Whether the shop can learn of a payment: it can ask about it, or a webhook has named it. */
+  isKnowable({ isUnconfirmed, method, transactionId }: LedgerPayment): boolean {
+    return (!isUnconfirmed && !BY_TRANSACTION_ID.has(method)) || this.told.has(transactionId);
   }
 
   /** Returns a new number each time. */
@@ -146,6 +180,34 @@ export class World {
   /** All payments through gateways, in order of arrival. */
   ledger(): LedgerPayment[] {
     return this.gateways.flatMap(({ ledger }) => ledger).toSorted((a, b) => a.atMs - b.atMs);
+  }
+
+  openExceptions(): Promise<{ id: number }[]> {
+    return this.db
+      .selectFrom('paymentExceptions')
+      .select('id')
+      .where('orderId', 'in', this.orderIds)
+      .where('state', '=', 'open')
+      .orderBy('id')
+      .execute();
+  }
+
+  /** Whether a payment exception of the order is open, or an event of it has no outcome yet. */
+  async isMoneyInDoubt(orderId: string): Promise<boolean> {
+    const ofOrder = this.attempts.filter((one) => one.orderId === orderId).map(({ id }) => id);
+    const exception = await this.db
+      .selectFrom('paymentExceptions')
+      .select('id')
+      .where('orderId', '=', orderId)
+      .where('state', '<>', 'resolved')
+      .executeTakeFirst();
+    const event = await this.db
+      .selectFrom('paymentEvents')
+      .select('id')
+      .where('attemptId', 'in', [...ofOrder, ''])
+      .where('outcome', 'is', null)
+      .executeTakeFirst();
+    return exception !== undefined || event !== undefined;
   }
 
   manualRefundsDue(): Promise<{ id: string }[]> {

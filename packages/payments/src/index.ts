@@ -25,5 +25,6 @@ export type {
 export { type BreakerState, withBreaker } from './breaker.ts';
 
 // Readers of gateway answers, for the payment simulation: it makes answers up and reads them as production does.
+export { httpFailure } from './gateway.ts';
 export { closedBy as midtransClosedBy, statusOf as midtransStatusOf } from './midtrans/status.ts';
 export { closedBy as xenditClosedBy, statusOf as xenditStatusOf } from './xendit/invoices.ts';
