@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { GATEWAY_NAMES } from './gateways.ts';
+import { accountOf, GATEWAY_NAMES, gatewayOfAccount } from './gateways.ts';
 import { moneyMovement, type MoneyMovement, type MoneyMovementKind } from './money.ts';
 
 const what = { orderId: 'o', gateway: 'midtrans', reference: 'o-1', actor: 'test' } as const;
@@ -18,6 +18,10 @@ describe('the money of an order', () => {
     const debits = GATEWAY_NAMES.map((gateway) => moneyMovement('payment', 1, { ...what, gateway })?.debit);
     const others = ['customer', 'sales', 'transfer_codes', 'fees'];
     expect(new Set([...debits, ...others]).size).toBe(GATEWAY_NAMES.length + others.length);
+  });
+
+  it('is found at the gateway of its account', () => {
+    for (const gateway of GATEWAY_NAMES) expect(gatewayOfAccount(accountOf(gateway))).toBe(gateway);
   });
 
   it('leaves the customer a balance of zero once the sale is paid', () => {

@@ -12,3 +12,17 @@ it('apply-payment-event accepts an older job, which has no claim', () => {
   expect(schema.parse(read)).toEqual(read);
   expect(schema.safeParse({ ...event, gateway: 'bank_transfer' }).success).toBe(false);
 });
+
+it('reserve-order accepts an older job, which has no settings of the storefront, and ignores what a newer one adds', () => {
+  const { payload } = JOBS['reserve-order'];
+  const older = {
+    ...{ orderId: '7c0f6f0e-1f5b-8c3a-9d2e-5b8f4a1c2d3e', storefrontId: 'toko', idempotencyKey: 'k' },
+    ...{ fingerprint: 'f', requestId: 'r', acceptedAtMs: 1, shippingFeeRupiah: 0 },
+    customer: { name: 'Siti', email: 'siti@example.test', phone: '0812' },
+    items: [{ sku: 'KOPI', quantity: 1 }],
+    paymentMethod: 'online',
+  };
+  expect(payload.parse(older)).toEqual(older);
+  const settings = { timeToPayMinutes: 45, offeredMethods: ['online'], returnUrl: 'https://toko.test/' };
+  expect(payload.parse({ ...older, ...settings, later: 1 })).toEqual({ ...older, ...settings });
+});
