@@ -43,7 +43,14 @@ const schema = z
       .transform((value) => value === 'true'),
     ...gatewayIdConfig,
   })
-  .and(gatewaySettings.transform((gateways) => ({ gateways })));
+  .and(gatewaySettings.transform((gateways) => ({ gateways })))
+  .and(z.record(z.string(), z.unknown()).transform((env) => ({ ignoredProxy: ignoredProxyOf(env) })));
+
+/** Names of variables with a proxy that Node does not use, as it uses proxies only when it is told to. */
+function ignoredProxyOf(env: Readonly<Record<string, unknown>>): string[] {
+  if (env['NODE_USE_ENV_PROXY'] === '1') return [];
+  return Object.keys(env).filter((name) => /^https?_proxy$/i.test(name) && env[name] !== '');
+}
 
 export type WorkerConfig = z.infer<typeof schema>;
 

@@ -1,6 +1,12 @@
 import { type Database, type Kysely, logGatewayApiCall } from '@antrean/db';
 import type { OnlineGateway } from '@antrean/domain';
-import { type BreakerState, type GatewayApiCall, type PaymentGateway, withBreaker } from '@antrean/payments';
+import {
+  type BreakerState,
+  type GatewayApiCall,
+  type PaymentGateway,
+  type SetUpChange,
+  withBreaker,
+} from '@antrean/payments';
 import {
   createGatewayRateLimiter,
   type Keyspace,
@@ -52,6 +58,19 @@ export function openGateways(
     log.warn({ gateway, creating }, 'state of the circuit breaker changed');
     report();
   };
+  const onSetUpChange = ({ gateway, call, code }: SetUpChange) => {
+    if (code === null) log.warn({ gateway, call }, 'the gateway accepts our key and account again');
+    else
+      log.error(
+        { gateway, call, code },
+        "the gateway refuses our key, its permissions or our account; orders wait and go on by themselves: check the gateway's key in the settings of the workers, and its permissions in the gateway's dashboard",
+      );
+  };
+  if (config.ignoredProxy.length > 0)
+    log.warn(
+      { variables: config.ignoredProxy },
+      'the proxy of the environment is not used for calls to gateways: set NODE_USE_ENV_PROXY=1 to use it for all of them, or remove the variables',
+    );
   // A connection of its own that fails fast: without Redis, each process limits its own calls and does not wait.
   const rateLimitRedis = openRateLimitRedis(config.REDIS_URL);
   const rateLimiter = createGatewayRateLimiter({
@@ -67,7 +86,9 @@ export function openGateways(
   report();
   const timer = setInterval(report, REPORT_EVERY_MS);
   return {
-    gateways: [...config.gateways.values()].map(({ open }) => withBreaker(open(options), { onStateChange })),
+    gateways: [...config.gateways.values()].map(({ open }) =>
+      withBreaker(open(options), { onStateChange, onSetUpChange }),
+    ),
     stop() {
       clearInterval(timer);
       rateLimiter.close();

@@ -142,6 +142,15 @@ export type {
   UnresolvedException,
 } from './order-commands/state.ts';
 
+// A request for a payment link: whom to ask, and what the answers mean.
+export {
+  type AnswerMeaning,
+  decideLinkAnswer,
+  decideWithoutLink,
+  gatewaysToAsk,
+  type LinkAnswer,
+} from './payment-link.ts';
+
 // The ledger: every movement of stock, with the counters before and after.
 export {
   ledgerEntries,

@@ -78,15 +78,25 @@ function isTooMany({ httpStatus, body }: Answer): boolean {
 }
 
 /**
- * Seconds from now or since 1970: Xendit's documentation does not say which.
- * https://docs.xendit.co/apidocs/rate-limits
+ * Seconds from now, seconds since 1970 (Xendit's documentation does not say which), or an HTTP date.
+ * https://docs.xendit.co/apidocs/rate-limits https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
  */
 function pauseMs(headers: Answer['headers']): number | undefined {
-  const text = headers.get('rate-limit-reset') ?? headers.get('retry-after');
-  if (text === null || !/^\d{1,10}(\.\d+)?$/.test(text)) return undefined;
-  const seconds = Number(text) > 1_000_000_000 ? Number(text) - Date.now() / 1000 : Number(text);
-  return Math.min(Math.max(0, Math.ceil(seconds * 1000)), MAX_PAUSE_MS);
+  const waits = ['rate-limit-reset', 'retry-after'].map((name) => waitMs(headers.get(name)?.trim() ?? ''));
+  const wait = waits.find((ms) => ms !== undefined);
+  return wait === undefined ? undefined : Math.min(Math.max(0, Math.ceil(wait)), MAX_PAUSE_MS);
 }
+
+function waitMs(text: string): number | undefined {
+  if (/^\d{1,10}(\.\d+)?$/.test(text))
+    return Number(text) * 1000 - (Number(text) > 1_000_000_000 ? Date.now() : 0);
+  // An HTTP date begins with a day of the week. Other texts, which Date would guess at, are none.
+  const at = /^(mon|tue|wed|thu|fri|sat|sun)[a-z]*,? /i.test(text) ? Date.parse(dated(text)) : Number.NaN;
+  return Number.isNaN(at) ? undefined : at - Date.now();
+}
+
+/** The third form of HTTP dates, `Sun Nov  6 08:49:37 1994`, names no zone; all three mean UTC. */
+const dated = (text: string): string => (/ gmt$/i.test(text) ? text : `${text} GMT`);
 
 /** A code that is safe to log: text of a gateway or an error is kept only if it looks like a constant. */
 export const safeCode = (code: unknown): string | undefined =>

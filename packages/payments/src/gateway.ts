@@ -1,4 +1,5 @@
 import type { OnlineGateway, OnlineMethod, RefundAnswer } from '@antrean/domain';
+import { meaningOfCode } from './meaning.ts';
 
 export interface PaymentRequest {
   /** Sent as order_id / external_id. [A-Za-z0-9-]{1,50}, new for every attempt. */
@@ -237,9 +238,18 @@ export const transportFailure = (code: string): { kind: 'not_sent' | 'unknown'; 
   code,
 });
 
+/**
+ * The code of a refusal of our key, its permissions or our account: nothing was done, and a later try may succeed.
+ * Undefined for other answers.
+ */
+export const setUpRefusal = (status: number, code: string): string | undefined =>
+  [code, `http_${status}`].find((one) => meaningOfCode(one) === 'set_up');
+
 /** The outcome of a create call that was answered with an HTTP error. */
 export function httpFailure(status: number, code: string, message: string): CreateOutcome {
   if (status === 429) return { kind: 'not_sent', code: 'http_429' };
+  const refusal = setUpRefusal(status, code);
+  if (refusal !== undefined) return { kind: 'not_sent', code: refusal };
   if (status >= 400 && status < 500 && status !== 408 && status !== 409)
     return { kind: 'declined', code, message: message.slice(0, 200) };
   return { kind: 'unknown', code: `http_${status}` };

@@ -22,7 +22,8 @@ export type {
   RefundStatus,
   Urgency,
 } from './gateway.ts';
-export { type BreakerState, withBreaker } from './breaker.ts';
+export { type BreakerState, type SetUpChange, withBreaker } from './breaker.ts';
+export { meaningOf } from './meaning.ts';
 
 // Readers of gateway answers, for the payment simulation: it makes answers up and reads them as production does.
 export { httpFailure } from './gateway.ts';

@@ -1,5 +1,11 @@
 import { afterEach, expect, it, vi } from 'vitest';
-import { type BreakerState, type CreateOutcome, type PaymentGateway, withBreaker } from '../src/index.ts';
+import {
+  type BreakerState,
+  type CreateOutcome,
+  type PaymentGateway,
+  type SetUpChange,
+  withBreaker,
+} from '../src/index.ts';
 
 const request = {
   attemptId: 'a-1',
@@ -57,6 +63,103 @@ it.each(['rate_limited', 'breaker_open', 'http_429', 'wrong_order'])(
     say({ kind: 'not_sent', code });
     for (let i = 0; i < 10; i += 1) expect(await g.create(request)).toEqual({ kind: 'not_sent', code });
     expect(calls()).toBe(10);
+  },
+);
+
+it('takes a call that was never made neither for a failure nor for a success', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  const states: BreakerState[] = [];
+  const { gateway, calls, say } = scripted();
+  const g = withBreaker(gateway, { onStateChange: ({ creating }) => states.push(creating) });
+  for (const code of ['timeout', 'timeout', 'timeout', 'timeout', 'rate_limited', 'http_429', 'timeout']) {
+    say({ kind: 'not_sent', code });
+    await g.create(request);
+  }
+  expect(states).toEqual(['open']);
+  vi.setSystemTime(Date.now() + 10_001);
+  say({ kind: 'not_sent', code: 'rate_limited' });
+  expect(await g.create(request)).toEqual({ kind: 'not_sent', code: 'rate_limited' });
+  expect(states).toEqual(['open', 'half_open']);
+  // It still lets a call through, and that one decides.
+  const before = calls();
+  say({ kind: 'active', url: 'https://pay.test/1', gatewayRef: 'ref-1' });
+  await g.create(request);
+  expect(calls()).toBe(before + 1);
+  expect(states).toEqual(['open', 'half_open', 'closed']);
+});
+
+it('lets one call through while half-open, and opens again if it fails', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  const states: BreakerState[] = [];
+  const { gateway, say } = scripted();
+  const held = Promise.withResolvers<CreateOutcome>();
+  let isHeld = false;
+  const create: PaymentGateway['create'] = (r) => (isHeld ? held.promise : gateway.create(r));
+  const g = withBreaker({ ...gateway, create }, { onStateChange: ({ creating }) => states.push(creating) });
+  say({ kind: 'unknown', code: 'http_500' });
+  for (let i = 0; i < 5; i += 1) await g.create(request);
+  vi.setSystemTime(Date.now() + 10_001);
+  isHeld = true;
+  const trial = g.create(request);
+  expect(await g.create(request)).toEqual({ kind: 'not_sent', code: 'breaker_open' });
+  held.resolve({ kind: 'unknown', code: 'timeout' });
+  await trial;
+  expect(states).toEqual(['open', 'half_open', 'open']);
+});
+
+it('is not closed by an answer to a call from before it opened', async () => {
+  const states: BreakerState[] = [];
+  const { gateway, say } = scripted();
+  const held = Promise.withResolvers<CreateOutcome>();
+  let isHeld = true;
+  const create: PaymentGateway['create'] = (r) => (isHeld ? held.promise : gateway.create(r));
+  const g = withBreaker({ ...gateway, create }, { onStateChange: ({ creating }) => states.push(creating) });
+  const late = g.create(request);
+  isHeld = false;
+  say({ kind: 'unknown', code: 'timeout' });
+  for (let i = 0; i < 5; i += 1) await g.create(request);
+  held.resolve({ kind: 'active', url: 'https://pay.test/1', gatewayRef: 'ref-1' });
+  await late;
+  expect(await g.create(request)).toEqual({ kind: 'not_sent', code: 'breaker_open' });
+  expect(states).toEqual(['open']);
+});
+
+it('opens for a refused key, and tells once when it is refused and once when it is accepted again', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  const states: BreakerState[] = [];
+  const changes: SetUpChange[] = [];
+  const { gateway, say } = scripted();
+  const g = withBreaker(gateway, {
+    onStateChange: ({ creating }) => states.push(creating),
+    onSetUpChange: (change) => changes.push(change),
+  });
+  say({ kind: 'not_sent', code: 'http_401' });
+  for (let i = 0; i < 8; i += 1) await g.create(request);
+  expect(states).toEqual(['open']);
+  expect(changes).toEqual([{ gateway: 'xendit', call: 'create', code: 'http_401' }]);
+  vi.setSystemTime(Date.now() + 10_001);
+  // A failure of the gateway says nothing about the key.
+  say({ kind: 'unknown', code: 'timeout' });
+  await g.create(request);
+  expect(changes).toHaveLength(1);
+  vi.setSystemTime(Date.now() + 10_001);
+  say({ kind: 'declined', code: 'http_400', message: '' });
+  await g.create(request);
+  expect(states.at(-1)).toBe('closed');
+  expect(changes.at(-1)).toEqual({ gateway: 'xendit', call: 'create', code: null });
+});
+
+it.each(['unknown_status', 'not_found', 'http_412'])(
+  'takes %s for an answer of a gateway that works',
+  async (code) => {
+    const { gateway, calls, say } = scripted();
+    const g = withBreaker(gateway);
+    for (let i = 0; i < 4; i += 1) await g.status(q);
+    say({ kind: 'unknown', code });
+    await g.status(q);
+    say({ kind: 'unknown', code: 'timeout' });
+    for (let i = 0; i < 4; i += 1) await g.status(q);
+    expect(calls()).toBe(9);
   },
 );
 

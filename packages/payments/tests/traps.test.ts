@@ -1,4 +1,4 @@
-import type { GatewayApiCall, CallRateLimiter, PaymentGateway } from '../src/index.ts';
+import { type GatewayApiCall, type CallRateLimiter, meaningOf, type PaymentGateway } from '../src/index.ts';
 import { describe, expect, it, vi } from 'vitest';
 import {
   answerAll,
@@ -114,6 +114,42 @@ describe.each(names)('%s', (name) => {
       expect(printed).not.toHaveBeenCalled();
     },
   );
+
+  it.each([
+    [{ 'retry-after': '7' }, 7_000],
+    [{ 'retry-after': 'Thu, 15 Jan 2026 00:00:30 GMT' }, 30_000],
+    [{ 'retry-after': 'Thursday, 15-Jan-26 00:00:30 GMT' }, 30_000],
+    [{ 'retry-after': 'Thu Jan 15 00:00:30 2026' }, 30_000],
+    [{ 'retry-after': 'Wed, 14 Jan 2026 23:00:00 GMT' }, 0],
+    [{ 'retry-after': 'Fri, 16 Jan 2026 00:00:00 GMT' }, 300_000],
+    [{ 'retry-after': 'soon' }, undefined],
+    [{ 'retry-after': '2026-01-15' }, undefined],
+    [{ 'rate-limit-reset': 'soon', 'retry-after': '7' }, 7_000],
+    [{ 'rate-limit-reset': String(Date.parse('2026-01-15T00:00:09Z') / 1000) }, 9_000],
+  ])('understands %o', async (headers, afterMs) => {
+    vi.useFakeTimers({ toFake: ['Date'], now: new Date('2026-01-15T00:00:00Z') });
+    const slowed: (number | undefined)[] = [];
+    const rateLimiter: CallRateLimiter = {
+      acquire: () => Promise.resolve(true),
+      slowDown: async (_call, ms) => void slowed.push(ms),
+    };
+    answerAll(json({ error_messages: [], error_code: 'RATE_LIMIT_EXCEEDED' }, 429, headers));
+    await make(name, { rateLimiter }).status(reference);
+    vi.useRealTimers();
+    expect(slowed).toEqual([afterMs]);
+  });
+
+  it.each([401, 402, 403, 410])('takes %i for a refusal of our set-up in every call', async (status) => {
+    const body = { error_messages: ['no'], status_code: String(status), error_code: 'NO', message: 'no' };
+    answerAll(json(body, status));
+    const calls = everything(make(name));
+    const code = `http_${status}`;
+    expect(await calls.create()).toEqual({ kind: 'not_sent', code });
+    expect(await calls.refund()).toEqual({ kind: 'not_sent', code });
+    for (const call of ['status', 'close', 'refundStatus'] as const)
+      expect(await calls[call](), call).toEqual({ kind: 'unknown', code });
+    expect(meaningOf(await calls.status())).toBe('set_up');
+  });
 
   it('reports a 429 to the rate limiter, as a call without effect', async () => {
     const slowed: [string, number | undefined][] = [];

@@ -98,7 +98,7 @@ export const make = (name: Name, given: Given = {}): PaymentGateway => {
   const o = { baseUrl: `${base}/test-${testNumber}`, timeoutMs, ...given };
   return name === 'midtrans'
     ? createMidtransGateway({ serverKey: keys.midtrans, isProduction: false, ...o })
-    : createXenditGateway({ secretKey: keys.xendit, ...o });
+    : createXenditGateway({ secretKey: keys.xendit, listAgainAfterMs: 1, ...o });
 };
 
 const customer = { name: 'Budi Santoso', email: 'budi@example.test', phone: '081234567890' };

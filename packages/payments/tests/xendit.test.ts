@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  answerAll,
   reference,
   json,
   keys,
@@ -216,19 +217,79 @@ describe('a Xendit payment', () => {
     expect(asked.map((p) => p.get('last_invoice'))).toEqual([null, 'p-2', 'p-4', 'p-5']);
   });
 
-  it('in a list that repeats or is malformed makes the whole list unknown', async () => {
+  it('whose state or amount cannot be read counts as Rp 0 in the list, and the others are listed', async () => {
+    route({
+      'GET /v2/invoices?': [
+        json([
+          { ...invoice, id: 'odd-1', external_id: 'odd-1', status: 'NEW_STATUS' },
+          { ...invoice, id: 'odd-2', external_id: 'odd-2', paid_amount: 0.5 },
+          { id: 'odd-3', external_id: 'odd-3' },
+          invoice,
+        ]),
+        json([]),
+      ],
+    });
+    expect(await make('xendit').listPaid(range)).toMatchObject([
+      { attemptId: 'odd-1', amountRupiah: 0, currency: 'IDR' },
+      { attemptId: 'odd-2', amountRupiah: 0, currency: 'IDR' },
+      { attemptId: 'odd-3', amountRupiah: 0, currency: 'IDR' },
+      { attemptId: invoice.external_id, amountRupiah: 150_000 },
+    ]);
+  });
+
+  it('is listed although it is the 10,001st of the day', async () => {
+    const total = 10_001;
+    answerAll((res, req) => {
+      const last = new URL(req.url, 'http://xendit.test').searchParams.get('last_invoice');
+      const from = last === null ? 0 : Number(last.slice(2)) + 1;
+      const length = Math.max(0, Math.min(100, total - from));
+      const page = Array.from({ length }, (_, n) => ({
+        ...invoice,
+        id: `p-${from + n}`,
+        external_id: `a-${from + n}`,
+      }));
+      json(page)(res, req);
+    });
+    expect(await make('xendit').listPaid(range)).toHaveLength(total);
+  });
+
+  it('is listed although a page failed, was refused by the rate limiter, or asked for fewer calls', async () => {
+    const next = { ...invoice, id: 'ref-2', external_id: 'a-2' };
     route({
       'GET /v2/invoices?': [
         json([invoice]),
-        json([invoice]),
-        json([{ ...invoice, status: 'EXPIRED' }]),
-        json([{ ...invoice, paid_amount: 0.5 }]),
+        text('', 503),
+        (res) => void res.socket?.resetAndDestroy(),
+        json({ error_code: 'RATE_LIMIT_EXCEEDED', message: '' }, 429),
+        json([next]),
+        json([]),
       ],
     });
-    const list = () => make('xendit').listPaid(range);
-    expect(await list()).toEqual({ unknown: 'bad_answer' });
-    expect(await list()).toEqual({ unknown: 'unknown_status' });
-    expect(await list()).toEqual({ unknown: 'bad_amount' });
+    let permits = 0;
+    const rateLimiter = {
+      acquire: () => Promise.resolve((permits += 1) % 2 === 0),
+      slowDown: () => Promise.resolve(),
+    };
+    expect(await make('xendit', { rateLimiter }).listPaid(range)).toMatchObject([
+      { attemptId: 'a-1' },
+      { attemptId: 'a-2' },
+    ]);
+    expect(seen.map((r) => new URL(r.url, 'http://xendit.test').searchParams.get('last_invoice'))).toEqual([
+      ...[null, 'ref-1', 'ref-1', 'ref-1', 'ref-1', 'ref-2'],
+    ]);
+  });
+
+  it('makes the list unknown when it repeats, or when its pages fail again and again', async () => {
+    route({ 'GET /v2/invoices?': [json([invoice]), json([invoice])] });
+    expect(await make('xendit').listPaid(range)).toEqual({ unknown: 'bad_answer' });
+    route({ 'GET /v2/invoices?': text('', 503) });
+    seen.length = 0;
+    expect(await make('xendit').listPaid(range)).toEqual({ unknown: 'http_503' });
+    expect(seen).toHaveLength(5);
+    route({ 'GET /v2/invoices?': json({ error_code: 'INVALID_API_KEY', message: '' }, 401) });
+    seen.length = 0;
+    expect(await make('xendit').listPaid(range)).toEqual({ unknown: 'http_401' });
+    expect(seen).toHaveLength(1);
   });
 });
 

@@ -48,8 +48,11 @@ export function createMidtransClient(o: MidtransOptions): MidtransClient {
   const { defaults, interceptors } = snap.httpClient.http_client;
   defaults.maxRedirects = 0;
   defaults.maxContentLength = MAX_ANSWER_BYTES;
-  defaults.httpAgent = new http.Agent({ keepAlive: true });
-  defaults.httpsAgent = new https.Agent({ keepAlive: true });
+  // Node's own agents keep connections, and use a proxy exactly when fetch does, which xendit-node calls. Without that, axios
+  // would read HTTPS_PROXY by itself.
+  defaults.httpAgent = http.globalAgent;
+  defaults.httpsAgent = https.globalAgent;
+  if (!usesProxy(https.globalAgent)) defaults.proxy = false;
   defaults.transformResponse = [
     (answer) => {
       const hidden = hide(typeof answer === 'string' ? answer : '');
@@ -82,7 +85,6 @@ export function createMidtransClient(o: MidtransOptions): MidtransClient {
   );
   if (o.baseUrl !== undefined) {
     const base = o.baseUrl.replace(/\/+$/, '');
-    defaults.proxy = false;
     snap.apiConfig.getCoreApiBaseUrl = () => base;
     snap.apiConfig.getSnapApiBaseUrl = () => `${base}/snap/v1`;
   }
@@ -110,6 +112,10 @@ export function createMidtransClient(o: MidtransOptions): MidtransClient {
     },
   };
 }
+
+/** Whether Node was started with NODE_USE_ENV_PROXY=1. */
+const usesProxy = ({ options }: https.Agent): boolean =>
+  'proxyEnv' in options && options.proxyEnv !== undefined;
 
 /** The result code: the HTTP status, or the code in the body under HTTP 200. */
 export function codeOf({ httpStatus, body }: Answer): number {

@@ -19,11 +19,11 @@ declare module 'midtrans-client' {
       request(method: 'post', serverKey: string, url: string, body: null): Promise<unknown>;
       http_client: {
         defaults: {
+          httpAgent?: unknown;
+          httpsAgent?: unknown;
           proxy?: unknown;
           maxRedirects?: number;
           maxContentLength?: number;
-          httpAgent?: unknown;
-          httpsAgent?: unknown;
           transformResponse?: ((text: unknown) => unknown)[];
         };
         interceptors: {

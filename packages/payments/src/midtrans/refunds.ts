@@ -8,6 +8,7 @@ import {
   type RefundOutcome,
   type RefundRequest,
   type RefundStatus,
+  setUpRefusal,
   transportFailure,
   type Urgency,
 } from '../gateway.ts';
@@ -135,8 +136,8 @@ export function midtransRefunds(
         const earlier = await refundStatus(r, urgency);
         return earlier.kind === 'none' ? { kind: 'unknown', code: 'duplicate_refund_key' } : earlier;
       }
-      // A wrong key or a missing permission: nothing was done, and a later try may succeed.
-      if (code === 401 || code === 403) return { kind: 'not_sent', code: `http_${code}` };
+      const refusal = setUpRefusal(code, `http_${code}`);
+      if (refusal !== undefined) return { kind: 'not_sent', code: refusal };
       if (code >= 400 && code < 500 && code !== 408 && code !== 409)
         return { kind: 'refused', code: `http_${code}` };
       return { kind: 'unknown', code: `http_${code}` };

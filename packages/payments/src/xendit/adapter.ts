@@ -136,6 +136,6 @@ export function createXenditGateway(o: XenditOptions): PaymentGateway {
 
     ...xenditRefunds(call),
     ...createStrayStatusReader(call),
-    listPaid: (range) => listPaid(call, range),
+    listPaid: (range) => listPaid(call, { ...range, againAfterMs: o.listAgainAfterMs ?? 2_000 }),
   };
 }

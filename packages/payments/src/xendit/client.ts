@@ -57,7 +57,12 @@ function thrownCode(e: unknown): string {
   return safeCode(parsed?.cause?.code) ?? safeCode(parsed?.code) ?? 'sdk_error';
 }
 
-export type XenditOptions = { secretKey: string; baseUrl?: string } & CallOptions;
+export type XenditOptions = {
+  secretKey: string;
+  baseUrl?: string;
+  /** The pause before a page of the list of payments is asked for again; 2 s by default. */
+  listAgainAfterMs?: number;
+} & CallOptions;
 
 /**
  * One call of the SDK, with the original answer. The SDK's own result is ignored, as it rejects valid answers that it
@@ -94,6 +99,11 @@ export function createXenditClient(o: XenditOptions): CallXendit {
 }
 
 export const errorBody = z.object({ error_code: z.string(), message: z.string().nullish() });
+
+/** The code of an HTTP error. A 404 of Xendit itself is about one invoice or refund, one of a proxy is not. */
+export function failureCode({ httpStatus, body }: Answer): string {
+  return httpStatus === 404 && errorBody.safeParse(body).success ? 'not_found' : `http_${httpStatus}`;
+}
 
 /** The page size of lists, and the most pages that are read. */
 export const PAGE = 100;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isAnswer } from '../calls.ts';
 import type { CloseOutcome, GatewayStatus, PaymentReference, Received, Urgency } from '../gateway.ts';
-import type { CallXendit } from './client.ts';
+import { type CallXendit, failureCode } from './client.ts';
 
 /** The fields of an invoice that we read. Xendit sends null where its documents say that a field is absent. */
 export const invoice = z.object({
@@ -91,7 +91,7 @@ export async function readInvoices(
         invoices.getInvoiceById({ invoiceId: ref }),
       ));
   if (!isAnswer(answer)) return { code: answer.code };
-  if (answer.httpStatus !== 200) return { code: `http_${answer.httpStatus}` };
+  if (answer.httpStatus !== 200) return { code: failureCode(answer) };
   const found = z.array(invoice).safeParse(ref === undefined ? answer.body : [answer.body]).data;
   if (!found) return { code: 'bad_answer' };
   const isOurs = (i: Invoice): boolean =>

@@ -10,10 +10,11 @@ import {
   type RefundRequest,
   type RefundsOfPayment,
   type RefundStatus,
+  setUpRefusal,
   transportFailure,
   type Urgency,
 } from '../gateway.ts';
-import { type CallXendit, errorBody, MAX_PAGES, PAGE } from './client.ts';
+import { type CallXendit, errorBody, failureCode, MAX_PAGES, PAGE } from './client.ts';
 import { invoice, isPaid, readInvoices, wholeRupiah } from './invoices.ts';
 
 const refundAnswer = z.object({
@@ -105,7 +106,7 @@ export function xenditRefunds(
         refunds.getAllRefunds({ invoiceId, limit: PAGE, ...(after === undefined ? {} : { afterId: after }) }),
       );
       if (!isAnswer(answer)) return { code: answer.code };
-      if (answer.httpStatus !== 200) return { code: `http_${answer.httpStatus}` };
+      if (answer.httpStatus !== 200) return { code: failureCode(answer) };
       const list = refundList.safeParse(answer.body).data;
       if (!list) return { code: 'bad_answer' };
       found.push(...list.data.filter((r) => (r.invoice_id ?? invoiceId) === invoiceId));
@@ -162,8 +163,8 @@ export function xenditRefunds(
       const earlier = await refundStatus(r, urgency);
       return earlier.kind === 'none' ? { kind: 'unknown', code } : earlier;
     }
-    // A wrong key or a missing permission: nothing was done, and a later try may succeed.
-    if (httpStatus === 401 || httpStatus === 403) return { kind: 'not_sent', code };
+    const refusal = setUpRefusal(httpStatus, code);
+    if (refusal !== undefined) return { kind: 'not_sent', code: refusal };
     return { kind: cannotRefund.has(code) ? 'not_refundable' : 'refused', code };
   }
 
