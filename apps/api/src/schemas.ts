@@ -52,9 +52,9 @@ export const notice = z
 const paymentStatus = z
   .object({
     state: z
-      .enum(['pending', 'payable', 'checking', 'paid'])
+      .enum(['pending', 'payable', 'checking', 'paid', 'refused'])
       .describe(
-        'pending: the payment link or transfer amount is being made; payable: the customer can pay; checking: a payment was announced or came and does not pay the order so far, and the shop looks into it, so the customer pays nothing more; paid: the money has arrived.',
+        'pending: the payment link or transfer amount is being made; payable: the customer can pay; checking: a payment was announced or came and does not pay the order so far, and the shop looks into it, so the customer pays nothing more; paid: the money has arrived; refused: no gateway takes this payment online, and the order can be changed to one of the alternatives.',
       ),
     method: paymentMethod,
     alternatives: z

@@ -62,7 +62,15 @@ const publish = (
 const storedOrder = (orderId: string): StoredOrder => ({
   ...{ orderId, storefrontId: 'toko', fingerprint: 'f', version: 1, state: 'reserved', reason: null },
   ...{ totalRupiah: 50_000, updatedAt: new Date(), items: [], paymentMethod: 'online' },
-  ...{ payBefore: null, payment: null, shipment: null, isBeingChecked: false, requestId: 'r', sweepRound: 0 },
+  ...{
+    payBefore: null,
+    isPaymentRefused: false,
+    payment: null,
+    shipment: null,
+    isBeingChecked: false,
+    requestId: 'r',
+    sweepRound: 0,
+  },
   ...{ offeredMethods: null, onlineMethods: null, returnUrl: null },
   customer: { name: 'Siti', email: 'siti@example.test', phone: '0812' },
 });

@@ -21,6 +21,7 @@ import * as customerFee from './migrations/0016-customer-fee.ts';
 import * as storefrontSettings from './migrations/0017-storefront-settings.ts';
 import * as addStrayPayments from './migrations/0018-add-stray-payments.ts';
 import * as statusCheckIndexes from './migrations/0019-status-check-indexes.ts';
+import * as paymentRefused from './migrations/0020-payment-refused.ts';
 import type { Database } from './schema.ts';
 
 /** Each file of `migrations/` by its name, oldest first. `npm run migration` adds one. */
@@ -44,6 +45,7 @@ export const MIGRATIONS = {
   '0017-storefront-settings': storefrontSettings,
   '0018-add-stray-payments': addStrayPayments,
   '0019-status-check-indexes': statusCheckIndexes,
+  '0020-payment-refused': paymentRefused,
 };
 
 /**

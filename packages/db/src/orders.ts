@@ -145,6 +145,7 @@ export function storedOrders(batch: readonly Allotted[], times: AllotmentTimes):
     returnUrl: order.returnUrl ?? null,
     totalRupiah: allotment.totalRupiah,
     payBefore: allotment.kind === 'reserved' ? order.payBefore : null,
+    isPaymentRefused: false,
     updatedAt: times.now,
     items: allotment.lines,
     payment: null,
@@ -171,6 +172,7 @@ export async function readOrders(db: Queryable, orderIds: readonly string[]): Pr
     select o.id as order_id, o.storefront_id, o.request_id, o.fingerprint, o.state, o.reason, o.version, o.sweep_round,
            o.payment_method, o.customer, o.total_rupiah, o.pay_before, o.updated_at, o.return_url,
            s.payment_methods as offered_methods, s.online_methods,
+           o.payment_refused_at is not null as is_payment_refused,
            (select json_agg(json_build_object('sku', i.sku, 'name', i.name, 'quantity', i.quantity,
                                               'unitPriceRupiah', i.unit_price_rupiah) order by i.line_no)
             from order_items i where i.order_id = o.id) as items,
@@ -266,7 +268,11 @@ export async function moveOrders(trx: Transaction<Database>, moves: readonly Ord
 export async function recordChange(
   trx: Transaction<Database>,
   { orderId, state, version }: Pick<LockedOrder, 'orderId' | 'state' | 'version'>,
-  { actor, reason, ...set }: { actor: string; reason: string; paymentMethod?: PaymentMethod; dueAt?: Date },
+  {
+    actor,
+    reason,
+    ...set
+  }: { actor: string; reason: string; paymentMethod?: PaymentMethod; paymentRefusedAt?: Date; dueAt?: Date },
 ): Promise<void> {
   await trx
     .updateTable('orders')
@@ -313,12 +319,17 @@ export async function insertShipments(
 }
 
 /**
- * Claims orders past their deadline: raises their sweep round, so that the next job gets a new id, and postpones the
+ * Claims orders in one of these states past their deadline, the oldest deadline first: raises their sweep round, so that the next job gets a new id, and postpones the
  * deadline. Two sweepers never claim the same order at once.
  */
 export async function claimOverdue(
   db: Queryable,
-  { limit, now, nextDueAt }: { limit: number; now: Date; nextDueAt: Date },
+  {
+    states,
+    limit,
+    now,
+    nextDueAt,
+  }: { states: readonly OrderState[]; limit: number; now: Date; nextDueAt: Date },
 ): Promise<{ orderId: string; state: OrderState; version: number; sweepRound: number; requestId: string }[]> {
   const { rows } = await sql<{
     orderId: string;
@@ -328,7 +339,8 @@ export async function claimOverdue(
     requestId: string;
   }>`
     update orders set sweep_round = sweep_round + 1, due_at = ${nextDueAt}
-    where id in (select id from orders where due_at <= ${now} order by due_at limit ${limit} for update skip locked)
+    where id in (select id from orders where due_at <= ${now} and state = any(${states}::text[])
+                 order by due_at limit ${limit} for update skip locked)
     returning id as order_id, state, version, sweep_round, request_id`.execute(db);
   return rows;
 }

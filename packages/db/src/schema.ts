@@ -97,6 +97,8 @@ export interface Database {
     buyerKeys: string[] | null;
     /** The deadline of the payment. */
     payBefore: Date | null;
+    /** Set when every online gateway declined the payment of the order; never cleared. */
+    paymentRefusedAt: Date | null;
     /** When the sweeper checks the order again; null in a final state. */
     dueAt: Date | null;
     sweepRound: Generated<number>;

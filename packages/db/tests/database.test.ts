@@ -13,12 +13,15 @@ import {
   lockOpenSaleItems,
   lockSaleItems,
   lockStock,
+  missingReports,
   moveOrders,
   moveStock,
   openDatabase,
   openPaymentEvents,
   pipelinedTransaction,
+  pruneGatewayApiLog,
   recordEventOutcome,
+  saveSettlementReport,
   storePaymentEvent,
 } from '@antrean/db';
 import { sql } from 'kysely';
@@ -375,7 +378,12 @@ describe('the database', () => {
   it('claims an overdue order for one sweeper only, and raises its sweep round', async () => {
     const orderId = await reserved(1, new Date(Date.now() - 1_000));
     const claim = () =>
-      claimOverdue(db, { limit: 10, now: new Date(), nextDueAt: new Date(Date.now() + 60_000) });
+      claimOverdue(db, {
+        states: ['reserved', 'awaiting_payment'],
+        limit: 10,
+        now: new Date(),
+        nextDueAt: new Date(Date.now() + 60_000),
+      });
     const claims = (await Promise.all([claim(), claim(), claim()]))
       .flat()
       .filter((o) => o.orderId === orderId);
@@ -397,6 +405,33 @@ describe('the database', () => {
     const rows = await db.selectFrom('paymentEvents').select(['outcome', 'payload']).execute();
     expect(rows).toEqual([{ outcome: 'second_payment', payload: { status: 'PAID' } }]);
     expect(await openPaymentEvents(db, ['a'])).toEqual([]);
+  });
+
+  it('deletes every entry of the gateway API log that is older than half a year, and no other', async () => {
+    await sql`
+      insert into gateway_api_log (gateway, operation, took_ms, at)
+      select 'midtrans', case when n % 2 = 0 then 'old' else 'new' end, 1,
+             now() - make_interval(days => case when n % 2 = 0 then 181 else 179 end)
+      from generate_series(1, 90000) n`.execute(db);
+    await pruneGatewayApiLog(db);
+    const { rows } = await sql<{ operation: string; n: number }>`
+      select operation, count(*)::int as n from gateway_api_log group by operation`.execute(db);
+    expect(rows).toEqual([{ operation: 'new', n: 45_000 }]);
+  });
+
+  it('asks for the report of a day again while payments of it were not answered', async () => {
+    const day = '2026-12-12';
+    const missing = () => missingReports(db, ['midtrans'], [day]);
+    expect(await missing()).toEqual([{ gateway: 'midtrans', day }]);
+    const difference = { attemptId: 'a-1', oursRupiah: 1, theirsRupiah: null };
+    const report = { gateway: 'midtrans', day, oursRupiah: 1, theirsRupiah: 0, payments: 1 } as const;
+    await saveSettlementReport(db, { ...report, differences: [{ kind: 'not_answered', ...difference }] });
+    expect(await missing()).toEqual([{ gateway: 'midtrans', day }]);
+    await saveSettlementReport(db, {
+      ...report,
+      differences: [{ kind: 'missing_at_gateway', ...difference }],
+    });
+    expect(await missing()).toEqual([]);
   });
 
   it('limits idle transactions and statements, so that dead clients do not keep locks', async () => {

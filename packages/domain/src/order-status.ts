@@ -21,9 +21,10 @@ export interface PaymentStatus {
   /**
    * pending: the payment link or transfer amount is being made; the order can be changed to `alternatives`. payable:
    * the customer can pay. checking: money was announced or came and does not pay the order so far, and the shop looks
-   * into it; the customer pays nothing more meanwhile. paid: the money has arrived.
+   * into it; the customer pays nothing more meanwhile. paid: the money has arrived. refused: no gateway takes this
+   * payment online; the order can be changed to `alternatives`, or expires.
    */
-  state: 'pending' | 'payable' | 'checking' | 'paid';
+  state: 'pending' | 'payable' | 'checking' | 'paid' | 'refused';
   method: PaymentMethod;
   /** Payment methods to which the order can be changed now. */
   alternatives?: PaymentMethod[];
@@ -62,6 +63,8 @@ export interface OrderView {
   readonly offeredMethods: readonly PaymentMethod[] | null;
   /** The deadline of the payment. */
   readonly payBefore: Date | null;
+  /** Whether every online gateway declined this order's payment. */
+  readonly isPaymentRefused: boolean;
   /** The open payment, or the attempt that was paid. */
   readonly payment: {
     readonly attemptId: string;
@@ -108,7 +111,7 @@ export function orderStatusOf(view: OrderView): OrderStatus {
 }
 
 function withPayment(view: OrderView): { payment?: PaymentStatus } {
-  const { state, payment, paymentMethod, offeredMethods, payBefore, isBeingChecked } = view;
+  const { state, payment, paymentMethod, offeredMethods, payBefore, isBeingChecked, isPaymentRefused } = view;
   const isOpen = state === 'reserved' || state === 'awaiting_payment';
   // A link may be used up. A transfer's account and amount stay valid for what is still to be transferred.
   if (isOpen && isBeingChecked && payment?.transfer == null)
@@ -117,7 +120,8 @@ function withPayment(view: OrderView): { payment?: PaymentStatus } {
   if (payment === null) {
     if (state !== 'reserved') return {};
     const expiresAt = payBefore === null ? {} : { expiresAt: payBefore.toISOString() };
-    return { payment: { state: 'pending', method: paymentMethod, ...alternatives, ...expiresAt } };
+    const waits = isPaymentRefused && paymentMethod === 'online' ? 'refused' : 'pending';
+    return { payment: { state: waits, method: paymentMethod, ...alternatives, ...expiresAt } };
   }
   return {
     payment: {

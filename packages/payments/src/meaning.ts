@@ -42,6 +42,7 @@ const MEANINGS: ReadonlyMap<string, AnswerMeaning> = new Map(
       'bad_transaction_id',
       'breaker_open',
       'http_429',
+      'method_not_offered',
       'method_not_refundable',
       'partial_not_supported',
       'rate_limited',

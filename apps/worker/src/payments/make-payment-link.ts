@@ -6,16 +6,22 @@ import {
   lockOrders,
   moveOrders,
   type PaymentAttempt,
+  postpone,
+  recordChange,
 } from '@antrean/db';
 import {
   attemptIdOf,
-  ATTEMPT_LIFECYCLE,
+  decideLinkAnswer,
+  decideWithoutLink,
+  gatewaysToAsk,
   nextStatusCheckAt,
   isLiveAttempt,
+  type LinkAnswer,
   mayFallBackFrom,
+  ONLINE_GATEWAYS,
   type OnlineGateway,
 } from '@antrean/domain';
-import { hasOneOf, type PaymentGateway } from '@antrean/payments';
+import { hasOneOf, meaningOf } from '@antrean/payments';
 import { RetryLaterError } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
 import { publishOrders } from '../orders/publish-orders.ts';
@@ -38,12 +44,12 @@ export async function makePaymentLink(
   const unfinished = attempts.find(({ state }) => isLiveAttempt(state));
   const resumed = unfinished && (await claim(deps, unfinished, jobId));
 
-  const codes = new Set<string>();
+  const answers: LinkAnswer[] = [];
   const { onlineMethods, returnUrl } = order;
   // An attempt whose storefront has since given up all methods of its gateway is only ended.
   const isOffered = (name: OnlineGateway) => hasOneOf(name, onlineMethods);
   const gateways = deps.gateways.filter(({ name }) => isOffered(name) || name === resumed?.gateway);
-  for (const gateway of inOrder(gateways, attempts, resumed)) {
+  for (const gateway of gatewaysToAsk(gateways, attempts, resumedAt(resumed))) {
     const isResumed = gateway.name === resumed?.gateway;
     const attempt = isResumed ? resumed : await newAttempt(deps, order, attempts, gateway.name, jobId);
     if (attempt === undefined) {
@@ -65,49 +71,58 @@ export async function makePaymentLink(
       { orderId, requestId, attemptId: attempt.id, gateway: gateway.name, outcome: outcome.kind },
       'payment link requested',
     );
-    if (outcome.kind === 'active') {
+    if (outcome.kind === 'active')
       return activateLink(deps, attempt, { url: outcome.url, gatewayRef: outcome.gatewayRef });
-    }
-    codes.add(outcome.code);
+    const { kind, code } = outcome;
+    const answer = { kind, code, meaning: meaningOf(outcome) };
+    if (isOffered(gateway.name)) answers.push(answer);
     const now = deps.now();
-    const isOld = now.getTime() - attempt.createdAt.getTime() > ATTEMPT_LIFECYCLE.unknown.overdueAfterMs;
-    // `abandoned` is safe: no customer has the link of a call with an unknown outcome, and a late answer finds the
-    // row changed. An attempt that was not sent this time may have been sent before.
-    const ended =
-      (outcome.kind === 'unknown' && isOld) || (outcome.kind === 'not_sent' && isResumed)
-        ? 'abandoned'
-        : outcome.kind;
-    const nextPollAt = nextStatusCheckAt(ended, now);
-    if (!(await endCall(db, attempt, ended, { failureCode: outcome.code, nextPollAt }))) return;
-    if (ended === 'unknown') {
+    const ageMs = now.getTime() - attempt.createdAt.getTime();
+    const { attemptTo, then } = decideLinkAnswer(answer, { isResumed, ageMs });
+    const nextPollAt = nextStatusCheckAt(attemptTo, now);
+    if (!(await endCall(db, attempt, attemptTo, { failureCode: code, nextPollAt }))) return;
+    if (then === 'same_again')
       throw new PaymentNotReadyError(
-        `${gateway.name} gave no clear answer for ${attempt.id} (${outcome.code}); the same attempt is retried.`,
+        `${gateway.name} gave no clear answer for ${attempt.id} (${code}); the same attempt is retried.`,
       );
-    }
   }
+  const decision = decideWithoutLink(answers);
+  if (decision.kind === 'refused') return refuseOnline(deps, order, answers);
   const message = 'No gateway accepted the payment; the order keeps its stock and the job is retried.';
-  // A rate limit does not count as a failure of the job.
-  if (codes.has('rate_limited') || codes.has('http_429')) throw new RetryLaterError(message, RETRY_SOON_MS);
+  // Waiting does not count as a failure of the job.
+  if (decision.kind === 'wait') throw new RetryLaterError(message, decision.afterMs);
   throw new PaymentNotReadyError(message);
 }
 
-/**
- * First the gateway of the unfinished attempt, last a gateway whose link was closed, as the customer did not use it.
- */
-function inOrder(
-  gateways: readonly PaymentGateway[],
-  attempts: readonly PaymentAttempt[],
-  resumed: PaymentAttempt | undefined,
-): PaymentGateway[] {
-  const lastState = (name: string) => attempts.findLast(({ gateway }) => gateway === name)?.state;
-  const rank = ({ name }: PaymentGateway) => {
-    if (name === resumed?.gateway) return 0;
-    return lastState(name) === 'closed' ? 2 : 1;
-  };
-  return gateways
-    .filter(({ name }) => name === resumed?.gateway || lastState(name) !== 'declined')
-    .toSorted((a, b) => rank(a) - rank(b));
+/** Every gateway has declined the order for good: its customer is offered a transfer, and an operator told once. */
+async function refuseOnline(
+  deps: JobDependencies,
+  { orderId, payBefore, isPaymentRefused }: OrderToPay,
+  answers: readonly LinkAnswer[],
+): Promise<void> {
+  const codes = answers.map(({ code }) => code).join(', ');
+  const isNew = await deps.db.transaction().execute(async (trx) => {
+    const [order] = await lockOrders(trx, [orderId]);
+    if (order?.state !== 'reserved' || order.paymentMethod !== 'online') return false;
+    // Nothing else is due before the deadline, unless the customer asks for another payment method.
+    if (isPaymentRefused) await postpone(trx, orderId, payBefore);
+    else
+      await recordChange(trx, order, {
+        ...{ actor: 'worker', reason: `every gateway declined the payment (${codes})` },
+        ...{ paymentRefusedAt: deps.now(), dueAt: payBefore },
+      });
+    return !isPaymentRefused;
+  });
+  if (isNew)
+    deps.log.error(
+      { orderId, codes },
+      'every gateway declined the payment of an order; its customer is offered a bank transfer: see the order with ./ops show',
+    );
+  await publishOrders(deps, [orderId]);
 }
+
+const resumedAt = (attempt: PaymentAttempt | undefined): OnlineGateway | undefined =>
+  ONLINE_GATEWAYS.find((name) => name === attempt?.gateway);
 
 async function claim(deps: JobDependencies, attempt: PaymentAttempt, jobId: string): Promise<PaymentAttempt> {
   const claimed = await claimAttempt(deps.db, attempt.id, jobId, deps.now());
