@@ -11,18 +11,24 @@ import {
   pruneCommandOutcomes,
   pruneGatewayApiLog,
 } from '@antrean/db';
-import { ONLINE_GATEWAYS, orderJobOf, wibDay } from '@antrean/domain';
-import { orderJobId, type Producer } from '@antrean/queue';
+import { ONLINE_GATEWAYS, ORDER_STATES, orderJobOf, wibDay } from '@antrean/domain';
+import { type JobName, JOBS, orderJobId, type Producer, sweptJobId } from '@antrean/queue';
 import { drainSwitchChanges, type Keyspace, type Redis } from '@antrean/redis';
 import type { Logger } from 'pino';
 
-const BATCH = 500;
 const NEXT_SWEEP_MS = 30_000;
-/** Limits of waiting jobs; more would only wait longer in the queue. */
-const MAX_WAITING_EXPIRIES = 500;
-const MAX_WAITING_PAYMENTS = 5_000;
-/** The gateways' rate limits pace status checks: more jobs than this would only wait longer in the queue. */
-const MAX_WAITING_STATUS_CHECKS = 200;
+/**
+ * The most waiting jobs of each kind that the sweeper adds to; more would only wait longer in the queue. Each kind has a
+ * limit of its own: work that waits for a gateway stops no other work.
+ */
+const MAX_WAITING = {
+  'create-payment': 500,
+  'expire-order': 500,
+  'release-hold': 500,
+  'send-refund': 200,
+  // The gateways' rate limits pace status checks.
+  'reconcile-payment': 200,
+} as const satisfies Partial<Record<JobName, number>>;
 
 export interface Sweeper {
   stop(): Promise<void>;
@@ -37,7 +43,18 @@ interface SweeperDependencies {
   now: () => Date;
 }
 
-/** Adds the job of every order past its deadline again. */
+/** The number of jobs of this kind that may be added now. */
+async function roomFor(
+  producer: Pick<Producer, 'waitingCount'>,
+  job: keyof typeof MAX_WAITING,
+): Promise<number> {
+  return Math.max(0, MAX_WAITING[job] - (await producer.waitingCount(JOBS[job].queue)));
+}
+
+/** The jobs that the sweeper adds for orders, each with the states of the orders that it moves on. */
+const ORDER_JOBS = Map.groupBy(ORDER_STATES, orderJobOf);
+
+/** Adds the job of every order past its deadline again: of each job as many as it has room for, the oldest first. */
 export async function sweepOrders({
   db,
   producer,
@@ -46,43 +63,49 @@ export async function sweepOrders({
 }: Omit<SweeperDependencies, 'redis' | 'keyspace'>): Promise<void> {
   const at = now();
   const nextDueAt = new Date(at.getTime() + NEXT_SWEEP_MS);
-  const [expiries, payments] = await Promise.all([
-    producer.waitingCount('expiries'),
-    producer.waitingCount('payments'),
-  ]);
-  const limit = Math.min(BATCH, MAX_WAITING_EXPIRIES - expiries, MAX_WAITING_PAYMENTS - payments);
-  if (limit <= 0) return;
-  for (const order of await claimOverdue(db, { limit, now: at, nextDueAt })) {
-    const job = orderJobOf(order.state);
+  for (const [job, states] of ORDER_JOBS) {
     if (job === undefined || job === 'reserve-order') continue;
-    await producer.add(job, { orderId: order.orderId, requestId: order.requestId }, orderJobId(job, order));
-    log.info(
-      { orderId: order.orderId, requestId: order.requestId, state: order.state, job },
-      'overdue order swept',
-    );
+    const limit = await roomFor(producer, job);
+    if (limit === 0) continue;
+    for (const order of await claimOverdue(db, { states, limit, now: at, nextDueAt })) {
+      await producer.add(job, { orderId: order.orderId, requestId: order.requestId }, orderJobId(job, order));
+      log.info(
+        { orderId: order.orderId, requestId: order.requestId, state: order.state, job },
+        'overdue order swept',
+      );
+    }
   }
 }
 
-/** Adds the jobs of due status checks and refunds. */
+/** Adds the jobs of due refunds and status checks. */
 export async function sweepPayments({
   db,
   producer,
   now,
 }: Omit<SweeperDependencies, 'redis' | 'keyspace'>): Promise<void> {
-  const limit = MAX_WAITING_STATUS_CHECKS - (await producer.waitingCount('reconciliation'));
-  if (limit <= 0) return;
-  const due = { limit, now: now() };
-  const nextAt = new Date(due.now.getTime() + 2 * NEXT_SWEEP_MS);
-  const round = due.now.getTime();
-  const refunds = await claimRefundsDue(db, { ...due, nextDueAt: nextAt });
-  await producer.addAll(
-    'send-refund',
-    refunds.map((refundId) => ({ payload: { refundId }, jobId: `send-refund-${refundId}-${round}` })),
-  );
-  const attempts = await claimDueStatusChecks(db, { ...due, nextPollAfter: nextAt });
+  const at = now();
+  const nextAt = new Date(at.getTime() + 2 * NEXT_SWEEP_MS);
+  const round = at.getTime();
+  const refundLimit = await roomFor(producer, 'send-refund');
+  if (refundLimit > 0) {
+    const refunds = await claimRefundsDue(db, { limit: refundLimit, now: at, nextDueAt: nextAt });
+    await producer.addAll(
+      'send-refund',
+      refunds.map((refundId) => ({
+        payload: { refundId },
+        jobId: sweptJobId('send-refund', refundId, round),
+      })),
+    );
+  }
+  const limit = await roomFor(producer, 'reconcile-payment');
+  if (limit === 0) return;
+  const attempts = await claimDueStatusChecks(db, { limit, now: at, nextPollAfter: nextAt });
   await producer.addAll(
     'reconcile-payment',
-    attempts.map((attemptId) => ({ payload: { attemptId }, jobId: `reconcile-${attemptId}-${round}` })),
+    attempts.map((attemptId) => ({
+      payload: { attemptId },
+      jobId: sweptJobId('reconcile-payment', attemptId, round),
+    })),
   );
 }
 
@@ -111,13 +134,11 @@ async function sweepHourly({ db, producer, log, now }: SweeperDependencies): Pro
     wibDay(new Date(now().getTime() - REPORT_AFTER_MIDNIGHT_MS - (index + 1) * 24 * HOUR_MS)),
   );
   const missing = await missingReports(db, ONLINE_GATEWAYS, days);
-  // The oldest missing report of each gateway; a new round only when the tries of the last one must be over.
+  // Every missing report, the oldest first: a day that cannot be done does not block the next. A new round only when the
+  // tries of the last one must be over.
   const round = Math.floor(now().getTime() / (6 * HOUR_MS));
-  for (const [gateway, [oldest]] of Map.groupBy(missing, (report) => report.gateway)) {
-    if (oldest === undefined) continue;
-    const { day } = oldest;
+  for (const { gateway, day } of missing)
     await producer.add('settlement-report', { gateway, day }, `settlement-${gateway}-${day}-${round}`);
-  }
   const { differences, sumRupiah } = await auditMoney(db, {
     since: new Date(now().getTime() - 25 * HOUR_MS),
   });
@@ -129,24 +150,24 @@ async function sweepHourly({ db, producer, log, now }: SweeperDependencies): Pro
 }
 
 export function startSweeper(deps: SweeperDependencies, intervalMs: number): Sweeper {
-  let running: Promise<void> | undefined;
+  // Side by side: pruning or a slow gateway of one kind holds up no order.
   const sweeps = [sweepOrders, sweepPayments, sweepSettings, every(HOUR_MS, sweepHourly)];
-  const sweepAll = async () => {
-    for (const sweep of sweeps) {
-      await sweep(deps).catch((error: unknown) =>
-        deps.log.error({ err: error }, 'sweep failed; it runs again at the next interval'),
-      );
-    }
-    running = undefined;
-  };
-  const timer = setInterval(() => {
+  const running = new Map<(typeof sweeps)[number], Promise<void>>();
+  const start = (sweep: (typeof sweeps)[number]) => {
     // A sweep that takes longer than the interval is not started twice.
-    running ??= sweepAll();
-  }, intervalMs);
+    if (running.has(sweep)) return;
+    const run = sweep(deps)
+      .catch((error: unknown) =>
+        deps.log.error({ err: error }, 'sweep failed; it runs again at the next interval'),
+      )
+      .finally(() => running.delete(sweep));
+    running.set(sweep, run);
+  };
+  const timer = setInterval(() => sweeps.forEach(start), intervalMs);
   return {
     async stop() {
       clearInterval(timer);
-      await running;
+      await Promise.all(running.values());
     },
   };
 }

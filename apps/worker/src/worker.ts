@@ -20,10 +20,16 @@ export interface RunningWorker {
 const concurrencyOf = (config: WorkerConfig): WorkerOptions['concurrency'] => ({
   orders: config.RESERVE_CONCURRENCY,
   payments: 20,
+  'customer-requests': 20,
+  'transfer-proofs': 5,
   expiries: 10,
+  holds: 5,
   admin: 5,
   'payment-events': 20,
   reconciliation: 10,
+  refunds: 5,
+  // One long report of each gateway.
+  reports: 2,
   fulfilment: 20,
 });
 

@@ -11,6 +11,7 @@ export {
   orderJobId,
   type QueueName,
   QUEUES,
+  sweptJobId,
 } from './jobs.ts';
 
 // Adding and processing jobs.

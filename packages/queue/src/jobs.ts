@@ -173,21 +173,45 @@ const refundEventSchema = z.object({
 /**
  * Every job: its queue, the schema of its payload, the number of attempts, and the backoff between them (exponential with
  * full jitter). The header of its handler says what happens when it runs twice.
+ *
+ * Jobs that may wait for something else have queues of their own, so that none waits behind unlike work: the payments of a
+ * sale, requests of customers about one order, proofs of transfer, expiries, holds, status checks, refunds and reports. A
+ * worker runs a job by its name in any queue: jobs of an older release may wait in another one.
+ *
+ * `isSwept`: the sweeper adds the job again. It is not added while one for the same thing is unfinished, see `sameWork`.
  */
 export const JOBS = {
   'reserve-order': { queue: 'orders', payload: acceptedOrderSchema, attempts: 10, backoffMs: 200 },
-  'create-payment': { queue: 'payments', payload: orderJobSchema, attempts: 8, backoffMs: 500 },
-  'expire-order': { queue: 'expiries', payload: orderJobSchema, attempts: 8, backoffMs: 1_000 },
-  'cancel-order': { queue: 'payments', payload: cancelOrderSchema, attempts: 8, backoffMs: 1_000 },
-  'release-hold': { queue: 'payments', payload: orderJobSchema, attempts: 8, backoffMs: 1_000 },
-  'change-payment-method': {
+  'create-payment': {
     queue: 'payments',
+    payload: orderJobSchema,
+    attempts: 8,
+    backoffMs: 500,
+    isSwept: true,
+  },
+  'expire-order': {
+    queue: 'expiries',
+    payload: orderJobSchema,
+    attempts: 8,
+    backoffMs: 1_000,
+    isSwept: true,
+  },
+  'cancel-order': { queue: 'customer-requests', payload: cancelOrderSchema, attempts: 8, backoffMs: 1_000 },
+  'release-hold': {
+    queue: 'holds',
+    payload: orderJobSchema,
+    attempts: 8,
+    backoffMs: 1_000,
+    isSwept: true,
+  },
+  'change-payment-method': {
+    queue: 'customer-requests',
     payload: changePaymentMethodSchema,
     attempts: 8,
     backoffMs: 1_000,
   },
   'attach-transfer-proof': {
-    queue: 'payments',
+    queue: 'transfer-proofs',
     payload: transferProofSchema,
     attempts: 8,
     backoffMs: 1_000,
@@ -217,10 +241,22 @@ export const JOBS = {
     attempts: 12,
     backoffMs: 500,
   },
-  'reconcile-payment': { queue: 'reconciliation', payload: attemptJobSchema, attempts: 1, backoffMs: 1_000 },
-  'send-refund': { queue: 'reconciliation', payload: refundJobSchema, attempts: 1, backoffMs: 1_000 },
-  'settlement-report': {
+  'reconcile-payment': {
     queue: 'reconciliation',
+    payload: attemptJobSchema,
+    attempts: 1,
+    backoffMs: 1_000,
+    isSwept: true,
+  },
+  'send-refund': {
+    queue: 'refunds',
+    payload: refundJobSchema,
+    attempts: 1,
+    backoffMs: 1_000,
+    isSwept: true,
+  },
+  'settlement-report': {
+    queue: 'reports',
     payload: settlementReportSchema,
     attempts: 5,
     backoffMs: 60_000,
@@ -263,6 +299,15 @@ export function orderJobId(
   order: { orderId: string; version: number; sweepRound: number },
 ): string {
   return `${name}-${order.orderId}-v${order.version}-r${order.sweepRound}`;
+}
+
+/** The id of a job that the sweeper adds for something other than an order: `of` is the id of a refund or an attempt. */
+export const sweptJobId = (name: JobName, of: string, sweepRound: number): string =>
+  `${name}-${of}-r${sweepRound}`;
+
+/** The part of such an id that every sweep round has; undefined for a job that is not swept. */
+export function sameWork(name: JobName, jobId: string): string | undefined {
+  return 'isSwept' in JOBS[name] ? jobId.replace(/-r\d+$/, '') : undefined;
 }
 
 const ONE_JOB_EACH_MS = 60_000;

@@ -7,6 +7,7 @@ import {
   type JobPayload,
   QUEUES,
   type QueueName,
+  sameWork,
 } from './jobs.ts';
 import { batchLoader, type Keyspace, type Redis } from '@antrean/redis';
 
@@ -100,5 +101,10 @@ export function createProducer(redis: Redis, keyspace: Keyspace): Producer {
 
 function optionsOf(name: JobName, jobId: string) {
   const { attempts, backoffMs } = JOBS[name];
-  return { jobId, attempts, backoff: { type: 'exponential', delay: backoffMs, jitter: 1 } };
+  const work = sameWork(name, jobId);
+  return {
+    ...{ jobId, attempts, backoff: { type: 'exponential', delay: backoffMs, jitter: 1 } },
+    // BullMQ drops the job while another of this id waits, is delayed or is active.
+    ...(work === undefined ? {} : { deduplication: { id: work } }),
+  };
 }

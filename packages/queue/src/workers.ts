@@ -69,8 +69,8 @@ const KEEP_COMPLETED = 1_000;
 const KEEP_FAILED = 10_000;
 /** BullMQ's value for no limit. */
 const KEEP_ALL = -1;
-/** A failed job of these queues may be the only record of an accepted order or shipment. */
-const IRREPLACEABLE: readonly QueueName[] = ['orders', 'fulfilment'];
+/** A failed job of these queues may be the only record of an accepted order, shipment or proof. */
+const IRREPLACEABLE: readonly QueueName[] = ['orders', 'fulfilment', 'transfer-proofs'];
 
 /** Starts one BullMQ worker for each queue. */
 export async function startWorkers(options: WorkerOptions): Promise<RunningWorkers> {

@@ -54,6 +54,7 @@ async function goEveryWay(): Promise<void> {
     db,
   );
   const swept = await claimOverdue(db, {
+    states: ['reserved', 'awaiting_payment', 'closing', 'payment_hold'],
     limit: 3 * EACH,
     now: new Date(),
     nextDueAt: new Date(Date.now() + 60_000),
