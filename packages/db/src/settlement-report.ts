@@ -64,7 +64,7 @@ export async function saveSettlementReport(db: Kysely<Database>, report: Settlem
           differences = excluded.differences, made_at = now()`.execute(db);
 }
 
-/** The combinations of these gateways and days that have no report. */
+/** The combinations of these gateways and days that have no report, or one with payments that were not answered. */
 export async function missingReports(
   db: Kysely<Database>,
   gateways: readonly OnlineGateway[],
@@ -72,7 +72,8 @@ export async function missingReports(
 ): Promise<{ gateway: OnlineGateway; day: string }[]> {
   const { rows } = await sql<{ gateway: OnlineGateway; day: string }>`
     select g.gateway, d.day from unnest(${gateways}::text[]) as g (gateway) cross join unnest(${days}::text[]) as d (day)
-    where not exists (select from settlement_reports r where r.gateway = g.gateway and r.day = d.day::date)
+    where not exists (select from settlement_reports r where r.gateway = g.gateway and r.day = d.day::date
+                      and not r.differences @> '[{"kind": "not_answered"}]')
     order by d.day, g.gateway`.execute(db);
   return rows;
 }

@@ -5,7 +5,8 @@ interface Entry {
 }
 
 export interface Difference {
-  kind: 'missing_at_gateway' | 'missing_with_us' | 'other_amount';
+  /** not_answered: the gateway did not answer about this payment. */
+  kind: 'missing_at_gateway' | 'missing_with_us' | 'other_amount' | 'not_answered';
   attemptId: string;
   oursRupiah: number | null;
   theirsRupiah: number | null;
@@ -16,8 +17,15 @@ interface OurEntry extends Entry {
   wentBack?: boolean;
 }
 
-/** Payments that only one list has, or that have different amounts. */
-export function compareSettlement(ours: readonly OurEntry[], theirs: readonly Entry[]): Difference[] {
+/**
+ * Payments that only one list has, or that have different amounts. Of those in `notAnswered` the gateway's amount is not
+ * known.
+ */
+export function compareSettlement(
+  ours: readonly OurEntry[],
+  theirs: readonly Entry[],
+  notAnswered: ReadonlySet<string> = new Set(),
+): Difference[] {
   const wentBack = new Set(ours.flatMap((entry) => (entry.wentBack === true ? [entry.attemptId] : [])));
   const sums = (entries: readonly Entry[]) => {
     const map = new Map<string, number>();
@@ -29,6 +37,7 @@ export function compareSettlement(ours: readonly OurEntry[], theirs: readonly En
   return [...new Set([...we.keys(), ...they.keys()])].toSorted().flatMap((attemptId): Difference[] => {
     const oursRupiah = we.get(attemptId) ?? null;
     const theirsRupiah = they.get(attemptId) ?? null;
+    if (notAnswered.has(attemptId)) return [{ kind: 'not_answered', attemptId, oursRupiah, theirsRupiah }];
     if (oursRupiah === theirsRupiah) return [];
     if (theirsRupiah === null && wentBack.has(attemptId)) return [];
     const kind =

@@ -1,8 +1,9 @@
 import { attemptById, foreignIds, paymentsBetween, recordFees, saveSettlementReport } from '@antrean/db';
 import { compareSettlement, moneyMovement, type OnlineGateway, wibDayBounds } from '@antrean/domain';
-import type { ListedPayment } from '@antrean/payments';
+import type { GatewayStatus, ListedPayment } from '@antrean/payments';
 import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
+import { checkEach } from '../payments/check-each.ts';
 import { gatewayOf, paymentReferenceOf, PaymentNotReadyError } from '../payments/gateway-calls.ts';
 
 /**
@@ -22,18 +23,28 @@ export async function settlementReport(
     throw new PaymentNotReadyError(
       `${name} did not answer its list of payments of ${day} (${listed.unknown}).`,
     );
-  const listedByGateway = listed ?? (await checkEach(deps, name, ours));
+  const { found, notAnswered } =
+    listed === undefined
+      ? await checkEach(
+          ours.map(({ attemptId }) => attemptId),
+          (attemptId) => checkOne(deps, name, attemptId),
+          NEXT_ROUND_MS,
+        )
+      : { found: listed, notAnswered: new Set<string>() };
+  if (ours.length > 0 && notAnswered.size === ours.length)
+    throw new PaymentNotReadyError(
+      `${name} answered the status of none of ${ours.length} payments of ${day}.`,
+    );
   const foreign = await foreignIds(
     deps.db,
-    listedByGateway.map(({ attemptId }) => attemptId),
+    found.map(({ attemptId }) => attemptId),
     deps.gatewayIdPrefix,
   );
-  const theirs = listedByGateway.filter(
-    ({ currency, attemptId }) => currency === 'IDR' && !foreign.has(attemptId),
-  );
+  const theirs = found.filter(({ currency, attemptId }) => currency === 'IDR' && !foreign.has(attemptId));
   const differences = compareSettlement(
     ours.map(({ receivedRupiah: amountRupiah, ...payment }) => ({ ...payment, amountRupiah })),
     theirs,
+    notAnswered,
   );
   // Before the report is saved, as a saved report is not made again.
   await bookFees(deps, name, ours, theirs);
@@ -43,10 +54,15 @@ export async function settlementReport(
     oursRupiah: sum(ours.map(({ receivedRupiah }) => receivedRupiah)),
     theirsRupiah: sum(theirs.map(({ amountRupiah }) => amountRupiah)),
   });
-  for (const difference of differences)
+  for (const difference of differences.filter(({ kind }) => kind !== 'not_answered'))
     deps.log.error(
       { gateway: name, day, ...difference },
       'settlement report: a payment differs between us and the gateway',
+    );
+  if (notAnswered.size > 0)
+    deps.log.warn(
+      { gateway: name, day, payments: notAnswered.size },
+      'settlement report: the gateway did not answer about some payments; the report is made again within six hours',
     );
   deps.log.info(
     { gateway: name, day, payments: ours.length, differences: differences.length },
@@ -54,41 +70,22 @@ export async function settlementReport(
   );
 }
 
-/** The most retries of one status call that the rate limiter refuses. */
+/** The most tries of one status call that the rate limiter refuses. */
 const MAX_TRIES = 30;
+/** A breaker lets a call through every ten seconds. */
+const NEXT_ROUND_MS = 11_000;
 
-const ANSWERS: ReadonlySet<string> = new Set([
-  'wrong_order',
-  'unknown_status',
-  'bad_amount',
-  'bad_transaction_id',
-]);
-
-/** The gateway's status of each of our payments. Payments that only the gateway has would need a list. */
-async function checkEach(
+async function checkOne(
   deps: JobDependencies,
   name: OnlineGateway,
-  ours: readonly { attemptId: string }[],
-): Promise<ListedPayment[]> {
-  const found: ListedPayment[] = [];
-  for (const { attemptId } of ours) {
-    const attempt = await attemptById(deps.db, attemptId);
-    if (attempt === undefined) continue;
-    const ask = () => gatewayOf(deps, name).status(paymentReferenceOf(attempt), 'routine');
-    let status = await ask();
-    for (
-      let tries = 1;
-      status.kind === 'unknown' && status.code === 'rate_limited' && tries < MAX_TRIES;
-      tries += 1
-    )
-      status = await ask();
-    // An answer that is not about our payment is a difference.
-    if (status.kind === 'unknown' && ANSWERS.has(status.code)) continue;
-    if (status.kind === 'unknown')
-      throw new PaymentNotReadyError(`${name} did not answer the status of ${attemptId} (${status.code}).`);
-    if (status.kind === 'paid' || status.kind === 'returned') found.push({ ...status, attemptId });
+  attemptId: string,
+): Promise<GatewayStatus | undefined> {
+  const attempt = await attemptById(deps.db, attemptId);
+  if (attempt === undefined) return undefined;
+  for (let tries = 1; ; tries += 1) {
+    const status = await gatewayOf(deps, name).status(paymentReferenceOf(attempt), 'routine');
+    if (status.kind !== 'unknown' || status.code !== 'rate_limited' || tries === MAX_TRIES) return status;
   }
-  return found;
 }
 
 /** Books fees that only the list reports, for payments that we have booked. */

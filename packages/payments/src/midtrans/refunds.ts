@@ -71,7 +71,8 @@ export function midtransRefunds(
     if (!isAnswer(answer)) return transportFailure(answer.code);
     const code = codeOf(answer);
     if (code === 412) return notSettled();
-    return { kind: [401, 403, 429].includes(code) ? 'not_sent' : 'unknown', code: `http_${code}` };
+    const isNotDone = code === 429 || setUpRefusal(code, `http_${code}`) !== undefined;
+    return { kind: isNotDone ? 'not_sent' : 'unknown', code: `http_${code}` };
   }
 
   /** "Cannot change the status" has many causes; the state of the payment shows which. */
