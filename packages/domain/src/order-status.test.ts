@@ -18,7 +18,7 @@ const view = (change: Partial<OrderView>): OrderView => ({
     payBefore: new Date(),
     payment: LINK,
   },
-  ...{ isBeingChecked: false, shipment: null },
+  ...{ isBeingChecked: false, isPaymentRefused: false, shipment: null },
   ...change,
 });
 const payment = (change: Partial<OrderView>) => orderStatusOf(view(change)).payment;
@@ -39,4 +39,18 @@ it('an account and amount stay shown, and so does a payment that has arrived', (
   const arrived = { ...LINK, isPaid: true };
   expect(payment({ isBeingChecked: true, payment: arrived, state: 'paid' })).toMatchObject({ state: 'paid' });
   expect(payment({ isBeingChecked: true, payment: null, state: 'expired' })).toBeUndefined();
+});
+
+it('a payment that every gateway declined says so, and offers the other method until it is chosen', () => {
+  const refused = { isPaymentRefused: true, payment: null, state: 'reserved' } as const;
+  expect(payment(refused)).toMatchObject({
+    state: 'refused',
+    method: 'online',
+    alternatives: ['bank_transfer'],
+  });
+  expect(payment({ ...refused, isPaymentRefused: false })).toMatchObject({ state: 'pending' });
+  expect(payment({ ...refused, paymentMethod: 'bank_transfer' })).toMatchObject({ state: 'pending' });
+  expect(payment({ ...refused, payment: TRANSFER, state: 'awaiting_payment' })).toMatchObject({
+    state: 'payable',
+  });
 });
