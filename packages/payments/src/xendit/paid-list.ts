@@ -82,7 +82,10 @@ function paymentIn(listed: z.infer<typeof listedInvoice>, { from, to }: PaidRang
   // Payments of other currencies are not ours.
   if ((paid?.currency ?? 'IDR') !== 'IDR') return [];
   const received = paid !== undefined && isPaid(paid) ? receivedOf(paid) : null;
-  const ids = { attemptId: listed.external_id, gatewayRef: listed.id };
+  const ids = {
+    attemptId: listed.external_id === '' ? listed.id : listed.external_id,
+    gatewayRef: listed.id,
+  };
   if (received === null) return [{ ...ids, amountRupiah: 0, currency: 'IDR', transactionId: listed.id }];
   const { paidAt } = received;
   return paidAt && (paidAt < from || paidAt >= to) ? [] : [{ ...ids, ...received }];
