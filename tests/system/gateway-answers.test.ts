@@ -97,7 +97,8 @@ describe('a key that the gateways refuse', () => {
     for (const { orderId } of placed)
       for (const { state } of await attemptsOf(orderId)) expect(state).toBe('not_sent');
     const alarms = errors.filter(({ code }) => code === 'http_401' || code === 'INVALID_API_KEY');
-    expect(alarms.map(({ gateway }) => gateway).toSorted()).toEqual(['midtrans', 'xendit']);
+    expect(alarms).toHaveLength(2);
+    expect(new Set(alarms.map(({ gateway }) => gateway))).toEqual(new Set(['midtrans', 'xendit']));
     await shop.startWorker();
     for (const { orderId } of placed)
       await vi.waitFor(async () => {

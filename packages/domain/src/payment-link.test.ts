@@ -33,8 +33,8 @@ describe('an answer to a request for a payment link', () => {
     ['no answer', lost, fresh, 'unknown', 'same_again'],
     ['no answer for a minute', lost, { isResumed: true, ageMs: 60_000 }, 'unknown', 'same_again'],
     ['no answer for longer', lost, { isResumed: true, ageMs: 60_001 }, 'abandoned', 'next_gateway'],
-  ] as const)('%s', (_name, answer, attempt, attemptTo, then) => {
-    expect(decideLinkAnswer(answer, attempt)).toEqual({ attemptTo, then });
+  ] as const)('%s', (_name, answer, attempt, attemptTo, next) => {
+    expect(decideLinkAnswer(answer, attempt)).toEqual({ attemptTo, next });
   });
 });
 

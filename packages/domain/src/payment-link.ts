@@ -19,7 +19,7 @@ export interface LinkAnswer {
 export interface LinkDecision {
   attemptTo: 'active' | 'declined' | 'not_sent' | 'unknown' | 'abandoned';
   /** same_again: this attempt is tried again under the same id, and no other gateway meanwhile. */
-  then: 'give_link' | 'next_gateway' | 'same_again';
+  next: 'give_link' | 'next_gateway' | 'same_again';
 }
 
 /** `isResumed`: an earlier call for this attempt was made. `ageMs` is the age of the attempt. */
@@ -27,14 +27,14 @@ export function decideLinkAnswer(
   { kind }: LinkAnswer,
   { isResumed, ageMs }: { isResumed: boolean; ageMs: number },
 ): LinkDecision {
-  if (kind === 'active') return { attemptTo: 'active', then: 'give_link' };
-  if (kind === 'declined') return { attemptTo: 'declined', then: 'next_gateway' };
+  if (kind === 'active') return { attemptTo: 'active', next: 'give_link' };
+  if (kind === 'declined') return { attemptTo: 'declined', next: 'next_gateway' };
   // `abandoned` is safe: no customer has the link of a call with an unknown outcome, and a late answer finds the row
   // changed. An attempt that was not sent this time may have been sent before.
-  if (kind === 'not_sent') return { attemptTo: isResumed ? 'abandoned' : 'not_sent', then: 'next_gateway' };
+  if (kind === 'not_sent') return { attemptTo: isResumed ? 'abandoned' : 'not_sent', next: 'next_gateway' };
   return ageMs > ATTEMPT_LIFECYCLE.unknown.overdueAfterMs
-    ? { attemptTo: 'abandoned', then: 'next_gateway' }
-    : { attemptTo: 'unknown', then: 'same_again' };
+    ? { attemptTo: 'abandoned', next: 'next_gateway' }
+    : { attemptTo: 'unknown', next: 'same_again' };
 }
 
 /**

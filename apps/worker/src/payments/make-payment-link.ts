@@ -78,10 +78,10 @@ export async function makePaymentLink(
     if (isOffered(gateway.name)) answers.push(answer);
     const now = deps.now();
     const ageMs = now.getTime() - attempt.createdAt.getTime();
-    const { attemptTo, then } = decideLinkAnswer(answer, { isResumed, ageMs });
+    const { attemptTo, next } = decideLinkAnswer(answer, { isResumed, ageMs });
     const nextPollAt = nextStatusCheckAt(attemptTo, now);
     if (!(await endCall(db, attempt, attemptTo, { failureCode: code, nextPollAt }))) return;
-    if (then === 'same_again')
+    if (next === 'same_again')
       throw new PaymentNotReadyError(
         `${gateway.name} gave no clear answer for ${attempt.id} (${code}); the same attempt is retried.`,
       );
