@@ -26,12 +26,6 @@ export async function checkEach(
     for (const attemptId of left) {
       const status = await check(attemptId);
       if (status?.kind === 'paid' || status?.kind === 'returned') found.push({ ...status, attemptId });
-      // A card that we cancelled after it had paid.
-      else if (status?.kind === 'closed' && status.voidedRupiah !== undefined)
-        found.push({
-          ...{ attemptId, transactionId: attemptId },
-          ...{ amountRupiah: status.voidedRupiah, currency: 'IDR' },
-        });
       // An answer that is not about our payment is a difference.
       else if (status?.kind === 'unknown' && meaningOf(status) !== 'order') notAnswered.push(attemptId);
     }
