@@ -117,7 +117,7 @@ const WALLET_METHODS = new Set([
 ]);
 
 /** How long a paid attempt of this method is checked. A method that is not known may be a card. */
-export function disputableForMs(method: string | null): number {
+function disputableForMs(method: string | null): number {
   const [type = ''] = method?.toLowerCase().split(':') ?? [];
   if (BANK_METHODS.has(type)) return DISPUTABLE_FOR_MS.bank;
   return WALLET_METHODS.has(type) ? DISPUTABLE_FOR_MS.wallet : DISPUTABLE_FOR_MS.card;

@@ -70,10 +70,10 @@ async function endSurplus(deps: JobDependencies, { id }: PaymentAttempt): Promis
 
 async function reconcileEnded(deps: JobDependencies, attempt: PaymentAttempt): Promise<void> {
   const { id: attemptId, gatewayRef, state, gateway } = attempt;
-  const { refundsOf, name } = gatewayOf(deps, gateway);
+  const checked = gatewayOf(deps, gateway);
   // The status of a paid payment never changes at such a gateway, whatever went back.
-  if (state === 'paid' && gatewayRef !== null && refundsOf !== undefined) {
-    await recordRefundsOf(deps, name, { attemptId, gatewayRef }, 'routine');
+  if (state === 'paid' && gatewayRef !== null && checked.refundsOf !== undefined) {
+    await recordRefundsOf(deps, checked.name, { attemptId, gatewayRef }, 'routine');
     return;
   }
   const outcome = await applyPaymentStatus(deps, attempt, { urgency: 'routine' });
