@@ -63,11 +63,12 @@ export async function recordStrayPayment(
           .returning('id')
           .executeTakeFirstOrThrow();
   const before = known?.exception ?? null;
-  if (exception === null || before?.kind === exception) {
+  const cameAgain = known?.state === 'went_back' && state !== 'went_back';
+  if (exception === null || (before?.kind === exception && !cameAgain)) {
     if (before !== null) await recount(trx, { ...before, gateway });
     return 'counted';
   }
-  const counting = await exceptionOf(trx, stray, { kind: exception, strayId: id });
+  const counting = await exceptionOf(trx, stray, exception);
   await trx.updateTable('strayPayments').set({ exceptionId: counting.id }).where('id', '=', id).execute();
   await recount(trx, { id: counting.id, kind: exception, gateway });
   if (before !== null) await recount(trx, { ...before, gateway });
@@ -79,44 +80,41 @@ async function knownRow(trx: Transaction<Database>, { gateway, reference, paymen
   const found = await trx
     .selectFrom('strayPayments as s')
     .leftJoin('paymentExceptions as e', 'e.id', 's.exceptionId')
-    .select(['s.id', 's.amountRupiah', 's.exceptionId', 'e.kind as exceptionKind'])
+    .select(['s.id', 's.state', 's.amountRupiah', 's.exceptionId', 'e.kind as exceptionKind'])
     .where('s.gateway', '=', gateway)
     .where('s.reference', '=', reference)
     .where((eb) => eb.or([eb('s.paymentId', '=', paymentId), eb('s.paymentId', '=', '')]))
     .orderBy('s.paymentId', 'desc')
     .executeTakeFirst();
   if (found === undefined) return undefined;
-  const { id, amountRupiah, exceptionId, exceptionKind } = found;
+  const { id, state, amountRupiah, exceptionId, exceptionKind } = found;
   // Only these kinds count stray payments.
   const exception = exceptionId === null ? null : { id: exceptionId, kind: exceptionKind as ExceptionKind };
-  return { id, amountRupiah, exception };
+  return { id, state, amountRupiah, exception };
 }
 
 /** The exception that counts the payment: the open one of its kind, but an own one if the order is known. */
 async function exceptionOf(
   trx: Transaction<Database>,
-  { gateway, reference, orderId }: StrayPayment,
-  { kind, strayId }: { kind: ExceptionKind; strayId: number },
+  { gateway, reference, orderId, at }: StrayPayment,
+  kind: ExceptionKind,
 ): Promise<{ id: number; isNew: boolean }> {
-  const subject =
-    orderId === null ? `${gateway} payments since ${strayId}` : `${gateway} payment of ${reference}`;
+  const attemptId = orderId === null ? null : reference;
   const open = await trx
     .selectFrom('paymentExceptions as e')
     .select('e.id')
     .where('e.gateway', '=', gateway)
     .where('e.kind', '=', kind)
     .where('e.state', '=', 'open')
-    .$if(orderId !== null, (query) => query.where('e.subject', '=', subject))
-    .$if(orderId === null, (query) => query.where('e.orderId', 'is', null))
+    .where('e.attemptId', 'is not distinct from', attemptId)
     .where((eb) => eb.exists(eb.selectFrom('strayPayments as s').whereRef('s.exceptionId', '=', 'e.id')))
     .executeTakeFirst();
   if (open !== undefined) return { id: open.id, isNew: false };
-  const attemptId = orderId === null ? null : reference;
+  const subject = `${gateway} payments${attemptId === null ? '' : ` of ${attemptId}`} since ${at.toISOString()}`;
   const [opened] = await openPaymentExceptions(trx, [
     { kind, gateway, subject, orderId, attemptId, detail: '', amountRupiah: null },
   ]);
-  if (opened === undefined)
-    throw new Error(`The exception of ${subject} is resolved, and its payment is another.`);
+  if (opened === undefined) throw new Error(`An exception of ${subject} was opened before.`);
   return { id: opened.id, isNew: true };
 }
 
