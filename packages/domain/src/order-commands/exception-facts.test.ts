@@ -91,16 +91,27 @@ describe('an exception about money that a bank took back', () => {
   it.each(['reversal', 'chargeback', 'paid_back_twice'] as const)(
     '%s closes itself when it is won back',
     (kind) => {
-      expect(resolved(payAgain(held(kind)))).toEqual([`midtrans reports ${PRICE} IDR of o-1 as paid again`]);
+      const shipped = { ...held(kind), order: soldOrder('shipped').order };
+      expect(resolved(payAgain(shipped))).toEqual([`midtrans reports ${PRICE} IDR of o-1 as paid again`]);
     },
   );
+
+  it('leads an operator to the held order after it is won back, and closes when the order is released', () => {
+    const won = payAgain(held('chargeback'));
+    expect(resolved(won)).toEqual([]);
+    const release = { kind: 'release_hold', orderId: 'o', actor: 'admin', reason: 'won' } as const;
+    expect(resolved(decide(won.next, release))).toEqual([
+      'admin released the order, as its payment is there: won',
+    ]);
+  });
 
   it('stays when another payment comes', () => {
     expect(resolved(payAgain(held('chargeback'), 'tx-2'))).toEqual([]);
   });
 
   it('paid_back_twice by a refund that the gateway reported stays', () => {
-    expect(resolved(payAgain(held('paid_back_twice', `o-1/${PRICE}`)))).toEqual([]);
+    const shipped = { ...held('paid_back_twice', `o-1/${PRICE}`), order: soldOrder('shipped').order };
+    expect(resolved(payAgain(shipped))).toEqual([]);
   });
 
   it.each(['reversal', 'chargeback'] as const)('%s closes itself when the order ends unshipped', (kind) => {

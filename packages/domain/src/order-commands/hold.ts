@@ -1,5 +1,6 @@
 import type { CommandOf, CommandOutcomes } from './commands.ts';
 import type { Draft } from './draft.ts';
+import { closeDisputes } from './reversal.ts';
 import { cancelUnshipped, reduceSale } from './sale.ts';
 import { payingAttemptOf, refundInFullRupiah } from './state.ts';
 
@@ -34,5 +35,6 @@ export function releaseHold(
   // The whole payment is being refunded.
   if (paying.returnedRupiah >= refundInFullRupiah(paying)) return 'kept';
   draft.moveOrder('paid', { actor, reason });
+  closeDisputes(draft, paying, `${actor} released the order, as its payment is there: ${reason}`);
   return 'released';
 }

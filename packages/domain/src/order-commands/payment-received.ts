@@ -2,12 +2,13 @@ import { refundIdOf } from '../gateway-ids.ts';
 import { methodOf } from '../gateways.ts';
 import { REVERSAL_HOLD_MS } from '../order-lifecycle.ts';
 import { nextStatusCheckAt, type PaymentOutcome } from '../payment-attempt.ts';
-import { type PaymentExceptionKind, REFUNDED_AUTOMATICALLY } from '../payment-exception.ts';
+import { REFUNDED_AUTOMATICALLY } from '../payment-exception.ts';
 import { abandonIfUnfinished, closeAttempt } from './closing.ts';
 import type { CommandOf, ReceivedPayment } from './commands.ts';
 import type { Draft, Why } from './draft.ts';
 import { newRefund } from './refund.ts';
-import { type AttemptRow, refundedOf } from './state.ts';
+import { closeDisputes } from './reversal.ts';
+import type { AttemptRow } from './state.ts';
 
 /** Books a receipt, and decides its payment outcome for the order. */
 export function receivePayment(
@@ -175,36 +176,14 @@ function reinstate(
   });
   const reference = `${id}/${attempt.timesUndone}`;
   draft.book('payment', rupiah, { attempt, reference, actor });
-  closeDisputes(draft, attempt, `${actor} reports ${rupiah} IDR of ${id} as paid again`);
   const { state } = draft.order;
+  // The exception of a held order leads an operator to it, until it is released or ended.
+  if (state !== 'payment_hold')
+    closeDisputes(draft, attempt, `${actor} reports ${rupiah} IDR of ${id} as paid again`);
   if (state === 'cancelled' || state === 'refunded') {
     const detail = `${rupiah} IDR of ${id} arrived again after the order was ${state}.`;
     draft.openException('paid_after_cancel', attempt, { subject: reference, amountRupiah: rupiah, detail });
   }
-}
-
-/** Exceptions about money that a bank took back. */
-const DISPUTES: ReadonlySet<PaymentExceptionKind> = new Set(['reversal', 'chargeback', 'partial_chargeback']);
-
-/**
- * Resolves the exceptions of a dispute whose money is there again, and `paid_back_twice` unless our refunds alone
- * exceed what was received.
- */
-function closeDisputes(draft: Draft, { id, receivedRupiah }: AttemptRow, resolution: string): void {
-  const isWithin = refundedOf(draft.aggregate, id) <= (receivedRupiah ?? 0);
-  for (const exception of draft.aggregate.unresolved) {
-    const { kind, subject, attemptId, state } = exception;
-    if (attemptId !== id || state !== 'open') continue;
-    const isOfDispute = kind === 'paid_back_twice' && isWithin && !isOfRefundElsewhere(draft, subject, id);
-    if (DISPUTES.has(kind) || isOfDispute)
-      draft.record('exceptionMoves', { id: exception.id, to: 'resolved', actor: 'worker', resolution });
-  }
-}
-
-/** A `paid_back_twice` of a dispute is about the dispute or one of our refunds; others are about a reported total. */
-function isOfRefundElsewhere(draft: Draft, subject: string, id: string): boolean {
-  const isRefund = draft.aggregate.refunds.some((refund) => refund.id === subject);
-  return !isRefund && !/^\d{1,4}$/.test(subject.slice(id.length + 1));
 }
 
 /**

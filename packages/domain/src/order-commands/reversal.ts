@@ -1,3 +1,4 @@
+import type { PaymentExceptionKind } from '../payment-exception.ts';
 import type { CommandOf, CommandOutcomes } from './commands.ts';
 import type { Draft } from './draft.ts';
 import { refuseUnsentRefunds } from './refund.ts';
@@ -63,4 +64,28 @@ function disputePayment(draft: Draft, attempt: AttemptRow, actor: string): Comma
   const detail = `A part of ${id} was charged back; ${actor} reports no amount. The order was ${state}.`;
   draft.openException('partial_chargeback', attempt, { subject: id, amountRupiah: null, detail });
   return 'undone';
+}
+
+/** Exceptions about money that a bank took back. */
+const DISPUTES: ReadonlySet<PaymentExceptionKind> = new Set(['reversal', 'chargeback']);
+
+/**
+ * Resolves the exceptions of a dispute whose money is there again, and `paid_back_twice` unless our refunds alone
+ * exceed what was received.
+ */
+export function closeDisputes(draft: Draft, { id, receivedRupiah }: AttemptRow, resolution: string): void {
+  const isWithin = refundedOf(draft.aggregate, id) <= (receivedRupiah ?? 0);
+  for (const exception of draft.aggregate.unresolved) {
+    const { kind, subject, attemptId, state } = exception;
+    if (attemptId !== id || state !== 'open') continue;
+    const isOfDispute = kind === 'paid_back_twice' && isWithin && !isOfRefundElsewhere(draft, subject, id);
+    if (DISPUTES.has(kind) || isOfDispute)
+      draft.record('exceptionMoves', { id: exception.id, to: 'resolved', actor: 'worker', resolution });
+  }
+}
+
+/** A `paid_back_twice` of a dispute is about the dispute or one of our refunds; others are about a reported total. */
+function isOfRefundElsewhere(draft: Draft, subject: string, id: string): boolean {
+  const isRefund = draft.aggregate.refunds.some((refund) => refund.id === subject);
+  return !isRefund && !/^\d{1,4}$/.test(subject.slice(id.length + 1));
 }
