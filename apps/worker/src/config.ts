@@ -44,12 +44,14 @@ const schema = z
     ...gatewayIdConfig,
   })
   .and(gatewaySettings.transform((gateways) => ({ gateways })))
-  .and(z.record(z.string(), z.unknown()).transform((env) => ({ ignoredProxy: ignoredProxyOf(env) })));
+  // Not a record: process.env is no plain object.
+  .and(z.unknown().transform((env) => ({ ignoredProxy: ignoredProxyOf(env) })));
 
 /** Names of variables with a proxy that Node does not use, as it uses proxies only when it is told to. */
-function ignoredProxyOf(env: Readonly<Record<string, unknown>>): string[] {
-  if (env['NODE_USE_ENV_PROXY'] === '1') return [];
-  return Object.keys(env).filter((name) => /^https?_proxy$/i.test(name) && env[name] !== '');
+function ignoredProxyOf(env: unknown): string[] {
+  const set = new Map(typeof env === 'object' && env !== null ? Object.entries(env) : []);
+  if (set.get('NODE_USE_ENV_PROXY') === '1') return [];
+  return [...set.keys()].filter((name) => /^https?_proxy$/i.test(name) && set.get(name) !== '');
 }
 
 export type WorkerConfig = z.infer<typeof schema>;
