@@ -1,3 +1,4 @@
+import { DEFAULT_TRANSFER_POLICY } from '@antrean/domain';
 import {
   addProducts,
   attemptsOfOrders,
@@ -82,7 +83,16 @@ it('final states agree with the gateways when webhooks are lost, repeated, reord
   const now = () => new Date(nowMs);
   const log = pino({ level: 'silent' });
   const deps: JobDependencies = {
-    ...{ db, producer, log, now, gateways: [snap, xendit], transferAccounts: [], gatewayIdPrefix: '' },
+    ...{
+      db,
+      producer,
+      log,
+      now,
+      gateways: [snap, xendit],
+      transferAccounts: [],
+      gatewayIdPrefix: '',
+      transferPolicy: DEFAULT_TRANSFER_POLICY,
+    },
     records: { publish: () => Promise.resolve([]) },
     stock: { touch: () => undefined },
     orderCommands: batchOrderCommands(db, { maxBatchSize: 100, now }),

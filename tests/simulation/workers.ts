@@ -1,3 +1,4 @@
+import { DEFAULT_TRANSFER_POLICY } from '@antrean/domain';
 import type { Database, Kysely } from '@antrean/db';
 import {
   type Handlers,
@@ -126,6 +127,7 @@ export class Workers {
         producer: this.#producer,
         gateways: around.gateways,
         transferAccounts: ACCOUNTS,
+        transferPolicy: DEFAULT_TRANSFER_POLICY,
         gatewayIdPrefix: '',
       },
       records: {

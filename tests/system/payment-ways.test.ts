@@ -1,7 +1,8 @@
 // Orders whose payment method changes, or that are paid too late or twice, and their refunds.
 import { auditFlashSales, auditMoney, createFlashSale } from '@antrean/db';
-import { aFlashSale, anOrder, aProduct, GATEWAY_SECRETS } from '@antrean/testing';
+import { aFlashSale, anOrder, aProduct, GATEWAY_SECRETS, sql } from '@antrean/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { runOps } from './run-ops.ts';
 import { openShop, type Shop } from './shop.ts';
 
 let shop: Shop;
@@ -11,6 +12,7 @@ beforeAll(async () => {
       aProduct('KOPI', { onHand: 1_000 }),
       aProduct('LANGKA', { onHand: 1 }),
       aProduct('OBRAL', { onHand: 10 }),
+      aProduct('SEDIKIT', { onHand: 10 }),
     ],
   });
 });
@@ -156,46 +158,84 @@ describe('a bank transfer', () => {
     expect(await exceptionsOf(orderId)).toEqual([]);
   });
 
-  it('does not expire while its proof waits for an operator, who confirms it', async () => {
+  it('has more time with a proof, once, then expires; a later transfer is found by its amount', async () => {
     const { orderId, attemptId, payment } = await shop.awaitingPayment(byTransfer());
+    const deadline = async () => {
+      const { payBefore } = await shop.db
+        .selectFrom('orders')
+        .select('payBefore')
+        .where('id', '=', orderId)
+        .executeTakeFirstOrThrow();
+      return payBefore?.getTime() ?? 0;
+    };
+    const before = await deadline();
     expect(
       (await shop.ask(orderId, 'transfer-proof', { reference: 'https://bukti.test/1.jpg' })).status,
     ).toBe(202);
     await seen(() => shop.read(orderId), { payment: { transfer: { hasProof: true } } });
+    expect(await deadline()).toBe(before + 6 * 3_600_000);
+    const { payment: shown } = await shop.read(orderId);
+    expect(shown).toMatchObject({ expiresAt: new Date(before + 6 * 3_600_000).toISOString() });
+    expect(shown?.alternatives).toBeUndefined();
     await shop.makeOverdue(orderId, 3_600_000);
-    // The sweeper has postponed the order.
-    await vi.waitFor(async () => {
-      const order = await shop.db
-        .selectFrom('orders')
-        .select('dueAt')
-        .where('id', '=', orderId)
-        .executeTakeFirstOrThrow();
-      expect(order.dueAt?.getTime()).toBeGreaterThan(Date.now() + 3_600_000);
-    }, patience);
-    expect((await shop.read(orderId)).status).toBe('awaiting_payment');
-    const amountRupiah = payment.transfer?.amount ?? 0;
+    await shop.until(orderId, 'expired');
+    const amount = payment.transfer?.amount ?? 0;
+    for (const words of [['transfers'], ['transfers', `${amount}`], ['transfers', '50.000']])
+      expect((await runOps(shop, words)).output, words.join(' ')).toContain(attemptId);
     await shop.add('confirm-transfer', {
-      ...{ attemptId, amountRupiah, bankReference: 'LINE-3', requestId: 'r', requestedBy: 'admin' },
+      ...{ attemptId, amountRupiah: amount, bankReference: 'LINE-3', requestId: 'r', requestedBy: 'admin' },
     });
     await shop.until(orderId, 'paid');
   });
 
-  it('accepts a proof in the minute after its deadline', async () => {
-    const { orderId } = await shop.awaitingPayment(byTransfer());
+  it('accepts a proof in the minute after its deadline, and waits for its extended deadline', async () => {
+    const { orderId, attemptId, payment } = await shop.awaitingPayment(byTransfer());
     await shop.makeOverdue(orderId, 1_000);
     await shop.until(orderId, 'closing');
     expect((await shop.ask(orderId, 'transfer-proof', { reference: 'bukti.jpg' })).status).toBe(202);
     await seen(() => shop.read(orderId), { payment: { transfer: { hasProof: true } } });
-    await shop.makeOverdue(orderId, 3_600_000);
-    await vi.waitFor(async () => {
-      const { dueAt } = await shop.db
-        .selectFrom('orders')
-        .select('dueAt')
-        .where('id', '=', orderId)
-        .executeTakeFirstOrThrow();
-      expect(dueAt?.getTime()).toBeGreaterThan(Date.now() + 3_600_000);
-    }, patience);
-    expect((await shop.read(orderId)).status).toBe('closing');
+    const order = await shop.db
+      .selectFrom('orders')
+      .select(['dueAt', 'payBefore'])
+      .where('id', '=', orderId)
+      .executeTakeFirstOrThrow();
+    expect(order.payBefore?.getTime()).toBeGreaterThan(Date.now() + 3_600_000);
+    expect(order.dueAt).toEqual(order.payBefore);
+    await shop.add('expire-order', { orderId, requestId: 'r' });
+    const amountRupiah = payment.transfer?.amount ?? 0;
+    await shop.add('confirm-transfer', {
+      ...{ attemptId, amountRupiah, bankReference: 'LINE-4', requestId: 'r', requestedBy: 'admin' },
+    });
+    await shop.until(orderId, 'paid');
+  });
+
+  it('beyond the share of stock that proofs may hold, keeps its proof and its deadline', async () => {
+    const orders: { orderId: string; attemptId: string }[] = [];
+    for (let n = 0; n < 3; n += 1)
+      orders.push(await shop.awaitingPayment({ ...anOrder('SEDIKIT'), paymentMethod: 'bank_transfer' }));
+    const extended = async () => {
+      const rows = await shop.db
+        .selectFrom('paymentAttempts as a')
+        .innerJoin('orders as o', 'o.id', 'a.orderId')
+        .select(['a.id', 'a.proofReference', sql<boolean>`o.pay_before > a.expires_at`.as('isExtended')])
+        .where(
+          'a.orderId',
+          'in',
+          orders.map(({ orderId }) => orderId),
+        )
+        .execute();
+      expect(rows.map(({ proofReference }) => proofReference)).toEqual(rows.map(() => 'bukti.jpg'));
+      return rows.filter(({ isExtended }) => isExtended).length;
+    };
+    // All at once, by two workers or one: a fifth of ten units may be held.
+    await Promise.all(
+      orders.map(({ orderId }) => shop.ask(orderId, 'transfer-proof', { reference: 'bukti.jpg' })),
+    );
+    for (const { orderId } of orders)
+      await seen(() => shop.read(orderId), { payment: { transfer: { hasProof: true } } });
+    expect(await extended()).toBe(2);
+    const { output } = await runOps(shop, ['transfers']);
+    for (const { attemptId } of orders) expect(output).toContain(attemptId);
   });
 
   it('ends when an operator rejects it', async () => {
@@ -203,13 +243,22 @@ describe('a bank transfer', () => {
     const { orderId, attemptId } = await shop.awaitingPayment(byTransfer(2));
     await shop.ask(orderId, 'transfer-proof', { reference: 'palsu' });
     await seen(() => shop.read(orderId), { payment: { transfer: { hasProof: true } } });
-    await shop.makeOverdue(orderId, 3_600_000);
     await shop.add('reject-transfer', {
       attemptId,
       reason: 'no such line',
       requestId: 'r',
       requestedBy: 'admin',
     });
+    await shop.until(orderId, 'closing');
+    // The deadline is the one before the proof again.
+    const { payBefore, expiresAt } = await shop.db
+      .selectFrom('orders as o')
+      .innerJoin('paymentAttempts as a', 'a.orderId', 'o.id')
+      .select(['o.payBefore', 'a.expiresAt'])
+      .where('o.id', '=', orderId)
+      .executeTakeFirstOrThrow();
+    expect(payBefore).toEqual(expiresAt);
+    await shop.makeOverdue(orderId, 3_600_000);
     await shop.until(orderId, 'expired');
     expect(await held()).toEqual(before);
   });

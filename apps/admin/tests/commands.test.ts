@@ -62,7 +62,7 @@ describe('the operator command', () => {
       [['constructor'], 'The command constructor does not exist.'],
       [['transfers', '--csv'], "Unknown option '--csv'"],
       [['refund', 'X', 'all'], 'refund takes 3 to 4 words.\n\nrefund PAYMENT AMOUNT|all REASON [EXCEPTION]'],
-      [['transfers', 'all'], 'transfers takes 0 words.'],
+      [['transfers', 'all', 'of'], 'transfers takes 0 to 1 words.'],
       [['transfers', '--request-id', 'a:b'], 'A request id is 1 to 64 letters'],
       [['transfers', '--wait', 'long'], '--wait takes a number of seconds'],
       [['transfers', '--wait', '601'], '--wait takes 600 seconds at most'],

@@ -1,6 +1,9 @@
+import { DEFAULT_TRANSFER_POLICY, MAX_TRANSFER_CODE, type TransferPolicy } from '@antrean/domain';
 import { gatewaySettings } from '@antrean/payments';
 import { commonConfig, gatewayIdConfig, parseConfig, redisConfig } from '@antrean/process';
 import { z } from 'zod';
+
+const HOUR_MS = 3_600_000;
 
 const account = z.strictObject({
   bank: z.string().min(1).max(40),
@@ -36,6 +39,27 @@ const schema = z
         }),
       )
       .pipe(z.array(account)),
+    /** The most that a transfer amount is above its order's total, in rupiah. */
+    TRANSFER_CODE_MAX: z.coerce
+      .number()
+      .int()
+      .min(1)
+      .max(MAX_TRANSFER_CODE)
+      .default(DEFAULT_TRANSFER_POLICY.maxCode),
+    /** By how many hours a proof of transfer extends the deadline of its order, once. */
+    TRANSFER_PROOF_HOURS: z.coerce
+      .number()
+      .int()
+      .min(0)
+      .max(168)
+      .default(DEFAULT_TRANSFER_POLICY.proofExtendsMs / HOUR_MS),
+    /** The percentage of a product's stock, and of a sale item's quota, that orders with such a proof hold at most. */
+    TRANSFER_PROOF_STOCK_PERCENT: z.coerce
+      .number()
+      .int()
+      .min(0)
+      .max(100)
+      .default(DEFAULT_TRANSFER_POLICY.proofStockPercent),
     /** Whether second and late payments are refunded without an operator. */
     REFUND_BY_ITSELF: z
       .enum(['true', 'false'])
@@ -55,6 +79,12 @@ function ignoredProxyOf(env: unknown): string[] {
 }
 
 export type WorkerConfig = z.infer<typeof schema>;
+
+export const transferPolicyOf = (config: WorkerConfig): TransferPolicy => ({
+  maxCode: config.TRANSFER_CODE_MAX,
+  proofExtendsMs: config.TRANSFER_PROOF_HOURS * HOUR_MS,
+  proofStockPercent: config.TRANSFER_PROOF_STOCK_PERCENT,
+});
 
 /** Throws with the name of every bad value. */
 export const readConfig = (env: NodeJS.ProcessEnv): WorkerConfig => parseConfig('The worker', schema, env);

@@ -1,4 +1,5 @@
 import { type Database, type Kysely, openDatabase, pingDatabase, type TransferAccount } from '@antrean/db';
+import type { TransferPolicy } from '@antrean/domain';
 import type { PaymentGateway } from '@antrean/payments';
 import { createProducer, type Producer } from '@antrean/queue';
 import {
@@ -11,7 +12,7 @@ import {
 } from '@antrean/redis';
 import type { Logger } from 'pino';
 import { type AvailabilityPublisher, startAvailabilityPublisher } from './availability-publisher.ts';
-import type { WorkerConfig } from './config.ts';
+import { transferPolicyOf, type WorkerConfig } from './config.ts';
 import { openGateways } from './gateways.ts';
 import { batchOrderCommands, type OrderCommands } from './order-commands.ts';
 
@@ -25,6 +26,7 @@ export interface JobDependencies {
   gateways: readonly PaymentGateway[];
   /** The shop's bank accounts for transfers, in the order of preference. */
   transferAccounts: readonly TransferAccount[];
+  transferPolicy: TransferPolicy;
   /** Begins the ids of our payments at gateways. */
   gatewayIdPrefix: string;
   orderCommands: OrderCommands;
@@ -75,6 +77,7 @@ export async function openDependencies(
     now,
   });
   const transferAccounts = config.BANK_ACCOUNTS;
+  const transferPolicy = transferPolicyOf(config);
   const gatewayIdPrefix = config.GATEWAY_ID_PREFIX;
   return {
     deps: {
@@ -84,6 +87,7 @@ export async function openDependencies(
       producer,
       gateways,
       transferAccounts,
+      transferPolicy,
       gatewayIdPrefix,
       orderCommands,
       now,

@@ -361,7 +361,8 @@ describe('a refund', () => {
     const [theirs] = await exceptionsOf(first.orderId);
     expect(await refund(second, `rf-${second.attemptId}-a`, 10_000, theirs?.id)).toBe('wrong_exception');
     expect(await refund(second, `rf-${second.attemptId}-a`, 10_000, 999_999)).toBe('wrong_exception');
-    expect(await refund(first, `rf-${first.attemptId}-b`, 10_000, theirs?.id)).toBe('requested');
+    expect(await refund(first, `rf-${first.attemptId}-b`, 10_000, theirs?.id)).toBe('asked_before');
+    expect(await refund(first, `rf-${first.attemptId}-b`, 11_000, theirs?.id)).toBe('requested');
   });
 });
 
@@ -390,7 +391,7 @@ describe('a payment', () => {
     const expire = async (orderId: string) => {
       await db
         .updateTable('orders')
-        .set({ state: 'closing', closingReason: 'not_paid_in_time' })
+        .set({ state: 'closing', closingReason: 'not_paid_in_time', payBefore: new Date(0) })
         .where('id', '=', orderId)
         .execute();
       return { kind: 'close', orderId, closedAttemptId: `${orderId}-1` } as const;
@@ -416,7 +417,9 @@ it('a transfer gets the amount that was freed longest ago when no other is free'
   const take = (attemptId: string) =>
     db
       .transaction()
-      .execute((trx) => takeTransferAmount(trx, { attemptId, totalRupiah: 1_000_000, accounts, now }));
+      .execute((trx) =>
+        takeTransferAmount(trx, { attemptId, totalRupiah: 1_000_000, accounts, now, maxCode: 9_999 }),
+      );
   expect(await take('a')).toMatchObject({ amountRupiah: 1_000_001 });
   expect(await take('b')).toMatchObject({ amountRupiah: 1_000_002 });
 });

@@ -11,7 +11,7 @@ import {
 } from '@antrean/db';
 import { type AcceptedOrder, createProducer } from '@antrean/queue';
 import { openRequestRedis, StatusRecords, waitForRedis } from '@antrean/redis';
-import { buyerKeysOf, type OrderCommand } from '@antrean/domain';
+import { DEFAULT_TRANSFER_POLICY, buyerKeysOf, type OrderCommand } from '@antrean/domain';
 import fc from 'fast-check';
 import pg from 'pg';
 import pino from 'pino';
@@ -71,6 +71,7 @@ beforeAll(async () => {
       },
     ],
     transferAccounts: [],
+    transferPolicy: DEFAULT_TRANSFER_POLICY,
     gatewayIdPrefix: '',
     orderCommands: batchOrderCommands(db, { maxBatchSize: 100 }),
     now: () => new Date(),

@@ -13,9 +13,15 @@ import { type CommandRequest, runJob, type Unanswered } from './command.ts';
 import type { BackofficeContext } from './context.ts';
 import { line, rupiah } from './input.ts';
 
+/** `after`: the last exception of the page before. */
+export const listExceptionsInput = z.object({ after: z.int().positive().optional() });
+
 /** The open payment exceptions, those that wait for an operator first. */
-export const listExceptions = ({ db }: BackofficeContext, limit: number): Promise<PaymentException[]> =>
-  unresolvedPaymentExceptions(db, limit);
+export const listExceptions = (
+  { db }: BackofficeContext,
+  { after }: z.output<typeof listExceptionsInput>,
+  limit: number,
+): Promise<PaymentException[]> => unresolvedPaymentExceptions(db, { after, limit });
 
 export interface StrayPayments {
   /** The counts of the last 30 days, by day. */
@@ -25,8 +31,12 @@ export interface StrayPayments {
 }
 
 /** The payments on the gateways' accounts that none of our attempts expects there, also those of other systems. */
-export async function listStrayPayments({ db }: BackofficeContext, limit: number): Promise<StrayPayments> {
-  return { days: await strayPaymentsByDay(db, 30), payments: await strayPayments(db, limit) };
+export async function listStrayPayments(
+  { db }: BackofficeContext,
+  { after }: z.output<typeof listExceptionsInput>,
+  limit: number,
+): Promise<StrayPayments> {
+  return { days: await strayPaymentsByDay(db, 30), payments: await strayPayments(db, { after, limit }) };
 }
 
 export const resolveExceptionInput = z.object({

@@ -22,6 +22,7 @@ export {
   confirmTransfer,
   type ConfirmTransferAnswer,
   listTransfers,
+  listTransfersInput,
   rejectTransfer,
   type RejectTransferAnswer,
   rejectTransferInput,
@@ -30,6 +31,7 @@ export {
 export {
   listExceptions,
   listStrayPayments,
+  listExceptionsInput,
   reportStrayTransfer,
   resolveException,
   type ResolveExceptionAnswer,

@@ -1,5 +1,6 @@
 import {
   auditMoney as audit,
+  MONEY_DIFFERENCES_LIMIT,
   foreignIds,
   type MoneyDifference,
   paymentsBetween,
@@ -11,23 +12,34 @@ import { GATEWAYS } from '@antrean/payments';
 import { z } from 'zod';
 import type { BackofficeContext } from './context.ts';
 
-export const moneyAuditInput = z.object({ orderId: z.uuid().optional() });
+export const moneyAuditInput = z.object({
+  orderId: z.uuid().optional(),
+  /** The last order of the page before. */
+  after: z.uuid().optional(),
+});
 
 export interface MoneyAudit {
   /** `differs`: an order's amounts do not add up, or the ledger does not sum to zero. */
   kind: 'balanced' | 'differs';
   differences: MoneyDifference[];
   sumRupiah: number;
+  /** The order after which more differences may follow. */
+  next?: string;
 }
 
 /** Compares the money ledger with payments and refunds, of one order or of all. */
 export async function auditMoney(
   { db }: BackofficeContext,
-  { orderId }: z.output<typeof moneyAuditInput>,
+  { orderId, after }: z.output<typeof moneyAuditInput>,
 ): Promise<MoneyAudit> {
-  const found = await audit(db, orderId === undefined ? {} : { orderId });
-  const isBalanced = found.differences.length === 0 && found.sumRupiah === 0;
-  return { kind: isBalanced ? 'balanced' : 'differs', ...found };
+  const found = await audit(db, {
+    ...(orderId === undefined ? {} : { orderId }),
+    ...(after === undefined ? {} : { after }),
+  });
+  const { differences, sumRupiah } = found;
+  const isBalanced = differences.length === 0 && sumRupiah === 0;
+  const next = differences.length < MONEY_DIFFERENCES_LIMIT ? undefined : differences.at(-1)?.orderId;
+  return { kind: isBalanced ? 'balanced' : 'differs', ...found, ...(next === undefined ? {} : { next }) };
 }
 
 export const settlementInput = z.object({

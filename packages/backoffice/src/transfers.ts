@@ -1,13 +1,32 @@
-import { attemptById, attemptOfTransferLine, type OpenTransfer, openTransfers } from '@antrean/db';
+import {
+  attemptById,
+  attemptOfTransferLine,
+  type ListedTransfer,
+  openTransfers,
+  transfersByAmount,
+} from '@antrean/db';
 import { methodOf, type PaymentOutcome } from '@antrean/domain';
 import { z } from 'zod';
 import { type CommandRequest, isUnanswered, runJob, type Unanswered } from './command.ts';
 import type { BackofficeContext } from './context.ts';
 import { line, rupiah } from './input.ts';
 
-/** The open bank transfers, those with a proof first. */
-export const listTransfers = ({ db }: BackofficeContext, limit: number): Promise<OpenTransfer[]> =>
-  openTransfers(db, limit);
+export const listTransfersInput = z.object({
+  /** Only transfers that this amount may belong to, ended ones too. */
+  amountRupiah: rupiah.optional(),
+  /** The last attempt of the page before. */
+  after: line.optional(),
+});
+
+/** The bank transfers that wait for an operator, those with a proof first; or those of an amount. */
+export const listTransfers = (
+  { db }: BackofficeContext,
+  { amountRupiah, after }: z.output<typeof listTransfersInput>,
+  limit: number,
+): Promise<ListedTransfer[]> =>
+  amountRupiah === undefined
+    ? openTransfers(db, { after, limit })
+    : transfersByAmount(db, amountRupiah, { after, limit });
 
 export const transferInput = z.object({
   attemptId: line,
@@ -80,7 +99,10 @@ export async function rejectTransfer(
   const answer = await runJob(context, request, {
     job: 'reject-transfer',
     asked: input,
-    prepare: async () => (attempt.state === 'active' ? input : 'not_awaited'),
+    prepare: async () => {
+      const isUnreviewed = attempt.state === 'closed' && attempt.proofReference !== null;
+      return attempt.state === 'active' || isUnreviewed ? input : 'not_awaited';
+    },
   });
   return answer.kind === 'rejected' ? { kind: 'rejected', orderId: attempt.orderId } : answer;
 }

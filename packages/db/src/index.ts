@@ -105,10 +105,14 @@ export {
   attachProof,
   attemptOfTransferLine,
   dropProof,
+  extendByProof,
   freeTransferAmounts,
-  type OpenTransfer,
+  type ListedTransfer,
   openTransfers,
+  type Page,
+  proofSharesOf,
   takeTransferAmount,
+  transfersByAmount,
 } from './transfers.ts';
 
 // Refunds, payment exceptions, and the money ledger.
@@ -140,7 +144,14 @@ export {
   strayPaymentsByDay,
   type StrayPaymentRow,
 } from './stray-payments.ts';
-export { auditMoney, type MoneyDifference, moveMoney, recordFees, soldOf } from './money.ts';
+export {
+  auditMoney,
+  MONEY_DIFFERENCES_LIMIT,
+  type MoneyDifference,
+  moveMoney,
+  recordFees,
+  soldOf,
+} from './money.ts';
 
 export {
   missingReports,

@@ -65,14 +65,18 @@ const scopeOf = ({ orderId, since }: { orderId?: string; since?: Date }) => sql`
       and (${orderId ?? null}::uuid is null or order_id = ${orderId ?? null}::uuid)
   )`;
 
+/** The most differences of one audit. The next have `after`, the last of these. */
+export const MONEY_DIFFERENCES_LIMIT = 100;
+
 /**
  * Orders whose ledger differs from their attempts and refunds. A customer's balance must be zero, but for money to be
  * refunded and money that a bank took back. Also the sum of all accounts, which must be zero.
  */
 export async function auditMoney(
   db: Kysely<Database>,
-  which: { orderId?: string; since?: Date } = {},
+  which: { orderId?: string; since?: Date; after?: string } = {},
 ): Promise<{ differences: MoneyDifference[]; sumRupiah: number }> {
+  const { after = null } = which;
   const { rows: differences } = await sql<MoneyDifference>`
     with ${scopeOf(which)}, ledger as (
       select m.order_id,
@@ -105,8 +109,8 @@ export async function auditMoney(
       left join came on came.order_id = o.id
     )
     select order_id, owed::bigint as owed_rupiah, rupiah::bigint as expected_rupiah
-    from expected where owed <> rupiah
-    order by 1 limit 100`.execute(db);
+    from expected where owed <> rupiah and (${after}::uuid is null or order_id > ${after}::uuid)
+    order by 1 limit ${MONEY_DIFFERENCES_LIMIT}`.execute(db);
   const { rows } = await sql<{ sum: number }>`
     with ${scopeOf(which)}
     select coalesce(sum(amount_rupiah), 0)::bigint as sum from money_entries

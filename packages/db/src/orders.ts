@@ -272,7 +272,14 @@ export async function recordChange(
     actor,
     reason,
     ...set
-  }: { actor: string; reason: string; paymentMethod?: PaymentMethod; paymentRefusedAt?: Date; dueAt?: Date },
+  }: {
+    actor: string;
+    reason: string;
+    paymentMethod?: PaymentMethod;
+    paymentRefusedAt?: Date;
+    dueAt?: Date;
+    payBefore?: Date;
+  },
 ): Promise<void> {
   await trx
     .updateTable('orders')

@@ -10,6 +10,7 @@ import {
   type UnresolvedException,
 } from '@antrean/domain';
 import type { Database } from './schema.ts';
+import type { Page } from './transfers.ts';
 
 /** Opens exceptions that do not exist yet, and returns their ids by subject. */
 export async function openPaymentExceptions(
@@ -60,8 +61,14 @@ export async function unresolvedExceptionsOf(
 /** The unresolved exceptions: first those that wait for a person, then the oldest. */
 export async function unresolvedPaymentExceptions(
   db: Kysely<Database>,
-  limit: number,
+  { after, limit }: Page<number>,
 ): Promise<PaymentException[]> {
+  const place = (row: string) =>
+    sql`(${sql.ref(`${row}.state`)} = 'refunding', ${sql.ref(`${row}.openedAt`)}, ${sql.ref(`${row}.id`)})`;
+  const isLater =
+    after === undefined
+      ? sql<boolean>`true`
+      : sql<boolean>`${place('paymentExceptions')} > (select ${place('e')} from payment_exceptions e where e.id = ${after})`;
   return db
     .selectFrom('paymentExceptions')
     .select([
@@ -79,8 +86,10 @@ export async function unresolvedPaymentExceptions(
       'lastSeenAt',
     ])
     .where('state', '<>', 'resolved')
+    .where(isLater)
     .orderBy(sql`state = 'refunding'`)
     .orderBy('openedAt')
+    .orderBy('id')
     .limit(limit)
     .execute();
 }

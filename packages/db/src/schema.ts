@@ -187,6 +187,8 @@ export interface Database {
     /** The bank account of a bank transfer. */
     transferAccount: JSONColumnType<TransferAccount> | null;
     proofReference: string | null;
+    /** When a proof of transfer extended the deadline of the order. */
+    proofExtendedAt: Date | null;
     expiresAt: Date;
     createdAt: Generated<Date>;
     updatedAt: ColumnType<Date, Date | undefined, Date>;

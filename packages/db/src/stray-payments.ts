@@ -2,6 +2,7 @@ import { type Kysely, sql, type Transaction } from 'kysely';
 import type { OnlineGateway, StrayPaymentKind, StrayPaymentRecord, StrayPaymentState } from '@antrean/domain';
 import { movePaymentExceptions, openPaymentExceptions } from './payment-exceptions.ts';
 import type { Database } from './schema.ts';
+import type { Page } from './transfers.ts';
 
 type Queryable = Kysely<Database>;
 
@@ -153,17 +154,26 @@ async function recount(
 }
 
 export interface StrayPaymentRow extends Omit<StrayPayment, 'at' | 'orderId'> {
+  id: number;
   state: StrayPaymentState;
   exceptionId: number | null;
   firstSeenAt: Date;
   lastSeenAt: Date;
 }
 
-/** The latest stray payments. */
-export async function strayPayments(db: Queryable, limit: number): Promise<StrayPaymentRow[]> {
+/** The stray payments, the latest first. `after`: the id that ends the page before. */
+export async function strayPayments(
+  db: Queryable,
+  { after, limit }: Page<number>,
+): Promise<StrayPaymentRow[]> {
+  const isLater =
+    after === undefined
+      ? sql<boolean>`true`
+      : sql<boolean>`(first_seen_at, id) < (select s.first_seen_at, s.id from stray_payments s where s.id = ${after})`;
   return db
     .selectFrom('strayPayments')
     .select([
+      'id',
       'gateway',
       'kind',
       'state',
@@ -174,6 +184,7 @@ export async function strayPayments(db: Queryable, limit: number): Promise<Stray
       'firstSeenAt',
     ])
     .select('lastSeenAt')
+    .where(isLater)
     .orderBy('firstSeenAt', 'desc')
     .orderBy('id', 'desc')
     .limit(limit)

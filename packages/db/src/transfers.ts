@@ -1,18 +1,21 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
-import { TRANSFER_GATEWAYS } from '@antrean/domain';
+import { type AttemptState, MAX_TRANSFER_CODE, type ProofShare, TRANSFER_GATEWAYS } from '@antrean/domain';
 import type { Database, TransferAccount } from './schema.ts';
 
-/** The ranges of transfer codes: three digits if they suffice, four in a sale. */
-const CODE_RANGES = [
-  { from: 1, to: 999 },
-  { from: 1_000, to: 9_999 },
-] as const;
+/** The ranges of transfer codes: three digits if they suffice, then four as far as the shop allows. */
+const codeRanges = (maxCode: number) =>
+  [
+    { from: 1, to: Math.min(999, maxCode) },
+    { from: 1_000, to: maxCode },
+  ].filter(({ from, to }) => from <= to);
 
 interface WantedAmount {
   attemptId: string;
   totalRupiah: number;
   accounts: readonly TransferAccount[];
   now: Date;
+  /** The most that the amount is above the total. */
+  maxCode: number;
 }
 
 /**
@@ -23,8 +26,8 @@ export async function takeTransferAmount(
   trx: Transaction<Database>,
   wanted: WantedAmount,
 ): Promise<{ account: TransferAccount; amountRupiah: number } | undefined> {
-  const { attemptId, totalRupiah, accounts, now } = wanted;
-  for (const { from, to } of CODE_RANGES) {
+  const { attemptId, totalRupiah, accounts, now, maxCode } = wanted;
+  for (const { from, to } of codeRanges(maxCode)) {
     for (const place of accounts) {
       const account = `${place.bank} ${place.accountNumber}`;
       // Another transaction may take the same amount concurrently; then another one is tried.
@@ -53,16 +56,15 @@ export async function takeTransferAmount(
 /** Takes the amount that was freed longest ago, before its cooldown ends: better than no amount, in a sale. */
 async function takeLongestFreed(
   trx: Transaction<Database>,
-  { attemptId, totalRupiah, accounts }: WantedAmount,
+  { attemptId, totalRupiah, accounts, maxCode }: WantedAmount,
 ): Promise<{ account: TransferAccount; amountRupiah: number } | undefined> {
-  const last = CODE_RANGES.at(-1)?.to ?? 0;
   for (const place of accounts) {
     const account = `${place.bank} ${place.accountNumber}`;
     const { rows } = await sql<{ amountRupiah: number }>`
       update transfer_amounts set attempt_id = ${attemptId}, free_after = null
       where (account, amount_rupiah) in
         (select account, amount_rupiah from transfer_amounts
-         where account = ${account} and amount_rupiah between ${totalRupiah + 1} and ${totalRupiah + last}
+         where account = ${account} and amount_rupiah between ${totalRupiah + 1} and ${totalRupiah + maxCode}
            and free_after is not null
          order by free_after limit 1 for update skip locked)
       returning amount_rupiah`.execute(trx);
@@ -115,21 +117,115 @@ export async function dropProof(trx: Transaction<Database>, attemptId: string): 
     .execute();
 }
 
-export interface OpenTransfer {
+/**
+ * The shares of stock, and of quotas of sale items, that an order whose deadline a proof extends would hold beside the
+ * other orders of that kind. Proofs for the same products wait for each other until the transaction ends.
+ */
+export async function proofSharesOf(
+  trx: Transaction<Database>,
+  orderId: string,
+): Promise<{ wasExtended: boolean; shares: ProofShare[] }> {
+  const mine = sql`
+    mine as (
+      select product_id, flash_sale_item_id, sum(quantity)::int as quantity from order_items
+      where order_id = ${orderId} and product_id is not null group by 1, 2
+    )`;
+  await sql`
+    with ${mine}
+    select pg_advisory_xact_lock(hashtext('proofs of transfer'), product_id::int)
+    from (select distinct product_id from mine order by product_id) p`.execute(trx);
+  const { rows: shares } = await sql<ProofShare>`
+    with ${mine}, held as (
+      select i.product_id, i.flash_sale_item_id, i.quantity
+      from payment_attempts a join order_items i on i.order_id = a.order_id
+      where a.state = 'active' and a.proof_extended_at is not null and a.order_id <> ${orderId}
+        and i.product_id in (select product_id from mine)
+    )
+    select s.on_hand as units, m.quantity::int,
+           (select coalesce(sum(h.quantity), 0)::int from held h where h.product_id = m.product_id) as held_by_proofs
+    from (select product_id, sum(quantity) as quantity from mine group by 1) m join stock s using (product_id)
+    union all
+    select f.quota, m.quantity,
+           (select coalesce(sum(h.quantity), 0)::int from held h where h.flash_sale_item_id = m.flash_sale_item_id)
+    from mine m join flash_sale_items f on f.id = m.flash_sale_item_id`.execute(trx);
+  const { rows: extended } = await sql`
+    select from payment_attempts where order_id = ${orderId} and proof_extended_at is not null limit 1`.execute(
+    trx,
+  );
+  return { wasExtended: extended.length > 0, shares };
+}
+
+/** Records that the proof of this transfer has extended the deadline of its order. */
+export async function extendByProof(trx: Transaction<Database>, attemptId: string, at: Date): Promise<void> {
+  await trx
+    .updateTable('paymentAttempts')
+    .set({ proofExtendedAt: at, updatedAt: new Date() })
+    .where('id', '=', attemptId)
+    .execute();
+}
+
+export interface ListedTransfer {
   attemptId: string;
+  state: AttemptState;
   account: string;
   amountRupiah: number;
+  receivedRupiah: number | null;
   proof: string | null;
   since: Date;
 }
 
-/** The open transfers, those with a proof first. */
-export async function openTransfers(db: Kysely<Database>, limit: number): Promise<OpenTransfer[]> {
-  const { rows } = await sql<OpenTransfer>`
-    select id as attempt_id, amount_rupiah,
-           (transfer_account->>'bank') || ' ' || (transfer_account->>'accountNumber') as account, proof_reference as proof, created_at as since
-    from payment_attempts where state = 'active' and gateway = any(${TRANSFER_GATEWAYS}::text[])
-    order by proof_reference is null, created_at limit ${limit}`.execute(db);
+const LISTED = sql`
+  a.id as attempt_id, a.state,
+  (a.transfer_account->>'bank') || ' ' || (a.transfer_account->>'accountNumber') as account,
+  a.amount_rupiah, a.received_rupiah, a.proof_reference as proof, a.created_at as since`;
+
+/** A page of a list: what comes after the entry with this id, at most so many. */
+export interface Page<Id> {
+  after?: Id | undefined;
+  limit: number;
+}
+
+/** Transfers that wait for an operator: open ones, and closed ones whose proof was not reviewed; those with a proof first. */
+export async function openTransfers(
+  db: Kysely<Database>,
+  { after, limit }: Page<string>,
+): Promise<ListedTransfer[]> {
+  const place = (row: string) =>
+    sql`(${sql.ref(`${row}.proofReference`)} is null, ${sql.ref(`${row}.createdAt`)}, ${sql.ref(`${row}.id`)})`;
+  const isLater =
+    after === undefined
+      ? sql`true`
+      : sql`${place('a')} > (select ${place('b')} from payment_attempts b where b.id = ${after})`;
+  const { rows } = await sql<ListedTransfer>`
+    select ${LISTED} from payment_attempts a
+    where a.gateway = any(${TRANSFER_GATEWAYS}::text[]) and ${isLater}
+      and (a.state = 'active' or (a.state = 'closed' and a.proof_reference is not null))
+    order by a.proof_reference is null, a.created_at, a.id limit ${limit}`.execute(db);
+  return rows;
+}
+
+/**
+ * The transfers that this amount may belong to, ended ones too: those that ask for it, then those of orders whose total
+ * it is, as a customer may leave the code out. Of each, the newest first.
+ */
+export async function transfersByAmount(
+  db: Kysely<Database>,
+  amountRupiah: number,
+  { after, limit }: Page<string>,
+): Promise<ListedTransfer[]> {
+  const place = (row: string) =>
+    sql`(${sql.ref(`${row}.amountRupiah`)} = ${amountRupiah}, ${sql.ref(`${row}.createdAt`)}, ${sql.ref(`${row}.id`)})`;
+  const isLater =
+    after === undefined
+      ? sql`true`
+      : sql`${place('a')} < (select ${place('b')} from payment_attempts b where b.id = ${after})`;
+  const { rows } = await sql<ListedTransfer>`
+    select ${LISTED} from payment_attempts a join orders o on o.id = a.order_id
+    where a.transfer_account is not null and ${isLater}
+      and (a.amount_rupiah = ${amountRupiah}
+           or (a.amount_rupiah between ${amountRupiah + 1} and ${amountRupiah + MAX_TRANSFER_CODE}
+               and o.total_rupiah = ${amountRupiah}))
+    order by a.amount_rupiah = ${amountRupiah} desc, a.created_at desc, a.id desc limit ${limit}`.execute(db);
   return rows;
 }
 

@@ -109,7 +109,7 @@ it('migrating keeps earlier payments with their money, their exceptions and thei
 
     await migrateToLatest(database.url);
     expect(await auditMoney(db)).toEqual({ differences: [], sumRupiah: 0 });
-    const exceptions = await unresolvedPaymentExceptions(db, 10);
+    const exceptions = await unresolvedPaymentExceptions(db, { limit: 10 });
     expect(
       exceptions
         .map(({ kind, attemptId, amountRupiah }) => `${kind} ${attemptId} ${amountRupiah}`)
@@ -175,7 +175,7 @@ it('migrating renames manual refunds and the references of their transfers, and 
       { id: 'paid-out', state: 'succeeded', bankReference: 'TRF-77', updatedAt },
       { id: 'sent', state: 'sent', bankReference: null, updatedAt },
     ]);
-    const exceptions = await unresolvedPaymentExceptions(db, 10);
+    const exceptions = await unresolvedPaymentExceptions(db, { limit: 10 });
     expect(exceptions.map(({ subject, state }) => `${subject} ${state}`).toSorted()).toEqual([
       'due manual_refund',
       'open open',

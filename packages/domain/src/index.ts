@@ -81,6 +81,15 @@ export {
   REFUNDED_AUTOMATICALLY,
 } from './payment-exception.ts';
 
+// Bank transfers: what the shop has decided about them.
+export {
+  DEFAULT_TRANSFER_POLICY,
+  deadlineWithProof,
+  MAX_TRANSFER_CODE,
+  type ProofShare,
+  type TransferPolicy,
+} from './transfer-policy.ts';
+
 // Amounts that people and exports write.
 export { MAX_RUPIAH, readExportedRupiah, readRupiah } from './rupiah.ts';
 
@@ -108,7 +117,7 @@ export { buyerKeysOf } from './buyer.ts';
 
 // Order commands: what payments, reversals, refunds, closing and fulfilment change in an order, its stock and its
 // money.
-export { awaitsReview, mustBeClosed } from './order-commands/closing.ts';
+export { mustBeClosed } from './order-commands/closing.ts';
 export type {
   CommandOf,
   CommandOutcomes,

@@ -116,13 +116,17 @@ function withPayment(view: OrderView): { payment?: PaymentStatus } {
   // A link may be used up. A transfer's account and amount stay valid for what is still to be transferred.
   if (isOpen && isBeingChecked && payment?.transfer == null)
     return { payment: { state: 'checking', method: paymentMethod } };
-  const alternatives = isOpen ? { alternatives: otherMethods(offeredMethods, paymentMethod) } : {};
+  const hasProof = payment?.transfer?.hasProof === true;
+  const alternatives =
+    isOpen && !hasProof ? { alternatives: otherMethods(offeredMethods, paymentMethod) } : {};
   if (payment === null) {
     if (state !== 'reserved') return {};
     const expiresAt = payBefore === null ? {} : { expiresAt: payBefore.toISOString() };
     const waits = isPaymentRefused && paymentMethod === 'online' ? 'refused' : 'pending';
     return { payment: { state: waits, method: paymentMethod, ...alternatives, ...expiresAt } };
   }
+  // A proof of transfer may have extended the deadline of the order, in which its transfer is due.
+  const isExtendable = payment.transfer !== null && payBefore !== null;
   return {
     payment: {
       state: payment.isPaid ? 'paid' : 'payable',
@@ -132,7 +136,7 @@ function withPayment(view: OrderView): { payment?: PaymentStatus } {
       gateway: payment.gateway,
       ...(payment.url === null ? {} : { url: payment.url }),
       ...(payment.transfer === null ? {} : { transfer: payment.transfer }),
-      expiresAt: new Date(payment.expiresAt).toISOString(),
+      expiresAt: (isExtendable ? payBefore : new Date(payment.expiresAt)).toISOString(),
     },
   };
 }

@@ -9,7 +9,7 @@ export type ReadRupiah =
 const CURRENCY = /^Rp\.?\s?/i;
 const PLAIN = /^(0|[1-9]\d*)$/;
 /** Groups of three digits with dots, as Indonesia writes thousands; after a comma nothing but zeros. */
-const INDONESIAN = /^((?:0|[1-9]\d{0,2})(?:\.\d{3})*)(?:,00)?$/;
+const INDONESIAN = /^(0|[1-9]\d{0,2}(?:\.\d{3})*)(?:,00)?$/;
 /** As programs write an amount: 100000.0, 100000.00 or 100,000.00. */
 const MACHINE = /^(0|[1-9]\d*|[1-9]\d{0,2}(?:,\d{3})+)\.00?$/;
 /** Two groups or more cannot be a number with decimals. */

@@ -18,7 +18,7 @@ export const attempt = (change: Partial<AttemptRow> = {}): AttemptRow => ({
   ...{ id: 'o-1', orderId: 'o', gateway: 'midtrans', state: 'active', amountRupiah: PRICE },
   ...{ transactionId: null, method: null, outcome: null, receivedRupiah: null, returnedRupiah: 0 },
   customerFeeRupiah: 0,
-  ...{ takenBackRupiah: 0, timesUndone: 0, disputedAt: null, proofReference: null },
+  ...{ takenBackRupiah: 0, timesUndone: 0, disputedAt: null },
   ...change,
 });
 
@@ -52,7 +52,16 @@ export function order(
   } = {},
 ): OrderAggregate {
   return {
-    order: { orderId: 'o', state, closingReason: null, version: 5, totalRupiah: PRICE, dueAt: null, ...row },
+    order: {
+      orderId: 'o',
+      state,
+      closingReason: null,
+      version: 5,
+      totalRupiah: PRICE,
+      dueAt: null,
+      payBefore: null,
+      ...row,
+    },
     ...{ attempts, refunds, unresolved, held: [HELD] },
     sold: { saleRupiah: 0, codeRupiah: 0, customerFeeRupiah: 0, ...sold },
   };

@@ -71,7 +71,13 @@ export class MemoryStore {
       buyerKeys.some((key) => (this.soldTo.get(`${item} ${key}`) ?? 0) + quantity > LIMIT_PER_BUYER)
     )
       return;
-    const state = { state: 'reserved', closingReason: null, version: 1, dueAt: null } as const;
+    const state = {
+      state: 'reserved',
+      closingReason: null,
+      version: 1,
+      dueAt: null,
+      payBefore: null,
+    } as const;
     this.orders.set(orderId, { ...order, ...state, totalRupiah: 50_000 * quantity });
     const of = { orderId, productId: row.productId, quantity, flashSaleItemId: item, buyerKeys };
     this.#moveStock([{ ...of, kind: 'reserve', actor: 'worker', reason: 'order reserved' }]);

@@ -76,7 +76,9 @@ class Shop {
       }
       case 'proof': {
         const transfer = order && this.#attemptsOf(order).find(({ state }) => state === 'active');
-        if (transfer?.gateway === 'bank_transfer') transfer.proofReference = 'proof';
+        // The proof extends the deadline beyond the run.
+        if (order !== undefined && transfer?.gateway === 'bank_transfer')
+          this.store.orders.set(order.orderId, { ...order, payBefore: new Date(8.64e15) });
         return true;
       }
       case 'call':
@@ -120,8 +122,8 @@ class Shop {
     this.store.attempts.set(id, {
       ...{ id, orderId: order.orderId, gateway, state, amountRupiah: total + (isTransfer ? 123 : 0) },
       ...{ transactionId: null, method: null, outcome: null, receivedRupiah: null, returnedRupiah: 0 },
-      ...{ takenBackRupiah: 0, timesUndone: 0, disputedAt: null, proofReference: null },
       customerFeeRupiah: 0,
+      ...{ takenBackRupiah: 0, timesUndone: 0, disputedAt: null },
     });
     if (state === 'active') this.#set(order, 'awaiting_payment');
     return id;

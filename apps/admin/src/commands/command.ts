@@ -84,9 +84,18 @@ export function unanswered(answer: Unanswered): Reply {
 }
 
 /** A list as a table, or `empty` for an empty list. */
-export function listed(rows: readonly object[], empty: string, limit = Infinity): Reply {
-  if (rows.length === 0) return done(rows, empty);
-  const more = rows.length < limit ? '' : `\nThese are the first ${limit}.`;
+export function listed(rows: readonly object[], empty: string): Reply {
+  return done(rows, rows.length === 0 ? empty : table(rows));
+}
+
+/** A page of a list. `nextPage` is the command that shows the page after a row. */
+export function paged<Row extends object>(
+  rows: readonly Row[],
+  { limit, empty, nextPage }: { limit: number; empty: string; nextPage: (last: Row) => string },
+): Reply {
+  const last = rows.at(-1);
+  if (last === undefined) return done(rows, empty);
+  const more = rows.length < limit ? '' : `\nThese are ${limit}. The next page: ${nextPage(last)}`;
   return done(rows, table(rows) + more);
 }
 

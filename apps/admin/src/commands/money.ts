@@ -10,10 +10,12 @@ import { checked, type Command, done, readText, refused, type Reply, table } fro
 export const money: Command = {
   words: '[ORDER]',
   summary: 'compares the money ledger with payments and refunds; exits 1 if they differ',
-  async run(context, [orderId]) {
-    const answer = await auditMoney(context, checked(moneyAuditInput, 'The order', { orderId }));
-    const { differences, sumRupiah } = answer;
-    const sum = `The ledger's sum is ${sumRupiah}; ${differences.length} orders have differences.`;
+  options: { after: { type: 'string', help: 'the order that ends the page before' } },
+  async run(context, [orderId], _request, { after }) {
+    const answer = await auditMoney(context, checked(moneyAuditInput, 'The order', { orderId, after }));
+    const { differences, sumRupiah, next } = answer;
+    const more = next === undefined ? '' : ` There may be more: money --after ${next}`;
+    const sum = `The ledger's sum is ${sumRupiah}; ${differences.length} orders have differences.${more}`;
     return compared(answer.kind === 'balanced', answer, differences, sum);
   },
 };

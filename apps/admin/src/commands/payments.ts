@@ -2,7 +2,9 @@ import {
   confirmTransfer,
   listExceptions,
   listStrayPayments,
+  listExceptionsInput,
   listTransfers,
+  listTransfersInput,
   manualRefundInput,
   recordManualRefund,
   refundInput,
@@ -15,15 +17,29 @@ import {
   strayTransferInput,
   transferInput,
 } from '@antrean/backoffice';
-import { checked, type Command, done, listed, numberIn, refused, table, unanswered } from './command.ts';
+import { checked, type Command, done, numberIn, paged, refused, table, unanswered } from './command.ts';
 
 const SHOWN = 100;
 
 export const transfers: Command = {
-  words: '',
-  summary: 'lists the open bank transfers, those with a proof first',
-  run: async (context) =>
-    listed(await listTransfers(context, SHOWN), 'There are no open bank transfers.', SHOWN),
+  words: '[AMOUNT]',
+  summary:
+    'lists the bank transfers that wait, those with a proof first; or those of an amount, ended ones too',
+  details: `AMOUNT is what came, in rupiah: 10000, 10.000 or 10.000,00. It finds the transfers that ask for it, ended ones too, and
+those of orders whose total it is, as the customer may have left out the last digits.`,
+  options: { after: { type: 'string', help: 'the transfer that ends the page before' } },
+  async run(context, [amount], _request, { after }) {
+    const asked = checked(listTransfersInput, 'The list', { amountRupiah: amount, after });
+    const of = asked.amountRupiah === undefined ? '' : ` of ${asked.amountRupiah} rupiah`;
+    return paged(await listTransfers(context, asked, SHOWN), {
+      ...{
+        limit: SHOWN,
+        empty: of === '' ? 'There are no open bank transfers.' : `There is no transfer${of}.`,
+      },
+      nextPage: ({ attemptId }) =>
+        `transfers${amount === undefined ? '' : ` ${amount}`} --after ${attemptId}`,
+    });
+  },
 };
 
 export const confirm: Command = {
@@ -83,17 +99,31 @@ export const reject: Command = {
 export const exceptions: Command = {
   words: '',
   summary: 'lists the open payment exceptions: money or orders that need a decision',
-  run: async (context) =>
-    listed(await listExceptions(context, SHOWN), 'There are no open payment exceptions.', SHOWN),
+  options: { after: { type: 'string', help: 'the exception that ends the page before' } },
+  async run(context, _words, _request, { after }) {
+    const last = typeof after === 'string' ? numberIn(after) : after;
+    const asked = checked(listExceptionsInput, 'The list', { after: last });
+    return paged(await listExceptions(context, asked, SHOWN), {
+      ...{ limit: SHOWN, empty: 'There are no open payment exceptions.' },
+      nextPage: ({ id }) => `exceptions --after ${id}`,
+    });
+  },
 };
 
 export const strayPayments: Command = {
   words: '',
+  options: { after: { type: 'string', help: 'the number of the payment that ends the page before' } },
   summary: 'lists payments on the gateways’ accounts that no order of ours expects, with their count by day',
-  async run(context) {
-    const answer = await listStrayPayments(context, SHOWN);
+  async run(context, _words, _request, { after }) {
+    const last = typeof after === 'string' ? numberIn(after) : after;
+    const asked = checked(listExceptionsInput, 'The list', { after: last });
+    const answer = await listStrayPayments(context, asked, SHOWN);
     if (answer.payments.length === 0) return done(answer, 'There are no stray payments.');
-    return done(answer, `${table(answer.days)}\n\n${listed(answer.payments, '', SHOWN).text}`);
+    const page = paged(answer.payments, {
+      ...{ limit: SHOWN, empty: '' },
+      nextPage: ({ id }) => `stray-payments --after ${id}`,
+    });
+    return done(answer, `${table(answer.days)}\n\n${page.text}`);
   },
 };
 

@@ -1,32 +1,49 @@
-import { attachProof, attemptById, lockOrders, recordChange } from '@antrean/db';
+import {
+  attachProof,
+  attemptById,
+  extendByProof,
+  lockOrders,
+  proofSharesOf,
+  recordChange,
+} from '@antrean/db';
+import { deadlineWithProof } from '@antrean/domain';
 import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
 import { publishOrders } from '../orders/publish-orders.ts';
 
-/** An operator has this long for the review before the sweeper adds the order's job again. */
-const REVIEW_WITHIN_MS = 24 * 3_600_000;
-
 /**
- * Attaches a proof of transfer. From then on the order does not expire until an operator has reviewed the proof. Run
- * twice, the first proof stays. A transfer that has ended takes no proof; an operator can still confirm it.
+ * Attaches a proof of transfer. It extends the deadline of its order once, while such orders hold no more than their
+ * share of the stock; a proof beyond that is kept for the operator, and the deadline stays. Run twice, the first proof
+ * stays. A transfer that has ended takes no proof; an operator can still confirm it.
  */
 export async function attachTransferProof(
   deps: JobDependencies,
   job: JobPayload<'attach-transfer-proof'>,
 ): Promise<void> {
-  const { orderId, attemptId, reference, requestedBy } = job;
-  const attached = await deps.db.transaction().execute(async (trx) => {
+  const { orderId, attemptId, reference, requestedBy: actor } = job;
+  const outcome = await deps.db.transaction().execute(async (trx) => {
     const [order] = await lockOrders(trx, [orderId]);
     const attempt = await attemptById(trx, attemptId);
     // Also in the minute after the deadline, while the order's stock is still reserved.
     const isExpiring = order?.state === 'closing' && order.closingReason === 'not_paid_in_time';
-    if (order === undefined || (order.state !== 'awaiting_payment' && !isExpiring)) return false;
-    if (attempt?.orderId !== orderId) return false;
-    if (!(await attachProof(trx, attemptId, reference))) return false;
-    const dueAt = new Date(deps.now().getTime() + REVIEW_WITHIN_MS);
-    await recordChange(trx, order, { actor: requestedBy, reason: `proof of ${attemptId} attached`, dueAt });
-    return true;
+    if (order?.payBefore == null || (order.state !== 'awaiting_payment' && !isExpiring)) return 'too_late';
+    if (attempt?.orderId !== orderId) return 'other_attempt';
+    if (!(await attachProof(trx, attemptId, reference))) return 'known';
+    const { wasExtended, shares } = await proofSharesOf(trx, orderId);
+    const payBefore = deadlineWithProof(
+      { payBefore: order.payBefore, wasExtended, shares },
+      deps.transferPolicy,
+    );
+    if (payBefore === null) {
+      const reason = `proof of ${attemptId} attached; the deadline stays, as proofs hold their share of the stock or extended it before`;
+      await recordChange(trx, order, { actor, reason });
+      return 'attached';
+    }
+    await extendByProof(trx, attemptId, deps.now());
+    const reason = `proof of ${attemptId} attached; the deadline is extended`;
+    await recordChange(trx, order, { actor, reason, payBefore, dueAt: payBefore });
+    return 'extended';
   });
-  deps.log.info({ orderId, attemptId, requestedBy, attached }, 'proof of transfer handled');
+  deps.log.info({ orderId, attemptId, requestedBy: actor, outcome }, 'proof of transfer handled');
   await publishOrders(deps, [orderId]);
 }

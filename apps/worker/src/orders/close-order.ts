@@ -1,12 +1,5 @@
-import {
-  attemptsOfOrders,
-  lockOrders,
-  moveOrders,
-  type PaymentAttempt,
-  postpone,
-  readOrders,
-} from '@antrean/db';
-import { awaitsReview, type ClosingReason, mustBeClosed, ORDER_LIFECYCLE } from '@antrean/domain';
+import { attemptsOfOrders, lockOrders, moveOrders, type PaymentAttempt, readOrders } from '@antrean/db';
+import { type ClosingReason, mustBeClosed, ORDER_LIFECYCLE } from '@antrean/domain';
 import type { Urgency } from '@antrean/payments';
 import type { JobDependencies } from '../dependencies.ts';
 import { publishOrders } from './publish-orders.ts';
@@ -23,8 +16,6 @@ import {
 const CLOSE_GRACE_MS = ORDER_LIFECYCLE.closing.overdueAfterMs;
 /** How long after its deadline an unpaid order holds its stock at most, while its gateway is down or undecided. */
 const MAX_CLOSE_GRACE_MS = 3_600_000;
-/** How often an order whose proof of transfer waits for review is checked and logged. */
-const REVIEW_REMINDER_MS = 6 * 3_600_000;
 
 /** Closes an order that is past its deadline, or continues to close one. */
 export async function closeOverdueOrder(deps: JobDependencies, orderId: string): Promise<void> {
@@ -54,15 +45,6 @@ export async function closeOrder(
     const closingReason = from === 'closing' ? locked.closingReason : why?.as;
     if (closingReason == null) return undefined;
     if (from !== 'closing' && from !== 'reserved' && from !== 'awaiting_payment') return undefined;
-    const attempts = await attemptsOfOrders(trx, [orderId]);
-    if (attempts.some((attempt) => awaitsReview(attempt, closingReason))) {
-      deps.log.warn(
-        { orderId },
-        'a proof of transfer waits for review; its order does not expire: confirm or reject the transfer',
-      );
-      await postpone(trx, orderId, new Date(now + REVIEW_REMINDER_MS));
-      return undefined;
-    }
     if (from !== 'closing' && why !== undefined) {
       const { actor, reason } = why;
       const dueAt = new Date(now + CLOSE_GRACE_MS);

@@ -29,7 +29,8 @@ export async function offerTransfer(deps: JobDependencies, order: OrderToPay, jo
     const number = nextNumber(attempts);
     const id = `${orderId}-${number}`;
     const accounts = deps.transferAccounts;
-    const taken = await takeTransferAmount(trx, { attemptId: id, totalRupiah, accounts, now });
+    const { maxCode } = deps.transferPolicy;
+    const taken = await takeTransferAmount(trx, { attemptId: id, totalRupiah, accounts, now, maxCode });
     if (taken === undefined) {
       throw new RetryLaterError(
         'No transfer amount is free at any bank account; the job is retried.',

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { answerOf, attempt, decide, order, pathOf, stockOf } from '../../tests/aggregate.ts';
+import { after, answerOf, attempt, decide, NOW, order, pathOf, stockOf } from '../../tests/aggregate.ts';
 import { ORDER_STATES } from '../order-lifecycle.ts';
 import { ATTEMPT_STATES } from '../payment-attempt.ts';
-import { awaitsReview, mustBeClosed } from './closing.ts';
+import { mustBeClosed } from './closing.ts';
 import type { OrderAggregate } from './state.ts';
 
 const close = (aggregate: OrderAggregate, closedAttemptId?: string) =>
   decide(aggregate, { kind: 'close', orderId: 'o', closedAttemptId });
-const TRANSFER = { gateway: 'bank_transfer', proofReference: 'proof' } as const;
+const TRANSFER = { gateway: 'bank_transfer' } as const;
 
 describe('a closing order', () => {
   it.each([
@@ -48,17 +48,16 @@ describe('a closing order', () => {
     expect(close(aggregate, 'o-1').outcome).toBe('closed');
   });
 
-  it('is kept while a proof of transfer waits for review, unless it is being cancelled', () => {
+  it('is kept while a proof of transfer extends its deadline, unless it is being cancelled', () => {
     const attempts = [attempt(TRANSFER)];
-    expect(close(order('closing', { closingReason: 'not_paid_in_time', attempts })).outcome).toBe('kept');
-    const cancelled = close(order('closing', { closingReason: 'cancelled', attempts }));
+    const early = { attempts, payBefore: after(1) };
+    expect(close(order('closing', { ...early, closingReason: 'not_paid_in_time' })).outcome).toBe('kept');
+    const cancelled = close(order('closing', { ...early, closingReason: 'cancelled' }));
     expect(pathOf(cancelled)).toEqual(['closing -> cancelled']);
     expect(cancelled.effects.closedAttempts).toEqual(['o-1']);
     expect(cancelled.effects.freedTransferAmounts).toEqual(['o-1']);
-    const without = [attempt({ ...TRANSFER, proofReference: null })];
-    expect(close(order('closing', { closingReason: 'not_paid_in_time', attempts: without })).outcome).toBe(
-      'closed',
-    );
+    const late = { attempts, payBefore: NOW, closingReason: 'not_paid_in_time' } as const;
+    expect(close(order('closing', late)).outcome).toBe('closed');
   });
 });
 
@@ -66,11 +65,4 @@ it('only open payments at an online gateway must be closed', () => {
   const open = ATTEMPT_STATES.filter((state) => mustBeClosed(attempt({ state })));
   expect(open).toEqual(['active']);
   expect(mustBeClosed(attempt({ gateway: 'bank_transfer' }))).toBe(false);
-});
-
-it('only an open bank transfer with a proof waits for review', () => {
-  expect(awaitsReview(attempt(TRANSFER), 'not_paid_in_time')).toBe(true);
-  expect(awaitsReview(attempt(TRANSFER), 'cancelled')).toBe(false);
-  expect(awaitsReview(attempt({ ...TRANSFER, state: 'closed' }), 'not_paid_in_time')).toBe(false);
-  expect(awaitsReview(attempt({ proofReference: 'proof' }), 'not_paid_in_time')).toBe(false);
 });

@@ -13,12 +13,14 @@ const REASONS = {
 
 /** Ends a closing order that has no open payment any more, and releases its stock. */
 export function closeOrder(draft: Draft, { closedAttemptId }: CommandOf<'close'>): CommandOutcomes['close'] {
-  const { state, closingReason } = draft.order;
+  const { state, closingReason, payBefore } = draft.order;
   if (state !== 'closing' || closingReason === null) return 'kept';
   const { attempts } = draft.aggregate;
-  const isOpen = (attempt: AttemptRow) => mustBeClosed(attempt) || awaitsReview(attempt, closingReason);
+  // A proof of transfer has extended the deadline meanwhile.
+  const isEarly = payBefore !== null && payBefore > draft.context.now;
+  if (closingReason === 'not_paid_in_time' && isEarly) return 'kept';
   // An attempt that became active since then is not closed yet: the sweeper adds the job again.
-  if (attempts.some((attempt) => isOpen(attempt) && attempt.id !== closedAttemptId)) return 'kept';
+  if (attempts.some((attempt) => mustBeClosed(attempt) && attempt.id !== closedAttemptId)) return 'kept';
   for (const attempt of attempts) {
     if (attempt.state === 'active') closeAttempt(draft, attempt);
     else abandonIfUnfinished(draft, attempt);
@@ -32,19 +34,6 @@ export function closeOrder(draft: Draft, { closedAttemptId }: CommandOf<'close'>
 /** Whether a customer may have this attempt's link, at a gateway that can close it. */
 export function mustBeClosed({ state, gateway }: Pick<AttemptRow, 'state' | 'gateway'>): boolean {
   return state === 'active' && methodOf(gateway) !== 'bank_transfer';
-}
-
-/** Whether a proof of transfer waits for review. It stops the expiry of its order, but not a cancellation. */
-export function awaitsReview(
-  { state, gateway, proofReference }: Pick<AttemptRow, 'state' | 'gateway' | 'proofReference'>,
-  closingReason: ClosingReason,
-): boolean {
-  return (
-    state === 'active' &&
-    methodOf(gateway) === 'bank_transfer' &&
-    proofReference !== null &&
-    closingReason === 'not_paid_in_time'
-  );
 }
 
 export function closeAttempt(draft: Draft, { id, gateway }: AttemptRow): void {

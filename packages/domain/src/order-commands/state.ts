@@ -44,6 +44,8 @@ export interface OrderRow {
   readonly closingReason: ClosingReason | null;
   readonly version: number;
   readonly totalRupiah: number | null;
+  /** The deadline of the payment. */
+  readonly payBefore: Date | null;
   /** When the sweeper checks the order again; null in a final state. */
   readonly dueAt: Date | null;
 }
@@ -66,7 +68,6 @@ export interface AttemptRow {
   readonly takenBackRupiah: number;
   readonly timesUndone: number;
   readonly disputedAt: Date | null;
-  readonly proofReference: string | null;
 }
 
 export interface RefundRow {
