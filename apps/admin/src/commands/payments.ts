@@ -58,7 +58,14 @@ export const confirm: Command = {
         const entered = `${amountRupiah} rupiah were entered for ${answer.attemptId}${differs}.`;
         return meaning === 'paid'
           ? done(answer, `${entered} Order ${orderId} is paid.`)
-          : done(answer, `${entered} Order ${orderId} is not paid by them (${meaning}). See: exceptions`);
+          : done(
+              answer,
+              `${entered} Order ${orderId} is not paid by them (${meaning}). See: exceptions${
+                meaning === 'wrong_amount'
+                  ? '. Once the rest or the exact amount comes, enter that line too: it pays the order'
+                  : ''
+              }`,
+            );
       }
       case 'unknown_transfer':
         return refused(answer, `Bank transfer ${asked.attemptId} does not exist. The open ones: transfers`);

@@ -194,6 +194,84 @@ describe('a bank transfer', () => {
   });
 });
 
+describe('a transfer in several lines', () => {
+  const asked = TRANSFER.amountRupiah;
+  const first = (amountRupiah: number) =>
+    pay(order('awaiting_payment', { attempts: [attempt(TRANSFER)] }), {
+      amountRupiah,
+      transactionId: 'line-1',
+    });
+  const wrong = (amountRupiah: number) => {
+    const decision = first(amountRupiah);
+    expect(decision.outcome).toBe('wrong_amount');
+    expect(openedBy(decision)).toEqual([['wrong_amount', 'o-1 line-1', amountRupiah]]);
+    const exception = {
+      id: 7,
+      kind: 'wrong_amount',
+      subject: 'o-1 line-1',
+      state: 'open',
+      orderId: 'o',
+    } as const;
+    return { ...decision.next, unresolved: [{ ...exception, attemptId: 'o-1', amountRupiah }] };
+  };
+
+  it.each(['awaiting_payment', 'closing', 'expired'] as const)('is paid while %s by the rest', (state) => {
+    const aggregate = wrong(PRICE);
+    const rest = pay(
+      { ...aggregate, order: { ...aggregate.order, state } },
+      {
+        ...{ amountRupiah: 123, transactionId: 'line-2' },
+      },
+    );
+    expect(rest.outcome).toBe('paid');
+    expect(pathOf(rest)).toEqual([`${state} -> paid`]);
+    expect(moneyOf(rest)).toEqual({ payment: 123, sale: PRICE, transfer_code: 123 });
+    expect(rest.effects.paidAttempts).toMatchObject([{ transactionId: 'line-2', receivedRupiah: asked }]);
+    expect(rest.effects.exceptionMoves).toMatchObject([{ id: 7, to: 'resolved' }]);
+    expect(pay(rest.next, { amountRupiah: 123, transactionId: 'line-2' }).effects).toEqual({});
+  });
+
+  it.each([PRICE, 5_000, asked + 9, asked * 10])(
+    'of %i is paid by the exact amount, and the first is over',
+    (rupiah) => {
+      const exact = pay(wrong(rupiah), { amountRupiah: asked, transactionId: 'line-2' });
+      expect(exact.outcome).toBe('paid');
+      expect(moneyOf(exact)).toEqual({ payment: asked, sale: PRICE, transfer_code: 123 });
+      expect(exact.effects.paidAttempts).toMatchObject([{ receivedRupiah: rupiah + asked }]);
+      // Its exception stays, until that money was sent back.
+      expect(exact.effects.exceptionMoves).toBeUndefined();
+      expect(exact.effects.newExceptions).toBeUndefined();
+    },
+  );
+
+  it('is not paid by a line that completes nothing, nor after its order was cancelled', () => {
+    const other = pay(wrong(PRICE), { amountRupiah: 100, transactionId: 'line-2' });
+    expect(other.outcome).toBe('wrong_amount');
+    expect(openedBy(other)).toEqual([['wrong_amount', 'o-1 line-2', 100]]);
+    expect(moneyOf(other)).toEqual({});
+    const aggregate = wrong(PRICE);
+    const late = pay(
+      { ...aggregate, order: { ...aggregate.order, state: 'cancelled' } },
+      {
+        ...{ amountRupiah: asked, transactionId: 'line-2' },
+      },
+    );
+    expect(late.outcome).toBe('wrong_amount');
+    expect(pathOf(late)).toEqual([]);
+  });
+
+  it('counts what went back of the first line as not there', () => {
+    const aggregate = wrong(PRICE);
+    const attempts = aggregate.attempts.map((one) => ({ ...one, returnedRupiah: PRICE }));
+    expect(pay({ ...aggregate, attempts }, { amountRupiah: 123, transactionId: 'line-2' }).outcome).toBe(
+      'wrong_amount',
+    );
+    expect(pay({ ...aggregate, attempts }, { amountRupiah: asked, transactionId: 'line-2' }).outcome).toBe(
+      'paid',
+    );
+  });
+});
+
 describe('a payment that is reported again', () => {
   it('has its earlier outcome and no effect', () => {
     for (const outcome of ['paid', 'second_payment', 'paid_too_late', 'wrong_amount'] as const) {

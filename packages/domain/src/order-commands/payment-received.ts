@@ -33,8 +33,13 @@ const withoutFee = ({ amountRupiah, customerFeeRupiah = 0 }: ReceivedPayment): n
   amountRupiah - customerFeeRupiah;
 
 function outcomeOf(draft: Draft, attempt: AttemptRow, received: ReceivedPayment): PaymentOutcome {
+  const isExpected = isCountable(received) && withoutFee(received) === attempt.amountRupiah;
+  return isExpected ? outcomeByState(draft, attempt) : 'wrong_amount';
+}
+
+/** What the expected amount means for the order in its state. */
+function outcomeByState(draft: Draft, attempt: AttemptRow): PaymentOutcome {
   const { orderId, state } = draft.order;
-  if (!isCountable(received) || withoutFee(received) !== attempt.amountRupiah) return 'wrong_amount';
   switch (state) {
     case 'paid':
     case 'payment_hold':
@@ -126,8 +131,10 @@ function openReceiptException(
   // Money that can still be reversed is refunded after that time.
   const dueAt = draft.after(mayReverse ? REVERSAL_HOLD_MS : 0);
   const refund = { id: refundIdOf(id), amountRupiah, reason: outcome, requestedBy: 'worker', dueAt };
+  // A further line may take this one's place on the attempt: the exception keeps the line from being entered again.
+  const isWrongTransfer = methodOf(gateway) === 'bank_transfer' && outcome === 'wrong_amount';
   draft.openException(outcome, attempt, {
-    subject: id,
+    subject: isWrongTransfer ? `${id} ${received.transactionId}` : id,
     amountRupiah: isCountable(received) ? amountRupiah : null,
     detail: `${amountRupiah} ${currency} arrived for ${id} (expected: ${attempt.amountRupiah} IDR${feeNote}). The order was ${draft.order.state}.`,
     ...(isRefundedAutomatically ? { refund: newRefund(draft, attempt, refund) } : {}),
@@ -150,12 +157,43 @@ function receiveRepeated(
     reinstate(draft, attempt, outcome, received, actor);
   }
   if (methodOf(gateway) !== 'bank_transfer' || transactionId === entered) return outcome;
-  // Another line of the bank statement. An attempt holds one payment, so an operator handles this one.
-  draft.openException('second_payment', attempt, {
+  if (
+    outcome === 'wrong_amount' &&
+    completes(attempt, amountRupiah) &&
+    outcomeByState(draft, attempt) === 'paid'
+  ) {
+    payByFurtherLine(draft, attempt, received, actor);
+    return 'paid';
+  }
+  // Another line of the bank statement that pays nothing: an operator handles it.
+  const kind = outcome === 'wrong_amount' ? 'wrong_amount' : 'second_payment';
+  draft.openException(kind, attempt, {
     ...{ subject: `${id} ${transactionId}`, amountRupiah },
     detail: `${amountRupiah} IDR arrived for ${id} as ${transactionId}, after ${entered}. It is not booked.`,
   });
-  return 'second_payment';
+  return kind;
+}
+
+/** Whether this amount is what a transfer asks for, or the rest of it after what came and was not sent back. */
+function completes(
+  { amountRupiah: asked, receivedRupiah, returnedRupiah }: AttemptRow,
+  amountRupiah: number,
+): boolean {
+  const leftRupiah = (receivedRupiah ?? 0) - returnedRupiah;
+  return amountRupiah === asked || leftRupiah + amountRupiah === asked;
+}
+
+/** Pays the order by the rest of a transfer, or by the exact amount after another one, which is then over. */
+function payByFurtherLine(draft: Draft, attempt: AttemptRow, received: ReceivedPayment, actor: string): void {
+  const { id, receivedRupiah, customerFeeRupiah } = attempt;
+  const { amountRupiah, transactionId, method = null, paidAt = draft.context.now } = received;
+  draft.record('paidAttempts', {
+    ...{ id, transactionId, method, outcome: 'paid', customerFeeRupiah, paidAt },
+    receivedRupiah: (receivedRupiah ?? 0) + amountRupiah,
+    nextPollAt: nextStatusCheckAt('paid', draft.context.now),
+  });
+  draft.book('payment', amountRupiah, { attempt, reference: `${id} ${transactionId}`, actor });
+  markPaid(draft, attempt, received, { actor, reason: `${actor} confirmed ${id} with ${transactionId}` });
 }
 
 /** A dispute was won, or a reversal withdrawn. */

@@ -156,6 +156,19 @@ describe('a requested refund', () => {
   });
 });
 
+it('a refund of a transfer sends back what is over before it reduces the sale', () => {
+  const over = paid({ gateway: 'bank_transfer', receivedRupiah: PRICE + 30_000, returnedRupiah: 40_000 });
+  const refunds = [
+    refund({ id: 'rf', state: 'manual_refund', amountRupiah: 20_000 }),
+    refund({ id: 'rf2', state: 'manual_refund', amountRupiah: 20_000, exceptionId: 8 }),
+  ];
+  const first = end(soldOrder('paid', { attempts: [over], refunds }), { bankReference: 'B-1' });
+  expect(moneyOf(first)).toEqual({ refund: 20_000 });
+  const second = end(first.next, { refundId: 'rf2', bankReference: 'B-2' });
+  expect(moneyOf(second)).toEqual({ refund: 20_000, sale_undone: 10_000 });
+  expect(pathOf(second)).toEqual([]);
+});
+
 describe('a refund that ends', () => {
   it.each(REFUND_STATES)('moves from %s only along its lifecycle', (state) => {
     for (const outcome of ['succeeded', 'refused', 'manual_refund'] as const) {
@@ -201,7 +214,10 @@ describe('a refund that ends', () => {
 
   it('of a transfer reverses the price first and then the transfer code', () => {
     const attempts = [
-      paid({ gateway: 'bank_transfer', receivedRupiah: PRICE + 123, returnedRupiah: PRICE + 123 }),
+      paid({
+        ...{ gateway: 'bank_transfer', amountRupiah: PRICE + 123 },
+        ...{ receivedRupiah: PRICE + 123, returnedRupiah: PRICE + 123 },
+      }),
     ];
     const refunds = [refund({ state: 'manual_refund', amountRupiah: PRICE + 123 })];
     const sold = { saleRupiah: PRICE, codeRupiah: 123 };

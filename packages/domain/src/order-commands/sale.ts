@@ -1,6 +1,6 @@
 import { mayMove } from '../order-lifecycle.ts';
 import type { Draft, Why } from './draft.ts';
-import { type AttemptRow, refundedOf, refundInFullRupiah } from './state.ts';
+import { type AttemptRow, refundedOf, refundInFullRupiah, surplusOf } from './state.ts';
 
 /** Reverses the order's booked sale up to this amount: the price first, then what was paid above it. */
 function undoSale(draft: Draft, attempt: AttemptRow, rupiah: number, reference: string, actor: string): void {
@@ -24,7 +24,9 @@ export function reduceSale(
   why: Why,
 ): boolean {
   if (attempt.outcome !== 'paid') return false;
-  undoSale(draft, attempt, refund.amountRupiah, refund.id, why.actor);
+  // What came beyond the sale goes back first.
+  const ofSale = Math.max(refundedOf(draft.aggregate, attempt.id) - surplusOf(attempt), 0);
+  undoSale(draft, attempt, Math.min(refund.amountRupiah, ofSale), refund.id, why.actor);
   const now = draft.attempt(attempt.id);
   if (now.state !== 'paid' || refundedOf(draft.aggregate, attempt.id) < refundInFullRupiah(now)) return false;
   if (draft.order.state === 'paid') draft.moveOrder('payment_hold', why);

@@ -1,4 +1,4 @@
-import type { GatewayName } from '../gateways.ts';
+import { type GatewayName, methodOf } from '../gateways.ts';
 import type { StockCounters } from '../ledger.ts';
 import type { ClosingReason, OrderState } from '../order-lifecycle.ts';
 import type { AttemptState, PaymentOutcome } from '../payment-attempt.ts';
@@ -173,6 +173,11 @@ const sumOf = (refunds: readonly RefundRow[]): number =>
   refunds
     .filter(({ state }) => state === 'succeeded')
     .reduce((sum, { amountRupiah }) => sum + amountRupiah, 0);
+
+/** What came for a transfer beyond what its order takes. */
+export function surplusOf({ gateway, amountRupiah, receivedRupiah }: AttemptRow): number {
+  return methodOf(gateway) === 'bank_transfer' ? Math.max((receivedRupiah ?? 0) - amountRupiah, 0) : 0;
+}
 
 /** Applies each effect to its order, with the same result as reading it from PostgreSQL after the write. */
 const ADVANCE: {
