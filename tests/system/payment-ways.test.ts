@@ -204,7 +204,7 @@ describe('a bank transfer', () => {
     await shop.add('expire-order', { orderId, requestId: 'r' });
     const amountRupiah = payment.transfer?.amount ?? 0;
     await shop.add('confirm-transfer', {
-      ...{ attemptId, amountRupiah, bankReference: 'LINE-4', requestId: 'r', requestedBy: 'admin' },
+      ...{ attemptId, amountRupiah, bankReference: 'LINE-41', requestId: 'r', requestedBy: 'admin' },
     });
     await shop.until(orderId, 'paid');
   });
