@@ -20,9 +20,14 @@ function nothingLeft(
 }
 
 /** The lines of the statement that came for a transfer are together the exact amount. */
-function isPaidInLines({ attemptId }: UnresolvedException, { attempts }: OrderAggregate): string | null {
+function isPaidInLines(
+  { attemptId, amountRupiah }: UnresolvedException,
+  { attempts }: OrderAggregate,
+): string | null {
   const attempt = attempts.find(({ id }) => id === attemptId);
-  if (attempt === undefined || methodOf(attempt.gateway) !== 'bank_transfer') return null;
+  // Without an amount it is money of another currency, which is not booked.
+  if (attempt === undefined || amountRupiah === null || methodOf(attempt.gateway) !== 'bank_transfer')
+    return null;
   const isExact = attempt.receivedRupiah === attempt.amountRupiah;
   if (attempt.outcome !== 'paid' || attempt.state !== 'paid' || !isExact) return null;
   return `what came for ${attempt.id} is together the exact amount`;
