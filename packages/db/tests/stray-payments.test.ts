@@ -37,7 +37,9 @@ const record = (
   return db.transaction().execute((trx) => recordStrayPayment(trx, stray, { state, exception }));
 };
 const unresolved = async (orderId: string | null) =>
-  (await unresolvedPaymentExceptions(db, 100)).filter((exception) => exception.orderId === orderId);
+  (await unresolvedPaymentExceptions(db, { limit: 100 })).filter(
+    (exception) => exception.orderId === orderId,
+  );
 const resolve = (id: number) =>
   db
     .transaction()
