@@ -3,10 +3,20 @@ import { randomUUID } from 'node:crypto';
 import type { PaymentAttempt } from '@antrean/db';
 import { anAcceptedOrder } from '@antrean/testing';
 import { reserveBatch } from '@antrean/worker';
-import { type Condition, CONDITIONS, forgedFor, jobOf, returnedOf, type Webhook } from './gateways.ts';
+import {
+  type Condition,
+  CONDITIONS,
+  forgedFor,
+  jobOf,
+  type LedgerPayment,
+  returnedOf,
+  type Webhook,
+} from './gateways.ts';
 import { MINUTE, picked, SECOND, type Step } from './schedule.ts';
 import type { Job } from './workers.ts';
 import { isTransfer, type Transfer, type World } from './world.ts';
+
+const DAY = 24 * 60 * MINUTE;
 
 /** The actor of jobs that an operator asks for. */
 const BY_ADMIN = { requestedBy: 'admin' } as const;
@@ -63,7 +73,8 @@ export async function act(
       return;
     }
     case 'chargeback': {
-      const payment = picked(world.ledger(), pick);
+      const disputable = world.ledger().filter((payment) => isDisputable(payment, world.nowMs));
+      const payment = picked(disputable, pick);
       if (payment !== undefined) world.gatewayOf(payment.gateway).chargeBack(payment);
       return;
     }
@@ -170,6 +181,8 @@ export async function act(
       if (pick >= 6) await work(world, minutes + 2, { isOutage: false, look, everySeconds: 60 });
       return;
     }
+    case 'days':
+      return passDays(world, [1, 3, 10, 40][pick % 4] ?? 1, look);
     case 'resolve': {
       const open = picked(await world.openExceptions(), pick);
       if (open !== undefined)
@@ -346,6 +359,23 @@ async function work(
   }
   workers.isOutage = false;
 }
+
+/** Workers work, and what is due within some hours is done together. */
+async function passDays(world: World, days: number, look: () => Promise<void>): Promise<void> {
+  const endMs = world.nowMs + days * DAY;
+  for (let round = 0; round < 60 && world.nowMs < endMs; round += 1) {
+    const nextMs = (await world.nextMs()) ?? endMs;
+    const stepMs = Math.max(nextMs - world.nowMs, Math.min(10 * SECOND * 2 ** round, DAY / 4));
+    await world.advance(Math.min(stepMs, endMs - world.nowMs) / SECOND);
+    for (const { id } of world.attempts) for (const gateway of world.gateways) gateway.payable(id);
+    await world.workers.sweep();
+    if ((await world.workers.workOff()) > 0) await look();
+  }
+}
+
+/** Cards can be disputed for four months, wallets for six weeks. */
+const isDisputable = ({ method, atMs }: LedgerPayment, nowMs: number): boolean =>
+  nowMs - atMs < (method === 'credit_card' ? 115 : 40) * DAY;
 
 /** An operator decides everything that waits for review. Returns false if nothing waits. */
 export async function operatorReviews(world: World, { isPaidOut }: { isPaidOut: boolean }): Promise<boolean> {

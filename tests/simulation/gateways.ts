@@ -104,8 +104,8 @@ export const FAULTS = [
 export type Fault = (typeof FAULTS)[number];
 
 /** The condition of a gateway for a while: it answers, does not, cannot be reached, or refuses our key. */
-export const CONDITIONS = ['silent', 'unreachable'] as const;
-export type Condition = (typeof CONDITIONS)[number] | 'wrong_key';
+export const CONDITIONS = ['silent', 'unreachable', 'wrong_key'] as const;
+export type Condition = (typeof CONDITIONS)[number];
 
 /** The model's side of the gateways. */
 export interface Surroundings {

@@ -12,6 +12,9 @@ const START = Date.parse('2030-01-01T00:00:00Z');
 /** After this time no job asks gateways any more. */
 const QUIET_MS = 80 * 60 * MINUTE;
 
+/** Paid attempts are checked for up to four months, in case the webhook of a chargeback or refund was lost. */
+const LONGEST_CHECK_MS = 130 * 24 * 60 * MINUTE;
+
 /** A database that executes runs one after the other. */
 export interface Lane {
   readonly counts: ModelCounts;
@@ -124,6 +127,7 @@ async function settle(
   world.nextRefund = 'going';
   world.troubles.clear();
   let endMs = world.nowMs + QUIET_MS;
+  const foreverMs = world.nowMs + LONGEST_CHECK_MS;
   for (let round = 0; round < 250; round += 1) {
     while (workers.parked[0] !== undefined) await workers.goOn(workers.parked[0], true);
     for (const effect of late.splice(0)) effect();
@@ -131,7 +135,7 @@ async function settle(
     await workers.workOff();
     await look();
     const nextMs = await world.nextMs();
-    if (nextMs === undefined || nextMs > endMs) {
+    if (nextMs === undefined || nextMs > Math.max(endMs, world.hasUnseenReturn() ? foreverMs : 0)) {
       const isDone = !(await operatorReviews(world, { isPaidOut }));
       if (isDone && webhooks.length + workers.parked.length + late.length === 0) return;
       endMs = world.nowMs + QUIET_MS;

@@ -9,7 +9,7 @@ const WEIGHTS: Weights = {
   ...{ job: 26, resume: 6, kill: 2, land: 2, work: 6, tick: 4, sweep: 3, stall: 4 },
   ...{ pay: 12, old: 3, switch: 7, cancel: 2, place: 1, proof: 2, confirm: 2, reject: 1 },
   ...{ webhook: 5, repeat: 2, drop: 1, forge: 1, reverse: 3, refund: 2, manualRefund: 1, ship: 1 },
-  ...{ alter: 1, trouble: 2, resolve: 1 },
+  ...{ alter: 1, trouble: 2, resolve: 1, days: 1 },
 };
 /** For schedules that begin with a paid order. */
 const WEIGHTS_ONCE_PAID: Weights = {
@@ -27,7 +27,7 @@ const WEIGHTS_ONCE_PAID: Weights = {
     reverse: 4,
   },
   ...{ refund: 10, manualRefund: 4, outside: 5, chargeback: 5, win: 4, void: 3, release: 4, ship: 2 },
-  ...{ alter: 1, trouble: 1, resolve: 2 },
+  ...{ alter: 1, trouble: 1, resolve: 2, days: 2 },
 };
 
 const weighted = <T>(...choices: { weight: number; arbitrary: fc.Arbitrary<T> }[]) => fc.oneof(...choices);

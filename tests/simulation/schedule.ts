@@ -32,6 +32,7 @@ const ACTS = [
   'release',
   'ship',
   'trouble', // a gateway does not answer, or refuses our key, for a while
+  'days', // days pass
   'resolve', // an operator closes a payment exception
   'alter', // a delivered webhook comes again, several times, with other unsigned fields
 ] as const;

@@ -14,6 +14,7 @@ import {
   type LedgerPayment,
   type LedgerRefund,
   type SimulatedGateway,
+  returnedOf,
   type Surroundings,
   type Webhook,
 } from './gateways.ts';
@@ -121,6 +122,15 @@ export class World {
   /** Whether the shop can learn of a payment: it can ask about it, or a webhook has named it. */
   isKnowable({ isUnconfirmed, method, transactionId }: LedgerPayment): boolean {
     return (!isUnconfirmed && !BY_TRANSACTION_ID.has(method)) || this.told.has(transactionId);
+  }
+
+  /** Whether money went back at a gateway, and our attempt does not show it so far. */
+  hasUnseenReturn(): boolean {
+    return this.ledger().some((payment) => {
+      const attempt = this.attempts.find(({ id }) => id === payment.attemptId);
+      if (attempt?.state !== 'paid' || attempt.transactionId !== payment.transactionId) return false;
+      return payment.isChargedBack || returnedOf(payment) > attempt.returnedRupiah;
+    });
   }
 
   /** Returns a new number each time. */
