@@ -17,23 +17,13 @@ const receive: OrderCommand = {
   },
 };
 
-it('a batch without commands about returned money is one round', () => {
-  expect(roundsOf([ship('a'), ship('b'), ship('a'), receive])).toEqual([[0, 1, 2, 3]]);
-  expect(roundsOf([])).toEqual([[]]);
-});
-
-it('a command about returned money gets a round apart from other commands of its order only', () => {
-  expect(roundsOf([ship('a'), voided('a'), ship('a'), ship('a'), voided('a')])).toEqual([
-    [0],
-    [1],
-    [2, 3],
+it('commands of one order get a round each, in their order, and share rounds with those of other orders', () => {
+  expect(roundsOf([ship('a'), ship('b'), ship('a'), receive, voided('a'), voided('b')])).toEqual([
+    [0, 1, 3],
+    [2, 5],
     [4],
   ]);
-  expect(roundsOf([voided('a'), ship('b'), ship('a'), receive, voided('b'), ship('b')])).toEqual([
-    [0, 1, 3],
-    [2, 4],
-    [5],
-  ]);
+  expect(roundsOf([])).toEqual([[]]);
 });
 
 it('involvesReturnedMoney lists the commands about returned money', () => {

@@ -14,35 +14,16 @@ export function involvesReturnedMoney({ kind }: OrderCommand): boolean {
 }
 
 /**
- * Splits a batch into rounds; each holds the indexes of its commands. A command goes into the round after an earlier
- * one of its order if one of the two is about returns, or if both are payments by different transactions. A round writes each refund, exception and attempt once, and
- * the next round reads what it left.
+ * Splits a batch into rounds; each holds the indexes of its commands. Commands of one order go into different rounds,
+ * so that each reads what the one before it left: an exception, for example, has an id only once it is written.
  */
 export function roundsOf(batch: readonly OrderCommand[]): number[][] {
   const rounds: number[][] = [[]];
-  /** By order: the round of its last command, and whether a command of that round is about returns. */
-  const seen = new Map<
-    string,
-    { round: number; involvesReturnedMoney: boolean; paidBy?: string | undefined }
-  >();
+  /** By order: the number of its commands so far. */
+  const seen = new Map<string, number>();
   for (const [place, command] of batch.entries()) {
-    let round = 0;
-    if (command.kind !== 'receive') {
-      const before = seen.get(command.orderId) ?? {
-        ...{ round: 0, involvesReturnedMoney: false, paidBy: undefined },
-      };
-      const isAbout = involvesReturnedMoney(command);
-      const paidBy = command.kind === 'pay' ? command.received.transactionId : before.paidBy;
-      // The later payment may end an exception that the earlier one opens.
-      const isFurther = before.paidBy !== undefined && before.paidBy !== paidBy;
-      const isApart = seen.has(command.orderId) && (isAbout || before.involvesReturnedMoney || isFurther);
-      round = isApart ? before.round + 1 : before.round;
-      seen.set(command.orderId, {
-        round,
-        involvesReturnedMoney: isAbout || (!isApart && before.involvesReturnedMoney),
-        paidBy,
-      });
-    }
+    const round = command.kind === 'receive' ? 0 : (seen.get(command.orderId) ?? 0);
+    if (command.kind !== 'receive') seen.set(command.orderId, round + 1);
     (rounds[round] ??= []).push(place);
   }
   return rounds;
