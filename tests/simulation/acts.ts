@@ -14,7 +14,7 @@ import {
 } from './gateways.ts';
 import { MINUTE, picked, SECOND, type Step } from './schedule.ts';
 import type { Job } from './workers.ts';
-import { isTransfer, type Transfer, type World } from './world.ts';
+import { isTransfer, PRICE_RUPIAH, type Transfer, type World } from './world.ts';
 
 const DAY = 24 * 60 * MINUTE;
 
@@ -234,13 +234,43 @@ function pay(world: World, pick: number, choice: number, from = [...world.known]
     world.gatewayOf(seen.gateway).visit(key, choice);
     return;
   }
-  const isWrong = pick === 9;
-  world.transfers.push({
-    attemptId: seen.attemptId,
-    reference: `${seen.attemptId}/line${world.serial()}`,
-    amountRupiah: seen.amountRupiah - (isWrong ? 1 : 0),
-    isConfirmed: false,
-  });
+  const { attemptId, amountRupiah: exact } = seen;
+  const sentRupiah = world.transfers
+    .filter((one) => one.attemptId === attemptId)
+    .reduce((sum, one) => sum + one.amountRupiah, 0);
+  for (const amountRupiah of sentBy(choice, { exact, sentRupiah }))
+    world.transfers.push({
+      ...{ attemptId, amountRupiah, isConfirmed: false },
+      reference: `${attemptId}/line${world.serial()}`,
+    });
+}
+
+/** The amounts that a customer transfers, who has sent `sentRupiah` before. */
+function sentBy(choice: number, { exact, sentRupiah }: { exact: number; sentRupiah: number }): number[] {
+  const rest = exact - sentRupiah;
+  const part = 20_000;
+  switch (choice) {
+    case 0:
+      return [exact - 1];
+    case 1: // without the digits that identify the order
+      return [PRICE_RUPIAH];
+    case 2:
+      return [exact + 10_000];
+    case 3:
+      return [part];
+    case 4:
+      return [part, exact - part];
+    case 5:
+      return [exact, exact];
+    case 6:
+    case 7:
+    case 8:
+    case 9:
+    case 10:
+      return [rest > 0 ? rest : exact];
+    default:
+      return [exact];
+  }
 }
 
 function confirm({ workers }: World, transfer: Transfer): void {

@@ -10,9 +10,9 @@ import {
 } from '@antrean/db';
 import { REFUNDED_AUTOMATICALLY } from '@antrean/domain';
 import { returnedOf } from './gateways.ts';
-import { checkCharges, checkLedgers, checkNoSecondLink, readLedger } from './ledgers.ts';
+import { checkCharges, checkLedgers, checkNoSecondLink, type Ledger, readLedger } from './ledgers.ts';
 import { must } from './violation.ts';
-import type { World } from './world.ts';
+import type { Transfer, World } from './world.ts';
 
 type Books = Awaited<ReturnType<typeof readBooks>>;
 
@@ -30,7 +30,7 @@ export async function checkEnd(world: World, sku: string): Promise<void> {
   checkNoSecondLink(world, ledger);
   checkReturned(world, books);
   await checkRefunds(world, books);
-  await checkTransfers(world, books);
+  await checkTransfers(world, books, ledger);
   await checkOrders(world, books);
   await checkStock(world, sku);
   const jobs = world.workers.jobs.filter(({ state }) => state === 'waiting').map(({ name }) => name);
@@ -180,16 +180,36 @@ async function checkRefunds({ db }: World, { refunds, exceptionOf }: Books): Pro
   }
 }
 
-/** Each line on the bank statement is entered. */
-async function checkTransfers(world: World, { exceptions, exceptionOf }: Books): Promise<void> {
-  for (const { attemptId, reference, amountRupiah } of world.transfers) {
+/** Each line on the bank statement is entered, and its money is in the ledger or named by an exception. */
+async function checkTransfers(
+  world: World,
+  { exceptions, exceptionOf }: Books,
+  ledger: Ledger,
+): Promise<void> {
+  const isNamed = ({ attemptId, reference }: Transfer) =>
+    exceptions.some((one) => one.attemptId === attemptId && one.subject.includes(reference));
+  for (const transfer of world.transfers) {
+    const { attemptId, reference, amountRupiah } = transfer;
     const attempt = await attemptById(world.db, attemptId);
-    const isEntered = attempt?.transactionId === reference && attempt.receivedRupiah === amountRupiah;
     const outcome = attempt?.outcome ?? 'paid';
-    const isKnown = isEntered
-      ? outcome === 'paid' || exceptionOf(attemptId, outcome) !== undefined
-      : exceptions.some((one) => one.attemptId === attemptId && one.subject.includes(reference));
-    must(isKnown, () => `The transfer ${reference} of ${amountRupiah} IDR is not entered.`);
+    const isEntered =
+      attempt?.transactionId === reference &&
+      (outcome === 'paid' || exceptionOf(attemptId, outcome) !== undefined);
+    must(
+      isEntered || isNamed(transfer),
+      () => `The transfer ${reference} of ${amountRupiah} IDR is not entered.`,
+    );
+  }
+  for (const [attemptId, lines] of Map.groupBy(world.transfers, (transfer) => transfer.attemptId)) {
+    const sum = (some: readonly Transfer[]) =>
+      some.reduce((total, { amountRupiah }) => total + amountRupiah, 0);
+    const bookedRupiah = ledger.receivedAt(attemptId);
+    const leftRupiah = sum(lines) - bookedRupiah;
+    must(
+      leftRupiah >= 0 && leftRupiah <= sum(lines.filter(isNamed)),
+      () =>
+        `${sum(lines)} IDR were transferred for ${attemptId}, ${bookedRupiah} are in our ledger, and no exception names the rest.`,
+    );
   }
 }
 

@@ -16,10 +16,12 @@ export interface ExceptionRow {
   resolvedBy: string | null;
 }
 
-interface Ledger {
+export interface Ledger {
   exceptions: readonly ExceptionRow[];
   /** What our ledger has at the account of an attempt's gateway, by attempt. */
   bookedAt: (attemptId: string) => number;
+  /** What our ledger says came for an attempt. */
+  receivedAt: (attemptId: string) => number;
 }
 
 export async function readLedger(
@@ -45,16 +47,22 @@ export async function readLedger(
     .execute();
   const attemptOf = new Map(refunds.map(({ id, attemptId }) => [id, attemptId]));
   const booked = new Map<string, number>();
-  for (const { debit, credit, amountRupiah, reference } of movements) {
-    // A reference names an attempt, a round of it, or a refund.
-    const id = attemptOf.get(reference) ?? reference.split('/')[0] ?? '';
+  const received = new Map<string, number>();
+  for (const { kind, debit, credit, amountRupiah, reference } of movements) {
+    // A reference names an attempt, a round or a further line of it, or a refund.
+    const id = attemptOf.get(reference) ?? reference.split(/[/ ]/)[0] ?? '';
     const gateway = attempts.find((one) => one.id === id)?.gateway;
     if (gateway === undefined) continue;
     const account: string = gateway === 'bank_transfer' ? 'bank' : gateway;
     const rupiah = (debit === account ? amountRupiah : 0) - (credit === account ? amountRupiah : 0);
     booked.set(id, (booked.get(id) ?? 0) + rupiah);
+    if (kind === 'payment') received.set(id, (received.get(id) ?? 0) + rupiah);
   }
-  return { exceptions, bookedAt: (attemptId) => booked.get(attemptId) ?? 0 };
+  return {
+    exceptions,
+    bookedAt: (attemptId) => booked.get(attemptId) ?? 0,
+    receivedAt: (attemptId) => received.get(attemptId) ?? 0,
+  };
 }
 
 const FAR = new Date(8.64e15);
