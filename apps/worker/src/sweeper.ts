@@ -134,11 +134,15 @@ async function sweepHourly({ db, producer, log, now }: SweeperDependencies): Pro
     wibDay(new Date(now().getTime() - REPORT_AFTER_MIDNIGHT_MS - (index + 1) * 24 * HOUR_MS)),
   );
   const missing = await missingReports(db, ONLINE_GATEWAYS, days);
-  // Every missing report, the oldest first: a day that cannot be done does not block the next. A new round only when the
-  // tries of the last one must be over.
+  // Every missing report, the oldest first: a day that cannot be done does not block the next. A failed one is made again
+  // every six hours, and none is added while it still runs: a report of 100,000 payments takes hours.
   const round = Math.floor(now().getTime() / (6 * HOUR_MS));
   for (const { gateway, day } of missing)
-    await producer.add('settlement-report', { gateway, day }, `settlement-${gateway}-${day}-${round}`);
+    await producer.add(
+      'settlement-report',
+      { gateway, day },
+      sweptJobId('settlement-report', `${gateway}-${day}`, round),
+    );
   const { differences, sumRupiah } = await auditMoney(db, {
     since: new Date(now().getTime() - 25 * HOUR_MS),
   });

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { JOBS } from './jobs.ts';
+import { JOBS, sameWork, sweptJobId } from './jobs.ts';
 
 it('apply-payment-event accepts an older job, which has no claim', () => {
   const event = {
@@ -25,4 +25,12 @@ it('reserve-order accepts an older job, which has no settings of the storefront,
   expect(payload.parse(older)).toEqual(older);
   const settings = { timeToPayMinutes: 45, offeredMethods: ['online'], returnUrl: 'https://toko.test/' };
   expect(payload.parse({ ...older, ...settings, later: 1 })).toEqual({ ...older, ...settings });
+});
+
+it('a report of a gateway and a day is the same work in every round, and another day is other work', () => {
+  const work = (of: string, round: number) =>
+    sameWork('settlement-report', sweptJobId('settlement-report', of, round));
+  expect(work('midtrans-2026-12-12', 82_000)).toBe('settlement-report-midtrans-2026-12-12');
+  expect(work('midtrans-2026-12-12', 82_001)).toBe(work('midtrans-2026-12-12', 82_000));
+  expect(work('midtrans-2026-12-13', 82_001)).not.toBe(work('midtrans-2026-12-12', 82_001));
 });

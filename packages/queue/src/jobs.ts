@@ -260,6 +260,7 @@ export const JOBS = {
     payload: settlementReportSchema,
     attempts: 5,
     backoffMs: 60_000,
+    isSwept: true,
   },
   'ship-order': { queue: 'fulfilment', payload: shipOrderSchema, attempts: 8, backoffMs: 1_000 },
   'receive-stock': { queue: 'fulfilment', payload: receiveStockSchema, attempts: 8, backoffMs: 1_000 },
@@ -301,7 +302,7 @@ export function orderJobId(
   return `${name}-${order.orderId}-v${order.version}-r${order.sweepRound}`;
 }
 
-/** The id of a job that the sweeper adds for something other than an order: `of` is the id of a refund or an attempt. */
+/** The id of a job that the sweeper adds for something other than an order: `of` names the refund, the attempt, or the report. */
 export const sweptJobId = (name: JobName, of: string, sweepRound: number): string =>
   `${name}-${of}-r${sweepRound}`;
 
