@@ -32,7 +32,7 @@ export function shown(
   { notice }: Pick<LiveSettings, 'notice'>,
   { status, json, place }: Pick<PlacedRecord, 'status' | 'json' | 'place'>,
   language: Language,
-  details: Details | undefined = undefined,
+  details?: Details,
 ): string {
   const message = status.reason === undefined ? undefined : messageOfRejection(status.reason, language);
   const { position, estimatedWaitMs } = place ?? {};
@@ -49,7 +49,7 @@ export function tagOf(
   { noticeTag }: Pick<LiveSettings, 'noticeTag'>,
   { version, place }: Pick<PlacedRecord, 'version' | 'place'>,
   language: Language,
-  details: Details | undefined = undefined,
+  details?: Details,
 ): string {
   const inLine = place === undefined ? '' : `${place.position}-${place.estimatedWaitMs}`;
   const more = details === undefined ? '' : `.${fingerprintOf(details).slice(0, 16)}`;
