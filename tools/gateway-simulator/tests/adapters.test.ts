@@ -197,9 +197,9 @@ describe.each(['midtrans', 'xendit'] as const)('%s adapter', (name) => {
     expect(await g.close({ attemptId: '../x' })).toEqual({ kind: 'unknown', code: 'bad_attempt_id' });
   });
 
-  it('is declined for a wrong key, and does not repeat the call', async () => {
+  it('reports not_sent for a wrong key, which says nothing about the order', async () => {
     const r = await make(name, 'wrong-secret').create(request(`pay-${name}-3`));
-    expect(r).toMatchObject({ kind: 'declined' });
+    expect(r).toMatchObject({ kind: 'not_sent' });
     expect(JSON.stringify(r)).not.toContain('wrong-secret');
   });
 
