@@ -15,6 +15,7 @@ import {
   reportGatewayHealth,
 } from '@antrean/redis';
 import type { Logger } from 'pino';
+import { reportedState } from './breaker-report.ts';
 import type { WorkerConfig } from './config.ts';
 
 /** The interval of reports. A report is valid for thirty seconds. */
@@ -41,12 +42,14 @@ export function openGateways(
   config: WorkerConfig,
   { db, redis, keyspace, log }: { db: Kysely<Database>; redis: Redis; keyspace: Keyspace; log: Logger },
 ): RunningGateways {
-  const states = new Map<OnlineGateway, BreakerState>(
-    [...config.gateways.keys()].map((name) => [name, 'closed']),
+  const states = new Map<OnlineGateway, { state: BreakerState; since: Date }>(
+    [...config.gateways.keys()].map((name) => [name, { state: 'closed', since: new Date() }]),
   );
   const report = () => {
-    for (const [gateway, state] of states)
-      reportGatewayHealth(redis, keyspace, gateway, state).catch(() => undefined);
+    for (const [gateway, breaker] of states)
+      reportGatewayHealth(redis, keyspace, gateway, reportedState(breaker, new Date())).catch(
+        () => undefined,
+      );
   };
   const audit = async (apiCall: GatewayApiCall) => {
     await logGatewayApiCall(db, apiCall).catch((error: unknown) =>
@@ -54,7 +57,7 @@ export function openGateways(
     );
   };
   const onStateChange = ({ gateway, creating }: { gateway: OnlineGateway; creating: BreakerState }) => {
-    states.set(gateway, creating);
+    states.set(gateway, { state: creating, since: new Date() });
     log.warn({ gateway, creating }, 'state of the circuit breaker changed');
     report();
   };
