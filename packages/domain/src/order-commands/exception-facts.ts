@@ -1,4 +1,3 @@
-import { methodOf } from '../gateways.ts';
 import { keepsFromPaying, type PaymentExceptionKind } from '../payment-exception.ts';
 import type { Draft } from './draft.ts';
 import { type OrderAggregate, refundedOf, type UnresolvedException } from './state.ts';
@@ -19,20 +18,6 @@ function nothingLeft(
   return isRefunded ? `all of ${id} was refunded` : null;
 }
 
-/** The lines of the statement that came for a transfer are together the exact amount. */
-function isPaidInLines(
-  { attemptId, amountRupiah }: UnresolvedException,
-  { attempts }: OrderAggregate,
-): string | null {
-  const attempt = attempts.find(({ id }) => id === attemptId);
-  // Without an amount it is money of another currency, which is not booked.
-  if (attempt === undefined || amountRupiah === null || methodOf(attempt.gateway) !== 'bank_transfer')
-    return null;
-  const isExact = attempt.receivedRupiah === attempt.amountRupiah;
-  if (attempt.outcome !== 'paid' || attempt.state !== 'paid' || !isExact) return null;
-  return `what came for ${attempt.id} is together the exact amount`;
-}
-
 /**
  * What an exception of each kind is about, as a question to the rows of its order. The answer is the resolution if the
  * fact is over, null while it holds. A kind without a row here is resolved by a person or a refund only.
@@ -48,8 +33,7 @@ const OVER: {
     if (attempt === undefined || attempt.outcome === null) return null;
     return `${attempt.gateway} confirmed ${attempt.receivedRupiah} IDR as ${attempt.transactionId}: ${attempt.outcome}`;
   },
-  wrong_amount: (exception, aggregate) =>
-    isPaidInLines(exception, aggregate) ?? nothingLeft(exception, aggregate),
+  wrong_amount: nothingLeft,
   late_transfer: nothingLeft,
   second_payment: nothingLeft,
   paid_too_late: nothingLeft,

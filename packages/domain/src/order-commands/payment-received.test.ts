@@ -244,6 +244,18 @@ describe('a transfer in several lines', () => {
     },
   );
 
+  it('leaves the exception of a line open that is not among those that pay it', () => {
+    const asOpened = { kind: 'wrong_amount', state: 'open', orderId: 'o', attemptId: 'o-1' } as const;
+    const aggregate = wrong(5_000);
+    const unbooked = { id: 8, subject: 'o-1 line-2', amountRupiah: 5_000, ...asOpened };
+    const rest = pay(
+      { ...aggregate, unresolved: [...aggregate.unresolved, unbooked] },
+      { amountRupiah: asked - 5_000, transactionId: 'line-3' },
+    );
+    expect(rest.outcome).toBe('paid');
+    expect(rest.effects.exceptionMoves?.map(({ id }) => id)).toEqual([7]);
+  });
+
   it('is not paid by a line that completes nothing, nor after its order was cancelled', () => {
     const other = pay(wrong(PRICE), { amountRupiah: 100, transactionId: 'line-2' });
     expect(other.outcome).toBe('wrong_amount');

@@ -174,14 +174,15 @@ function receiveRepeated(
   return kind;
 }
 
-/** Whether this amount is what a transfer asks for, or the rest of it after what came and was not sent back. */
-function completes(
+/** Whether this amount is what a transfer asks for, or the rest of it. */
+const completes = (attempt: AttemptRow, amountRupiah: number): boolean =>
+  amountRupiah === attempt.amountRupiah || isRest(attempt, amountRupiah);
+
+/** Whether this amount is the rest of a transfer after what came and was not sent back. */
+const isRest = (
   { amountRupiah: asked, receivedRupiah, returnedRupiah }: AttemptRow,
   amountRupiah: number,
-): boolean {
-  const leftRupiah = (receivedRupiah ?? 0) - returnedRupiah;
-  return amountRupiah === asked || leftRupiah + amountRupiah === asked;
-}
+): boolean => (receivedRupiah ?? 0) - returnedRupiah + amountRupiah === asked;
 
 /** Pays the order by the rest of a transfer, or by the exact amount after another one, which is then over. */
 function payByFurtherLine(draft: Draft, attempt: AttemptRow, received: ReceivedPayment, actor: string): void {
@@ -193,7 +194,18 @@ function payByFurtherLine(draft: Draft, attempt: AttemptRow, received: ReceivedP
     nextPollAt: nextStatusCheckAt('paid', draft.context.now),
   });
   draft.book('payment', amountRupiah, { attempt, reference: `${id} ${transactionId}`, actor });
+  if (isRest(attempt, amountRupiah)) closeFirstLine(draft, attempt);
   markPaid(draft, attempt, received, { actor, reason: `${actor} confirmed ${id} with ${transactionId}` });
+}
+
+/** Resolves the exception of the line that came first. The money of other lines is not booked: theirs stay open. */
+function closeFirstLine(draft: Draft, { id, transactionId }: AttemptRow): void {
+  for (const { id: exceptionId, kind, subject, state } of draft.aggregate.unresolved) {
+    const isFirst = subject === id || subject === `${id} ${transactionId}`;
+    if (kind !== 'wrong_amount' || !isFirst || state !== 'open') continue;
+    const resolution = `what came for ${id} is together the exact amount`;
+    draft.record('exceptionMoves', { id: exceptionId, to: 'resolved', actor: 'worker', resolution });
+  }
 }
 
 /** A dispute was won, or a reversal withdrawn. */
