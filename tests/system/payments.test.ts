@@ -85,6 +85,24 @@ describe('payments', () => {
     expect(await exceptionsOf(orderId)).toMatchObject([
       { kind: 'wrong_amount', state: 'open', amountRupiah: 50_000 },
     ]);
+    await vi.waitFor(
+      async () => expect(await shop.read(orderId)).toMatchObject({ payment: { state: 'checking' } }),
+      patience,
+    );
+    // An operator has sent the money back: the customer gets another link, as the first is used up.
+    const { id: exceptionId } = await shop.db
+      .selectFrom('paymentExceptions')
+      .select('id')
+      .where('orderId', '=', orderId)
+      .executeTakeFirstOrThrow();
+    await shop.add('resolve-exception', { exceptionId, resolution: 'sent back', requestedBy: 'test' });
+    await vi.waitFor(
+      async () =>
+        expect(await shop.read(orderId)).toMatchObject({
+          payment: { state: 'payable', attemptId: `${orderId}-2` },
+        }),
+      patience,
+    );
   });
 
   it.each([

@@ -21,7 +21,10 @@ afterAll(async () => {
 
 const log = pino({ level: 'silent' });
 /** The exceptions of these tests have no order, so nothing is published. */
-const resolving = () => ({ db, log, records: { publish: () => Promise.resolve([]) } });
+const resolving = () => ({
+  ...{ db, log, now: () => new Date(), records: { publish: () => Promise.resolve([]) } },
+  producer: { add: () => Promise.resolve(), addAll: () => Promise.resolve() },
+});
 const gate = { through: <T>(work: () => Promise<T>) => work() };
 const held = { orderId: '019ae0d1-0000-7000-8000-000000000000', reason: 'x', requestedBy: 'operator test' };
 const { attempts } = JOBS['release-order'];

@@ -3,8 +3,8 @@ import type { CommandOutcomes } from '@antrean/domain';
 import type { JobPayload } from '@antrean/queue';
 import { outcomeKey } from '../command-outcomes.ts';
 import type { JobDependencies } from '../dependencies.ts';
-import { publishOrders } from '../orders/publish-orders.ts';
 import { submitOrderCommand } from '../order-commands.ts';
+import { replaceOpenPayment } from '../payments/replace-open-payment.ts';
 
 /**
  * An operator requests a refund, at most of what was received. An order that is refunded in full is held at once. The
@@ -35,6 +35,8 @@ export async function requestRefund(
     { refundId, attemptId, outcome, actor },
     'refund request handled',
   );
-  await publishOrders(deps, [orderId]);
+  // Its money is on its way back: an unpaid order gets another payment.
+  const why = { actor, reason: `refund ${refundId} was requested` };
+  await replaceOpenPayment(deps, undefined, { orderId, why });
   return outcome;
 }

@@ -11,11 +11,14 @@ import { keepsFromPaying } from '@antrean/domain';
 import type { JobOutcomes, JobPayload } from '@antrean/queue';
 import { saveOutcomes, outcomeKey } from '../command-outcomes.ts';
 import type { JobDependencies } from '../dependencies.ts';
-import { publishOrders } from '../orders/publish-orders.ts';
+import { replaceOpenPayment } from '../payments/replace-open-payment.ts';
 
-/** An operator has resolved a payment exception and reports how. Run twice, it finds the exception resolved. */
+/**
+ * An operator has resolved a payment exception and reports how. An unpaid order whose payment was used up gets another
+ * one. Run twice, it finds the exception resolved.
+ */
 export async function resolveException(
-  deps: Pick<JobDependencies, 'db' | 'log' | 'records'>,
+  deps: Pick<JobDependencies, 'db' | 'log' | 'records' | 'now' | 'producer'>,
   job: JobPayload<'resolve-exception'>,
 ): Promise<JobOutcomes['resolve-exception']> {
   const { db, log } = deps;
@@ -47,7 +50,10 @@ export async function resolveException(
     return exception.state satisfies never;
   });
   log.info({ exceptionId, outcome, requestedBy }, 'resolution of a payment exception handled');
-  if (orderId !== undefined) await publishOrders(deps, [orderId]);
+  if (orderId !== undefined) {
+    const why = { actor: requestedBy, reason: `payment exception ${exceptionId} is resolved` };
+    await replaceOpenPayment(deps, undefined, { orderId, why });
+  }
   return outcome;
 }
 

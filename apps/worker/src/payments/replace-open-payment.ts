@@ -23,12 +23,14 @@ import type { JobDependencies } from '../dependencies.ts';
 import { publishOrders } from '../orders/publish-orders.ts';
 import { mayBePaid } from './gateway-calls.ts';
 
+type Dependencies = Pick<JobDependencies, 'db' | 'now' | 'producer' | 'records'>;
+
 /**
  * Moves the order back to `reserved`, so that a payment by this method is opened: its open payment is confirmed
- * closed, or it has none yet. Does nothing when the order has changed meanwhile, or may be paid already.
+ * closed, or it has none. Does nothing when the order has changed meanwhile, or may be paid already.
  */
 export async function replaceOpenPayment(
-  deps: JobDependencies,
+  deps: Dependencies,
   closed: PaymentAttempt | undefined,
   to: { orderId: string; method?: PaymentMethod; why: { actor: string; reason: string } },
 ): Promise<void> {
@@ -77,7 +79,7 @@ async function endClosed(
 }
 
 /** Publishes the order, and adds the job that opens a payment if it needs one. */
-export async function requestPayment(deps: JobDependencies, orderId: string): Promise<void> {
+export async function requestPayment(deps: Dependencies, orderId: string): Promise<void> {
   const [order] = await publishOrders(deps, [orderId]);
   if (order?.state !== 'reserved') return;
   const { requestId } = order;
