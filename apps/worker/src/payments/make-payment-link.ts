@@ -67,14 +67,16 @@ export async function makePaymentLink(
           ...(returnUrl === null ? {} : { returnUrl }),
         })
       : ({ kind: 'not_sent', code: 'method_not_offered' } as const);
-    log.info(
+    const meaning = meaningOf(outcome);
+    // Calls that were not made, or one too many: an order that waits repeats them every few seconds.
+    log[meaning === 'nothing' ? 'debug' : 'info'](
       { orderId, requestId, attemptId: attempt.id, gateway: gateway.name, outcome: outcome.kind },
       'payment link requested',
     );
     if (outcome.kind === 'active')
       return activateLink(deps, attempt, { url: outcome.url, gatewayRef: outcome.gatewayRef });
     const { kind, code } = outcome;
-    const answer = { kind, code, meaning: meaningOf(outcome) };
+    const answer = { kind, code, meaning };
     if (isOffered(gateway.name)) answers.push(answer);
     const now = deps.now();
     const ageMs = now.getTime() - attempt.createdAt.getTime();
