@@ -1,6 +1,7 @@
 import { keepsFromPaying, type PaymentExceptionKind } from '../payment-exception.ts';
 import type { Draft } from './draft.ts';
 import { type OrderAggregate, refundedOf, type UnresolvedException } from './state.ts';
+import { subjectOfUnconfirmed } from './unconfirmed.ts';
 
 /** The money of an exception was never the shop's to keep, and none of it is left. */
 function nothingLeft(
@@ -28,9 +29,11 @@ const OVER: {
     aggregate: OrderAggregate,
   ) => string | null;
 } = {
-  unconfirmed_payment: ({ attemptId }, { attempts }) => {
+  unconfirmed_payment: ({ attemptId, subject }, { attempts }) => {
     const attempt = attempts.find(({ id }) => id === attemptId);
-    if (attempt === undefined || attempt.outcome === null) return null;
+    // A payment that another gateway announced is another one.
+    if (attempt === undefined || attempt.outcome === null || subject !== subjectOfUnconfirmed(attempt))
+      return null;
     return `${attempt.gateway} confirmed ${attempt.receivedRupiah} IDR as ${attempt.transactionId}: ${attempt.outcome}`;
   },
   wrong_amount: nothingLeft,

@@ -55,6 +55,12 @@ describe('a payment that is announced and not confirmed', () => {
 describe('an exception about an announced payment', () => {
   const waiting = order('awaiting_payment', { attempts: [attempt()], unresolved: [exception()] });
 
+  it('at another gateway stays when the payment of the attempt is confirmed', () => {
+    const elsewhere = exception({ subject: 'xendit payments of o-1 since 2030-01-01T00:00:00.000Z' });
+    const decision = pay(order('awaiting_payment', { attempts: [attempt()], unresolved: [elsewhere] }));
+    expect(decision.effects.exceptionMoves).toBeUndefined();
+  });
+
   it('is resolved, with the reason, when the payment is confirmed', () => {
     const decision = pay(waiting);
     expect(decision.effects.exceptionMoves).toEqual([
