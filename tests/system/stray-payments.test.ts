@@ -128,6 +128,27 @@ it('events that cannot be asked about are counted in one exception, and never ca
   expect(open[0]?.detail).not.toMatch(/confirm/);
 });
 
+it('a payment of an order that another gateway announces is checked, and its customer is told', async () => {
+  const { orderId, attemptId } = await shop.awaitingPayment();
+  const { payment } = await shop.read(orderId);
+  expect(payment).toMatchObject({ state: 'payable' });
+  const event = { id: '../x', external_id: attemptId, status: 'PAID', amount: 50_000, paid_amount: 50_000 };
+  expect(await toXendit(event)).toBe(200);
+  await vi.waitFor(
+    async () => expect(await shop.read(orderId)).toMatchObject({ payment: { state: 'checking' } }),
+    patience,
+  );
+  await shop.gateways.pay(attemptId);
+  await shop.until(orderId, 'paid');
+  const opened = await shop.db
+    .selectFrom('paymentExceptions')
+    .selectAll()
+    .where('orderId', '=', orderId)
+    .execute();
+  // What its own gateway confirmed is another payment.
+  expect(opened).toMatchObject([{ kind: 'unconfirmed_payment', gateway: 'xendit', state: 'open' }]);
+});
+
 it('of another system on the account they are stored and counted by day, and an id of our table stays ours', async () => {
   const before = (await exceptions()).length;
   // An attempt of before the prefix was set.

@@ -1,8 +1,17 @@
-import { isStrayPayment, recordStrayPayment } from '@antrean/db';
-import { decideStrayPayment, hasOurPrefix, type StrayPaymentKind } from '@antrean/domain';
+import {
+  type Database,
+  isStrayPayment,
+  lockOrders,
+  recordChange,
+  recordStrayPayment,
+  type Transaction,
+  unresolvedExceptionsOf,
+} from '@antrean/db';
+import { decideStrayPayment, hasOurPrefix, keepsFromPaying, type StrayPaymentKind } from '@antrean/domain';
 import { type GatewayStatus, paymentClaimOf } from '@antrean/payments';
 import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
+import { publishOrders } from '../orders/publish-orders.ts';
 import { gatewayOf, PaymentNotReadyError } from './gateway-calls.ts';
 
 type PaymentEvent = JobPayload<'apply-payment-event'>;
@@ -41,12 +50,40 @@ export async function applyStrayEvent(
     at: deps.now(),
     orderId: elsewhere?.orderId ?? null,
   };
-  const counted = await deps.db.transaction().execute((trx) => recordStrayPayment(trx, stray, record));
+  const counted = await deps.db
+    .transaction()
+    .execute((trx) =>
+      elsewhere === undefined
+        ? recordStrayPayment(trx, stray, record)
+        : showing(trx, { orderId: elsewhere.orderId, actor: gateway }, () =>
+            recordStrayPayment(trx, stray, record),
+          ),
+    );
+  if (elsewhere !== undefined) await publishOrders(deps, [elsewhere.orderId]);
   const about = { reference, gateway, requestId, kind, state: record.state };
   if (counted === 'opened')
     deps.log.error(about, 'a payment of no attempt of ours opened a payment exception: ./ops stray-payments');
   else deps.log.warn(about, 'a payment of no attempt of ours was stored');
   return kind;
+}
+
+/** Gives the order a version if what `write` does begins or ends the check of its payment, which its customer sees. */
+async function showing<T>(
+  trx: Transaction<Database>,
+  { orderId, actor }: { orderId: string; actor: string },
+  write: () => Promise<T>,
+): Promise<T> {
+  const [order] = await lockOrders(trx, [orderId]);
+  const isChecked = async () => (await unresolvedExceptionsOf(trx, [orderId])).some(keepsFromPaying);
+  const before = await isChecked();
+  const written = await write();
+  const isUnpaid = order?.state === 'reserved' || order?.state === 'awaiting_payment';
+  if (order !== undefined && isUnpaid && (await isChecked()) !== before)
+    await recordChange(trx, order, {
+      actor,
+      reason: before ? 'its payment is no longer being checked' : `a payment at ${actor} is being checked`,
+    });
+  return written;
 }
 
 /** The answer is not about the payment, or cannot be read. */
