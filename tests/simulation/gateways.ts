@@ -4,7 +4,7 @@ import { GATEWAYS, httpFailure } from '@antrean/payments';
 import type { JobDependencies } from '@antrean/worker';
 import { ViolationError } from './violation.ts';
 
-export type Gateway = JobDependencies['gateways'][number];
+type Gateway = JobDependencies['gateways'][number];
 export type GatewayName = 'midtrans' | 'xendit';
 export type Status = Awaited<ReturnType<Gateway['status']>>;
 export type RefundAnswer = Awaited<ReturnType<Gateway['refundStatus']>>;
