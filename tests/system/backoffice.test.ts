@@ -13,7 +13,9 @@ import {
   resolveException,
   voidOrder,
 } from '@antrean/backoffice';
+import { statusToken } from '@antrean/api';
 import { auditMoney } from '@antrean/db';
+import type { OrderStatus } from '@antrean/domain';
 import { createProducer, JOBS } from '@antrean/queue';
 import { openRequestRedis } from '@antrean/redis';
 import { createHandlers, openDependencies, readConfig } from '@antrean/worker';
@@ -72,6 +74,25 @@ describe('a refund', () => {
       ...{ kind: 'not_paid', attemptId: unpaid },
     });
     expect(await refundsOf(attemptId)).toEqual([]);
+  });
+
+  it('is shown with what came to clients with the token, in the events and when they poll', async () => {
+    const { orderId, payment } = await shop.awaitingPayment();
+    const url = `${shop.apiUrl}/v1/orders/${orderId}`;
+    const query = `token=${statusToken(shop.env['STATUS_TOKEN_SECRET'] ?? '', orderId)}`;
+    const events = async () => (await fetch(`${url}/events?${query}`)).text();
+    const poll = async () => (await (await fetch(`${url}?${query}`)).json()) as OrderStatus;
+    expect(await poll()).not.toHaveProperty('money');
+    // The stream of an order ends when it is settled.
+    const untilPaid = events();
+    await shop.gateways.pay(payment.attemptId ?? '');
+    expect(await untilPaid).toContain('"received":50000,"refunded":0');
+    await requestRefund(context, asked(), refundOf(orderId, 20_000));
+    await vi.waitFor(
+      async () => expect((await poll()).money).toEqual({ received: 50_000, refunded: 20_000, refunds: [] }),
+      patience,
+    );
+    expect(await events()).toContain('"received":50000,"refunded":20000');
   });
 
   it('is refused by its worker when an earlier refund has used up the money', async () => {

@@ -112,8 +112,16 @@ export async function openShop(options: Partial<ShopOptions<RunningApp>> = {}) {
         .where('id', '=', orderId)
         .execute(),
     /** The HTTP status of the order's payment page: 410 once it cannot be paid any more. */
-    pageStatus: async (orderId: string) =>
-      shop.gateways.pageStatus((await shop.read(orderId)).payment?.url ?? ''),
+    pageStatus: async (orderId: string) => {
+      const { url } = await shop.db
+        .selectFrom('paymentAttempts')
+        .select('url')
+        .where('orderId', '=', orderId)
+        .orderBy('number', 'desc')
+        .limit(1)
+        .executeTakeFirstOrThrow();
+      return shop.gateways.pageStatus(url ?? '');
+    },
   };
 }
 

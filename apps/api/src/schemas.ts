@@ -1,5 +1,6 @@
 import {
   GATEWAY_NAMES,
+  type MoneyStatus,
   ORDER_STATES,
   type OrderStatus,
   PAYMENT_EXCEPTION_STATES,
@@ -69,13 +70,42 @@ const paymentStatus = z
         bank: z.string(),
         accountNumber: z.string(),
         accountHolder: z.string(),
-        amount: rupiah.describe('The exact amount to transfer; its last digits identify the order.'),
+        amount: rupiah.describe(
+          'The exact amount to transfer; its last digits identify the order. If a part of it came, what is still to be transferred.',
+        ),
         hasProof: z.boolean().describe('Whether a proof of transfer is attached and waits for review.'),
       })
       .exactOptional(),
     expiresAt: time.exactOptional().describe('The deadline of the payment.'),
   })
   .meta({ id: 'PaymentStatus', description: 'The payment of an order.' });
+
+const moneyStatus = z
+  .object({
+    received: rupiah.describe(
+      "What came, in all payments of the order, less what the payers' banks took back.",
+    ),
+    refunded: rupiah.describe('What was refunded.'),
+    refunds: z
+      .array(
+        z.object({
+          amount: rupiah,
+          state: z
+            .enum(['on_its_way', 'scheduled'])
+            .describe(
+              'on_its_way: it goes back by the way of the payment; scheduled: the shop will transfer it to the customer.',
+            ),
+        }),
+      )
+      .describe('Refunds that have not ended, the oldest first.'),
+  })
+  .meta({
+    id: 'MoneyStatus',
+    description: 'The money of an order, in rupiah. Absent until money came.',
+    examples: [
+      { received: 150_000, refunded: 50_000, refunds: [{ amount: 25_000, state: 'on_its_way' }] },
+    ] satisfies MoneyStatus[],
+  });
 
 const orderStatus = z.object({
   orderId: z.uuid(),
@@ -93,6 +123,7 @@ const orderStatus = z.object({
     }),
   ),
   payment: paymentStatus.exactOptional(),
+  money: moneyStatus.exactOptional(),
   shipment: z.object({ carrier: z.string(), trackingNumber: z.string(), shippedAt: time }).exactOptional(),
   updatedAt: time,
 });

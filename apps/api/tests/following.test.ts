@@ -66,6 +66,8 @@ const storedOrder = (orderId: string): StoredOrder => ({
     payBefore: null,
     isPaymentRefused: false,
     payment: null,
+    receivedRupiah: null,
+    refunds: [],
     shipment: null,
     isBeingChecked: false,
     requestId: 'r',

@@ -149,6 +149,8 @@ export function storedOrders(batch: readonly Allotted[], times: AllotmentTimes):
     updatedAt: times.now,
     items: allotment.lines,
     payment: null,
+    receivedRupiah: null,
+    refunds: [],
     shipment: null,
     isBeingChecked: false,
   }));
@@ -166,7 +168,7 @@ export interface StoredOrder extends OrderView {
   returnUrl: string | null;
 }
 
-/** Orders with their lines and their active or paid payment attempt, in one statement. Unknown ids are absent. */
+/** Orders with their lines, the payment attempt that is shown, and their money, in one statement. Unknown ids are absent. */
 export async function readOrders(db: Queryable, orderIds: readonly string[]): Promise<StoredOrder[]> {
   const { rows } = await sql<StoredOrder>`
     select o.id as order_id, o.storefront_id, o.request_id, o.fingerprint, o.state, o.reason, o.version, o.sweep_round,
@@ -176,14 +178,23 @@ export async function readOrders(db: Queryable, orderIds: readonly string[]): Pr
            (select json_agg(json_build_object('sku', i.sku, 'name', i.name, 'quantity', i.quantity,
                                               'unitPriceRupiah', i.unit_price_rupiah) order by i.line_no)
             from order_items i where i.order_id = o.id) as items,
-           (select json_build_object('attemptId', a.id, 'isPaid', a.state = 'paid', 'gateway', a.gateway, 'url', a.url,
+           (select json_build_object('attemptId', a.id, 'isPaid', a.outcome is not distinct from 'paid', 'gateway', a.gateway, 'url', a.url,
                                      'expiresAt', a.expires_at, 'transfer',
                                      case when a.transfer_account is not null then
                                        (a.transfer_account || jsonb_build_object(
-                                         'amount', a.amount_rupiah, 'hasProof', a.proof_reference is not null)) end)
+                                         'amount', a.amount_rupiah, 'hasProof', a.proof_reference is not null,
+                                         'keptRupiah', coalesce(a.received_rupiah - a.returned_rupiah, 0))) end)
             from payment_attempts a
-            where a.order_id = o.id and (a.state = 'active' or (a.state = 'paid' and a.outcome = 'paid'))
-            order by a.state desc, a.number desc limit 1) as payment,
+            where a.order_id = o.id and (a.state = 'active' or (a.state = 'paid' and (a.outcome = 'paid' or
+                    (a.outcome = 'wrong_amount' and a.gateway = 'bank_transfer'
+                     and a.received_rupiah - a.returned_rupiah between 1 and a.amount_rupiah - 1))))
+            order by a.outcome is not distinct from 'paid' desc, a.state, a.number desc limit 1) as payment,
+           (select sum(a.received_rupiah - a.taken_back_rupiah)::bigint from payment_attempts a
+            where a.order_id = o.id) as received_rupiah,
+           (select coalesce(json_agg(json_build_object('amountRupiah', r.amount_rupiah, 'state', r.state)
+                                     order by r.created_at, r.id), '[]')
+            from refunds r join payment_attempts a on a.id = r.attempt_id
+            where a.order_id = o.id and r.state <> 'refused') as refunds,
            exists (select from payment_exceptions e
                    where e.order_id = o.id and e.state = 'open' and e.kind = any(${KINDS_OF_INCOMING_MONEY})) as is_being_checked,
            (select json_build_object('carrier', s.carrier, 'trackingNumber', s.tracking_number, 'shippedAt', s.shipped_at)

@@ -182,6 +182,7 @@ export {
 // The order's status as clients read it.
 export {
   orderStatusOf,
+  type MoneyStatus,
   type OrderStatus,
   type OrderView,
   type PaymentStatus,

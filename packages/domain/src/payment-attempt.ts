@@ -82,6 +82,10 @@ export const PAYMENT_OUTCOMES = [
 ] as const;
 export type PaymentOutcome = (typeof PAYMENT_OUTCOMES)[number];
 
+/** What is still to be transferred for a transfer of this amount, of which `keptRupiah` came and did not go back. */
+export const restOfTransferRupiah = (amountRupiah: number, keptRupiah: number): number =>
+  amountRupiah - keptRupiah;
+
 /**
  * After a transfer attempt has ended, its amount still identifies its order for this long, as a transfer may be in
  * progress.

@@ -88,9 +88,13 @@ export function decide(
   return decideOrderCommand(aggregate, command, { now: NOW, refundByItself, exceptions, sharedStock });
 }
 
-/** The states that an order goes through by its moves. */
+/** The states that an order goes through by its moves; a version within a state is none. */
 export const pathOf = ({ effects }: ReturnType<typeof decide>): string[] =>
-  (effects.orderMoves ?? []).map(({ from, to }) => `${from} -> ${to}`);
+  (effects.orderMoves ?? []).filter(({ from, to }) => from !== to).map(({ from, to }) => `${from} -> ${to}`);
+
+/** How many versions a decision gives its order. */
+export const versionsOf = ({ effects }: ReturnType<typeof decide>): number =>
+  (effects.orderMoves ?? []).length;
 
 /** Money by kind. */
 export const moneyOf = ({ effects }: ReturnType<typeof decide>): Record<string, number> =>

@@ -2,6 +2,7 @@ import {
   ATTEMPT_LIFECYCLE,
   type AttemptRow,
   type Effects,
+  keepsFromPaying,
   ledgerEntries,
   type LoadedState,
   mayMove,
@@ -11,6 +12,8 @@ import {
   type NewRefund,
   type OrderCommand,
   type OrderRow,
+  orderStatusOf,
+  type OrderStatus,
   PAYMENT_EXCEPTION_LIFECYCLE,
   type PaymentExceptionState,
   REFUND_LIFECYCLE,
@@ -211,6 +214,52 @@ export class MemoryStore {
 
   refund(id: string): StoredRefund {
     return found(this.refunds.get(id), id);
+  }
+
+  /** The order's status without what no command changes, from the rows as PostgreSQL selects them. */
+  shown(orderId: string): OrderStatus {
+    const { state, totalRupiah, payBefore } = this.order(orderId);
+    const attempts = [...this.attempts.values()].filter((attempt) => attempt.orderId === orderId);
+    const ids = new Set(attempts.map(({ id }) => id));
+    const received = attempts.filter(({ receivedRupiah }) => receivedRupiah !== null);
+    const open = attempts.find((attempt) => attempt.state === 'active');
+    const paid = attempts.find((attempt) => attempt.state === 'paid' && attempt.outcome === 'paid');
+    const parts = attempts.findLast(
+      ({ gateway, outcome, state: of, receivedRupiah, returnedRupiah, amountRupiah }) =>
+        gateway === 'bank_transfer' &&
+        of === 'paid' &&
+        outcome === 'wrong_amount' &&
+        (receivedRupiah ?? 0) > returnedRupiah &&
+        (receivedRupiah ?? 0) - returnedRupiah < amountRupiah,
+    );
+    const one = paid ?? open ?? parts;
+    return orderStatusOf({
+      ...{ orderId, state, totalRupiah, payBefore, reason: null, items: [], updatedAt: new Date(0) },
+      ...{ paymentMethod: 'online', offeredMethods: null, isPaymentRefused: false, shipment: null },
+      payment:
+        one === undefined
+          ? null
+          : {
+              ...{ attemptId: one.id, isPaid: one === paid, gateway: one.gateway },
+              ...{ url: 'https://pay.example', expiresAt: '2030-01-01T00:00:00Z' },
+              transfer:
+                one.gateway === 'bank_transfer'
+                  ? {
+                      ...{ bank: 'BCA', accountNumber: '1', accountHolder: 'Toko', hasProof: false },
+                      amount: one.amountRupiah,
+                      keptRupiah: (one.receivedRupiah ?? 0) - one.returnedRupiah,
+                    }
+                  : null,
+            },
+      isBeingChecked: this.exceptions.some(
+        (exception) => exception.orderId === orderId && keepsFromPaying(exception),
+      ),
+      receivedRupiah:
+        received.length === 0
+          ? null
+          : received.reduce((sum, row) => sum + (row.receivedRupiah ?? 0) - row.takenBackRupiah, 0),
+      refunds: [...this.refunds.values()].filter((row) => ids.has(row.attemptId) && row.state !== 'refused'),
+    });
   }
 
   moveRefund(id: string, to: StoredRefund['state']): void {

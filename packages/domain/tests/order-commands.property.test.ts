@@ -231,8 +231,18 @@ class Shop {
     return decideOrderCommands(loaded, commands, { now: NOW, refundByItself: this.refundByItself });
   }
 
-  /** Applies a batch as the worker does. */
+  /** Applies a batch as the worker does. An order that is shown otherwise afterwards has another version. */
   apply(commands: readonly OrderCommand[]): Outcome[] {
+    const ids = new Set(commands.flatMap((command) => ('orderId' in command ? [command.orderId] : [])));
+    const before = [...ids].map((id) => ({ order: this.store.order(id), shown: this.store.shown(id) }));
+    const outcomes = this.#apply(commands);
+    for (const { order, shown } of before)
+      if (this.store.order(order.orderId).version === order.version)
+        expect(this.store.shown(order.orderId), JSON.stringify(commands)).toEqual(shown);
+    return outcomes;
+  }
+
+  #apply(commands: readonly OrderCommand[]): Outcome[] {
     const outcomes: Outcome[] = [];
     for (const round of roundsOf(commands)) {
       const ofRound = round.map((place) => commands[place] as OrderCommand);

@@ -1,6 +1,6 @@
 import { closeOrder } from './closing.ts';
 import type { CommandOutcomes, OrderCommand } from './commands.ts';
-import { type DecisionContext, Draft } from './draft.ts';
+import { type DecisionContext, Draft, type Why } from './draft.ts';
 import { append, type EffectLists, type EffectRows, type Effects } from './effects.ts';
 import { closeSettledExceptions } from './exception-facts.ts';
 import { shipOrder } from './fulfilment.ts';
@@ -32,6 +32,7 @@ export function decideOrderCommand(
   const draft = new Draft(aggregate, context);
   const outcome = decide(draft, command);
   closeSettledExceptions(draft);
+  draft.showChange(whyShown(command));
   return { outcome, effects: draft.effects, next: draft.aggregate };
 }
 
@@ -57,6 +58,32 @@ function decide(draft: Draft, command: CommandOfAnOrder): Outcome {
       return endRefund(draft, command);
     case 'ship':
       return shipOrder(draft, command);
+  }
+  return command satisfies never;
+}
+
+/** Why the order gets a version when only what is shown of it changes. */
+function whyShown(command: CommandOfAnOrder): Why {
+  switch (command.kind) {
+    case 'pay':
+      return { actor: command.actor, reason: `${command.actor} reports money of ${command.attemptId}` };
+    case 'report_unconfirmed':
+      return { actor: 'worker', reason: `an announced payment of ${command.attemptId} is being checked` };
+    case 'undo':
+      return { actor: command.actor, reason: `${command.how} of ${command.attemptId}` };
+    case 'record_external_refund':
+      return { actor: command.actor, reason: `${command.attemptId} was refunded elsewhere` };
+    case 'request_refund':
+      return { actor: command.actor, reason: `refund ${command.refundId} was requested` };
+    case 'end_refund':
+      return { actor: command.actor, reason: `refund ${command.refundId} ended as ${command.outcome}` };
+    case 'void':
+    case 'release_hold':
+    case 'close':
+    case 'ship': {
+      const actor = 'actor' in command ? command.actor : 'worker';
+      return { actor, reason: `${command.kind} changed what is shown of its money` };
+    }
   }
   return command satisfies never;
 }

@@ -3,6 +3,7 @@ import { type MoneyMovement, moneyMovement, type MoneyMovementKind } from '../mo
 import type { OrderState } from '../order-lifecycle.ts';
 import { keepsFromPaying, type PaymentExceptionKind } from '../payment-exception.ts';
 import { append, type EffectLists, type EffectRows, type Effects, type NewRefund } from './effects.ts';
+import { isShownAlike, viewOf } from './shown.ts';
 import type { SharedStock } from './shared-stock.ts';
 import { advance, type AttemptRow, type ExceptionRow, type OrderAggregate, type OrderRow } from './state.ts';
 
@@ -29,9 +30,13 @@ export interface Why {
 export class Draft {
   readonly context: DecisionContext;
   readonly #effects: EffectLists = {};
+  readonly #before: OrderAggregate;
   #aggregate: OrderAggregate;
+  /** Whether it opens an exception that keeps its order from another payment. It has an id only once it is written. */
+  #opensCheck = false;
 
   constructor(aggregate: OrderAggregate, context: DecisionContext) {
+    this.#before = aggregate;
     this.#aggregate = aggregate;
     this.context = context;
   }
@@ -99,18 +104,21 @@ export class Draft {
     const { subject } = about;
     const isKnown = this.#aggregate.unresolved.some((one) => one.kind === kind && one.subject === subject);
     this.record('newExceptions', { kind, orderId, attemptId, gateway, ...about });
-    if (!isKnown && keepsFromPaying({ kind, state: 'open' }))
-      this.showPaying({ actor: 'worker', reason: `${kind} of ${attemptId} is being checked` });
+    if (!isKnown && about.refund === undefined && keepsFromPaying({ kind, state: 'open' }))
+      this.#opensCheck = true;
   }
 
   /**
-   * Gives an unpaid order a version, as customers are told whether its payment is being checked. A decision that moves
-   * the order has given it one already.
+   * Gives the order a version if what its status shows has changed, in any state. A decision that moves the order has
+   * given it one already.
    */
-  showPaying(why: Why): void {
+  showChange(why: Why): void {
+    if (this.#effects.orderMoves !== undefined) return;
+    const after = viewOf(this.#aggregate);
+    const isBeingChecked = after.isBeingChecked || this.#opensCheck;
+    if (isShownAlike(viewOf(this.#before), { ...after, isBeingChecked })) return;
     const { state, dueAt } = this.order;
-    const isUnpaid = state === 'reserved' || state === 'awaiting_payment';
-    if (isUnpaid && this.#effects.orderMoves === undefined) this.moveOrder(state, why, dueAt);
+    this.moveOrder(state, why, dueAt);
   }
 
   /** `ms` after the decision's time. */

@@ -1,4 +1,4 @@
-import { keepsFromPaying, type PaymentExceptionKind } from '../payment-exception.ts';
+import type { PaymentExceptionKind } from '../payment-exception.ts';
 import type { Draft } from './draft.ts';
 import { type OrderAggregate, refundedOf, type UnresolvedException } from './state.ts';
 import { subjectOfUnconfirmed } from './unconfirmed.ts';
@@ -57,8 +57,6 @@ export function closeSettledExceptions(draft: Draft): void {
     const { id, kind, state } = exception;
     const resolution = state === 'open' ? (OVER[kind]?.(exception, draft.aggregate) ?? null) : null;
     if (resolution === null) continue;
-    const wasSeen = keepsFromPaying(exception);
     draft.record('exceptionMoves', { id, to: 'resolved', actor: 'worker', resolution });
-    if (wasSeen) draft.showPaying({ actor: 'worker', reason: `payment exception ${id} is resolved` });
   }
 }

@@ -1,7 +1,7 @@
 import { refundIdOf } from '../gateway-ids.ts';
 import { methodOf } from '../gateways.ts';
 import { REVERSAL_HOLD_MS } from '../order-lifecycle.ts';
-import { nextStatusCheckAt, type PaymentOutcome } from '../payment-attempt.ts';
+import { nextStatusCheckAt, type PaymentOutcome, restOfTransferRupiah } from '../payment-attempt.ts';
 import { REFUNDED_AUTOMATICALLY } from '../payment-exception.ts';
 import { abandonIfUnfinished, closeAttempt } from './closing.ts';
 import type { CommandOf, ReceivedPayment } from './commands.ts';
@@ -182,7 +182,7 @@ const completes = (attempt: AttemptRow, amountRupiah: number): boolean =>
 const isRest = (
   { amountRupiah: asked, receivedRupiah, returnedRupiah }: AttemptRow,
   amountRupiah: number,
-): boolean => (receivedRupiah ?? 0) - returnedRupiah + amountRupiah === asked;
+): boolean => amountRupiah === restOfTransferRupiah(asked, (receivedRupiah ?? 0) - returnedRupiah);
 
 /** Pays the order by the rest of a transfer, or by the exact amount after another one, which is then over. */
 function payByFurtherLine(draft: Draft, attempt: AttemptRow, received: ReceivedPayment, actor: string): void {

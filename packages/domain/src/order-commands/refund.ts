@@ -36,7 +36,6 @@ export function requestRefund(
     draft.openException('operator_refund', attempt, { subject: refundId, amountRupiah, detail, refund });
   } else {
     draft.record('newRefunds', { ...refund, exceptionId });
-    draft.showPaying({ actor, reason: `refund ${refundId} was requested` });
   }
   // An order that is being refunded in full must not be shipped.
   const isInFull = attempt.returnedRupiah + amountRupiah >= refundInFullRupiah(attempt);
@@ -216,5 +215,4 @@ function moveException(
 ): void {
   if (id === null) return;
   draft.record('exceptionMoves', { id, to, actor, resolution });
-  draft.showPaying({ actor, reason: `payment exception ${id} is ${to}` });
 }
