@@ -113,6 +113,31 @@ describe('an operator’s command', () => {
     });
   });
 
+  it('takes a mistyped transfer back, and enters its line again for the right one', async () => {
+    const [wrong, right] = [await shop.awaitingTransfer(), await shop.awaitingTransfer()];
+    expect((await runOps(shop, ['confirm-transfer', wrong.attemptId, '5123', 'MISTYPED'])).code).toBe(0);
+    const correct = ['correct-transfer', wrong.attemptId, 'MISTYPED', 'mistyped', '--request-id', 'fix-9'];
+    for (const words of [correct, correct])
+      expect(await runOps(shop, words)).toMatchObject({
+        ...{ code: 0, output: expect.stringContaining('no longer counts') },
+      });
+    expect((await shop.read(wrong.orderId)).payment).toMatchObject({
+      ...{ state: 'payable', transfer: { amount: wrong.amount } },
+    });
+    expect((await runOps(shop, ['exceptions'])).output).not.toContain('MISTYPED');
+    for (const { attemptId, amount, orderId, line } of [
+      { ...right, line: 'MISTYPED' },
+      { ...wrong, line: 'ITS OWN' },
+    ]) {
+      expect((await runOps(shop, ['confirm-transfer', attemptId, `${amount}`, line])).code).toBe(0);
+      await shop.until(orderId, 'paid');
+      expect(await runOps(shop, ['money', orderId])).toMatchObject({ code: 0 });
+    }
+    expect(await runOps(shop, ['correct-transfer', right.attemptId, 'MISTYPED', 'no'])).toMatchObject({
+      ...{ code: 1, output: expect.stringContaining('has paid order') },
+    });
+  });
+
   it('opens an exception for a transfer that came twice, and counts its line nowhere else', async () => {
     const { orderId, attemptId, amount } = await shop.awaitingTransfer();
     expect((await runOps(shop, ['confirm-transfer', attemptId, `${amount}`, 'FIRST'])).code).toBe(0);

@@ -16,6 +16,7 @@ import { attachTransferProof } from './jobs/attach-transfer-proof.ts';
 import { cancelOrder } from './jobs/cancel-order.ts';
 import { changePaymentMethod } from './jobs/change-payment-method.ts';
 import { confirmTransfer } from './jobs/confirm-transfer.ts';
+import { correctTransfer } from './jobs/correct-transfer.ts';
 import { createPayment } from './jobs/create-payment.ts';
 import { expireOrder } from './jobs/expire-order.ts';
 import { openException } from './jobs/open-exception.ts';
@@ -64,6 +65,7 @@ export function createHandlers(
     'change-payment-method': gated(changePaymentMethod),
     'attach-transfer-proof': gated(attachTransferProof),
     'confirm-transfer': awaited('confirm-transfer', confirmTransfer),
+    'correct-transfer': awaited('correct-transfer', correctTransfer),
     'reject-transfer': awaited('reject-transfer', rejectTransfer),
     'request-refund': awaited('request-refund', requestRefund),
     'record-manual-refund': awaited('record-manual-refund', recordManualRefund),

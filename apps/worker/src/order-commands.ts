@@ -14,6 +14,7 @@ import {
   pipelinedTransaction,
   productsOfOrders,
   soldOf,
+  transferLinesOf,
   type Transaction,
   unresolvedExceptionsOf,
 } from '@antrean/db';
@@ -23,6 +24,7 @@ import {
   decideOrderCommands,
   type HeldProduct,
   involvesReturnedMoney,
+  involvesTransferLines,
   type LoadedState,
   type OrderCommand,
   roundsOf,
@@ -114,6 +116,7 @@ interface Scope {
   exceptionIds: number[];
   goodsReceipts: CommandOf<'receive'>[];
   withReturns: boolean;
+  withTransferLines: boolean;
 }
 
 async function scopeOf(db: Kysely<Database>, batch: readonly OrderCommand[]): Promise<Scope> {
@@ -129,24 +132,28 @@ async function scopeOf(db: Kysely<Database>, batch: readonly OrderCommand[]): Pr
       command.kind === 'request_refund' ? (command.exceptionId ?? []) : [],
     ),
     withReturns: batch.some(involvesReturnedMoney),
+    withTransferLines: batch.some(involvesTransferLines),
   };
 }
 
 async function loadRound(
   trx: Transaction<Database>,
-  { orderIds, held, skus, productIds, saleItemIds, exceptionIds, goodsReceipts, withReturns }: Scope,
+  scope: Scope,
 ): Promise<LoadedState & { stock: LockedStock[] }> {
-  const [, stock, saleItems, orders, attempts, refunds, sold, exceptions, unresolved] = await Promise.all([
-    limitLockWait(trx),
-    lockStock(trx, { skus, productIds }, { nowait: false }),
-    lockSaleItems(trx, saleItemIds),
-    lockOrders(trx, orderIds),
-    attemptsOfOrders(trx, orderIds),
-    withReturns ? lockRefunds(trx, orderIds) : [],
-    withReturns ? soldOf(trx, orderIds) : [],
-    paymentExceptionsById(trx, exceptionIds),
-    unresolvedExceptionsOf(trx, orderIds),
-  ]);
+  const { orderIds, held, skus, productIds, saleItemIds, exceptionIds, goodsReceipts, withReturns } = scope;
+  const [, stock, saleItems, orders, attempts, refunds, sold, exceptions, unresolved, transferLines] =
+    await Promise.all([
+      limitLockWait(trx),
+      lockStock(trx, { skus, productIds }, { nowait: false }),
+      lockSaleItems(trx, saleItemIds),
+      lockOrders(trx, orderIds),
+      attemptsOfOrders(trx, orderIds),
+      withReturns ? lockRefunds(trx, orderIds) : [],
+      withReturns ? soldOf(trx, orderIds) : [],
+      paymentExceptionsById(trx, exceptionIds),
+      unresolvedExceptionsOf(trx, orderIds),
+      scope.withTransferLines ? transferLinesOf(trx, orderIds) : [],
+    ]);
   // Only a payment after expiry needs new stock; the order may expire in this batch.
   const late = new Set(
     orders.filter(({ state }) => state === 'expired' || state === 'closing').map(({ orderId }) => orderId),
@@ -170,7 +177,19 @@ async function loadRound(
     ),
   ]);
   return {
-    ...{ stock, saleItems, allowances, orders, attempts, refunds, sold, exceptions, unresolved, held },
+    ...{
+      transferLines,
+      stock,
+      saleItems,
+      allowances,
+      orders,
+      attempts,
+      refunds,
+      sold,
+      exceptions,
+      unresolved,
+      held,
+    },
     knownGoodsReceipts: receipts,
   };
 }

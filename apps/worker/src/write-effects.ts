@@ -1,5 +1,6 @@
 import {
   adjustRefundedTotals,
+  correctTransfers,
   type Database,
   disputeAttempts,
   endAttempts,
@@ -32,7 +33,13 @@ export async function writeEffects(
   { stock, now }: { stock: readonly LockedStock[]; now: Date },
 ): Promise<void> {
   const { orderMoves = [], heldOrders = [], shipments = [], stockMovements = [] } = effects;
-  const { paidAttempts = [], undoneAttempts = [], disputedAttempts = [], statusChecks = [] } = effects;
+  const {
+    correctedTransfers = [],
+    paidAttempts = [],
+    undoneAttempts = [],
+    disputedAttempts = [],
+    statusChecks = [],
+  } = effects;
   const { closedAttempts = [], abandonedAttempts = [], freedTransferAmounts = [] } = effects;
   const {
     refundedTotals = [],
@@ -46,6 +53,7 @@ export async function writeEffects(
     moveOrders(trx, orderMoves),
     endAttempts(trx, abandonedAttempts, 'abandoned', nextStatusCheckAt('abandoned', now)),
     endAttempts(trx, closedAttempts, 'closed', nextStatusCheckAt('closed', now)),
+    correctTransfers(trx, correctedTransfers),
     markAttemptsPaid(trx, paidAttempts),
     undoAttempts(trx, undoneAttempts),
     disputeAttempts(

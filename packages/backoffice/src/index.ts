@@ -21,6 +21,9 @@ export {
 export {
   confirmTransfer,
   type ConfirmTransferAnswer,
+  correctTransfer,
+  type CorrectTransferAnswer,
+  correctTransferInput,
   listTransfers,
   listTransfersInput,
   rejectTransfer,

@@ -78,6 +78,41 @@ export async function confirmTransfer(
   return { kind: 'entered', meaning: answer.kind, attemptId, orderId, amountRupiah, expectedRupiah };
 }
 
+export const correctTransferInput = z.object({
+  attemptId: line,
+  /** The line on the bank statement, as it was entered. */
+  bankReference: line,
+  reason: line,
+});
+
+export type CorrectTransferAnswer =
+  | { kind: 'corrected' }
+  | { kind: 'unknown_transfer' }
+  /** The line was not entered for this transfer, or was corrected already. */
+  | { kind: 'not_entered' }
+  /** The line is part of what paid the order. */
+  | { kind: 'paid_order'; orderId: string }
+  /** Its exception was resolved, or its money is going back. */
+  | { kind: 'settled' }
+  | Unanswered;
+
+/** Takes back the entry of a mistyped line by a counter-entry. The line may be entered again. */
+export async function correctTransfer(
+  context: BackofficeContext,
+  request: CommandRequest,
+  input: z.output<typeof correctTransferInput>,
+): Promise<CorrectTransferAnswer> {
+  const attempt = await attemptById(context.db, input.attemptId);
+  if (attempt === undefined || methodOf(attempt.gateway) !== 'bank_transfer')
+    return { kind: 'unknown_transfer' };
+  const answer = await runJob(context, request, {
+    job: 'correct-transfer',
+    asked: input,
+    prepare: async () => input,
+  });
+  return answer.kind === 'paid_order' ? { kind: 'paid_order', orderId: attempt.orderId } : answer;
+}
+
 export const rejectTransferInput = z.object({ attemptId: line, reason: line });
 
 export type RejectTransferAnswer =

@@ -96,6 +96,7 @@ export {
   type PaymentAttempt,
   recordEventOutcome,
   storePaymentEvent,
+  correctTransfers,
   undoAttempts,
 } from './payments.ts';
 export { type GatewayApiLogEntry, pruneGatewayApiLog, logGatewayApiCall } from './gateway-api-log.ts';
@@ -151,6 +152,7 @@ export {
   moveMoney,
   recordFees,
   soldOf,
+  transferLinesOf,
 } from './money.ts';
 
 export {

@@ -23,6 +23,7 @@ import * as addStrayPayments from './migrations/0018-add-stray-payments.ts';
 import * as statusCheckIndexes from './migrations/0019-status-check-indexes.ts';
 import * as paymentRefused from './migrations/0020-payment-refused.ts';
 import * as transferProofs from './migrations/0021-transfer-proofs.ts';
+import * as transferCorrections from './migrations/0022-transfer-corrections.ts';
 import type { Database } from './schema.ts';
 
 /** Each file of `migrations/` by its name, oldest first. `npm run migration` adds one. */
@@ -48,6 +49,7 @@ export const MIGRATIONS = {
   '0019-status-check-indexes': statusCheckIndexes,
   '0020-payment-refused': paymentRefused,
   '0021-transfer-proofs': transferProofs,
+  '0022-transfer-corrections': transferCorrections,
 };
 
 /**

@@ -1,5 +1,5 @@
-import { type Kysely, type RawBuilder, sql } from 'kysely';
-import { type MoneyMovement, TRANSFER_GATEWAYS } from '@antrean/domain';
+import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
+import { type MoneyMovement, TRANSFER_GATEWAYS, type TransferLine } from '@antrean/domain';
 import type { Database } from './schema.ts';
 
 /**
@@ -44,6 +44,20 @@ export async function soldOf(
            coalesce(sum(case kind when 'customer_fee' then amount_rupiah
                                   when 'customer_fee_undone' then -amount_rupiah end), 0)::bigint as customer_fee
     from money_movements where order_id = any(${orderIds}::uuid[]) group by order_id`.execute(trx);
+  return rows;
+}
+
+/** The payments of these orders in the ledger, oldest first: those of transfers name the line of the bank statement. */
+export async function transferLinesOf(
+  trx: Transaction<Database>,
+  orderIds: readonly string[],
+): Promise<TransferLine[]> {
+  const { rows } = await sql<TransferLine>`
+    select m.order_id, m.reference, m.amount_rupiah,
+           exists (select from money_movements u where u.kind = 'payment_undone' and u.reference = m.reference) as is_undone
+    from money_movements m where m.order_id = any(${orderIds}::uuid[]) and m.kind = 'payment' order by m.id`.execute(
+    trx,
+  );
   return rows;
 }
 

@@ -39,7 +39,9 @@ export async function readOrderDetails(
     select o.id as order_id, o.customer, o.shipping_address, o.note, o.return_url, o.shipping_fee_rupiah,
            (select coalesce(json_agg(json_build_object('account', m.debit, 'amountRupiah', m.amount_rupiah, 'at', m.at)
                                      order by m.id), '[]')
-            from (select * from money_movements where order_id = o.id and kind = 'payment'
+            from (select * from money_movements p where order_id = o.id and kind = 'payment'
+                    and not exists (select from money_movements u
+                                    where u.kind = 'payment_undone' and u.reference = p.reference)
                   order by id desc limit ${MAX_ROWS_OF_KIND}) m) as receipts,
            (select coalesce(json_agg(json_build_object('id', r.id, 'amountRupiah', r.amount_rupiah, 'state', r.state,
                                                        'reason', r.reason, 'at', r.created_at)

@@ -108,10 +108,11 @@ export async function movePaymentExceptions(
     update payment_exceptions c
     set state = m.state, resolved_at = case when m.state = 'resolved' then now() end,
         resolved_by = case when m.state = 'resolved' then m.actor end,
-        resolution = case when m.state = 'resolved' then m.resolution end
+        resolution = case when m.state = 'resolved' then m.resolution end, frees_line = m.frees_line
     from unnest(${last.map(({ id }) => id)}::bigint[], ${last.map(({ to }) => to)}::text[],
-                ${last.map(({ actor }) => actor)}::text[], ${last.map(({ resolution }) => resolution)}::text[])
-         as m (id, state, actor, resolution)
+                ${last.map(({ actor }) => actor)}::text[], ${last.map(({ resolution }) => resolution)}::text[],
+                ${last.map(({ freesLine = false }) => freesLine)}::boolean[])
+         as m (id, state, actor, resolution, frees_line)
     where c.id = m.id and c.state = any(${UNRESOLVED}) returning c.id`.execute(trx);
   return rows.length;
 }

@@ -1,6 +1,7 @@
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely';
 import {
   ATTEMPT_LIFECYCLE,
+  type CorrectedTransfer,
   type OnlineGateway,
   type PaidAttempt,
   statesBefore,
@@ -144,7 +145,12 @@ export async function endAttempts(
     .updateTable('paymentAttempts')
     .set({ state: to, nextPollAt, updatedAt: new Date() })
     .where('id', '=', sql<string>`any(${ids})`)
-    .where('state', 'in', statesBefore(ATTEMPT_LIFECYCLE, to))
+    // Only the correction of a transfer's entry takes a payment back.
+    .where(
+      'state',
+      'in',
+      statesBefore(ATTEMPT_LIFECYCLE, to).filter((from) => from !== 'paid'),
+    )
     .returning('id')
     .execute();
   return ended.map(({ id }) => id);
@@ -169,6 +175,30 @@ export async function markAttemptsPaid(
                 ${column(({ paidAt }) => paidAt)}::timestamptz[], ${column(({ nextPollAt }) => nextPollAt)}::timestamptz[])
          as m (id, transaction_id, method, outcome, received, customer_fee, paid_at, next_poll_at)
     where a.id = m.id`.execute(trx);
+}
+
+/**
+ * Writes transfers after the entry of a line was taken back. One that is open again, with its account and amount, keeps
+ * that amount from other orders.
+ */
+export async function correctTransfers(
+  trx: Transaction<Database>,
+  corrected: readonly CorrectedTransfer[],
+): Promise<void> {
+  if (corrected.length === 0) return;
+  const column = <T>(value: (row: CorrectedTransfer) => T): T[] => corrected.map(value);
+  await sql`
+    update payment_attempts a
+    set state = m.state, outcome = m.outcome, received_rupiah = m.received, transaction_id = m.transaction_id,
+        paid_at = case when m.state = 'paid' then a.paid_at end,
+        next_poll_at = case when m.state = 'paid' then a.next_poll_at end, times_undone = a.times_undone + 1, updated_at = now()
+    from unnest(${column(({ id }) => id)}::text[], ${column(({ state }) => state)}::text[],
+                ${column(({ outcome }) => outcome)}::text[], ${column(({ receivedRupiah }) => receivedRupiah)}::bigint[],
+                ${column(({ transactionId }) => transactionId)}::text[])
+         as m (id, state, outcome, received, transaction_id)
+    where a.id = m.id`.execute(trx);
+  const open = corrected.flatMap(({ id, state }) => (state === 'active' ? [id] : []));
+  await sql`update transfer_amounts set free_after = null where attempt_id = any(${open})`.execute(trx);
 }
 
 /** Marks attempts whose money a bank took back. */

@@ -223,6 +223,8 @@ export interface Database {
     resolvedAt: Date | null;
     resolvedBy: string | null;
     resolution: string | null;
+    /** The line of the bank statement that it names was entered wrong, and may be entered again. */
+    freesLine: Generated<boolean>;
     /** Of an exception that counts several payments. */
     occurrences: Generated<number>;
     lastSeenAt: Date | null;

@@ -246,7 +246,7 @@ export async function attemptOfTransferLine(
   if (found !== undefined) return found.id;
   const { rows } = await sql<{ subject: string }>`
     select subject from payment_exceptions
-    where gateway = any(${TRANSFER_GATEWAYS}::text[]) and right(subject, ${transactionId.length + 1}::int) = ${` ${transactionId}`} limit 1`.execute(
+    where gateway = any(${TRANSFER_GATEWAYS}::text[]) and not frees_line and right(subject, ${transactionId.length + 1}::int) = ${` ${transactionId}`} limit 1`.execute(
     db,
   );
   return rows[0]?.subject;

@@ -132,6 +132,7 @@ export type {
   NewPaymentException,
   NewRefund,
   OrderMove,
+  CorrectedTransfer,
   PaidAttempt,
   PaymentExceptionMove,
   Shipment,
@@ -139,11 +140,12 @@ export type {
   UndoneAttempt,
 } from './order-commands/effects.ts';
 export { isAskedAgain } from './order-commands/refund.ts';
-export { involvesReturnedMoney, roundsOf } from './order-commands/rounds.ts';
+export { involvesReturnedMoney, involvesTransferLines, roundsOf } from './order-commands/rounds.ts';
 export type {
   AttemptRow,
   ExceptionRow,
   HeldProduct,
+  TransferLine,
   LoadedState,
   OrderAggregate,
   OrderRow,

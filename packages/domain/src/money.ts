@@ -7,6 +7,7 @@ export type MoneyMovementKind =
   | 'sale' // the order is paid: its total is revenue
   | 'sale_undone' // the order is refunded, in part or in full, or cancelled
   | 'payment' // a receipt
+  | 'payment_undone' // a line of the bank statement that was entered wrong
   | 'transfer_code' // the last digits that identify a transfer
   | 'transfer_code_undone'
   | 'customer_fee' // the gateway's fee that the customer paid on top of the price
@@ -42,6 +43,7 @@ export function moneyMovement(
       sale: ['customer', 'sales'],
       sale_undone: ['sales', 'customer'],
       payment: [at, 'customer'],
+      payment_undone: ['customer', at],
       transfer_code: ['customer', 'transfer_codes'],
       transfer_code_undone: ['transfer_codes', 'customer'],
       customer_fee: ['customer', 'customer_fees'],

@@ -32,10 +32,10 @@ describe('the lifecycle of a payment attempt', () => {
     expect(ATTEMPT_STATES.filter((state) => mayFallBackFrom(state) && isLiveAttempt(state))).toEqual([]);
   });
 
-  it('closes only links that a customer may have, and abandons only the others', () => {
-    expect(statesBefore(ATTEMPT_LIFECYCLE, 'closed')).toEqual(['active']);
+  it('closes links that a customer may have and takes corrected entries back, and abandons only the others', () => {
+    expect(statesBefore(ATTEMPT_LIFECYCLE, 'closed')).toEqual(['active', 'paid']);
     expect(statesBefore(ATTEMPT_LIFECYCLE, 'abandoned')).toEqual(['created', 'sent', 'unknown']);
-    expect(statesBefore(ATTEMPT_LIFECYCLE, 'active')).toEqual(['sent']);
+    expect(statesBefore(ATTEMPT_LIFECYCLE, 'active')).toEqual(['sent', 'paid']);
   });
 
   it('reverses and charges back only paid attempts', () => {

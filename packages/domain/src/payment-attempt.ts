@@ -58,7 +58,13 @@ export const ATTEMPT_LIFECYCLE = {
     isLive: true,
     mayFallBack: false,
   },
-  paid: { next: ['reversed', 'charged_back'], movedBy: 'gateway', isLive: false, mayFallBack: false },
+  // An operator takes back the entry of a transfer that was mistyped.
+  paid: {
+    next: ['reversed', 'charged_back', 'active', 'closed'],
+    movedBy: 'gateway',
+    isLive: false,
+    mayFallBack: false,
+  },
   closed: { next: ['paid'], movedBy: 'gateway', isLive: false, mayFallBack: true },
   abandoned: { next: ['paid'], movedBy: 'gateway', isLive: false, mayFallBack: true },
   reversed: { next: ['paid'], movedBy: 'gateway', isLive: false, mayFallBack: false },

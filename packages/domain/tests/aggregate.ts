@@ -45,6 +45,7 @@ export function order(
     attempts = [],
     refunds = [],
     unresolved = [],
+    transferLines = [],
     sold,
     ...row
   }: Partial<Omit<OrderAggregate, 'order' | 'sold'> & OrderRow> & {
@@ -62,7 +63,7 @@ export function order(
       payBefore: null,
       ...row,
     },
-    ...{ attempts, refunds, unresolved, held: [HELD] },
+    ...{ attempts, refunds, unresolved, transferLines, held: [HELD] },
     sold: { saleRupiah: 0, codeRupiah: 0, customerFeeRupiah: 0, ...sold },
   };
 }

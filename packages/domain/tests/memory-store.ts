@@ -105,6 +105,12 @@ export class MemoryStore {
         code: this.#soldOf(orderId, 'transfer_code'),
         customerFee: this.#soldOf(orderId, 'customer_fee'),
       })),
+      transferLines: this.money.flatMap(({ kind, orderId, reference, amountRupiah }) => {
+        const isUndone = this.money.some(
+          (row) => row.kind === 'payment_undone' && row.reference === reference,
+        );
+        return kind === 'payment' && ids.has(orderId) ? [{ orderId, reference, amountRupiah, isUndone }] : [];
+      }),
       held: orders.map(({ orderId, sku, quantity, flashSaleItemId, buyerKeys }) => {
         const productId = this.#productOf(sku);
         return { orderId, sku, quantity, flashSaleItemId, buyerKeys, productId };
@@ -154,7 +160,10 @@ export class MemoryStore {
       [effects.closedAttempts ?? [], 'closed'],
     ] as const)
       for (const id of ids)
-        if (mayStep(ATTEMPT_LIFECYCLE, this.attempt(id).state, to)) this.#moveAttempt(id, { state: to });
+        if (this.attempt(id).state !== 'paid' && mayStep(ATTEMPT_LIFECYCLE, this.attempt(id).state, to))
+          this.#moveAttempt(id, { state: to });
+    for (const { id, ...row } of effects.correctedTransfers ?? [])
+      this.#moveAttempt(id, { ...row, timesUndone: this.attempt(id).timesUndone + 1 });
     for (const {
       id,
       outcome,

@@ -25,7 +25,7 @@ interface Act {
   n: number;
 }
 const COMMANDS = [
-  ...(['pay', 'pay', 'pay', 'undo', 'external', 'void', 'release', 'close'] as const),
+  ...(['pay', 'pay', 'pay', 'correct', 'undo', 'external', 'void', 'release', 'close'] as const),
   ...(['refund', 'refund', 'end', 'end', 'ship', 'receive'] as const),
 ] as const;
 const OF_AN_ORDER = COMMANDS.filter((what) => what !== 'receive');
@@ -174,15 +174,23 @@ class Shop {
       case 'pay': {
         // Some customers pay the gateway's fee on top.
         const customerFeeRupiah = actor !== 'bank_transfer' && n % 5 === 2 ? 71 : 0;
-        const amountRupiah = attempt.amountRupiah + customerFeeRupiah + ([0, 0, 0, 0, 0, -1][n % 6] ?? 0);
+        const whole = attempt.amountRupiah + customerFeeRupiah + ([0, 0, 0, 0, 0, -1][n % 6] ?? 0);
+        // Some transfers come in three parts.
+        const isPart = actor === 'bank_transfer' && n > 11;
+        const amountRupiah = isPart ? ([10_000, 20_000, attempt.amountRupiah - 30_000][n % 3] ?? 1) : whole;
         const currency = n === 22 ? 'USD' : 'IDR';
-        const transactionId = `${attemptId}/${actor === 'bank_transfer' && n > 18 ? 'again' : 'tx'}`;
+        const transactionId = `${attemptId}/${actor === 'bank_transfer' ? ['tx', 'tx', 'again', 'third'][n % 4] : 'tx'}`;
         const fee = n % 4 === 0 ? { feeRupiah: 700 } : {};
         const received = {
           ...{ amountRupiah, customerFeeRupiah, currency, transactionId, ...fee },
           mayReverse: n % 3 === 1,
         };
         return { kind: 'pay', ...of, received, actor };
+      }
+      case 'correct': {
+        if (actor !== 'bank_transfer') return undefined;
+        const bankReference = `${attemptId}/${['tx', 'again', 'third'][n % 3]}`;
+        return { kind: 'correct_transfer', ...of, bankReference, actor: 'admin', reason: 'mistyped' };
       }
       case 'undo': {
         const how = (['reversal', 'chargeback', 'partial_chargeback'] as const)[n % 3] ?? 'reversal';

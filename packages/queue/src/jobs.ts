@@ -82,6 +82,15 @@ const confirmTransferSchema = z.object({
   requestedBy: z.string().min(1),
 });
 
+/** An operator takes back the entry of a line that was mistyped. */
+const correctTransferSchema = z.object({
+  attemptId: z.string().min(1),
+  bankReference: z.string().min(1),
+  reason: z.string().min(1),
+  ...awaited,
+  requestedBy: z.string().min(1),
+});
+
 const rejectTransferSchema = z.object({
   attemptId: z.string().min(1),
   reason: z.string().min(1),
@@ -217,6 +226,7 @@ export const JOBS = {
     backoffMs: 1_000,
   },
   'confirm-transfer': { queue: 'admin', payload: confirmTransferSchema, attempts: 8, backoffMs: 1_000 },
+  'correct-transfer': { queue: 'admin', payload: correctTransferSchema, attempts: 8, backoffMs: 1_000 },
   'reject-transfer': { queue: 'admin', payload: rejectTransferSchema, attempts: 8, backoffMs: 1_000 },
   'request-refund': { queue: 'admin', payload: requestRefundSchema, attempts: 8, backoffMs: 1_000 },
   'record-manual-refund': {
@@ -273,6 +283,7 @@ export type JobPayload<N extends JobName> = z.infer<(typeof JOBS)[N]['payload']>
 export interface JobOutcomes {
   /** The payment outcome. `line_used`: the line of the statement was entered for something else. */
   'confirm-transfer': CommandOutcomes['pay'] | 'line_used';
+  'correct-transfer': CommandOutcomes['correct_transfer'];
   /** `not_awaited`: the transfer arrived, or its order has ended. */
   'reject-transfer': 'rejected' | 'not_awaited';
   'request-refund': CommandOutcomes['request_refund'];

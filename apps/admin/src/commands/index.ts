@@ -5,6 +5,7 @@ import { release, voidHeld } from './orders.ts';
 import { outcome } from './outcome.ts';
 import {
   confirm,
+  correct,
   exceptions,
   paidOut,
   refund,
@@ -35,6 +36,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   'flash-sales': flashSales,
   transfers,
   'confirm-transfer': confirm,
+  'correct-transfer': correct,
   'reject-transfer': reject,
   exceptions,
   'resolve-exception': resolve,

@@ -1,5 +1,7 @@
 import {
   confirmTransfer,
+  correctTransfer,
+  correctTransferInput,
   listExceptions,
   listStrayPayments,
   listExceptionsInput,
@@ -73,6 +75,47 @@ export const confirm: Command = {
         return refused(
           answer,
           `Statement line ${asked.bankReference} was already entered for ${answer.enteredFor}.`,
+        );
+      default:
+        return unanswered(answer);
+    }
+  },
+};
+
+export const correct: Command = {
+  words: 'ATTEMPT LINE REASON',
+  summary: 'takes back the entry of a mistyped line by a counter-entry; the line may be entered again',
+  redis: 'needed',
+  isJob: true,
+  async run(context, [attemptId, bankReference, reason], request) {
+    const asked = checked(correctTransferInput, 'The correction', { attemptId, bankReference, reason });
+    const answer = await correctTransfer(context, request, asked);
+    const which = `Statement line ${asked.bankReference}`;
+    switch (answer.kind) {
+      case 'corrected':
+        return done(
+          answer,
+          `${which} no longer counts for ${asked.attemptId}. Enter it right with: confirm-transfer ATTEMPT AMOUNT LINE`,
+        );
+      case 'unknown_transfer':
+        return refused(
+          answer,
+          `Bank transfer ${asked.attemptId} does not exist. Find it with: transfers AMOUNT`,
+        );
+      case 'not_entered':
+        return refused(
+          answer,
+          `${which} is not entered for ${asked.attemptId}, or was corrected already. Nothing was done.`,
+        );
+      case 'paid_order':
+        return refused(
+          answer,
+          `${which} has paid order ${answer.orderId}, so its entry stays. Send the money back with: refund ${answer.orderId} AMOUNT REASON`,
+        );
+      case 'settled':
+        return refused(
+          answer,
+          `The exception of ${which.toLowerCase()} is resolved, or its money goes back: the entry stays.`,
         );
       default:
         return unanswered(answer);

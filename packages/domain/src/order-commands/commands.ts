@@ -27,6 +27,16 @@ export type OrderCommand =
       readonly received: ReceivedPayment;
       readonly actor: string;
     }
+  /** An operator takes back the entry of a line of the bank statement that was mistyped. */
+  | {
+      readonly kind: 'correct_transfer';
+      readonly orderId: string;
+      readonly attemptId: string;
+      /** The line of the bank statement. */
+      readonly bankReference: string;
+      readonly actor: string;
+      readonly reason: string;
+    }
   /** A webhook event says that an attempt is paid, and its gateway does not confirm it when asked. */
   | {
       readonly kind: 'report_unconfirmed';
@@ -115,6 +125,11 @@ export type CommandOf<K extends OrderCommand['kind']> = Extract<OrderCommand, { 
  */
 export interface CommandOutcomes {
   pay: PaymentOutcome;
+  /**
+   * `not_entered`: not for this attempt, or corrected already. `paid_order`: the line is part of what paid the order.
+   * `settled`: its exception was resolved or refunded, or has a refund in progress.
+   */
+  correct_transfer: 'corrected' | 'not_entered' | 'paid_order' | 'settled';
   /** `known`: the payment is entered, or the exception exists. */
   report_unconfirmed: 'opened' | 'known';
   undo: 'undone' | 'known';

@@ -18,7 +18,15 @@ function loaded(orders: readonly OrderAggregate[], left = 0): LoadedState {
       buyerKeys: [],
     })),
     stock: [{ productId: 1, sku: 'KOPI', onHand: reserved + left, reserved, committed: 0 }],
-    ...{ sold: [], exceptions: [], unresolved: [], saleItems: [], allowances: [], knownGoodsReceipts: [] },
+    ...{
+      sold: [],
+      exceptions: [],
+      unresolved: [],
+      transferLines: [],
+      saleItems: [],
+      allowances: [],
+      knownGoodsReceipts: [],
+    },
   };
 }
 const run = (state: LoadedState, commands: readonly OrderCommand[]) =>

@@ -3,6 +3,7 @@ import type { CommandOutcomes, OrderCommand } from './commands.ts';
 import { type DecisionContext, Draft, type Why } from './draft.ts';
 import { append, type EffectLists, type EffectRows, type Effects } from './effects.ts';
 import { closeSettledExceptions } from './exception-facts.ts';
+import { correctTransfer } from './correct-transfer.ts';
 import { shipOrder } from './fulfilment.ts';
 import { receiveGoods } from './goods-receipt.ts';
 import { releaseHold, voidOrder } from './hold.ts';
@@ -40,6 +41,8 @@ function decide(draft: Draft, command: CommandOfAnOrder): Outcome {
   switch (command.kind) {
     case 'pay':
       return receivePayment(draft, command);
+    case 'correct_transfer':
+      return correctTransfer(draft, command);
     case 'report_unconfirmed':
       return reportUnconfirmed(draft, command);
     case 'undo':
@@ -69,6 +72,8 @@ function whyShown(command: CommandOfAnOrder): Why {
       return { actor: command.actor, reason: `${command.actor} reports money of ${command.attemptId}` };
     case 'report_unconfirmed':
       return { actor: 'worker', reason: `an announced payment of ${command.attemptId} is being checked` };
+    case 'correct_transfer':
+      return { actor: command.actor, reason: `the entry of ${command.bankReference} was corrected` };
     case 'undo':
       return { actor: command.actor, reason: `${command.how} of ${command.attemptId}` };
     case 'record_external_refund':

@@ -13,6 +13,7 @@ export interface EffectRows {
   shipments: Shipment;
   stockMovements: StockMovement;
   paidAttempts: PaidAttempt;
+  correctedTransfers: CorrectedTransfer;
   undoneAttempts: UndoneAttempt;
   disputedAttempts: { readonly id: string; readonly disputedAt: Date };
   closedAttempts: string;
@@ -95,6 +96,22 @@ export interface PaidAttempt {
   readonly nextPollAt: Date | null;
 }
 
+/** A transfer after the entry of a line was taken back: what is left of its receipt, or as before any receipt. */
+export type CorrectedTransfer = { readonly id: string } & (
+  | {
+      readonly state: 'paid';
+      readonly outcome: PaymentOutcome;
+      readonly receivedRupiah: number;
+      readonly transactionId: string;
+    }
+  | {
+      readonly state: 'active' | 'closed';
+      readonly outcome: null;
+      readonly receivedRupiah: null;
+      readonly transactionId: null;
+    }
+);
+
 export interface UndoneAttempt {
   readonly id: string;
   readonly to: 'reversed' | 'charged_back';
@@ -136,4 +153,6 @@ export interface PaymentExceptionMove {
   readonly to: PaymentExceptionState;
   readonly actor: string;
   readonly resolution: string;
+  /** The line of the bank statement that it names may be entered again. */
+  readonly freesLine?: true;
 }

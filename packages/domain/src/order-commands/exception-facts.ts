@@ -1,5 +1,6 @@
 import type { PaymentExceptionKind } from '../payment-exception.ts';
 import type { Draft } from './draft.ts';
+import { lineOf } from './transfer-lines.ts';
 import { type OrderAggregate, refundedOf, type UnresolvedException } from './state.ts';
 import { subjectOfUnconfirmed } from './unconfirmed.ts';
 
@@ -11,8 +12,10 @@ function nothingLeft(
   const attempt = aggregate.attempts.find(({ id }) => id === attemptId);
   if (attempt === undefined || attempt.receivedRupiah === null) return null;
   const { id, state, transactionId, gateway, outcome } = attempt;
-  // Not another line of a bank statement: that money is not the attempt's.
-  const isItsPayment = subject === id || subject === `${id} ${transactionId}`;
+  // Not another line of a bank statement: that money is not the attempt's, unless it is booked.
+  const isItsPayment =
+    lineOf(attempt, subject) === transactionId ||
+    aggregate.transferLines.some(({ reference, isUndone }) => reference === subject && !isUndone);
   if (kind !== 'operator_refund' && !(isItsPayment && (outcome === kind || outcome === 'paid'))) return null;
   if (state === 'reversed' || state === 'charged_back') return `${gateway} took the money of ${id} back`;
   const isRefunded = refundedOf(aggregate, id) >= attempt.receivedRupiah;

@@ -167,7 +167,7 @@ describe('a bank transfer', () => {
     for (const state of ['reserved', 'awaiting_payment', 'closing'] as const) {
       const decision = pay(order(state, { attempts: [closed] }), { amountRupiah: TRANSFER.amountRupiah });
       expect(decision.outcome).toBe('late_transfer');
-      expect(openedBy(decision)).toEqual([['late_transfer', 'o-1', TRANSFER.amountRupiah]]);
+      expect(openedBy(decision)).toEqual([['late_transfer', 'o-1 tx', TRANSFER.amountRupiah]]);
       expect(pathOf(decision)).toEqual([]);
       expect(versionsOf(decision)).toBe(1);
     }
@@ -261,7 +261,7 @@ describe('a transfer in several lines', () => {
     const other = pay(wrong(PRICE), { amountRupiah: 100, transactionId: 'line-2' });
     expect(other.outcome).toBe('wrong_amount');
     expect(openedBy(other)).toEqual([['wrong_amount', 'o-1 line-2', 100]]);
-    expect(moneyOf(other)).toEqual({});
+    expect(moneyOf(other)).toEqual({ payment: 100 });
     const aggregate = wrong(PRICE);
     const late = pay(
       { ...aggregate, order: { ...aggregate.order, state: 'cancelled' } },

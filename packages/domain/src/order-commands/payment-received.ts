@@ -9,6 +9,7 @@ import type { Draft, Why } from './draft.ts';
 import { newRefund } from './refund.ts';
 import { closeDisputes } from './reversal.ts';
 import type { AttemptRow } from './state.ts';
+import { bookedLines, lineOf, receiptReference } from './transfer-lines.ts';
 
 /** Books a receipt, and decides its payment outcome for the order. */
 export function receivePayment(
@@ -38,7 +39,7 @@ function outcomeOf(draft: Draft, attempt: AttemptRow, received: ReceivedPayment)
 }
 
 /** What the expected amount means for the order in its state. */
-function outcomeByState(draft: Draft, attempt: AttemptRow): PaymentOutcome {
+export function outcomeByState(draft: Draft, attempt: AttemptRow): PaymentOutcome {
   const { orderId, state } = draft.order;
   switch (state) {
     case 'paid':
@@ -80,15 +81,16 @@ function bookReceipt(
     nextPollAt,
   });
   if (methodOf(attempt.gateway) === 'bank_transfer') draft.record('freedTransferAmounts', id);
-  draft.book('payment', amountRupiah, { attempt, reference: id, actor });
+  const reference = receiptReference(attempt, transactionId);
+  draft.book('payment', amountRupiah, { attempt, reference, actor });
   draft.bookFee(feeRupiah, { attempt, reference: id, actor });
 }
 
 /** Marks the order as paid: commits its stock, books the sale, ends its other attempts. */
-function markPaid(
+export function markPaid(
   draft: Draft,
   attempt: AttemptRow,
-  { mayReverse, customerFeeRupiah = 0 }: ReceivedPayment,
+  { mayReverse, customerFeeRupiah = 0 }: Pick<ReceivedPayment, 'mayReverse' | 'customerFeeRupiah'>,
   why: Why,
 ): void {
   const { state, totalRupiah } = draft.order;
@@ -131,10 +133,8 @@ function openReceiptException(
   // Money that can still be reversed is refunded after that time.
   const dueAt = draft.after(mayReverse ? REVERSAL_HOLD_MS : 0);
   const refund = { id: refundIdOf(id), amountRupiah, reason: outcome, requestedBy: 'worker', dueAt };
-  // A further line may take this one's place on the attempt: the exception keeps the line from being entered again.
-  const isWrongTransfer = methodOf(gateway) === 'bank_transfer' && outcome === 'wrong_amount';
   draft.openException(outcome, attempt, {
-    subject: isWrongTransfer ? `${id} ${received.transactionId}` : id,
+    subject: receiptReference(attempt, received.transactionId),
     amountRupiah: isCountable(received) ? amountRupiah : null,
     detail: `${amountRupiah} ${currency} arrived for ${id} (expected: ${attempt.amountRupiah} IDR${feeNote}). The order was ${draft.order.state}.`,
     ...(isRefundedAutomatically ? { refund: newRefund(draft, attempt, refund) } : {}),
@@ -157,6 +157,10 @@ function receiveRepeated(
     reinstate(draft, attempt, outcome, received, actor);
   }
   if (methodOf(gateway) !== 'bank_transfer' || transactionId === entered) return outcome;
+  const isBooked = bookedLines(draft.aggregate, attempt).some(
+    ({ reference }) => lineOf(attempt, reference) === transactionId,
+  );
+  if (isBooked) return outcome;
   if (
     outcome === 'wrong_amount' &&
     completes(attempt, amountRupiah) &&
@@ -166,12 +170,18 @@ function receiveRepeated(
     return 'paid';
   }
   // Another line of the bank statement that pays nothing: an operator handles it.
-  const kind = outcome === 'wrong_amount' ? 'wrong_amount' : 'second_payment';
-  draft.openException(kind, attempt, {
-    ...{ subject: `${id} ${transactionId}`, amountRupiah },
-    detail: `${amountRupiah} IDR arrived for ${id} as ${transactionId}, after ${entered}. It is not booked.`,
+  const subject = receiptReference(attempt, transactionId);
+  const came = `${amountRupiah} IDR arrived for ${id} as ${transactionId}, after ${entered}.`;
+  if (outcome === 'wrong_amount') {
+    const receivedRupiah = bookFurtherLine(draft, attempt, outcome, received, actor);
+    const detail = `${came} Together ${receivedRupiah} IDR came (expected: ${attempt.amountRupiah} IDR). The order was ${draft.order.state}.`;
+    draft.openException('wrong_amount', attempt, { subject, amountRupiah, detail });
+    return 'wrong_amount';
+  }
+  draft.openException('second_payment', attempt, {
+    ...{ subject, amountRupiah, detail: `${came} It is not booked.` },
   });
-  return kind;
+  return 'second_payment';
 }
 
 /** Whether this amount is what a transfer asks for, or the rest of it. */
@@ -184,25 +194,45 @@ const isRest = (
   amountRupiah: number,
 ): boolean => amountRupiah === restOfTransferRupiah(asked, (receivedRupiah ?? 0) - returnedRupiah);
 
-/** Pays the order by the rest of a transfer, or by the exact amount after another one, which is then over. */
-function payByFurtherLine(draft: Draft, attempt: AttemptRow, received: ReceivedPayment, actor: string): void {
-  const { id, receivedRupiah, customerFeeRupiah } = attempt;
+/** Books another line of the bank statement for a transfer. Returns what came for it together. */
+function bookFurtherLine(
+  draft: Draft,
+  attempt: AttemptRow,
+  outcome: PaymentOutcome,
+  received: ReceivedPayment,
+  actor: string,
+): number {
+  const { id, customerFeeRupiah } = attempt;
   const { amountRupiah, transactionId, method = null, paidAt = draft.context.now } = received;
+  const receivedRupiah = (attempt.receivedRupiah ?? 0) + amountRupiah;
   draft.record('paidAttempts', {
-    ...{ id, transactionId, method, outcome: 'paid', customerFeeRupiah, paidAt },
-    receivedRupiah: (receivedRupiah ?? 0) + amountRupiah,
+    ...{ id, transactionId, method, outcome, receivedRupiah, customerFeeRupiah, paidAt },
     nextPollAt: nextStatusCheckAt('paid', draft.context.now),
   });
-  draft.book('payment', amountRupiah, { attempt, reference: `${id} ${transactionId}`, actor });
-  if (isRest(attempt, amountRupiah)) closeFirstLine(draft, attempt);
+  const reference = receiptReference(attempt, transactionId);
+  draft.book('payment', amountRupiah, { attempt, reference, actor });
+  return receivedRupiah;
+}
+
+/** Pays the order by the rest of a transfer, or by the exact amount after another one, which is then over. */
+function payByFurtherLine(draft: Draft, attempt: AttemptRow, received: ReceivedPayment, actor: string): void {
+  const { id } = attempt;
+  const { transactionId, amountRupiah } = received;
+  if (isRest(attempt, amountRupiah)) closeBookedLines(draft, attempt);
+  bookFurtherLine(draft, attempt, 'paid', received, actor);
   markPaid(draft, attempt, received, { actor, reason: `${actor} confirmed ${id} with ${transactionId}` });
 }
 
-/** Resolves the exception of the line that came first. The money of other lines is not booked: theirs stay open. */
-function closeFirstLine(draft: Draft, { id, transactionId }: AttemptRow): void {
-  for (const { id: exceptionId, kind, subject, state } of draft.aggregate.unresolved) {
-    const isFirst = subject === id || subject === `${id} ${transactionId}`;
-    if (kind !== 'wrong_amount' || !isFirst || state !== 'open') continue;
+/** Resolves the exceptions of the booked lines, which are together the exact amount. A line without booking stays open. */
+export function closeBookedLines(draft: Draft, attempt: AttemptRow): void {
+  const { id, transactionId } = attempt;
+  const booked = new Set(
+    bookedLines(draft.aggregate, attempt).map(({ reference }) => lineOf(attempt, reference)),
+  );
+  booked.add(transactionId);
+  for (const { id: exceptionId, kind, subject, state, attemptId } of draft.aggregate.unresolved) {
+    const isBooked = attemptId === id && booked.has(lineOf(attempt, subject));
+    if (kind !== 'wrong_amount' || !isBooked || state !== 'open') continue;
     const resolution = `what came for ${id} is together the exact amount`;
     draft.record('exceptionMoves', { id: exceptionId, to: 'resolved', actor: 'worker', resolution });
   }

@@ -8,6 +8,12 @@ const RETURN_COMMANDS: ReadonlySet<OrderCommand['kind']> = new Set([
   'record_external_refund',
 ]);
 
+/** Whether a command depends on the lines of the bank statement that are booked for a transfer. */
+export const involvesTransferLines = (command: OrderCommand): boolean =>
+  command.kind === 'correct_transfer' ||
+  (command.kind === 'pay' && command.received.method === 'bank_transfer') ||
+  involvesReturnedMoney(command);
+
 /** Whether a command depends on the returned amount of a payment, or changes it. */
 export function involvesReturnedMoney({ kind }: OrderCommand): boolean {
   return RETURN_COMMANDS.has(kind);

@@ -19,6 +19,8 @@ export interface LoadedState {
     readonly customerFee: number;
   }[];
   readonly held: readonly HeldProduct[];
+  /** The lines of the bank statement that are booked, if a command of the round asks for them. */
+  readonly transferLines: readonly TransferLine[];
   /** The exceptions that refunds of the round name. */
   readonly exceptions: readonly ExceptionRow[];
   /** The exceptions of the round's orders that are not resolved. */
@@ -82,6 +84,16 @@ export interface RefundRow {
   readonly bankReference: string | null;
 }
 
+/** A line of the bank statement in the money ledger, as a payment of a transfer. */
+export interface TransferLine {
+  readonly orderId: string;
+  /** Attempt and line. Only the attempt, if an earlier release has booked it. */
+  readonly reference: string;
+  readonly amountRupiah: number;
+  /** It was entered wrong, and has a counter-entry. */
+  readonly isUndone: boolean;
+}
+
 export interface ExceptionRow {
   readonly id: number;
   readonly state: PaymentExceptionState;
@@ -114,6 +126,7 @@ export interface OrderAggregate {
   readonly attempts: readonly AttemptRow[];
   readonly refunds: readonly RefundRow[];
   readonly unresolved: readonly UnresolvedException[];
+  readonly transferLines: readonly TransferLine[];
   readonly held: readonly HeldProduct[];
   readonly sold: {
     readonly saleRupiah: number;
@@ -128,6 +141,7 @@ export function aggregatesOf(loaded: LoadedState): Map<string, OrderAggregate> {
   const refunds = Map.groupBy(loaded.refunds, ({ attemptId }) => orderOf.get(attemptId));
   const held = Map.groupBy(loaded.held, ({ orderId }) => orderId);
   const unresolved = Map.groupBy(loaded.unresolved, ({ orderId }) => orderId);
+  const transferLines = Map.groupBy(loaded.transferLines, ({ orderId }) => orderId);
   const sold = new Map(loaded.sold.map((row) => [row.orderId, row]));
   const aggregates = loaded.orders.map((order): OrderAggregate => {
     const { orderId } = order;
@@ -137,6 +151,7 @@ export function aggregatesOf(loaded: LoadedState): Map<string, OrderAggregate> {
       attempts: attempts.get(orderId) ?? [],
       refunds: refunds.get(orderId) ?? [],
       unresolved: unresolved.get(orderId) ?? [],
+      transferLines: transferLines.get(orderId) ?? [],
       held: held.get(orderId) ?? [],
       sold: { saleRupiah: sale, codeRupiah: code, customerFeeRupiah: customerFee },
     };
@@ -192,6 +207,8 @@ const ADVANCE: {
       ...{ state: 'paid', outcome, receivedRupiah, customerFeeRupiah, transactionId, method },
       takenBackRupiah: 0,
     })),
+  correctedTransfers: (before, { id, ...row }) =>
+    withAttempt(before, id, ({ timesUndone }) => ({ ...row, timesUndone: timesUndone + 1 })),
   undoneAttempts: (before, { id, to, takenBackRupiah }) =>
     withAttempt(before, id, ({ timesUndone }) => ({
       ...{ state: to, takenBackRupiah, timesUndone: timesUndone + 1 },
@@ -210,10 +227,21 @@ const ADVANCE: {
       refund.id === id ? { ...refund, state, bankReference } : refund,
     ),
   }),
-  moneyMovements: (before, { kind, amountRupiah }) => {
+  moneyMovements: (before, { kind, amountRupiah, orderId, reference }) => {
     const { sold } = before;
     const { saleRupiah, codeRupiah, customerFeeRupiah } = sold;
     switch (kind) {
+      case 'payment': {
+        const line = { orderId, reference, amountRupiah, isUndone: false };
+        return { ...before, transferLines: [...before.transferLines, line] };
+      }
+      case 'payment_undone':
+        return {
+          ...before,
+          transferLines: before.transferLines.map((line) =>
+            line.reference === reference ? { ...line, isUndone: true } : line,
+          ),
+        };
       case 'sale':
         return { ...before, sold: { ...sold, saleRupiah: saleRupiah + amountRupiah } };
       case 'sale_undone':
