@@ -9,7 +9,7 @@ import {
   openDatabase,
   readOrders,
 } from '@antrean/db';
-import type { JobName, Producer } from '@antrean/queue';
+import { type JobName, type Producer, RetryLaterError } from '@antrean/queue';
 import {
   batchOrderCommands,
   createHandlers,
@@ -17,6 +17,7 @@ import {
   PaymentNotReadyError,
   reserveBatch,
   sweepOrders,
+  sweepPaymentEvents,
   sweepPayments,
 } from '@antrean/worker';
 import pino from 'pino';
@@ -35,6 +36,7 @@ const AT_ONCE = 10;
 /** Jobs that follow an event. */
 const ADDED: readonly JobName[] = [
   ...(['create-payment', 'expire-order', 'release-hold', 'reconcile-payment', 'send-refund'] as const),
+  'resume-payment-event',
 ];
 
 let database: TestDatabase;
@@ -112,6 +114,7 @@ it('final states agree with the gateways when webhooks are lost, repeated, reord
   const sweep = async () => {
     await sweepOrders({ db, producer, log, now });
     await sweepPayments({ db, producer, log, now });
+    await sweepPaymentEvents({ db, producer, now });
     await workOff();
   };
 
@@ -191,7 +194,7 @@ async function allOf(tasks: readonly (() => Promise<void>)[]): Promise<void> {
     Array.from({ length: AT_ONCE }, async () => {
       for (let task = left.shift(); task !== undefined; task = left.shift()) {
         await task().catch((error: unknown) => {
-          if (!(error instanceof PaymentNotReadyError)) throw error;
+          if (!(error instanceof PaymentNotReadyError || error instanceof RetryLaterError)) throw error;
         });
       }
     }),

@@ -15,6 +15,7 @@ import {
   MicroBatcher,
   PaymentNotReadyError,
   sweepOrders,
+  sweepPaymentEvents,
   sweepPayments,
 } from '@antrean/worker';
 import pino from 'pino';
@@ -204,6 +205,7 @@ export class Workers {
     const deps = { db: this.#around.db, producer: this.faultlessProducer(), log, now };
     await sweepOrders(deps);
     await sweepPayments(deps);
+    await sweepPaymentEvents(deps);
   }
 
   /** Runs all waiting jobs; resolves with their number. */

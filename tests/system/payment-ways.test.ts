@@ -304,6 +304,7 @@ describe('a payment that arrives after its order expired', () => {
   it('opens an exception when the gateway does not confirm it, and reinstates nothing', async () => {
     const { orderId, attemptId } = await expired(anOrder('KOPI'));
     expect((await shop.gateways.pay(attemptId, { evenIfClosed: true })).status).toBe(200);
+    await shop.ageEvents(attemptId);
     await seen(() => exceptionsOf(orderId), [{ kind: 'unconfirmed_payment', state: 'open' }]);
     expect((await shop.read(orderId)).status).toBe('expired');
   });

@@ -160,6 +160,7 @@ describe('payments', () => {
       body: JSON.stringify({ id: attempt.gatewayRef, external_id: id, status: 'PAID', payment_id: 'p1' }),
     });
     expect(answer.status).toBe(200);
+    await shop.ageEvents(id);
     await outcomeOf(id, 'unconfirmed_payment');
     expect((await shop.read(orderId)).status).toBe('awaiting_payment');
     expect(await exceptionsOf(orderId)).toMatchObject([{ kind: 'unconfirmed_payment', state: 'open' }]);
@@ -188,14 +189,16 @@ describe('payments', () => {
       async () => expect(await shop.read(orderId)).toMatchObject({ payment: { state: 'payable' } }),
       patience,
     );
-    await shop.db
-      .updateTable('paymentAttempts')
-      .set({ nextPollAt: new Date() })
-      .where('id', '=', id)
-      .execute();
     // Midtrans had refused connections: its attempt is sent again.
-    const atMidtrans = { payment: { state: 'payable', attemptId: `${orderId}-1` } };
-    await vi.waitFor(async () => expect(await shop.read(orderId)).toMatchObject(atMidtrans), patience);
+    await vi.waitFor(
+      async () => {
+        await shop.add('reconcile-payment', { attemptId: id });
+        expect(await shop.read(orderId)).toMatchObject({
+          payment: { state: 'payable', attemptId: `${orderId}-1` },
+        });
+      },
+      { timeout: 20_000, interval: 500 },
+    );
   });
 
   it('that another gateway announces, or for an unknown order, are recorded', async () => {

@@ -17,6 +17,7 @@ import {
 import { stores } from '@antrean/testing/vitest';
 import { readConfig as readWorkerConfig, startWorker } from '@antrean/worker';
 import pino, { type Logger } from 'pino';
+import { vi } from 'vitest';
 
 const silent = pino({ level: 'silent' });
 
@@ -111,6 +112,17 @@ export async function openShop(options: Partial<ShopOptions<RunningApp>> = {}) {
         .set({ payBefore: new Date(Date.now() - lateMs), dueAt: new Date() })
         .where('id', '=', orderId)
         .execute(),
+    /** Makes the announcements of this attempt old enough for an exception, if the gateway does not confirm them. */
+    ageEvents: (attemptId: string) =>
+      vi.waitFor(async () => {
+        const { numUpdatedRows } = await shop.db
+          .updateTable('paymentEvents')
+          .set({ receivedAt: new Date(Date.now() - 10 * 60_000) })
+          .where('attemptId', '=', attemptId)
+          .where('outcome', 'is', null)
+          .executeTakeFirst();
+        if (numUpdatedRows === 0n) throw new Error(`${attemptId} has no event without an outcome.`);
+      }, 20_000),
     /** The HTTP status of the order's payment page: 410 once it cannot be paid any more. */
     pageStatus: async (orderId: string) => {
       const { url } = await shop.db

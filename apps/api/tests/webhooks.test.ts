@@ -17,7 +17,7 @@ beforeAll(async () => {
   });
 });
 afterAll(() => api.close());
-// A job id is the same for a minute.
+// A job id is the same for ten seconds.
 beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'], now: Date.now() }));
 afterEach(async () => {
   vi.useRealTimers();

@@ -5,7 +5,6 @@ import {
   type JobName,
   type JobOutcomes,
   type JobPayload,
-  JOBS,
 } from '@antrean/queue';
 import { withOutcome } from './command-outcomes.ts';
 import type { DatabaseGate } from './database-gate.ts';
@@ -28,6 +27,7 @@ import { releaseHold } from './jobs/release-hold.ts';
 import { releaseOrder } from './jobs/release-order.ts';
 import { requestRefund } from './jobs/request-refund.ts';
 import { reserveOrder } from './jobs/reserve-order.ts';
+import { resumePaymentEvent } from './jobs/resume-payment-event.ts';
 import { resolveException } from './jobs/resolve-exception.ts';
 import { sendRefund } from './jobs/send-refund.ts';
 import { settlementReport } from './jobs/settlement-report.ts';
@@ -73,10 +73,8 @@ export function createHandlers(
     'release-order': awaited('release-order', releaseOrder),
     'open-exception': awaited('open-exception', openException),
     'resolve-exception': awaited('resolve-exception', resolveException),
-    'apply-payment-event': (event, { attempt }) => {
-      const isLastTry = attempt >= JOBS['apply-payment-event'].attempts;
-      return gate.through(() => applyPaymentEvent(deps, event, isLastTry));
-    },
+    'apply-payment-event': gated(applyPaymentEvent),
+    'resume-payment-event': gated(resumePaymentEvent),
     'apply-refund-event': gated(applyRefundEvent),
     'reconcile-payment': gated(reconcilePayment),
     'send-refund': gated(sendRefund),

@@ -11,4 +11,5 @@ export { applyOrderCommands, batchOrderCommands } from './order-commands.ts';
 export { batchReservations, reserveBatch, reserveOrders } from './orders/reserve-orders.ts';
 export { applyPaymentStatus } from './payments/apply-payment-status.ts';
 export { PaymentNotReadyError } from './payments/gateway-calls.ts';
+export { sweepPaymentEvents } from './sweep-payment-events.ts';
 export { sweepOrders, sweepPayments } from './sweeper.ts';

@@ -15,6 +15,7 @@ import { ONLINE_GATEWAYS, ORDER_STATES, orderJobOf, wibDay } from '@antrean/doma
 import { type JobName, JOBS, orderJobId, type Producer, sweptJobId } from '@antrean/queue';
 import { drainSwitchChanges, type Keyspace, type Redis } from '@antrean/redis';
 import type { Logger } from 'pino';
+import { sweepPaymentEvents } from './sweep-payment-events.ts';
 
 const NEXT_SWEEP_MS = 30_000;
 /**
@@ -155,7 +156,7 @@ async function sweepHourly({ db, producer, log, now }: SweeperDependencies): Pro
 
 export function startSweeper(deps: SweeperDependencies, intervalMs: number): Sweeper {
   // Side by side: pruning or a slow gateway of one kind holds up no order.
-  const sweeps = [sweepOrders, sweepPayments, sweepSettings, every(HOUR_MS, sweepHourly)];
+  const sweeps = [sweepOrders, sweepPayments, sweepPaymentEvents, sweepSettings, every(HOUR_MS, sweepHourly)];
   const running = new Map<(typeof sweeps)[number], Promise<void>>();
   const start = (sweep: (typeof sweeps)[number]) => {
     // A sweep that takes longer than the interval is not started twice.

@@ -92,13 +92,20 @@ export {
   insertAttempt,
   markAttemptsPaid,
   type NewAttempt,
-  openPaymentEvents,
   type PaymentAttempt,
-  recordEventOutcome,
-  storePaymentEvent,
   correctTransfers,
   undoAttempts,
 } from './payments.ts';
+export {
+  claimEventsToSweep,
+  claimQuestion,
+  keepToldId,
+  openEventById,
+  type OpenEvent,
+  openPaymentEvents,
+  recordEventOutcome,
+  storePaymentEvent,
+} from './payment-events.ts';
 export { type GatewayApiLogEntry, pruneGatewayApiLog, logGatewayApiCall } from './gateway-api-log.ts';
 
 // Bank transfers.

@@ -24,6 +24,7 @@ import * as statusCheckIndexes from './migrations/0019-status-check-indexes.ts';
 import * as paymentRefused from './migrations/0020-payment-refused.ts';
 import * as transferProofs from './migrations/0021-transfer-proofs.ts';
 import * as transferCorrections from './migrations/0022-transfer-corrections.ts';
+import * as paymentQuestions from './migrations/0023-payment-questions.ts';
 import type { Database } from './schema.ts';
 
 /** Each file of `migrations/` by its name, oldest first. `npm run migration` adds one. */
@@ -50,6 +51,7 @@ export const MIGRATIONS = {
   '0020-payment-refused': paymentRefused,
   '0021-transfer-proofs': transferProofs,
   '0022-transfer-corrections': transferCorrections,
+  '0023-payment-questions': paymentQuestions,
 };
 
 /**

@@ -2,7 +2,6 @@ import { type Kysely, type Selectable, sql, type Transaction } from 'kysely';
 import {
   ATTEMPT_LIFECYCLE,
   type CorrectedTransfer,
-  type OnlineGateway,
   type PaidAttempt,
   statesBefore,
   type UndoneAttempt,
@@ -21,6 +20,7 @@ const COLUMNS = [
   'url',
   'gatewayRef',
   'transactionId',
+  'toldTransactionIds',
   'method',
   'expiresAt',
   'createdAt',
@@ -289,43 +289,5 @@ export async function scheduleStatusCheck(
     .set({ nextPollAt })
     .where('id', '=', id)
     .where('state', '=', state)
-    .execute();
-}
-
-/** Stores a webhook event, unless it exists already. */
-export async function storePaymentEvent(
-  db: Queryable,
-  event: { gateway: OnlineGateway; dedupeKey: string; attemptId: string; payload: object },
-): Promise<void> {
-  await sql`
-    insert into payment_events (gateway, dedupe_key, attempt_id, payload)
-    values (${event.gateway}, ${event.dedupeKey}, ${event.attemptId}, ${JSON.stringify(event.payload)}::jsonb)
-    on conflict (gateway, dedupe_key) do nothing`.execute(db);
-}
-
-/** The events of these attempts that have no outcome yet. */
-export async function openPaymentEvents(
-  db: Queryable,
-  attemptIds: readonly string[],
-): Promise<{ gateway: OnlineGateway; payload: Record<string, unknown> }[]> {
-  return db
-    .selectFrom('paymentEvents')
-    .select(['gateway', 'payload'])
-    .where('attemptId', 'in', attemptIds)
-    .where('outcome', 'is', null)
-    .execute();
-}
-
-/** Records the first outcome of an event. A redelivery does not overwrite it. */
-export async function recordEventOutcome(
-  db: Queryable,
-  event: { gateway: OnlineGateway; dedupeKey: string; outcome: string },
-): Promise<void> {
-  await db
-    .updateTable('paymentEvents')
-    .set({ outcome: event.outcome })
-    .where('gateway', '=', event.gateway)
-    .where('dedupeKey', '=', event.dedupeKey)
-    .where('outcome', 'is', null)
     .execute();
 }

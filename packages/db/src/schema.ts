@@ -163,6 +163,10 @@ export interface Database {
     gatewayRef: string | null;
     /** The gateway's payment id, or the line of the bank statement. */
     transactionId: string | null;
+    /** Transaction ids that webhooks named, at most five. No signature covers them. */
+    toldTransactionIds: Generated<string[]>;
+    /** Questions to the gateway about webhook events are used up to this time; each moves it on. */
+    questionsUntil: Date | null;
     method: string | null;
     failureCode: string | null;
     /** The number of the call to the gateway. Answers to older calls are discarded. */
@@ -204,10 +208,16 @@ export interface Database {
     id: Generated<number>;
     gateway: OnlineGateway;
     dedupeKey: string;
+    kind: Generated<'payment' | 'refund'>;
+    /** Of a refund's event: the refund's id. */
     attemptId: string;
     payload: JSONColumnType<Record<string, unknown>>;
+    /** Null until a question to the gateway has answered it. */
     outcome: string | null;
+    /** When it was stored, or was last delivered again. */
     receivedAt: Generated<Date>;
+    /** When the sweeper asks about it, if it has no outcome. */
+    nextSweepAt: Generated<Date>;
   };
   paymentExceptions: {
     id: Generated<number>;

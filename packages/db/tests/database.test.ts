@@ -1,14 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import {
   addProducts,
+  attemptById,
   auditStock,
   claimAttempt,
+  claimEventsToSweep,
   claimOverdue,
+  claimQuestion,
   createFlashSale,
   type Database,
   endCall,
   insertAllotted,
   insertAttempt,
+  keepToldId,
   type Kysely,
   lockOpenSaleItems,
   lockSaleItems,
@@ -17,6 +21,7 @@ import {
   moveOrders,
   moveStock,
   openDatabase,
+  openEventById,
   openPaymentEvents,
   pipelinedTransaction,
   pruneGatewayApiLog,
@@ -390,21 +395,97 @@ describe('the database', () => {
     expect(claims).toMatchObject([{ orderId, sweepRound: 1 }]);
   });
 
-  it('stores a payment event once, and keeps its first outcome', async () => {
-    const event = {
-      gateway: 'xendit',
-      dedupeKey: 'inv/PAID',
-      attemptId: 'a',
-      payload: { status: 'PAID' },
-    } as const;
-    await storePaymentEvent(db, event);
-    expect(await openPaymentEvents(db, ['a'])).toEqual([{ gateway: 'xendit', payload: { status: 'PAID' } }]);
+  it('stores a payment event once, and asks about it again only when it is delivered again', async () => {
+    const ids = { gateway: 'xendit', dedupeKey: 'inv/PAID', attemptId: 'a' } as const;
+    const event = { ...ids, payload: { status: 'PAID' } };
+    const at = (seconds: number) => new Date(Date.UTC(2030, 0, 1, 0, 0, seconds));
+    const delivered = (deliveredAt: Date, now: Date) => storePaymentEvent(db, { ...event, deliveredAt, now });
+    const open = { gateway: 'xendit', attemptId: 'a', payload: { status: 'PAID' } };
+    expect(await delivered(at(0), at(1))).toEqual({ dedupeKey: 'inv/PAID', outcome: null });
+    expect(await openPaymentEvents(db, ['a'])).toMatchObject([{ ...open, receivedAt: at(1) }]);
     await recordEventOutcome(db, { ...event, outcome: 'second_payment' });
-    await storePaymentEvent(db, { ...event, payload: { status: 'other' } });
+    // Its job is run again, and it had been delivered twice before the question.
+    expect(await delivered(at(0), at(2))).toMatchObject({ outcome: 'second_payment' });
+    expect(await storePaymentEvent(db, { ...event, payload: { status: 'other' } })).toMatchObject({
+      outcome: 'second_payment',
+    });
     await recordEventOutcome(db, { ...event, outcome: 'paid' });
     const rows = await db.selectFrom('paymentEvents').select(['outcome', 'payload']).execute();
     expect(rows).toEqual([{ outcome: 'second_payment', payload: { status: 'PAID' } }]);
     expect(await openPaymentEvents(db, ['a'])).toEqual([]);
+    expect(await delivered(at(3), at(4))).toMatchObject({ outcome: null });
+    // The answer to a question from before the delivery is not its outcome.
+    await recordEventOutcome(db, { ...event, outcome: 'paid', receivedAt: at(1) });
+    expect(await openPaymentEvents(db, ['a'])).toMatchObject([{ ...open, receivedAt: at(4) }]);
+    await recordEventOutcome(db, { ...event, outcome: 'paid', receivedAt: at(4) });
+    expect(await openPaymentEvents(db, ['a'])).toEqual([]);
+  });
+
+  it('stores a bounded number of events of an attempt, and leaves none of them without a question', async () => {
+    const at = (seconds: number) => new Date(Date.UTC(2030, 0, 1, 0, 0, seconds));
+    const deliver = (n: number) =>
+      storePaymentEvent(db, {
+        ...{ gateway: 'midtrans', dedupeKey: `e-${n}`, attemptId: 'flooded', payload: { n } },
+        ...{ deliveredAt: at(n), now: at(n) },
+      });
+    for (let n = 0; n < 200; n += 1) await deliver(n);
+    const rows = await openPaymentEvents(db, ['flooded']);
+    expect(rows.length).toBe(51);
+    const shared = { gateway: 'midtrans', dedupeKey: 'more events of flooded' } as const;
+    expect(await deliver(1)).toEqual({ dedupeKey: 'e-1', outcome: null });
+    await recordEventOutcome(db, { ...shared, outcome: 'paid' });
+    expect(await deliver(199)).toEqual({ dedupeKey: shared.dedupeKey, outcome: 'paid' });
+    expect(await deliver(200)).toEqual({ dedupeKey: shared.dedupeKey, outcome: null });
+  });
+
+  it('claims events without an outcome, those that wait longest first, and each again only later', async () => {
+    const at = (seconds: number) => new Date(Date.UTC(2030, 0, 2, 0, 0, seconds));
+    const store = (name: string, seconds: number) =>
+      storePaymentEvent(db, {
+        ...{ gateway: 'midtrans', dedupeKey: name, attemptId: name, payload: {}, now: at(seconds) },
+      });
+    const swept = async (limit: number, seconds: number) => {
+      const ids = await claimEventsToSweep(db, { limit, now: at(seconds) });
+      const events = await Promise.all(ids.map((id) => openEventById(db, id)));
+      return events.map((event) => event?.attemptId);
+    };
+    await db.updateTable('paymentEvents').set({ outcome: 'paid' }).execute();
+    for (const [n, name] of ['sweep-1', 'sweep-2', 'sweep-3', 'answered'].entries()) await store(name, n);
+    await recordEventOutcome(db, { gateway: 'midtrans', dedupeKey: 'answered', outcome: 'paid' });
+    expect(await swept(10, 89)).toEqual([]);
+    expect(await swept(1, 100)).toEqual(['sweep-1']);
+    expect((await swept(10, 100)).toSorted()).toEqual(['sweep-2', 'sweep-3']);
+    expect(await swept(10, 159)).toEqual([]);
+    expect(await swept(10, 160)).toHaveLength(3);
+    // After an hour each is due every seven and a half minutes.
+    expect(await swept(10, 3_600)).toHaveLength(3);
+    expect(await swept(10, 3_600 + 440)).toEqual([]);
+    expect(await swept(10, 3_600 + 451)).toHaveLength(3);
+  });
+
+  it('paces the questions about an attempt', async () => {
+    const orderId = await reserved(1);
+    const id = `${orderId}-1`;
+    const row = {
+      orderId,
+      number: 1,
+      gateway: 'midtrans',
+      amountRupiah: 1_000,
+      expiresAt: new Date(),
+    } as const;
+    await insertAttempt(db, { id, ...row }, 'job');
+    const at = (ms: number) => new Date(Date.UTC(2030, 0, 1) + ms);
+    const asked: number[] = [];
+    for (let ms = 0; ms <= 10_000; ms += 100) if (await claimQuestion(db, id, at(ms))) asked.push(ms);
+    expect(asked).toEqual([0, 100, 200, 2_000, 4_000, 6_000, 8_000, 10_000]);
+  });
+
+  it('keeps the transaction ids that webhooks told, at most five', async () => {
+    const [{ id } = { id: '' }] = await db.selectFrom('paymentAttempts').select('id').execute();
+    const keep = (told: string) => db.transaction().execute((trx) => keepToldId(trx, id, told));
+    for (const told of ['a', 'b', 'a', 'c', 'd', 'e', 'f', 'g']) await keep(told);
+    const attempt = await attemptById(db, id);
+    expect(attempt?.toldTransactionIds).toEqual(['a', 'b', 'c', 'f', 'g']);
   });
 
   it('deletes every entry of the gateway API log that is older than half a year, and no other', async () => {

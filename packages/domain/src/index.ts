@@ -42,6 +42,15 @@ export {
 // Our ids at gateways, whose account other systems may use too.
 export { attemptIdOf, hasOurPrefix, refundIdOf } from './gateway-ids.ts';
 
+// Webhook events: what a gateway's answer means for one, and how many questions and rows they make.
+export {
+  decideEvent,
+  MAX_EVENTS_OF_ATTEMPT,
+  QUESTION_EVERY_MS,
+  QUESTIONS_AT_ONCE,
+  withToldId,
+} from './payment-event.ts';
+
 // Gateways: names, payment methods and ledger accounts.
 export {
   GATEWAY_ACCOUNTS,

@@ -38,6 +38,8 @@ export interface WebhookDefinition {
   readonly receive: (webhook: IncomingWebhook, secrets: readonly string[]) => WebhookResult;
   /** Reads the claim of a payment event from its stored payload. */
   readonly claimOf: (payload: WebhookPayload) => PaymentClaim;
+  /** Reads the gateway's id of the refunded payment from the stored payload of a refund event, if it names one. */
+  readonly refundedRefOf?: (payload: WebhookPayload) => string | undefined;
   readonly document: WebhookDocument;
 }
 
@@ -59,7 +61,7 @@ export interface PaymentClaim {
 
 /**
  * payment, refund: an event with an attempt id or refund id, of ours or of another system. `dedupeKey` is the same
- * for each delivery of the event; null when only the payload identifies it. ignored: genuine, but of a kind that is
+ * for each delivery of the event. ignored: genuine, but of a kind that is
  * not used.
  */
 export type WebhookResult =
@@ -68,7 +70,7 @@ export type WebhookResult =
       attemptId: string;
       /** Only if it is safe in a URL path. */
       transactionId?: string;
-      dedupeKey: string | null;
+      dedupeKey: string;
       claim: PaymentClaim;
       payload: WebhookPayload;
     }

@@ -26,12 +26,15 @@ export type CreateOutcome =
 
 /**
  * The ids of a payment. `gatewayRef` is the result of create (Snap token, invoice id). `transactionId` is the
- * gateway's own payment id, known after a webhook or status; some payment methods of Midtrans accept only this id.
+ * gateway's own payment id, confirmed by the gateway; some payment methods of Midtrans accept only this id.
+ * `toldTransactionIds` are ids that verified webhooks named. No signature covers them, so each is asked about beside the
+ * others, and an answer about another payment says nothing about this one.
  */
 export interface PaymentReference {
   attemptId: string;
   gatewayRef?: string;
   transactionId?: string;
+  toldTransactionIds?: readonly string[];
 }
 
 /**
@@ -184,7 +187,12 @@ const gatewayIdPattern = /^[A-Za-z0-9_-]{1,100}$/;
 export function refusePaymentReference(q: PaymentReference): string | null {
   if (!isAttemptId(q.attemptId)) return 'bad_attempt_id';
   if (q.gatewayRef !== undefined && !gatewayIdPattern.test(q.gatewayRef)) return 'bad_gateway_ref';
-  if (q.transactionId !== undefined && !gatewayIdPattern.test(q.transactionId)) return 'bad_transaction_id';
+  if (
+    [q.transactionId, ...(q.toldTransactionIds ?? [])].some(
+      (id) => id !== undefined && !gatewayIdPattern.test(id),
+    )
+  )
+    return 'bad_transaction_id';
   return null;
 }
 

@@ -24,6 +24,11 @@ export function paymentClaimOf(gateway: OnlineGateway, payload: WebhookPayload):
   return GATEWAYS[gateway].webhooks?.claimOf(payload) ?? { claimsPaid: false, claimedRupiah: null };
 }
 
+/** Reads from a stored refund event which payment it is about: the gateway's id of it, if the event names one. */
+export function refundedRefOf(gateway: OnlineGateway, payload: WebhookPayload): string | undefined {
+  return GATEWAYS[gateway].webhooks?.refundedRefOf?.(payload);
+}
+
 type EachOf<T> = z.ZodType<ReadonlyMap<OnlineGateway, T>>;
 
 /** One reader of the environment for all gateways. It reports every bad value of each. */

@@ -1,5 +1,12 @@
 // The gateways: adapters, webhooks and settings.
-export { GATEWAYS, gatewaySettings, hasOneOf, paymentClaimOf, webhookSecrets } from './gateways.ts';
+export {
+  GATEWAYS,
+  gatewaySettings,
+  hasOneOf,
+  paymentClaimOf,
+  refundedRefOf,
+  webhookSecrets,
+} from './gateways.ts';
 export type { WebhookResult } from './definition.ts';
 export { createMidtransGateway } from './midtrans/adapter.ts';
 export { createXenditGateway } from './xendit/adapter.ts';

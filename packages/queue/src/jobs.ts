@@ -156,6 +156,9 @@ const fromOutside = z
   .max(500)
   .regex(/^\P{Cc}+$/u);
 
+/** When the API took the event. Older jobs do not say it: then a known event is not asked about again. */
+const delivered = { deliveredAtMs: z.int().positive().exactOptional() };
+
 const paymentEventSchema = z.object({
   gateway: z.enum(ONLINE_GATEWAYS),
   attemptId: fromOutside,
@@ -164,10 +167,13 @@ const paymentEventSchema = z.object({
   /** Unique for each event of the gateway: the same event delivered twice has the same key. */
   dedupeKey: fromOutside,
   requestId: z.string().min(1),
+  ...delivered,
   /** The event's claim, read by the gateway's parser. Older jobs have none: only their payload says it. */
   claim: z.object({ claimsPaid: z.boolean(), claimedRupiah: z.int().positive().nullable() }).exactOptional(),
   payload: z.record(z.string(), z.unknown()),
 });
+
+const openEventSchema = z.object({ eventId: z.int().positive() });
 
 const refundEventSchema = z.object({
   gateway: z.enum(ONLINE_GATEWAYS),
@@ -176,6 +182,7 @@ const refundEventSchema = z.object({
   gatewayRef: z.string().min(1).max(100).exactOptional(),
   dedupeKey: fromOutside,
   requestId: z.string().min(1),
+  ...delivered,
   payload: z.record(z.string(), z.unknown()),
 });
 
@@ -251,6 +258,13 @@ export const JOBS = {
     attempts: 12,
     backoffMs: 500,
   },
+  'resume-payment-event': {
+    queue: 'payment-events',
+    payload: openEventSchema,
+    attempts: 1,
+    backoffMs: 1_000,
+    isSwept: true,
+  },
   'reconcile-payment': {
     queue: 'reconciliation',
     payload: attemptJobSchema,
@@ -313,7 +327,10 @@ export function orderJobId(
   return `${name}-${order.orderId}-v${order.version}-r${order.sweepRound}`;
 }
 
-/** The id of a job that the sweeper adds for something other than an order: `of` names the refund, the attempt, or the report. */
+/**
+ * The id of a job that the sweeper adds for something other than an order: `of` names the refund, the attempt, the event or
+ * the report.
+ */
 export const sweptJobId = (name: JobName, of: string, sweepRound: number): string =>
   `${name}-${of}-r${sweepRound}`;
 
@@ -324,7 +341,10 @@ export function sameWork(name: JobName, jobId: string): string | undefined {
 
 const ONE_JOB_EACH_MS = 60_000;
 
-/** For clients' requests: one job a minute for an order, however often clients ask. A later one repeats a failed job. */
-export function askedJobId(name: JobName, orderId: string): string {
-  return `${name}-${orderId}-${Math.floor(Date.now() / ONE_JOB_EACH_MS)}`;
+/**
+ * For requests from outside: one job a minute for an order, however often clients ask, or one each `eachMs`. A later one
+ * repeats a failed job.
+ */
+export function askedJobId(name: JobName, id: string, eachMs = ONE_JOB_EACH_MS): string {
+  return `${name}-${id}-${Math.floor(Date.now() / eachMs)}`;
 }

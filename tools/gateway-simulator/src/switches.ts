@@ -17,7 +17,8 @@ export const switchesSchema = z.strictObject({
   midtransSessionCancelStatus: z.number().int().min(400).max(499).default(400),
   midtransUnknownTokenStatus: z.number().int().min(400).max(499).default(404),
   midtransPagePath: z.enum(['v2/vtweb', 'v3/redirection', 'v4/redirection']).default('v3/redirection'),
-  midtransBiSnapByOrderId: z.boolean().default(true),
+  /** Whether DANA and BSI are found by order id too. The documents say: by transaction id only. */
+  midtransBiSnapByOrderId: z.boolean().default(false),
   /** DANA's pending state is as in its documented sample: "PENDING" with status_code 200. */
   midtransDanaSample: z.boolean().default(false),
   /** The first state of a card payment: captured, challenged (the merchant reviews it), or only authorized. */

@@ -403,7 +403,10 @@ describe.each(['midtrans', 'xendit'] as const)('a refund at %s', (name) => {
 
 describe('a Midtrans payment whose order_id has another id', () => {
   it('is found by its own id and by ours, and refunded, and never confused with another payment', async () => {
+    await switched({ midtransBiSnapByOrderId: true });
     const { g, instrument, status } = await paidAt('midtrans', 'rail-1', 'dana');
+    const { instrument: other } = await paidAt('midtrans', 'rail-2', 'dana');
+    await switched({ midtransBiSnapByOrderId: false });
     expect(status).toMatchObject({ method: 'dana', amountRupiah: 150_000 });
     expect(await g.status(instrument)).toEqual(status);
     const hook = await hookFor('/midtrans', instrument.transactionId);
@@ -412,7 +415,6 @@ describe('a Midtrans payment whose order_id has another id', () => {
       transactionId: instrument.transactionId,
     });
 
-    const { instrument: other } = await paidAt('midtrans', 'rail-2', 'dana');
     const forged = { attemptId: 'rail-1', transactionId: other.transactionId };
     expect(await g.status(forged)).toEqual({ kind: 'unknown', code: 'wrong_order' });
     expect(await g.close(forged)).toEqual({ kind: 'unknown', code: 'wrong_order' });
@@ -421,25 +423,34 @@ describe('a Midtrans payment whose order_id has another id', () => {
     expect(await g.refund(part(instrument, 'rf-rail-1'))).toMatchObject({ kind: 'pending' });
   });
 
-  it('is found only by its own id if Midtrans requires that', async () => {
-    await switched({ midtransBiSnapByOrderId: false });
-    try {
-      const g = make('midtrans');
-      const { url: _, ...instrument } = await active(g, 'rail-3');
-      await post('/__sim/pay', { orderId: 'rail-3', method: 'bsi_va' });
-      const hook = await hookFor('/midtrans', 'rail-3');
-      const transactionId = transactionIdIn(hook);
-      expect(await g.status(instrument)).toEqual({ kind: 'not_started' });
-      expect(await g.status({ ...instrument, transactionId })).toMatchObject({
-        kind: 'paid',
-        method: 'bank_transfer:bsi',
-      });
-      // Without the id the adapter must not report it as closed.
-      expect(await g.close(instrument)).toEqual({ kind: 'pending' });
-      expect(await g.close({ ...instrument, transactionId })).toEqual({ kind: 'paid' });
-    } finally {
-      await switched({ midtransBiSnapByOrderId: true });
-    }
+  it('is found only by its own id, which a webhook told, and not hidden by a false one', async () => {
+    const g = make('midtrans');
+    const { url: _, ...instrument } = await active(g, 'rail-3');
+    await post('/__sim/pay', { orderId: 'rail-3', method: 'bsi_va' });
+    const transactionId = transactionIdIn(await hookFor('/midtrans', 'rail-3'));
+    expect(await g.status(instrument)).toEqual({ kind: 'not_started' });
+    const paid = { kind: 'paid', method: 'bank_transfer:bsi', transactionId };
+    expect(await g.status({ ...instrument, transactionId })).toMatchObject(paid);
+    const nowhere = '00000000-0000-4000-8000-00000000abcd';
+    const { instrument: other } = await paidAt('midtrans', 'rail-4', 'qris');
+    const told = [nowhere, other.transactionId];
+    expect(await g.status({ ...instrument, toldTransactionIds: told })).toEqual({ kind: 'not_started' });
+    const asked = { ...instrument, toldTransactionIds: [...told, transactionId] };
+    expect(await g.status(asked)).toMatchObject(paid);
+    // Without the id the adapter must not report it as closed.
+    expect(await g.close(instrument)).toEqual({ kind: 'pending' });
+    expect(await g.close(asked)).toEqual({ kind: 'paid' });
+  });
+
+  it('is found beside an open transaction of the same order', async () => {
+    const g = make('midtrans');
+    const { url: _, ...instrument } = await active(g, 'rail-5');
+    await post('/__sim/choose', { orderId: 'rail-5', method: 'dana' });
+    const transactionId = transactionIdIn(await hookFor('/midtrans', 'rail-5'));
+    const asked = { ...instrument, toldTransactionIds: [transactionId] };
+    expect(await g.status(asked)).toEqual({ kind: 'pending' });
+    expect(await g.close(asked)).toEqual({ kind: 'closed' });
+    expect(await g.status(asked)).toMatchObject({ kind: 'closed' });
   });
 });
 

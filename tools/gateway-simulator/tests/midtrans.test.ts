@@ -278,9 +278,9 @@ describe('payment methods', () => {
     expect('va_numbers' in body).toBe(method === 'bca_va' || method === 'bsi_va');
     const signed = `${orderId}200150000.00${serverKey}`;
     expect(body.signature_key).toBe(createHash('sha512').update(signed).digest('hex'));
-    const read = await sim.status(orderId);
-    expect(read).toMatchObject({ ...fields, custom_field1: 'satu' });
     const isBiSnap = method === 'dana' || method === 'bsi_va';
+    const read = await sim.status(isBiSnap ? String(body.transaction_id) : orderId);
+    expect(read).toMatchObject({ ...fields, custom_field1: 'satu' });
     expect(read.order_id).toBe(isBiSnap ? read.transaction_id : orderId);
   });
 
@@ -331,21 +331,21 @@ describe('payment methods', () => {
   });
 
   it('DANA is pending as in its sample by a switch', async () => {
-    await switches({ midtransDanaSample: true });
+    await switches({ midtransDanaSample: true, midtransBiSnapByOrderId: true });
     await sim.page('dana-1');
     await sim.control('choose', { orderId: 'dana-1', method: 'dana' });
     expect(await sim.status('dana-1')).toMatchObject({ status_code: '200', transaction_status: 'PENDING' });
-    await switches({ midtransDanaSample: false });
+    await switches({ midtransDanaSample: false, midtransBiSnapByOrderId: false });
   });
 
-  it('BI-SNAP payments are found only by transaction id by a switch', async () => {
+  it('BI-SNAP payments are found only by transaction id, or by a switch by order id too', async () => {
     await sim.page('bsi-1');
     await sim.control('choose', { orderId: 'bsi-1', method: 'bsi_va' });
+    await switches({ midtransBiSnapByOrderId: true });
     const id = String((await sim.status('bsi-1')).transaction_id);
     await switches({ midtransBiSnapByOrderId: false });
     expect((await sim.status('bsi-1')).status_code).toBe('404');
     expect((await sim.status(id)).status_code).toBe('201');
-    await switches({ midtransBiSnapByOrderId: true });
   });
 });
 

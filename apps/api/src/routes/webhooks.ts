@@ -9,6 +9,9 @@ import { Problem } from '../problems.ts';
 import { EXAMPLE_ORDER_ID, receivedAnswer } from '../schemas.ts';
 import { fingerprintOf } from '../tokens.ts';
 
+/** What a gateway repeats may be true by then, so a later delivery is another job. */
+const ONE_JOB_EACH_MS = 10_000;
+
 /** One route for each gateway that delivers webhooks. */
 export function webhookRoutes(app: ApiRouter, deps: ApiDependencies): void {
   for (const [gateway, secrets] of deps.config.webhookSecrets) webhookRoute(app, deps, gateway, secrets);
@@ -16,7 +19,7 @@ export function webhookRoutes(app: ApiRouter, deps: ApiDependencies): void {
 
 /**
  * Verifies, enqueues and answers. If the event cannot be enqueued, the answer is 503 and the gateway delivers it
- * again. The worker interprets the event and looks for its order. Deliveries of one event within a minute are one
+ * again. The worker interprets the event and looks for its order. Deliveries of one event within ten seconds are one
  * job; a later delivery is another job, in case the first failed.
  */
 function webhookRoute(
@@ -61,15 +64,20 @@ async function enqueue(
       ...event,
       refundId: storable(event.refundId),
       dedupeKey: keyOf(event.dedupeKey),
+      deliveredAtMs: Date.now(),
     };
     const jobId = jobIdOf('apply-refund-event', gateway, refund.dedupeKey);
     await producer.add('apply-refund-event', { gateway, requestId, ...refund }, jobId);
     return;
   }
-  const { kind: _, ...payment } = { ...event, attemptId: storable(event.attemptId) };
-  const dedupeKey = payment.dedupeKey === null ? fingerprintOf(payment.payload) : keyOf(payment.dedupeKey);
-  const jobId = jobIdOf('apply-payment-event', gateway, dedupeKey);
-  await producer.add('apply-payment-event', { gateway, requestId, ...payment, dedupeKey }, jobId);
+  const { kind: _, ...payment } = {
+    ...event,
+    attemptId: storable(event.attemptId),
+    dedupeKey: keyOf(event.dedupeKey),
+    deliveredAtMs: Date.now(),
+  };
+  const jobId = jobIdOf('apply-payment-event', gateway, payment.dedupeKey);
+  await producer.add('apply-payment-event', { gateway, requestId, ...payment }, jobId);
 }
 
 const MAX_ID_LENGTH = 500;
@@ -90,5 +98,5 @@ function jobIdOf(
   gateway: OnlineGateway,
   dedupeKey: string,
 ): string {
-  return askedJobId(name, `${gateway}-${fingerprintOf(dedupeKey)}`);
+  return askedJobId(name, `${gateway}-${fingerprintOf(dedupeKey)}`, ONE_JOB_EACH_MS);
 }

@@ -13,8 +13,11 @@ export async function applyRefundEvent(
   deps: JobDependencies,
   event: JobPayload<'apply-refund-event'>,
 ): Promise<void> {
-  const { refundId, gateway, gatewayRef, requestId } = event;
-  await storePaymentEvent(deps.db, { ...event, attemptId: refundId });
+  const { refundId, gateway, gatewayRef, requestId, deliveredAtMs } = event;
+  const { dedupeKey } = await storePaymentEvent(deps.db, {
+    ...{ ...event, attemptId: refundId, kind: 'refund', now: deps.now() },
+    ...(deliveredAtMs === undefined ? {} : { deliveredAt: new Date(deliveredAtMs) }),
+  });
   const refund = await refundById(deps.db, refundId);
   const attempt = refund && (await attemptById(deps.db, refund.attemptId));
   if (refund === undefined || attempt?.gateway !== gateway) {
@@ -24,10 +27,10 @@ export async function applyRefundEvent(
       { refundId, gateway, requestId, outcome },
       'webhook event of a refund that is not one of ours',
     );
-    await recordEventOutcome(deps.db, { ...event, outcome });
+    await recordEventOutcome(deps.db, { gateway, dedupeKey, outcome });
     return;
   }
   await followRefund(deps, refund, attempt, 'webhook');
   const now = await refundById(deps.db, refundId);
-  await recordEventOutcome(deps.db, { ...event, outcome: now?.state ?? 'unknown_refund' });
+  await recordEventOutcome(deps.db, { gateway, dedupeKey, outcome: now?.state ?? 'unknown_refund' });
 }

@@ -24,14 +24,9 @@ export type PaymentCheckOutcome =
 export async function applyPaymentStatus(
   deps: JobDependencies,
   attempt: PaymentAttempt,
-  { urgency, transactionId }: { urgency: Urgency; transactionId?: string | undefined } = {
-    urgency: 'customer',
-  },
+  { urgency }: { urgency: Urgency } = { urgency: 'customer' },
 ): Promise<PaymentCheckOutcome> {
-  const status = await gatewayOf(deps, attempt.gateway).status(
-    paymentReferenceOf(attempt, transactionId),
-    urgency,
-  );
+  const status = await gatewayOf(deps, attempt.gateway).status(paymentReferenceOf(attempt), urgency);
   switch (status.kind) {
     case 'unknown':
       throw new PaymentNotReadyError(

@@ -24,16 +24,18 @@ export function gatewayOf(
   return gateway;
 }
 
-/** The ids of the attempt at its gateway. `claimed` is the transaction id of a webhook event. */
-export function paymentReferenceOf(
-  { id, gatewayRef, transactionId }: PaymentAttempt,
-  claimed?: string,
-): PaymentReference {
-  const known = transactionId ?? claimed ?? null;
+/** The ids of the attempt at its gateway. */
+export function paymentReferenceOf({
+  id,
+  gatewayRef,
+  transactionId,
+  toldTransactionIds,
+}: PaymentAttempt): PaymentReference {
   return {
     attemptId: id,
     ...(gatewayRef === null ? {} : { gatewayRef }),
-    ...(known === null ? {} : { transactionId: known }),
+    ...(transactionId === null ? {} : { transactionId }),
+    ...(toldTransactionIds.length === 0 ? {} : { toldTransactionIds }),
   };
 }
 

@@ -12,6 +12,8 @@ export interface StatusAnswer {
   status: GatewayStatus;
   /** Only if the answer is about this attempt. */
   transaction?: Transaction;
+  /** There was no answer, or an error of a server between: another question would have none either. */
+  isSilent?: boolean;
 }
 
 export type StatusReader = (
@@ -33,11 +35,12 @@ export function createStatusReader({ snap, call }: MidtransClient): StatusReader
     const answer = await call({ operation, attemptId: q.attemptId, urgency }, () =>
       snap.transaction.status(id),
     );
-    if (!isAnswer(answer)) return unknown(answer.code);
+    const silent = (code: string): StatusAnswer => ({ ...unknown(code), isSilent: true });
+    if (!isAnswer(answer)) return silent(answer.code);
     if (codeInBody(answer.body) === '404') return { status: { kind: 'not_started' } };
     const code = codeOf(answer);
     // 407 in a body under HTTP 200 is an expired transaction; anywhere else it comes from a proxy.
-    if (code >= 300 && !(code === 407 && answer.httpStatus < 300)) return unknown(`http_${code}`);
+    if (code >= 300 && !(code === 407 && answer.httpStatus < 300)) return silent(`http_${code}`);
     const t = transaction.safeParse(answer.body).data;
     if (!t) return unknown('bad_answer');
     // Some bank methods put the transaction id into order_id. Then only our custom field identifies the attempt.
@@ -52,14 +55,45 @@ export function createStatusReader({ snap, call }: MidtransClient): StatusReader
    * Uses the transaction id if it is known, as some payment methods accept only that. A failed or unknown transaction
    * does not decide, as the order may have another transaction: then the order is read as well.
    */
-  return async (q, operation, urgency) => {
+  async function askByKnownIds(
+    q: PaymentReference,
+    operation: string,
+    urgency: Urgency,
+  ): Promise<StatusAnswer> {
     if (q.transactionId === undefined) return ask(q.attemptId, q, operation, urgency);
     const one = await ask(q.transactionId, q, operation, urgency);
     if (one.status.kind !== 'closed' && one.status.kind !== 'not_started') return one;
     const order = await ask(q.attemptId, q, operation, urgency);
     return order.status.kind === 'not_started' ? one : order;
+  }
+
+  /** Unless the known ids show the money, each id that a webhook named is asked about too: the most decisive answer counts. */
+  return async (q, operation, urgency) => {
+    let best = await askByKnownIds(q, operation, urgency);
+    for (const id of q.toldTransactionIds ?? []) {
+      if (hasMoney(best) || best.isSilent === true) return best;
+      if (id === best.transaction?.transaction_id || id === q.transactionId) continue;
+      const told = await ask(id, q, operation, urgency);
+      if (!isAboutAnother(told) && DECISIVENESS[told.status.kind] > DECISIVENESS[best.status.kind])
+        best = told;
+    }
+    return best;
   };
 }
+
+const hasMoney = ({ status }: StatusAnswer): boolean => status.kind === 'paid' || status.kind === 'returned';
+const isAboutAnother = ({ status }: StatusAnswer): boolean =>
+  status.kind === 'unknown' && status.code === 'wrong_order';
+
+/** A transaction without an answer may be paid, so it outweighs one that is closed. */
+const DECISIVENESS = {
+  not_started: 0,
+  closed: 1,
+  unknown: 2,
+  pending: 3,
+  returned: 4,
+  paid: 4,
+} as const satisfies Record<GatewayStatus['kind'], number>;
 
 /**
  * The transaction id of an answer about this attempt, not one that a webhook named: that may belong to another order.

@@ -44,7 +44,7 @@ describe('a notification of Midtrans', () => {
         kind: 'payment',
         attemptId: 'INV-2026-000123-1',
         transactionId: '7b0f7c52-3a61-4a57-9a0e-3f8f6e0b1c2d',
-        dedupeKey: null,
+        dedupeKey: expect.any(String),
         claim: { claimsPaid: code === '200', claimedRupiah: 150_000 },
         payload,
       });
@@ -75,6 +75,22 @@ describe('a notification of Midtrans', () => {
       claim: { claimsPaid: true, claimedRupiah: 150_000 },
       payload: { metadata },
     });
+  });
+
+  it('is one event whatever fields come with it that say nothing about the payment', () => {
+    const keyOf = (change: object) => {
+      const event = receive({ ...settled, ...change });
+      return event.kind === 'payment' ? event.dedupeKey : event;
+    };
+    const altered = Array.from({ length: 200 }, (_, n) => keyOf({ custom_field1: `x${n}`, unknown: { n } }));
+    expect(new Set([keyOf({}), ...altered]).size).toBe(1);
+    const facts = [
+      ...[{}, { transaction_status: 'refund' }, { transaction_id: 'another' }, { fraud_status: 'deny' }],
+      ...[{ refund_amount: '1.00' }, { settlement_time: '2026-01-15 09:31:03' }],
+      { refunds: [{ refund_key: 'rf-1' }] },
+      { refunds: [{ refund_key: 'rf-1', bank_confirmed_at: '2026-01-16 10:00:00' }] },
+    ];
+    expect(new Set(facts.map(keyOf)).size).toBe(facts.length);
   });
 
   it('stores its refunds, currency and fraud status, and ignores malformed fields', () => {

@@ -8,8 +8,8 @@ const signed = z.object({
   status_code: z.string(),
   gross_amount: z.string(),
   signature_key: z.string().regex(/^[0-9a-f]{128}$/i),
-  transaction_id: z.string().nullish(),
-  transaction_status: z.string().nullish(),
+  // Not signed: another form of them makes the notification no less genuine.
+  transaction_id: z.string().optional().catch(undefined),
 });
 
 /** The signature covers order_id, status_code and gross_amount, and no other field. */
@@ -41,7 +41,23 @@ function claimOf(payload: WebhookPayload): PaymentClaim {
   };
 }
 
-/** Midtrans's events have no ids: the whole payload identifies an event. */
+/** Whether an id may stand in a URL path. */
+const isSafeId = (id: unknown): id is string => typeof id === 'string' && /^[A-Za-z0-9-]{1,64}$/.test(id);
+
+const FACTS = [
+  ...['order_id', 'transaction_id', 'transaction_status', 'status_code', 'gross_amount', 'fraud_status'],
+  ...['settlement_time', 'refund_amount', 'refunds'],
+];
+
+/**
+ * Midtrans's events have no ids. What an event says about the payment identifies it: with its other fields, which the
+ * signature does not cover, one event would be any number of them.
+ */
+const dedupeKeyOf = (payload: WebhookPayload): string =>
+  createHash('sha256')
+    .update(JSON.stringify(FACTS.map((fact) => payload[fact] ?? null)), 'utf8')
+    .digest('base64url');
+
 export const midtransWebhooks: WebhookDefinition = {
   secrets: z
     .object({
@@ -64,8 +80,8 @@ export const midtransWebhooks: WebhookDefinition = {
     return {
       kind: 'payment',
       attemptId: n.order_id,
-      ...(transactionId != null && /^[A-Za-z0-9-]{1,64}$/.test(transactionId) ? { transactionId } : {}),
-      dedupeKey: null,
+      ...(isSafeId(transactionId) ? { transactionId } : {}),
+      dedupeKey: dedupeKeyOf(payload),
       claim: claimOf(payload),
       payload,
     };

@@ -41,6 +41,13 @@ function claimOf({ status, paid_amount, amount }: WebhookPayload): PaymentClaim 
   };
 }
 
+/** The id of the refunded invoice. */
+function refundedRefOf(payload: WebhookPayload): string | undefined {
+  const refund = refundEvent.safeParse(payload).data ?? nestedRefundEvent.safeParse(payload).data?.data;
+  const invoiceId = refund?.data.invoice_id;
+  return invoiceId != null && /^[A-Za-z0-9_-]{1,100}$/.test(invoiceId) ? invoiceId : undefined;
+}
+
 /** Events of invoices and refunds. Xendit's other products post to the same URL. */
 export const xenditWebhooks: WebhookDefinition = {
   secrets: z
@@ -71,14 +78,18 @@ export const xenditWebhooks: WebhookDefinition = {
     }
     const refund = refundEvent.safeParse(body).data ?? nestedRefundEvent.safeParse(body).data?.data;
     if (refund === undefined) return { kind: 'ignored' };
-    const { id, status, reference_id: reference, invoice_id: invoiceId } = refund.data;
+    const { id, status, reference_id: reference } = refund.data;
     const refundId = reference ?? id;
     const dedupeKey = [id, status, refundId].join('/');
-    const isInvoice = invoiceId != null && /^[A-Za-z0-9_-]{1,100}$/.test(invoiceId);
-    return { kind: 'refund', refundId, ...(isInvoice ? { gatewayRef: invoiceId } : {}), dedupeKey, payload };
+    const gatewayRef = refundedRefOf(payload);
+    return {
+      ...{ kind: 'refund', refundId, dedupeKey, payload },
+      ...(gatewayRef === undefined ? {} : { gatewayRef }),
+    };
   },
 
   claimOf,
+  refundedRefOf,
 
   document: {
     operationId: 'receiveXenditEvent',
