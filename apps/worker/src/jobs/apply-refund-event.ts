@@ -1,36 +1,11 @@
-import { attemptById, recordEventOutcome, refundById, storePaymentEvent } from '@antrean/db';
 import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
-import { followRefund } from '../payments/follow-refund.ts';
-import { recordRefundsOf } from '../payments/refunds-elsewhere.ts';
+import { answerRefundEvent } from '../payments/apply-refund-event.ts';
 
-/**
- * Applies a webhook event of a refund: stores it once, then checks the refund at the gateway. One that was made in the
- * gateway's dashboard counts like ours if it is of a payment of ours, and is recorded only if it is not. Run twice, it
- * checks twice.
- */
+/** Applies a webhook event of a refund. Run twice, it checks twice. */
 export async function applyRefundEvent(
   deps: JobDependencies,
   event: JobPayload<'apply-refund-event'>,
 ): Promise<void> {
-  const { refundId, gateway, gatewayRef, requestId, deliveredAtMs } = event;
-  const { dedupeKey } = await storePaymentEvent(deps.db, {
-    ...{ ...event, attemptId: refundId, kind: 'refund', now: deps.now() },
-    ...(deliveredAtMs === undefined ? {} : { deliveredAt: new Date(deliveredAtMs) }),
-  });
-  const refund = await refundById(deps.db, refundId);
-  const attempt = refund && (await attemptById(deps.db, refund.attemptId));
-  if (refund === undefined || attempt?.gateway !== gateway) {
-    const outcome =
-      gatewayRef === undefined ? 'unknown_refund' : await recordRefundsOf(deps, gateway, { gatewayRef });
-    deps.log.warn(
-      { refundId, gateway, requestId, outcome },
-      'webhook event of a refund that is not one of ours',
-    );
-    await recordEventOutcome(deps.db, { gateway, dedupeKey, outcome });
-    return;
-  }
-  await followRefund(deps, refund, attempt, 'webhook');
-  const now = await refundById(deps.db, refundId);
-  await recordEventOutcome(deps.db, { gateway, dedupeKey, outcome: now?.state ?? 'unknown_refund' });
+  await answerRefundEvent(deps, event);
 }

@@ -2,9 +2,9 @@ import { openEventById } from '@antrean/db';
 import { refundedRefOf } from '@antrean/payments';
 import { type JobPayload, RetryLaterError } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
+import { answerPaymentEvent } from '../payments/apply-payment-event.ts';
+import { answerRefundEvent } from '../payments/apply-refund-event.ts';
 import { PaymentNotReadyError } from '../payments/gateway-calls.ts';
-import { applyPaymentEvent } from './apply-payment-event.ts';
-import { applyRefundEvent } from './apply-refund-event.ts';
 
 /**
  * Asks about an event whose own job has used up its attempts, or was lost. Run twice, it finds the event answered, or
@@ -20,9 +20,9 @@ export async function resumePaymentEvent(
   const known = { gateway, dedupeKey, payload, requestId: `sweep-${eventId}` };
   const gatewayRef = refundedRefOf(gateway, payload);
   try {
-    if (event.kind === 'payment') await applyPaymentEvent(deps, { ...known, attemptId });
+    if (event.kind === 'payment') await answerPaymentEvent(deps, { ...known, attemptId });
     else
-      await applyRefundEvent(deps, {
+      await answerRefundEvent(deps, {
         ...{ ...known, refundId: attemptId },
         ...(gatewayRef === undefined ? {} : { gatewayRef }),
       });
