@@ -1,6 +1,6 @@
 // Events of gateways: lost, late, altered, and for a gateway that cannot be asked.
 import { createHash } from 'node:crypto';
-import { anOrder, aProduct, GATEWAY_SECRETS } from '@antrean/testing';
+import { aProduct, GATEWAY_SECRETS } from '@antrean/testing';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { openShop, type Shop } from './shop.ts';
 
