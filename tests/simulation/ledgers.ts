@@ -18,6 +18,8 @@ export interface ExceptionRow {
 
 export interface Ledger {
   exceptions: readonly ExceptionRow[];
+  /** The refunds of an exception's money. */
+  refunds: readonly { exceptionId: number | null; createdAt: Date }[];
   /** What our ledger has at the account of an attempt's gateway, by attempt. */
   bookedAt: (attemptId: string) => number;
   /** What our ledger says came for an attempt. */
@@ -42,7 +44,7 @@ export async function readLedger(
     .execute();
   const refunds = await db
     .selectFrom('refunds')
-    .select(['id', 'attemptId'])
+    .select(['id', 'attemptId', 'exceptionId', 'createdAt'])
     .where('attemptId', 'in', [...attempts.map(({ id }) => id), ''])
     .execute();
   const attemptOf = new Map(refunds.map(({ id, attemptId }) => [id, attemptId]));
@@ -60,6 +62,7 @@ export async function readLedger(
   }
   return {
     exceptions,
+    refunds,
     bookedAt: (attemptId) => booked.get(attemptId) ?? 0,
     receivedAt: (attemptId) => received.get(attemptId) ?? 0,
   };
@@ -119,15 +122,16 @@ export function checkCharges(world: World, { exceptions }: Ledger): void {
 /** Exceptions of these kinds say that the customer may have paid already. */
 const MAY_HAVE_PAID: ReadonlySet<PaymentExceptionKind> = new Set(['unconfirmed_payment', 'wrong_amount']);
 
-/** No order got another payment while an exception said that its customer may have paid. */
-export function checkNoSecondLink({ attempts }: World, { exceptions }: Ledger): void {
+/** No order got another payment while an exception said that its customer may have paid, unless that money goes back. */
+export function checkNoSecondLink({ attempts }: World, { exceptions, refunds }: Ledger): void {
   for (const { id, orderId, createdAt } of attempts) {
     const doubt = exceptions.find(
       (one) =>
         MAY_HAVE_PAID.has(one.kind) &&
         attempts.find((other) => other.id === one.attemptId)?.orderId === orderId &&
         one.openedAt < createdAt &&
-        (one.resolvedAt ?? FAR) > createdAt,
+        (one.resolvedAt ?? FAR) > createdAt &&
+        !refunds.some((refund) => refund.exceptionId === one.id && refund.createdAt <= createdAt),
     );
     must(doubt === undefined, () => `${id} was made while an exception said ${doubt?.kind}.`);
   }

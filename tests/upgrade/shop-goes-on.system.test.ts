@@ -1,7 +1,7 @@
 // The release step on the data of a shop of commit 23ab6f9, then the present shop on the result: every job runs, and every
 // order continues from its state.
 import { auditFlashSales, auditMoney, auditStock } from '@antrean/db';
-import { QUEUES, queueKeys } from '@antrean/queue';
+import { queueKeys } from '@antrean/queue';
 import { openWorkerRedis, type Redis, waitForRedis } from '@antrean/redis';
 import {
   anOrder,
@@ -119,6 +119,12 @@ async function tell({ control }: Shop['gateways'], what: string, body: object): 
 const methodOf = (gateway: string, method: string | null) =>
   gateway === 'xendit' || method === null ? {} : { method: method.replace(/^bank_transfer:(.*)$/, '$1_va') };
 
+/** The queues of the older release. Its jobs stay where they are. */
+const LEGACY_QUEUES = [
+  ...(['orders', 'payments', 'expiries', 'admin'] as const),
+  ...(['payment-events', 'reconciliation', 'fulfilment'] as const),
+];
+
 it('after the upgrade every job runs and every order continues', async () => {
   await loadDatabase(database.url);
   redis = await connected();
@@ -142,7 +148,7 @@ it('after the upgrade every job runs and every order continues', async () => {
   redis = await connected();
   expect(await redis.keys(`${prefix}:*`)).toEqual([]);
   const jobs = new Map<string, { failed: string[]; open: string[] }>();
-  for (const queue of QUEUES) {
+  for (const queue of LEGACY_QUEUES) {
     const keys = queueKeys(keyspace, queue);
     const open = [
       ...(await redis.lrange(keys.wait, 0, -1)),
@@ -156,7 +162,7 @@ it('after the upgrade every job runs and every order continues', async () => {
   const { apiUrl, db, gateways } = await openUpgraded();
   const storefront = createStorefront({ apiUrl, key: STOREFRONT_KEY });
   const read = (name: string) => storefront.read(ORDERS[name] ?? '');
-  for (const queue of QUEUES) {
+  for (const queue of LEGACY_QUEUES) {
     const keys = queueKeys(keyspace, queue);
     await vi.waitFor(async () => {
       const completed = await redis.zrange(keys.completed, '0', '-1');
