@@ -15,7 +15,7 @@ const patience = { timeout: 20_000, interval: 20 };
 const { MIDTRANS_SERVER_KEY, XENDIT_CALLBACK_TOKEN } = GATEWAY_SECRETS;
 
 /** Makes a payment at Midtrans as another system of its account does. */
-async function paidElsewhere(order_id: string, method = 'gopay'): Promise<void> {
+async function paidElsewhere(order_id: string, { method = 'gopay', isPaid = true } = {}): Promise<void> {
   const made = await fetch(`${shop.gateways.url}/snap/v1/transactions`, {
     method: 'POST',
     headers: {
@@ -25,7 +25,8 @@ async function paidElsewhere(order_id: string, method = 'gopay'): Promise<void> 
     body: JSON.stringify({ transaction_details: { order_id, gross_amount: 145_000 } }),
   });
   expect(made.status).toBe(201);
-  expect((await shop.gateways.pay(order_id, { method })).status).toBe(200);
+  const paying = isPaid ? shop.gateways.pay(order_id, { method }) : shop.gateways.choose(order_id);
+  expect((await paying).status).toBe(200);
 }
 
 /** Cancels a captured card at Midtrans, as its dashboard does. */
@@ -62,10 +63,9 @@ async function toXendit(body: object): Promise<number> {
   return answer.status;
 }
 
-const outcomesOf = async (reference: string) =>
-  (
-    await shop.db.selectFrom('paymentEvents').select('outcome').where('attemptId', '=', reference).execute()
-  ).map(({ outcome }) => outcome);
+const eventsOf = (reference: string) =>
+  shop.db.selectFrom('paymentEvents').selectAll().where('attemptId', '=', reference).execute();
+const outcomesOf = async (reference: string) => (await eventsOf(reference)).map(({ outcome }) => outcome);
 const settled = (reference: string, outcome: string) =>
   vi.waitFor(async () => expect(await outcomesOf(reference)).toContain(outcome), patience);
 const exceptions = () =>
@@ -87,7 +87,7 @@ it('many payments of no order make one exception that counts them, and ends when
   const references = ['Shuttle-1', 'Shuttle_2', 'Shuttle~3'];
   const card = 'Shuttle~3';
   for (const reference of references)
-    await paidElsewhere(reference, reference === card ? 'credit_card' : 'gopay');
+    await paidElsewhere(reference, { method: reference === card ? 'credit_card' : 'gopay' });
   for (const reference of references) await settled(reference, 'unknown_order');
   // A repeated event counts once.
   await shop.gateways.control('notify', { orderId: 'Shuttle-1' });
@@ -147,6 +147,46 @@ it('a payment of an order that another gateway announces is checked, and its cus
     .execute();
   // What its own gateway confirmed is another payment.
   expect(opened).toMatchObject([{ kind: 'unconfirmed_payment', gateway: 'xendit', state: 'open' }]);
+});
+
+it('a payment of no order that its gateway confirms later than its webhook is counted', async () => {
+  const reference = 'late-1';
+  await paidElsewhere(reference, { isPaid: false });
+  expect(await toMidtrans(reference, { transaction_id: null })).toBe(200);
+  const isClaimed = ({ payload }: { payload: Record<string, unknown> }) =>
+    payload['transaction_status'] === 'settlement';
+  const claims = async () => (await eventsOf(reference)).filter(isClaimed);
+  await vi.waitFor(async () => expect(await claims()).toMatchObject([{ outcome: null }]), patience);
+  await shop.gateways.control('webhook-faults', { gateway: 'midtrans', mode: 'drop' });
+  expect((await shop.gateways.pay(reference)).status).toBe(200);
+  await shop.gateways.control('webhook-faults', { gateway: 'midtrans', mode: 'none' });
+  await vi.waitFor(
+    async () => expect(await claims()).toMatchObject([{ outcome: 'unknown_order' }]),
+    patience,
+  );
+  expect((await strays()).at(-1)).toMatchObject({ reference, state: 'confirmed' });
+  await shop.gateways.control('chargeback', { orderId: reference });
+  await vi.waitFor(
+    async () => expect((await strays()).at(-1)).toMatchObject({ reference, state: 'went_back' }),
+    patience,
+  );
+});
+
+it('a payment of no order whose gateway gives no answer for an hour is counted as unconfirmed', async () => {
+  const reference = 'silent-1';
+  await shop.gateways.fail('midtrans', 'http_500');
+  expect(await toMidtrans(reference)).toBe(200);
+  await vi.waitFor(async () => {
+    const { numUpdatedRows } = await shop.db
+      .updateTable('paymentEvents')
+      .set({ receivedAt: new Date(Date.now() - 2 * 3_600_000) })
+      .where('attemptId', '=', reference)
+      .executeTakeFirst();
+    expect(numUpdatedRows).toBe(1n);
+  }, patience);
+  await settled(reference, 'unknown_order');
+  await shop.gateways.fail('midtrans', 'none');
+  expect((await strays()).at(-1)).toMatchObject({ reference, state: 'unconfirmed' });
 });
 
 it('of another system on the account they are stored and counted by day, and an id of our table stays ours', async () => {

@@ -22,17 +22,17 @@ export interface PaymentEvent {
 const FIRST_SWEEP_MS = 90_000;
 
 /**
- * Stores a webhook event, and returns its outcome. A known event that is delivered again after it was answered has no
+ * Stores a webhook event, and returns its outcome and when it came. A known event that is delivered again after it was answered has no
  * outcome any more: a question that came later than the delivery has to answer it. Beyond MAX_EVENTS_OF_ATTEMPT the
  * events of an attempt share one row.
  */
 export async function storePaymentEvent(
   db: Queryable,
   event: PaymentEvent & { kind?: 'payment' | 'refund'; deliveredAt?: Date; now?: Date },
-): Promise<{ dedupeKey: string; outcome: string | null }> {
+): Promise<{ dedupeKey: string; outcome: string | null; receivedAt: Date }> {
   const { gateway, attemptId, kind = 'payment', now = new Date(), deliveredAt = null } = event;
   const sweepAt = new Date(now.getTime() + FIRST_SWEEP_MS);
-  const { rows } = await sql<{ dedupeKey: string; outcome: string | null }>`
+  const { rows } = await sql<{ dedupeKey: string; outcome: string | null; receivedAt: Date }>`
     insert into payment_events as e (gateway, dedupe_key, kind, attempt_id, payload, received_at, next_sweep_at)
     select ${gateway},
            case when known.is_known or others.n < ${MAX_EVENTS_OF_ATTEMPT} then ${event.dedupeKey}
@@ -49,7 +49,7 @@ export async function storePaymentEvent(
                 case when is_anew then excluded.next_sweep_at else e.next_sweep_at end
          from (select coalesce(${deliveredAt}::timestamptz > e.received_at
                                and (e.outcome is not null or e.payload <> excluded.payload), false) as is_anew) again)
-    returning dedupe_key, outcome`.execute(db);
+    returning dedupe_key, outcome, received_at`.execute(db);
   const [stored] = rows;
   if (stored === undefined) throw new Error(`The event ${event.dedupeKey} was not stored.`);
   return stored;

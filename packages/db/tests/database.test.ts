@@ -401,7 +401,11 @@ describe('the database', () => {
     const at = (seconds: number) => new Date(Date.UTC(2030, 0, 1, 0, 0, seconds));
     const delivered = (deliveredAt: Date, now: Date) => storePaymentEvent(db, { ...event, deliveredAt, now });
     const open = { gateway: 'xendit', attemptId: 'a', payload: { status: 'PAID' } };
-    expect(await delivered(at(0), at(1))).toEqual({ dedupeKey: 'inv/PAID', outcome: null });
+    expect(await delivered(at(0), at(1))).toEqual({
+      dedupeKey: 'inv/PAID',
+      outcome: null,
+      receivedAt: at(1),
+    });
     expect(await openPaymentEvents(db, ['a'])).toMatchObject([{ ...open, receivedAt: at(1) }]);
     await recordEventOutcome(db, { ...event, outcome: 'second_payment' });
     // Its job is run again, and it had been delivered twice before the question.
@@ -432,10 +436,10 @@ describe('the database', () => {
     const rows = await openPaymentEvents(db, ['flooded']);
     expect(rows.length).toBe(51);
     const shared = { gateway: 'midtrans', dedupeKey: 'more events of flooded' } as const;
-    expect(await deliver(1)).toEqual({ dedupeKey: 'e-1', outcome: null });
+    expect(await deliver(1)).toMatchObject({ dedupeKey: 'e-1', outcome: null });
     await recordEventOutcome(db, { ...shared, outcome: 'paid' });
-    expect(await deliver(199)).toEqual({ dedupeKey: shared.dedupeKey, outcome: 'paid' });
-    expect(await deliver(200)).toEqual({ dedupeKey: shared.dedupeKey, outcome: null });
+    expect(await deliver(199)).toMatchObject({ dedupeKey: shared.dedupeKey, outcome: 'paid' });
+    expect(await deliver(200)).toMatchObject({ dedupeKey: shared.dedupeKey, outcome: null });
   });
 
   it('claims events without an outcome, those that wait longest first, and each again only later', async () => {

@@ -22,8 +22,10 @@ export async function answerPaymentEvent(deps: JobDependencies, event: PaymentEv
   // Beyond the bound of stored events, several share one row.
   const asked = { ...event, dedupeKey: stored.dedupeKey };
   const attempt = await attemptById(db, event.attemptId);
-  if (attempt?.gateway !== event.gateway)
-    return record(deps, asked, await applyStrayEvent(deps, event, attempt));
+  if (attempt?.gateway !== event.gateway) {
+    const ageMs = deps.now().getTime() - stored.receivedAt.getTime();
+    return record(deps, asked, await applyStrayEvent(deps, event, { elsewhere: attempt, ageMs }));
+  }
   if (transactionId !== undefined && !attempt.toldTransactionIds.includes(transactionId))
     await db.transaction().execute((trx) => keepToldId(trx, attempt.id, transactionId));
   const told = (await attemptById(db, attempt.id)) ?? attempt;

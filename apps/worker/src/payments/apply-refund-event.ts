@@ -1,7 +1,9 @@
 import { attemptById, recordEventOutcome, refundById, storePaymentEvent } from '@antrean/db';
+import { decideEvent, type OnlineGateway } from '@antrean/domain';
 import type { JobPayload } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
 import { followRefund } from './follow-refund.ts';
+import { PaymentNotReadyError } from './gateway-calls.ts';
 import { recordRefundsOf } from './refunds-elsewhere.ts';
 
 /**
@@ -14,7 +16,7 @@ export async function answerRefundEvent(
   event: JobPayload<'apply-refund-event'>,
 ): Promise<void> {
   const { refundId, gateway, gatewayRef, requestId, deliveredAtMs } = event;
-  const { dedupeKey } = await storePaymentEvent(deps.db, {
+  const { dedupeKey, receivedAt } = await storePaymentEvent(deps.db, {
     ...{ ...event, attemptId: refundId, kind: 'refund', now: deps.now() },
     ...(deliveredAtMs === undefined ? {} : { deliveredAt: new Date(deliveredAtMs) }),
   });
@@ -22,7 +24,9 @@ export async function answerRefundEvent(
   const attempt = refund && (await attemptById(deps.db, refund.attemptId));
   if (refund === undefined || attempt?.gateway !== gateway) {
     const outcome =
-      gatewayRef === undefined ? 'unknown_refund' : await recordRefundsOf(deps, gateway, { gatewayRef });
+      gatewayRef === undefined
+        ? 'unknown_refund'
+        : await refundsOfAnother(deps, gateway, gatewayRef, deps.now().getTime() - receivedAt.getTime());
     deps.log.warn(
       { refundId, gateway, requestId, outcome },
       'webhook event of a refund that is not one of ours',
@@ -33,4 +37,21 @@ export async function answerRefundEvent(
   await followRefund(deps, refund, attempt, 'webhook');
   const now = await refundById(deps.db, refundId);
   await recordEventOutcome(deps.db, { gateway, dedupeKey, outcome: now?.state ?? 'unknown_refund' });
+}
+
+/** The refunds of a payment that no refund of ours names. A gateway that never answers about it is asked for a day. */
+async function refundsOfAnother(
+  deps: JobDependencies,
+  gateway: OnlineGateway,
+  gatewayRef: string,
+  ageMs: number,
+): Promise<string> {
+  try {
+    return await recordRefundsOf(deps, gateway, { gatewayRef });
+  } catch (error) {
+    const isUnanswered = error instanceof PaymentNotReadyError;
+    const decision = decideEvent({ claimsPaid: false, answer: 'unanswered', ageMs, wasUndone: false });
+    if (!isUnanswered || decision.kind === 'ask_again') throw error;
+    return 'unanswered';
+  }
 }

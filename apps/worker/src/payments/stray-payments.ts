@@ -7,9 +7,15 @@ import {
   type Transaction,
   unresolvedExceptionsOf,
 } from '@antrean/db';
-import { decideStrayPayment, hasOurPrefix, keepsFromPaying, type StrayPaymentKind } from '@antrean/domain';
+import {
+  decideEvent,
+  decideStrayPayment,
+  hasOurPrefix,
+  keepsFromPaying,
+  type StrayPaymentKind,
+} from '@antrean/domain';
 import { type GatewayStatus, paymentClaimOf } from '@antrean/payments';
-import type { JobPayload } from '@antrean/queue';
+import { type JobPayload, RetryLaterError } from '@antrean/queue';
 import type { JobDependencies } from '../dependencies.ts';
 import { publishOrders } from '../orders/publish-orders.ts';
 import { gatewayOf, PaymentNotReadyError } from './gateway-calls.ts';
@@ -19,12 +25,13 @@ type PaymentEvent = JobPayload<'apply-payment-event'>;
 /**
  * Applies an event of a payment that no attempt of ours expects at that gateway, and returns the event's outcome. Money
  * that the gateway confirms is stored, and counted by a payment exception unless it is of another system. Run twice, it
- * counts once. `elsewhere`: the attempt that has this id at another gateway.
+ * counts once. `elsewhere`: the attempt that has this id at another gateway. `ageMs`: the age of the event. Throws while
+ * the gateway is to be asked again.
  */
 export async function applyStrayEvent(
   deps: JobDependencies,
   event: PaymentEvent,
-  elsewhere: { orderId: string } | undefined,
+  { elsewhere, ageMs }: { elsewhere: { orderId: string } | undefined; ageMs: number },
 ): Promise<string> {
   const { attemptId: reference, gateway, requestId, payload } = event;
   const expected = elsewhere === undefined ? 'unknown_order' : 'wrong_gateway';
@@ -35,9 +42,8 @@ export async function applyStrayEvent(
   const isStored = await isStrayPayment(deps.db, { gateway, reference });
   if (!claimsPaid && !isStored) return kind;
   const { status, paymentId } = await gatewayOf(deps, gateway).strayStatus({ reference, payload }, 'webhook');
-  if (status.kind === 'unknown' && !CANNOT_BE_ASKED.has(status.code))
-    throw new PaymentNotReadyError(`${gateway} did not answer the status of ${reference} (${status.code}).`);
-  const record = decideStrayPayment({ kind, claimsPaid, answer: answerOf(status) }, isStored);
+  const answer = answerAfter(event, { status, claimsPaid, ageMs });
+  const record = decideStrayPayment({ kind, claimsPaid, answer }, isStored);
   if (record === null) return kind;
   const hasAmount = status.kind === 'paid' || status.kind === 'returned';
   const amountRupiah = hasAmount ? (status.currency === 'IDR' ? status.amountRupiah : null) : claimedRupiah;
@@ -65,6 +71,30 @@ export async function applyStrayEvent(
     deps.log.error(about, 'a payment of no attempt of ours opened a payment exception: ./ops stray-payments');
   else deps.log.warn(about, 'a payment of no attempt of ours was stored');
   return kind;
+}
+
+/**
+ * What the answer means for an event of this age. Throws while the gateway may lag behind its own event, or does not
+ * answer: like an announced payment of ours, it is asked about again, and then cannot be asked.
+ */
+function answerAfter(
+  { gateway, attemptId }: PaymentEvent,
+  { status, claimsPaid, ageMs }: { status: GatewayStatus; claimsPaid: boolean; ageMs: number },
+): Parameters<typeof decideStrayPayment>[0]['answer'] {
+  const meant = answerOf(status);
+  // A payment that the gateway does not know is one of its test button.
+  const isOpen = claimsPaid && meant === 'not_paid';
+  if (status.kind === 'unknown' ? CANNOT_BE_ASKED.has(status.code) : !isOpen) return meant;
+  if (status.kind !== 'unknown' && status.kind !== 'pending' && status.kind !== 'closed') return meant;
+  const answer = status.kind === 'unknown' ? 'unanswered' : status.kind;
+  const decision = decideEvent({ claimsPaid, answer, ageMs, wasUndone: false });
+  if (decision.kind !== 'ask_again') return 'cannot_be_asked';
+  if (status.kind === 'unknown')
+    throw new PaymentNotReadyError(`${gateway} did not answer the status of ${attemptId} (${status.code}).`);
+  throw new RetryLaterError(
+    `${gateway} announced a payment of ${attemptId}, which no attempt expects, and answers ${answer} so far.`,
+    decision.afterMs,
+  );
 }
 
 /** Gives the order a version if what `write` does begins or ends the check of its payment, which its customer sees. */
