@@ -40,7 +40,17 @@ export async function checkEnd(world: World, sku: string): Promise<void> {
 async function readBooks(db: Kysely<Database>, orderIds: readonly string[]) {
   const exceptions = await db
     .selectFrom('paymentExceptions')
-    .select(['kind', 'state', 'attemptId', 'amountRupiah', 'subject', 'openedAt', 'resolvedAt', 'resolvedBy'])
+    .select([
+      'id',
+      'kind',
+      'state',
+      'attemptId',
+      'amountRupiah',
+      'subject',
+      'openedAt',
+      'resolvedAt',
+      'resolvedBy',
+    ])
     .where('orderId', 'in', orderIds)
     .execute();
   const refunds = await db.transaction().execute((trx) => lockRefunds(trx, orderIds));

@@ -6,6 +6,7 @@ import { must } from './violation.ts';
 import type { World } from './world.ts';
 
 export interface ExceptionRow {
+  id: number;
   kind: PaymentExceptionKind;
   state: string;
   attemptId: string | null;
