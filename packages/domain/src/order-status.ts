@@ -63,7 +63,7 @@ export interface MoneyStatus {
 }
 
 /** A refund that has not ended. */
-export interface RefundStatus {
+interface RefundStatus {
   /** In rupiah. */
   amount: number;
   /** on_its_way: it goes back by the way of the payment. scheduled: the shop will transfer it to the customer. */
