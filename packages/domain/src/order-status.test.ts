@@ -49,9 +49,12 @@ it('an account and amount stay shown, and so does a payment that has arrived', (
   expect(payment({ isBeingChecked: true, payment: null, state: 'expired' })).toBeUndefined();
 });
 
-it('shows no instrument of an order that is closing or has ended', () => {
-  for (const state of ['closing', 'expired', 'cancelled', 'payment_hold', 'paid'] as const)
+it('shows no instrument of an order that has ended, and only the transfer of one that is closing', () => {
+  for (const state of ['expired', 'cancelled', 'payment_hold', 'paid'] as const)
     for (const open of [LINK, TRANSFER]) expect(payment({ state, payment: open })).toBeUndefined();
+  expect(payment({ state: 'closing', payment: LINK })).toBeUndefined();
+  // A proof of it may still come.
+  expect(payment({ state: 'closing', payment: TRANSFER })).toMatchObject({ state: 'payable' });
 });
 
 it('asks for the rest of a transfer, and for nothing more when what came is the price', () => {

@@ -161,8 +161,9 @@ function withPayment(view: OrderView): { payment?: PaymentStatus } {
     const waits = isPaymentRefused && paymentMethod === 'online' ? 'refused' : 'pending';
     return { payment: { state: waits, method: paymentMethod, ...alternatives, ...expiresAt } };
   }
-  // The payment of a closing order is being closed, and an ended order is not payable.
-  if (!payment.isPaid && !isOpen) return {};
+  // The page of a closing order is being closed, and an ended order is not payable. A proof of a transfer may still come.
+  const isClosingTransfer = state === 'closing' && payment.transfer !== null && kept === 0;
+  if (!payment.isPaid && !isOpen && !isClosingTransfer) return {};
   // A proof of transfer may have extended the deadline of the order, in which its transfer is due.
   const isExtendable = payment.transfer !== null && payBefore !== null;
   return {

@@ -108,6 +108,7 @@ describe('a Midtrans refund', () => {
     'is 412 for %s',
     async (method) => {
       const orderId = `mr-412-${method.replace('_', '-')}`;
+      await sim.control('switches', { midtransBiSnapByOrderId: true });
       await paid(orderId, method);
       expect((await refund(orderId, {})).body.status_code).toBe('412');
     },
