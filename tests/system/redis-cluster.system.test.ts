@@ -194,13 +194,21 @@ describe('the release step', () => {
   afterAll(() => redis.disconnect());
 
   it('sees the connections to every node', async () => {
-    const known = new Set((await otherClients(redis)).map(({ address }) => address));
-    const added = async () => (await otherClients(redis)).filter(({ address }) => !known.has(address));
+    const addresses = async () => (await otherClients(redis)).map(({ address }) => address);
+    const known = new Set(await addresses());
     const other = openRequestRedis(cluster.url);
     await waitForRedis(other, 5_000);
-    await vi.waitFor(async () => expect(await added()).toHaveLength(primaries.length));
+    // Other connections to the cluster may come and go meanwhile.
+    const added = await vi.waitFor(async () => {
+      const found = (await addresses()).filter((address) => !known.has(address));
+      expect(found.length).toBeGreaterThanOrEqual(primaries.length);
+      return found;
+    });
     other.disconnect();
-    await vi.waitFor(async () => expect(await added()).toEqual([]));
+    await vi.waitFor(async () => {
+      const left = new Set(await addresses());
+      expect(added.filter((address) => !left.has(address)).length).toBeGreaterThanOrEqual(primaries.length);
+    });
   });
 
   it('finds keys with old names on any node, and says that they cannot be moved there', async () => {

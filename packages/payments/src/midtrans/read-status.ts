@@ -62,8 +62,9 @@ export function createStatusReader({ snap, call }: MidtransClient): StatusReader
   ): Promise<StatusAnswer> {
     if (q.transactionId === undefined) return ask(q.attemptId, q, operation, urgency);
     const one = await ask(q.transactionId, q, operation, urgency);
-    if (one.status.kind !== 'closed' && one.status.kind !== 'not_started') return one;
+    if (one.status.kind !== 'closed' && one.status.kind !== 'not_started' && !isChargedBack(one)) return one;
     const order = await ask(q.attemptId, q, operation, urgency);
+    if (isChargedBack(one)) return hasMoney(order) ? order : one;
     return order.status.kind === 'not_started' ? one : order;
   }
 
@@ -74,14 +75,17 @@ export function createStatusReader({ snap, call }: MidtransClient): StatusReader
       if (hasMoney(best) || best.isSilent === true) return best;
       if (id === best.transaction?.transaction_id || id === q.transactionId) continue;
       const told = await ask(id, q, operation, urgency);
-      if (!isAboutAnother(told) && DECISIVENESS[told.status.kind] > DECISIVENESS[best.status.kind])
-        best = told;
+      if (!isAboutAnother(told) && decisivenessOf(told) > decisivenessOf(best)) best = told;
     }
     return best;
   };
 }
 
-const hasMoney = ({ status }: StatusAnswer): boolean => status.kind === 'paid' || status.kind === 'returned';
+const hasMoney = (answer: StatusAnswer): boolean =>
+  (answer.status.kind === 'paid' || answer.status.kind === 'returned') && !isChargedBack(answer);
+/** Its money is with the payer again, who may have paid by another transaction since. */
+const isChargedBack = ({ status }: StatusAnswer): boolean =>
+  status.kind === 'returned' && status.how === 'chargeback';
 const isAboutAnother = ({ status }: StatusAnswer): boolean =>
   status.kind === 'unknown' && status.code === 'wrong_order';
 
@@ -94,6 +98,10 @@ const DECISIVENESS = {
   returned: 4,
   paid: 4,
 } as const satisfies Record<GatewayStatus['kind'], number>;
+
+/** A chargeback must be booked, unless another transaction has paid. */
+const decisivenessOf = (answer: StatusAnswer): number =>
+  isChargedBack(answer) ? 3.5 : DECISIVENESS[answer.status.kind];
 
 /**
  * The transaction id of an answer about this attempt, not one that a webhook named: that may belong to another order.
